@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# make                    programs into build/bin
+# make check              everything with ASan and UBSan into build/check, then all tests
+# make SAN=thread TEST=1  another sanitizer, into build/san-thread
+# make V=1                shows the commands
+
+VERSION  = 0.1.0
+CC      ?= gcc
+SAN      =
+TEST     =
+PREFIX   = /usr
+DESTDIR  =
+O        = build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))$(if $(TEST),/test)
+comma   := ,
+
+PKGS     = openssl libsodium libzmq sqlite3 libldns libcurl libuv libmicrohttpd jansson yaml-0.1 libseccomp libxxhash
+WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 \
+           -Wvla -Wundef -Wwrite-strings
+OPT      = -O2 -g
+HARDEN   = -fstack-protector-strong -fPIE $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+SANFLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+PKGFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKGLIBS  := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+CPPFLAGS_ALL = -D_GNU_SOURCE -DDUET_VERSION='"$(VERSION)"' $(if $(TEST),-DDUET_TEST) -I. -Ilib $(PKGFLAGS) $(CPPFLAGS)
+CFLAGS_ALL   = -std=c17 $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) $(CFLAGS)
+LDFLAGS_ALL  = -pie -Wl,-z,relro,-z,now $(SANFLAGS) $(LDFLAGS)
+LDLIBS_ALL   = $(PKGLIBS) -lpthread $(LDLIBS)
+
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
+
+objs = $(patsubst %.c,$(O)/%.o,$(1))
+LIB_OBJS     := $(call objs,$(wildcard lib/*/*.c))
+# A folder's main files make its programs; the rest of the folder is linked into each of them.
+MAINS        := signer/main.c signer/sign_main.c keydist/main.c backupd/main.c ctl/main.c
+SIGNER_OBJS  := $(call objs,$(filter-out $(MAINS),$(wildcard signer/*.c signer/*/*.c)))
+KEYDIST_OBJS := $(call objs,$(filter-out $(MAINS),$(wildcard keydist/*.c)))
+BACKUPD_OBJS := $(call objs,$(filter-out $(MAINS),$(wildcard backupd/*.c)))
+CTL_OBJS     := $(call objs,$(filter-out $(MAINS),$(wildcard ctl/*.c)))
+
+# program name, its main file: built only where the main file is there
+prog = $(if $(wildcard $(2)),$(O)/bin/$(1))
+PROGRAMS := $(call prog,duet-signer,signer/main.c) $(call prog,duet-sign,signer/sign_main.c) \
+            $(call prog,duet-keydist,keydist/main.c) $(call prog,duet-backupd,backupd/main.c) \
+            $(call prog,duetctl,ctl/main.c)
+
+UNIT_SRCS  := $(shell find tests/unit -name 'test_*.c' 2>/dev/null)
+UNIT_BINS  := $(patsubst tests/unit/%.c,$(O)/unit/%,$(UNIT_SRCS))
+FUZZ_SRCS  := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_BINS  := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(FUZZ_SRCS))
+BENCH_SRCS := $(wildcard tests/bench/*.c)
+BENCH_BINS := $(patsubst tests/bench/%.c,$(O)/bench/%,$(BENCH_SRCS))
+
+all: $(PROGRAMS)
+tests: $(UNIT_BINS) $(FUZZ_BINS)
+bench-programs: $(BENCH_BINS)
+
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(O)/libduet.a: $(LIB_OBJS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $(LIB_OBJS)
+
+link = @mkdir -p $(@D)
+$(O)/bin/duet-signer:  $(O)/signer/main.o      $(SIGNER_OBJS)  $(O)/libduet.a
+$(O)/bin/duet-sign:    $(O)/signer/sign_main.o $(SIGNER_OBJS)  $(O)/libduet.a
+$(O)/bin/duet-keydist: $(O)/keydist/main.o     $(KEYDIST_OBJS) $(O)/libduet.a
+$(O)/bin/duet-backupd: $(O)/backupd/main.o     $(BACKUPD_OBJS) $(O)/libduet.a
+$(O)/bin/duetctl:      $(O)/ctl/main.o         $(CTL_OBJS)     $(O)/libduet.a
+$(PROGRAMS):
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS_ALL)
+
+# A unit test may use lib and the folder of the program that it tests.
+$(filter $(O)/unit/signer/%,$(UNIT_BINS)):  $(SIGNER_OBJS)
+$(filter $(O)/unit/keydist/%,$(UNIT_BINS)): $(KEYDIST_OBJS)
+$(filter $(O)/unit/backupd/%,$(UNIT_BINS)): $(BACKUPD_OBJS)
+$(filter $(O)/unit/ctl/%,$(UNIT_BINS)):     $(CTL_OBJS)
+$(O)/unit/%: $(O)/tests/unit/%.o $(O)/libduet.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS_ALL) -lcmocka
+
+# Fuzz harnesses define LLVMFuzzerTestOneInput; fuzz_main.h replays files where there is no libFuzzer.
+$(O)/fuzz/%: $(O)/tests/fuzz/%.o $(SIGNER_OBJS) $(O)/libduet.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS_ALL)
+
+$(O)/bench/%: $(O)/tests/bench/%.o $(O)/libduet.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS_ALL)
+
+# The sanitized build with test controls (movable clock, fail-points), then every test.
+CHECK = $(MAKE) --no-print-directory SAN=address,undefined TEST=1
+CHECK_O = build/san-address-undefined/test
+check-build: all
+	$(Q)$(CHECK) all tests
+check: check-build
+	$(Q)tests/run --programs $(CHECK_O)/bin --unit $(CHECK_O)/unit --fuzz $(CHECK_O)/fuzz --release build/bin $(T)
+
+demo: all
+	$(Q)deploy/demo.py --programs build/bin
+
+bench: all bench-programs
+	$(Q)tests/bench/run --programs build/bin
+
+clean:
+	rm -rf build
+
+.PHONY: all tests bench-programs check-build check demo bench clean
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_KEY_H
+#define DUET_KEY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dname/dname.h"
+#include "err/err.h"
+#include "secret/secret.h"
+
+/*
+ * key - one DNSSEC key: its DNSKEY rdata, and its private half where this process has it.
+ *
+ * A key is named by the SHA-256 of its DNSKEY rdata with the REVOKE bit clear (key hash), never by its tag.
+ * All cryptography is OpenSSL's (Ed25519 signing may be libsodium's).  A private half is always stored and loaded
+ * together with the public one and proven by a probe signature (OpenSSL takes mismatched halves).
+ */
+#define KEY_HASH_LEN   32
+#define KEY_RDATA_MAX  1032 /* DNSKEY rdata of RSA-4096 with a long exponent fits */
+#define KEY_SIG_MAX    512  /* RSA-4096 */
+
+enum key_algorithm {
+	ALG_RSASHA256 = 8, ALG_RSASHA512 = 10, ALG_ECDSAP256SHA256 = 13, ALG_ECDSAP384SHA384 = 14,
+	ALG_ED25519 = 15, ALG_ED448 = 16,
+};
+#define DNSKEY_FLAG_ZONE   0x0100
+#define DNSKEY_FLAG_REVOKE 0x0080
+#define DNSKEY_FLAG_SEP    0x0001
+
+struct key; /* opaque; immutable once made; one thread at a time may sign with it */
+
+bool key_algorithm_known(unsigned alg);
+/* "ECDSAP256SHA256"; number as text when unknown. */
+const char *key_algorithm_text(unsigned alg);
+/* Mnemonic or number; 0 when it is none of ours. */
+unsigned key_algorithm_from_text(const char *text);
+/* Octets of a signature for RSA of the key's size or fixed per algorithm. */
+size_t key_sig_len(const struct key *k);
+
+/* Makes a new key.  flags: 256 (ZSK) or 257 (KSK, CSK).  bits: for RSA 2048..4096 (0: 2048), else 0. */
+int key_generate(unsigned alg, uint16_t flags, unsigned bits, struct key **out, struct err *e);
+/* A key without private half, from DNSKEY rdata (protocol 3, known algorithm, sane public key). */
+int key_from_dnskey(const uint8_t *rdata, size_t len, struct key **out, struct err *e);
+/* Joins DNSKEY rdata and PKCS #8 DER; refused unless a probe signature made with one verifies with the other. */
+int key_from_pkcs8(const uint8_t *rdata, size_t len, struct secret *der, struct key **out, struct err *e);
+/* NULL does nothing. */
+void key_free(struct key *k);
+
+const uint8_t *key_rdata(const struct key *k, size_t *len);
+unsigned key_alg(const struct key *k);
+uint16_t key_flags(const struct key *k);
+uint16_t key_tag(const struct key *k);                    /* RFC 4034 appendix B */
+const uint8_t *key_hash(const struct key *k);             /* KEY_HASH_LEN octets */
+bool key_has_private(const struct key *k);
+/* Tag of any DNSKEY rdata. */
+uint16_t dnskey_tag(const uint8_t *rdata, size_t len);
+
+/* The private half as PKCS #8 DER; the key must have it. */
+int key_pkcs8(const struct key *k, struct secret **out, struct err *e);
+
+/* Signature in DNSSEC's form (RFC 3110/5702, 6605, 8080) over data.  sig has KEY_SIG_MAX octets. */
+int key_sign(struct key *k, const uint8_t *data, size_t len, uint8_t *sig, size_t *sig_len, struct err *e);
+/* 0 when the signature is right, else -1 with ERR_CRYPTO. */
+int key_verify(const struct key *k, const uint8_t *data, size_t len, const uint8_t *sig, size_t sig_len,
+	       struct err *e);
+
+/* DS rdata (RFC 4034 section 5.1) for digest type 2 (SHA-256) or 4 (SHA-384); CDS has the same.  Returns its length. */
+size_t key_ds(const struct key *k, const uint8_t *zone, unsigned digest_type, uint8_t out[4 + 48]);
+
+/* BIND key files K<zone>+<alg>+<tag>.key and .private.  Reading finds every pair of the zone in dir. */
+int key_write_bind(const struct key *k, const uint8_t *zone, uint32_t ttl, const char *dir, struct err *e);
+int key_read_bind(const char *dir, const uint8_t *zone, struct key **keys, size_t max, size_t *n, struct err *e);
+/* PKCS #8 PEM file of mode 0600. */
+int key_write_pem(const struct key *k, const char *path, struct err *e);
+
+#endif

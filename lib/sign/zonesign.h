@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_ZONESIGN_H
+#define DUET_ZONESIGN_H
+
+#include "err/err.h"
+#include "sign/rrsig.h"
+#include "store/store.h"
+#include "zone/zone.h"
+
+/*
+ * zonesign - unsigned content and keys in, pages of a signed version out.
+ */
+enum denial { DENIAL_NSEC, DENIAL_NSEC3, DENIAL_NSEC3_OPTOUT };
+
+/* An RRset at the apex that comes signed from keydist: DNSKEY, CDS, CDNSKEY. */
+struct ready_rrset {
+	struct rr *rrs; /* in canonical order */
+	size_t n;
+	struct rr *sigs;
+	size_t sig_count;
+};
+
+struct sign_params {
+	struct key **keys;      /* zone-signing keys, each signs every authoritative RRset; 0 keys: the zone stays unsigned */
+	size_t key_count;
+	const struct ready_rrset *ready;
+	size_t ready_count;
+	enum denial denial;
+	uint16_t nsec3_iterations;
+	uint8_t nsec3_salt_len;
+	uint8_t nsec3_salt[255];
+	int64_t now;
+	uint32_t inception_offset_s;
+	uint32_t validity_s;
+	uint32_t jitter_s;      /* a page's signatures end together at now + validity - random(jitter) */
+	uint32_t margin_s;      /* pages of `previous` that expire within it are signed anew */
+	bool full;              /* reuse nothing */
+};
+
+struct sign_stats {
+	uint64_t records, rrsigs, made, kept_pages, new_pages, octets;
+};
+
+/*
+ * zone_sign - puts the pages of the signed zone into `change` (not published).
+ *
+ * z         checked content; borrowed
+ * previous  version to reuse pages from, or NULL: a page whose range of names has the same unsigned records, chain
+ *           neighbours and sign_ctx, and that does not expire within the margin, is kept
+ * info      on success sign_ctx, earliest, largest_ttl, keyset and content_digest are set; serial, SOA and its RRSIGs
+ *           are not: they are made at publication by zone_sign_soa
+ *
+ * TTL of NSEC and NSEC3 is min(SOA TTL, SOA MINIMUM) (RFC 9077).  Occluded names and glue are not signed.
+ * Returns 0 or -1 with ERR_CRYPTO, ERR_LIMIT, ERR_IO.
+ */
+int zone_sign(const struct zone *z, const struct sign_params *p, struct store *s, struct version *previous,
+	      struct change *change, struct version_info *info, struct sign_stats *stats, struct err *e);
+
+/* Makes info->soa with the serial, its RRSIGs and the version id; memory from arena, which must live until
+ * change_publish has copied it. */
+int zone_sign_soa(const struct zone *z, const struct sign_params *p, uint32_t serial, struct arena *arena,
+		  struct version_info *info, struct err *e);
+
+/* The unsigned content of a published version, read back from its pages (for renewal while a source is away or wrong). */
+int zone_from_version(struct store *s, const struct version *v, const uint8_t *apex, struct zone **out, struct err *e);
+
+#endif

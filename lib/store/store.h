@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_STORE_H
+#define DUET_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err/err.h"
+#include "store/page.h"
+
+/*
+ * store - the signed zones of one signer: pages in append-only volume files, and an SQLite database whose commit is
+ * the publication (DESIGN section 7).
+ *
+ * Order of a change: pages are appended, the volume is fdatasynced, one commit with synchronous=FULL, then the new
+ * version is given out.  Octets of a volume behind the last committed page are cut off at open.  One process, one
+ * thread; table and version objects are immutable and reference counted, and may be read while newer ones are made.
+ */
+struct store;
+
+enum page_chain {
+	CHAIN_NAMES = 0, /* owner names in canonical order, NSEC records with them */
+	CHAIN_NSEC3 = 1, /* hashed owner names in hash order */
+};
+
+/* One page's row. */
+struct page_row {
+	uint8_t chain;          /* enum page_chain */
+	uint16_t part;          /* 0, or counts the pages of an RRset or owner that spans several */
+	uint16_t key_len;
+	const uint8_t *key;     /* dname_key of the first owner; owned by the table */
+	uint32_t volume;
+	uint32_t len;           /* length octets included */
+	uint64_t offset;
+	uint64_t xxh;           /* xxh3-64 of the page's octets */
+	uint8_t digest[16];     /* of what the page was signed from: see zone_sign */
+	int64_t earliest;       /* earliest RRSIG expiration in it, INT64_MAX without RRSIG */
+	uint32_t records;
+	uint32_t rrsigs;
+};
+
+/* The pages of one version in the order of transfer: CHAIN_NAMES by key and part, then CHAIN_NSEC3. */
+struct table;
+struct table *table_ref(struct table *t);
+void table_unref(struct table *t);
+size_t table_len(const struct table *t);
+const struct page_row *table_row(const struct table *t, size_t i);
+uint64_t table_octets(const struct table *t);
+int64_t table_earliest(const struct table *t);
+
+/* What a version says about itself besides its pages. */
+#define SERIAL_NONE 0
+struct version_info {
+	uint32_t serial;
+	uint32_t input_serial;
+	uint64_t content;          /* content number (DESIGN section 6) */
+	uint64_t epoch;            /* of content numbers; raised by accept-serial */
+	uint64_t steps;            /* key steps */
+	uint8_t content_digest[48];
+	uint8_t keyset[32];        /* hash over the sorted key hashes of the DNSKEY RRset; zero: unsigned */
+	uint8_t id[32];            /* version id: SHA-256 of the RRSIG rdata of the SOA in canonical order; zero: unsigned */
+	uint32_t largest_ttl;      /* of any record, seconds */
+	int64_t earliest;          /* earliest expiration over all RRSIGs, the SOA's included */
+	int64_t published_at;
+	uint8_t sign_ctx[32];      /* what all pages were signed under (keys, denial mode): a page is reusable only then */
+	struct rr soa;             /* owned by the version */
+	struct rr *soa_sigs;       /* its RRSIGs; owned by the version */
+	size_t soa_sig_count;
+};
+
+struct version;
+struct version *version_ref(struct version *v);
+void version_unref(struct version *v);
+const struct version_info *version_info(const struct version *v);
+struct table *version_table(const struct version *v); /* borrowed */
+
+/*
+ * store_open - opens or makes dir/store.db and its volumes; refuses a database newer than the program; takes an exclusive
+ * lock; removes what an interrupted change left behind.
+ */
+int store_open(const char *dir, struct store **out, struct err *e);
+void store_close(struct store *s);
+
+/* Calls fn for the apex of each zone that has a published version. */
+int store_zones(struct store *s, int (*fn)(void *ctx, const uint8_t *apex), void *ctx, struct err *e);
+/* The published version, with a reference for the caller; NULL when there is none. */
+struct version *store_current(struct store *s, const uint8_t *apex);
+/* The volume's read-only descriptor, borrowed; the same for as long as the volume lives.  -1 when there is none. */
+int store_volume_fd(struct store *s, uint32_t volume);
+/* Removes the zone's pages and version; what DESIGN says outlives a zone is kept by store_keep_get/put. */
+int store_remove(struct store *s, const uint8_t *apex, struct err *e);
+/* Small state per zone that outlives it (last serial, content number, ...): JSON text, NULL when there is none (free()). */
+char *store_keep_get(struct store *s, const uint8_t *apex);
+int store_keep_put(struct store *s, const uint8_t *apex, const char *json, struct err *e);
+
+/*
+ * A change: begin, then in the order of transfer put new pages or keep old rows, then publish or drop.  Pages may
+ * be put from one change at a time per store.
+ */
+struct change;
+int change_begin(struct store *s, const uint8_t *apex, struct change **out, struct err *e);
+/* row: chain, part, key, digest, earliest, records, rrsigs filled by the caller; the rest is set. */
+int change_put(struct change *c, const uint8_t *page, size_t len, struct page_row *row, struct err *e);
+/* Keeps a page of the version that was current at change_begin. */
+int change_keep(struct change *c, const struct page_row *row);
+/* Syncs, commits, and gives the new current version with a reference.  `keep` (JSON, may be NULL) is written by the same
+ * commit, as store_keep_put.  The change is gone in any case. */
+int change_publish(struct change *c, const struct version_info *info, const char *keep, struct version **out,
+		   struct err *e);
+/* Forgets the change; its pages are dead octets. */
+void change_drop(struct change *c);
+
+/* Reads one page and checks its xxh3; buf has 65,537 octets. ERR_DAMAGE names zone, volume and offset. */
+int store_read(struct store *s, const struct page_row *row, uint8_t *buf, struct err *e);
+
+/* Every record of a version in order of transfer, SOA and its RRSIGs first. fn as in page_walk. */
+int store_walk(struct store *s, const struct version *v, int (*fn)(void *ctx, const struct rr *rr), void *ctx,
+	       struct err *e);
+
+/* Copies live pages out of volumes with more dead than live octets (above min_dead) and deletes those; one commit. Versions
+ * held by others keep their volume's descriptor until they are unreferenced. */
+int store_compact(struct store *s, uint64_t min_dead, struct err *e);
+
+#endif

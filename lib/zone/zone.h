@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_ZONE_H
+#define DUET_ZONE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err/err.h"
+#include "rrset/rr.h"
+
+/*
+ * zone - the unsigned content of one zone, in memory, in canonical order, checked.
+ *
+ * Invariants: 1. rr[] is in rr_cmp order without duplicates, and within an RRset all TTLs are equal (the lowest is taken
+ * with a notice where they differ, RFC 2181 section 5.2).  2. exactly one SOA, at the apex, is rr[soa].  3. no record of
+ * a type of rr_type_is_signing.  4. owners are within the apex.  5. every rdata has passed rdata_check.
+ * 6. no CNAME beside other data, one CNAME and one DNAME at an owner at most.
+ */
+struct zone {
+	uint8_t apex[DNAME_MAX];
+	struct rr *rr;
+	size_t n;
+	size_t soa;
+	uint32_t serial;         /* of the input's SOA */
+	uint32_t largest_ttl;    /* of all records, SOA MINIMUM included */
+	uint8_t digest[48];      /* SHA-384 as RFC 8976 SIMPLE over all records, with the SOA's serial as 0 */
+	size_t dropped;          /* DNSSEC records of the input that were left out */
+	char **notices;          /* sentences for the log: dropped records, large RRsets, occluded names */
+	size_t notice_count;
+	struct arena *arena;     /* owns all of the above */
+};
+
+struct zone_limits {
+	uint32_t max_ttl_s;        /* a TTL above it refuses the zone; 0: no limit */
+	size_t max_rrset_octets;   /* 65000 */
+	size_t warn_rrset_records; /* 100, above which BIND refuses a transfer */
+	size_t max_records;        /* bound on memory */
+	const char *include_root;  /* $INCLUDE must stay inside this folder (after symlinks); NULL: none allowed */
+};
+#define ZONE_LIMITS_DEFAULT \
+	((struct zone_limits){ .max_ttl_s = 0, .max_rrset_octets = 65000, .warn_rrset_records = 100, \
+			       .max_records = 200000000 })
+
+/*
+ * zone_read_file - reads master file text (RFC 1035 section 5, RFC 2308 $TTL, $ORIGIN, $INCLUDE, $GENERATE, RFC 3597).
+ * apex in wire form.  On failure nothing is given and e says "FILE:LINE: what is wrong (rule)", ERR_SYNTAX, ERR_LIMIT,
+ * ERR_REFUSED or ERR_IO.  The file may change while it is read: a size or time stamp that differs after reading is
+ * ERR_NOTNOW, try again.
+ */
+int zone_read_file(const char *path, const uint8_t *apex, const struct zone_limits *limits, struct zone **out,
+		   struct err *e);
+
+/* zone_read_stream - the same from a record stream (rr.h), as a transfer brings it, in any order. */
+int zone_read_stream(const uint8_t *stream, size_t len, const uint8_t *apex, const struct zone_limits *limits,
+		     struct zone **out, struct err *e);
+
+/* NULL does nothing. */
+void zone_free(struct zone *z);
+
+/* The records from index i on that share owner (and type): index behind the last of them. */
+size_t zone_owner_end(const struct zone *z, size_t i);
+size_t zone_rrset_end(const struct zone *z, size_t i);
+
+/* SOA rdata helpers: the 5 numbers lie behind the two names. */
+uint32_t soa_serial(const uint8_t *rdata, size_t len);
+void soa_set_serial(uint8_t *rdata, size_t len, uint32_t serial);
+struct soa_timers {
+	uint32_t refresh_s, retry_s, expire_s, minimum_s;
+};
+struct soa_timers soa_timers(const uint8_t *rdata, size_t len);
+
+#endif

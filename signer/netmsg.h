@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_NETMSG_H
+#define DUET_NETMSG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err/err.h"
+
+/*
+ * netmsg - what engine and net say to each other, over one SOCK_SEQPACKET socketpair.
+ *
+ * Each packet is one JSON object of at most NETMSG_MAX octets with "v":1 and "t":<type>, and at most NETMSG_FDS descriptors
+ * (SCM_RIGHTS).  Names are text with final dot, digests hex, addresses "192.0.2.1#53" or "2001:db8::1#53".  net trusts engine;
+ * engine checks every field of what net says.  A packet that does not follow the format ends the process that gets it from
+ * engine, and is logged and dropped by engine.  Large things (page tables, transferred zones) travel as sealed memfds.
+ *
+ * TSIG secrets travel in a packet of their own type, built and read without JSON: see netmsg_tsig_*.
+ */
+#define NETMSG_MAX 65536
+#define NETMSG_FDS 4
+
+/*
+ * engine -> net
+ *
+ * volume      {"volume":N} + fd                 a volume file, opened read-only; before the first version that uses it
+ * volume-gone {"volume":N}                      net closes it once no transfer uses it
+ * version     {"zone":"example.org.","serial":N,"id":hex64,"soa":base64 record stream (SOA, then its RRSIGs),"pages":N,
+ *              "octets":N} + memfd              the version to serve from now on; memfd: array of struct netmsg_page
+ * unserve     {"zone":Z}                        serve it no more (REFUSED)
+ * zone        {"zone":Z,"source":null | {"primary":"192.0.2.1#53","key":"name." | null},"refresh":bool,
+ *              "have":N | null}                 net keeps a zone's primary fresh by SOA timers; "refresh": look now;
+ *                                               "have": serial of the input that engine has taken
+ * zone-gone   {"zone":Z}
+ * peers       {"secondaries":[{"address":A,"key":K|null,"zones":["*"|Z,...],"notify":bool}],
+ *              "transfer":[{"prefix":"192.0.2.0/24","key":K|null}]}    whole list, replaces the one before
+ * query       {"id":N,"zone":Z,"address":A,"key":K|null,"what":"soa"|"dnskey","timeout_ms":N}    ask a server; TCP for dnskey
+ * drain       {"for_ms":N}                      answer nothing (drop UDP, close TCP) until then; 0: serve again
+ * hold-serve  {"on":bool}                       at start: answer SERVFAIL to SOA and transfers until off
+ *
+ * net -> engine
+ *
+ * ready       {}                                sandboxed and serving
+ * asked       {"zone":Z,"address":A,"serial":N,"authenticated":bool}   an IXFR or SOA query of a secondary told its serial (IXFR)
+ * transferred {"zone":Z,"address":A,"serial":N,"octets":N,"ms":N}      a transfer out has ended well
+ * notified    {"zone":Z,"address":A,"result":"ok"|"timeout"|"rcode","rcode":N}    final result of NOTIFY to one secondary
+ * answer      {"id":N,"result":"ok"|"timeout"|"refused"|"bad","rcode":N,"rrs":base64 record stream,"serial":N,"ms":N}
+ * input       {"zone":Z,"serial":N,"primary":A,"kind":"axfr","octets":N} + memfd (record stream)
+ * input-same  {"zone":Z,"serial":N}              the primary confirmed that this serial is current
+ * input-failed {"zone":Z,"primary":A,"why":text,"retry_s":N}
+ */
+struct netmsg_page {
+	uint64_t offset;
+	uint64_t xxh;
+	uint32_t volume;
+	uint32_t len;
+};
+
+/* Reads or writes one packet.  fds: in: the descriptors to send; out: those that came (close-on-exec, the caller closes them).
+ * Sending never blocks: -1 with ERR_NOTNOW when the socket is full (keep the packet and wait for it to be writable). */
+int netmsg_send(int sock, const void *packet, size_t len, const int *fds, size_t fd_count, struct err *e);
+/* Returns the length, 0 at the end of the socket, -1 with ERR_NOTNOW when there is nothing, or ERR_IO, ERR_LIMIT. */
+long netmsg_recv(int sock, void *packet, size_t cap, int fds[NETMSG_FDS], size_t *fd_count, struct err *e);
+
+/* A sealed memfd with these octets (F_SEAL_WRITE | SHRINK | GROW | SEAL), or -1. */
+int netmsg_memfd(const char *name, const void *octets, size_t len, struct err *e);
+
+#endif
