@@ -14,7 +14,7 @@ DESTDIR  =
 O        = build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))$(if $(TEST),/test)
 comma   := ,
 
-PKGS     = openssl libsodium libzmq sqlite3 libldns libcurl libuv libmicrohttpd jansson yaml-0.1 libseccomp libxxhash
+PKGS     = openssl libsodium libzmq sqlite3 ldns libcurl libuv libmicrohttpd jansson yaml-0.1 libseccomp libxxhash
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 \
            -Wvla -Wundef -Wwrite-strings
 OPT      = -O2 -g
