@@ -37,6 +37,8 @@ size_t dname_read_compressed(struct rd *r, uint8_t out[DNAME_MAX]);
 
 /* RFC 1035 section 5.1 text: \DDD and \X escapes; a name without a final dot is taken as absolute. */
 int dname_from_text(const char *text, uint8_t out[DNAME_MAX], struct err *e);
+/* The same for len octets of text; a name without a final dot gets origin behind it (NULL: the root). */
+int dname_from_text_at(const char *text, size_t len, const uint8_t *origin, uint8_t out[DNAME_MAX], struct err *e);
 /* Absolute, with final dot and escapes; returns out. */
 char *dname_to_text(const uint8_t *name, char out[DNAME_TEXT_MAX]);
 

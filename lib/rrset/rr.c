@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* rr: rdata by its fields - check, canonical form, compression, order - and the record stream. */
+#include "rrset/rr.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ldns/ldns.h>
+
+#include "rrset/types.h"
+
+/* A walk over the fields of an rdata. */
+struct walk {
+	const struct type_info *info;
+	struct rd r;
+	unsigned i;
+};
+
+static struct walk walk_of(uint16_t type, const uint8_t *rdata, size_t len)
+{
+	return (struct walk){ .info = type_info(type), .r = rd_of(rdata, len) };
+}
+
+/* The next field with its octets; F_END behind the last one or where a field is wrong (then r.bad). */
+static enum field walk_next(struct walk *w, const uint8_t **p, size_t *len)
+{
+	enum field f = w->info == NULL ? F_END : (enum field)w->info->fields[w->i];
+
+	if (f == F_END || w->r.bad)
+		return F_END;
+	*len = field_len(f, w->r.p + w->r.at, w->r.len - w->r.at);
+	if (*len == SIZE_MAX)
+		w->r.bad = true;
+	if ((*p = rd_bytes(&w->r, *len)) == NULL)
+		return F_END;
+	w->i++;
+	return f;
+}
+
+int rdata_check(uint16_t type, const uint8_t *rdata, size_t len, struct err *e)
+{
+	struct walk w = walk_of(type, rdata, len);
+	const uint8_t *p;
+	size_t n;
+	char text[16];
+
+	if (len > UINT16_MAX)
+		return err_set(e, ERR_SYNTAX, "rdata of %zu octets, at most 65535 (RFC 1035 section 3.2.1)", len);
+	if (w.info == NULL)
+		return 0;
+	while (walk_next(&w, &p, &n) != F_END)
+		;
+	if (w.r.bad)
+		return err_set(e, ERR_SYNTAX, "rdata is not of the form of type %s (field %u)",
+			       rr_type_text(type, text), w.i + 1);
+	if (rd_left(&w.r) > 0)
+		return err_set(e, ERR_SYNTAX, "%zu octets too many in the rdata of type %s", rd_left(&w.r),
+			       rr_type_text(type, text));
+	return 0;
+}
+
+static bool is_lowered(enum field f)
+{
+	return f == F_NAME_PACK || f == F_NAME_LOWER || f == F_NAME_LOWER_OPT;
+}
+
+void rdata_canonical(uint16_t type, const uint8_t *rdata, size_t len, uint8_t *out)
+{
+	struct walk w = walk_of(type, rdata, len);
+	const uint8_t *p;
+	enum field f;
+	size_t n;
+
+	if (len > 0)
+		memmove(out, rdata, len);
+	/* The walk reads what is still to come of rdata, and lower case changes no lengths: out may be rdata. */
+	while ((f = walk_next(&w, &p, &n)) != F_END) {
+		if (is_lowered(f) && n > 0)
+			dname_lower(p, out + (p - rdata));
+	}
+}
+
+void rdata_compressible(uint16_t type, const uint8_t *rdata, size_t len,
+			void (*fn)(void *ctx, size_t offset, const uint8_t *name), void *ctx)
+{
+	struct walk w = walk_of(type, rdata, len);
+	const uint8_t *p;
+	enum field f;
+	size_t n;
+
+	while ((f = walk_next(&w, &p, &n)) != F_END) {
+		if (f == F_NAME_PACK)
+			fn(ctx, (size_t)(p - rdata), p);
+	}
+}
+
+static int octets_cmp(const uint8_t *a, size_t alen, const uint8_t *b, size_t blen)
+{
+	size_t len = alen < blen ? alen : blen;
+	int d = len == 0 ? 0 : memcmp(a, b, len);
+
+	return d != 0 ? d : alen < blen ? -1 : alen > blen;
+}
+
+static int lower(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? c + 32 : c;
+}
+
+static int lowered_cmp(const uint8_t *a, const uint8_t *b, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		int d = lower(a[i]) - lower(b[i]);
+
+		if (d != 0)
+			return d;
+	}
+	return 0;
+}
+
+/* As long as both are equal their fields lie alike, so the fields of a tell where names are, in both. */
+static int rdata_cmp(uint16_t type, const uint8_t *a, size_t alen, const uint8_t *b, size_t blen)
+{
+	struct walk w = walk_of(type, a, alen);
+	size_t at = 0, n;
+	const uint8_t *p;
+	enum field f;
+
+	while ((f = walk_next(&w, &p, &n)) != F_END) {
+		if (!is_lowered(f))
+			continue;
+
+		size_t from = (size_t)(p - a), to = from + n;
+		int d = octets_cmp(a + at, from - at, b + at, (blen < from ? blen : from) - at);
+
+		if (d == 0)
+			d = lowered_cmp(a + from, b + from, (blen < to ? blen : to) - from);
+		if (d != 0)
+			return d;
+		if (blen < to)
+			return 1;
+		at = to;
+	}
+	return octets_cmp(a + at, alen - at, b + at, blen - at);
+}
+
+int rr_cmp(const struct rr *a, const struct rr *b)
+{
+	int d = dname_cmp(a->owner, b->owner);
+
+	if (d != 0)
+		return d;
+	if (a->type != b->type)
+		return a->type < b->type ? -1 : 1;
+	return rdata_cmp(a->type, a->rdata, a->rdlen, b->rdata, b->rdlen);
+}
+
+int rr_read(struct rd *r, struct rr *out, struct err *e)
+{
+	size_t start = r->at;
+	uint16_t class;
+
+	if (rd_left(r) == 0 && !r->bad)
+		return 0;
+	out->owner = dname_read(r);
+	out->type = rd_u16(r);
+	class = rd_u16(r);
+	out->ttl = rd_u32(r);
+	out->rdlen = rd_u16(r);
+	out->rdata = rd_bytes(r, out->rdlen);
+	if (r->bad)
+		return err_set(e, ERR_SYNTAX, "record at octet %zu of the stream is cut short", start);
+	if (class != CLASS_IN)
+		return err_set(e, ERR_SYNTAX, "record at octet %zu of the stream has class %u, must be 1", start, class);
+	if (out->ttl > INT32_MAX)
+		return err_set(e, ERR_SYNTAX, "record at octet %zu of the stream has TTL %u (RFC 2181 section 8)", start,
+			       out->ttl);
+	if (rdata_check(out->type, out->rdata, out->rdlen, e) != 0)
+		return err_ctx(e, "record at octet %zu of the stream", start);
+	return 1;
+}
+
+void rr_write(struct wr *w, const struct rr *rr)
+{
+	wr_bytes(w, rr->owner, dname_len(rr->owner));
+	wr_u16(w, rr->type);
+	wr_u16(w, CLASS_IN);
+	wr_u32(w, rr->ttl);
+	wr_u16(w, rr->rdlen);
+	wr_bytes(w, rr->rdata, rr->rdlen);
+}
+
+/* "owner TTL IN TYPE \# LEN HEX" (RFC 3597 section 5): right for every type. */
+static char *unknown_text(const struct rr *rr)
+{
+	char owner[DNAME_TEXT_MAX], type[16];
+	char *text = NULL, *p;
+	int head = snprintf(NULL, 0, "%s\t%u\tIN\t%s\t\\# %u ", dname_to_text(rr->owner, owner), rr->ttl,
+			    rr_type_text(rr->type, type), rr->rdlen);
+
+	if ((text = malloc((size_t)head + 2u * rr->rdlen + 1)) == NULL)
+		return NULL;
+	p = text + sprintf(text, "%s\t%u\tIN\t%s\t\\# %u ", owner, rr->ttl, type, rr->rdlen);
+	for (size_t i = 0; i < rr->rdlen; i++)
+		p += sprintf(p, "%02x", rr->rdata[i]);
+	*p = '\0';
+	return text;
+}
+
+char *rr_text(const struct rr *rr)
+{
+	size_t len = rr_wire_len(rr), at = 0;
+	uint8_t *wire = malloc(len);
+	ldns_rr *parsed = NULL;
+	char *text = NULL;
+	struct wr w = wr_of(wire, len);
+
+	if (wire == NULL)
+		return NULL;
+	rr_write(&w, rr);
+	if (rr->rdlen > 0 && ldns_wire2rr(&parsed, wire, len, &at, LDNS_SECTION_ANSWER) == LDNS_STATUS_OK)
+		text = ldns_rr2str(parsed);
+	ldns_rr_free(parsed);
+	free(wire);
+	if (text == NULL)
+		return unknown_text(rr);
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
