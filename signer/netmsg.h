@@ -2,10 +2,13 @@
 #ifndef DUET_NETMSG_H
 #define DUET_NETMSG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dns/tsig.h"
 #include "err/err.h"
+#include "secret/secret.h"
 
 /*
  * netmsg - what engine and net say to each other, over one SOCK_SEQPACKET socketpair.
@@ -48,6 +51,8 @@
  * input       {"zone":Z,"serial":N,"primary":A,"kind":"axfr","octets":N} + memfd (record stream)
  * input-same  {"zone":Z,"serial":N}              the primary confirmed that this serial is current
  * input-failed {"zone":Z,"primary":A,"why":text,"retry_s":N}
+ * input-expired {"zone":Z,"primary":A,"expire_s":N}   the primary has not confirmed the zone for SOA expire; once
+ * damaged     {"zone":Z,"volume":N,"offset":N}   a page read for a transfer is not what was written
  */
 struct netmsg_page {
 	uint64_t offset;
@@ -64,5 +69,24 @@ long netmsg_recv(int sock, void *packet, size_t cap, int fds[NETMSG_FDS], size_t
 
 /* A sealed memfd with these octets (F_SEAL_WRITE | SHRINK | GROW | SEAL), or -1. */
 int netmsg_memfd(const char *name, const void *octets, size_t len, struct err *e);
+/* The same seals on a memfd that was made with MFD_ALLOW_SEALING and filled by the caller. */
+int netmsg_memfd_seal(int fd, struct err *e);
+/* Maps a memfd read-only; refuses one that could still change under us.  The caller closes fd and unmaps. */
+int netmsg_map(int fd, const void **octets, size_t *len, struct err *e);
+void netmsg_unmap(const void *octets, size_t len);
+
+/*
+ * TSIG keys, engine -> net: the whole list replaces the one before, in one or more packets.
+ *
+ * netmsg_tsig_pack packs keys[*at..] into one packet, moves *at, and is called until *at == n (once for an empty list).  The
+ * packet is a secret: open it, netmsg_send, close, free.  newest[i]: key i is the one of its name to send with; all are
+ * accepted.
+ */
+struct secret *netmsg_tsig_pack(const struct tsig_key *const *keys, const bool *newest, size_t n, size_t *at);
+bool netmsg_tsig_is(const void *packet, size_t len);
+/* fn owns each key.  *first: forget the keys of an unfinished list; *last: the list is complete.  The caller wipes packet. */
+typedef void netmsg_tsig_fn(void *ctx, struct tsig_key *key, bool newest);
+int netmsg_tsig_read(const void *packet, size_t len, netmsg_tsig_fn *fn, void *ctx, bool *first, bool *last,
+		     struct err *e);
 
 #endif
