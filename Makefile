@@ -111,10 +111,27 @@ demo: all
 bench: all bench-programs
 	$(Q)tests/bench/run --programs build/bin
 
+# Programs, units, manual pages and completion, as a package would place them.
+D = $(DESTDIR)$(PREFIX)
+install: all
+	install -d $(D)/bin $(D)/lib/systemd/system $(D)/lib/sysusers.d $(D)/lib/tmpfiles.d
+	install -m 755 $(PROGRAMS) $(D)/bin
+	install -m 644 $(wildcard deploy/units/*.service) $(D)/lib/systemd/system
+	install -m 644 deploy/units/duet.sysusers $(D)/lib/sysusers.d/duet.conf
+	install -m 644 deploy/units/duet.tmpfiles $(D)/lib/tmpfiles.d/duet.conf
+	for m in $(wildcard docs/man/*.[158]); do \
+		install -D -m 644 $$m $(D)/share/man/man$${m##*.}/$${m##*/} || exit 1; done
+	for c in $(wildcard deploy/completion/*); do \
+		install -D -m 644 $$c $(D)/share/bash-completion/completions/$${c##*/} || exit 1; done
+
+# Three hosts booted from one Debian root; runs the commands of docs/deploy.md on them.
+check-vms: all
+	$(Q)tests/vms/run
+
 clean:
 	rm -rf build
 
-.PHONY: all tests bench-programs check-build check demo bench clean
+.PHONY: all tests bench-programs check-build check check-vms demo bench install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
