@@ -43,7 +43,7 @@ size_t key_sig_len(const struct key *k);
 int key_generate(unsigned alg, uint16_t flags, unsigned bits, struct key **out, struct err *e);
 /* A key without private half, from DNSKEY rdata (protocol 3, known algorithm, sane public key). */
 int key_from_dnskey(const uint8_t *rdata, size_t len, struct key **out, struct err *e);
-/* Joins DNSKEY rdata and PKCS #8 DER; refused unless a probe signature made with one verifies with the other. */
+/* Joins DNSKEY rdata and PKCS #8 DER (borrowed); refused unless a probe signature made with one verifies with the other. */
 int key_from_pkcs8(const uint8_t *rdata, size_t len, struct secret *der, struct key **out, struct err *e);
 /* NULL does nothing. */
 void key_free(struct key *k);
@@ -69,7 +69,8 @@ int key_verify(const struct key *k, const uint8_t *data, size_t len, const uint8
 /* DS rdata (RFC 4034 section 5.1) for digest type 2 (SHA-256) or 4 (SHA-384); CDS has the same.  Returns its length. */
 size_t key_ds(const struct key *k, const uint8_t *zone, unsigned digest_type, uint8_t out[4 + 48]);
 
-/* BIND key files K<zone>+<alg>+<tag>.key and .private.  Reading finds every pair of the zone in dir. */
+/* BIND key files K<zone>+<alg>+<tag>.key and .private.  Reading finds every key of the zone in dir, sorted by
+ * hash; one without its .private file comes without private half. Neither writes over a file (ERR_EXISTS). */
 int key_write_bind(const struct key *k, const uint8_t *zone, uint32_t ttl, const char *dir, struct err *e);
 int key_read_bind(const char *dir, const uint8_t *zone, struct key **keys, size_t max, size_t *n, struct err *e);
 /* PKCS #8 PEM file of mode 0600. */

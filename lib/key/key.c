@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * key: making keys, and what a key says about itself.
+ */
+#include "key/key_evp.h"
+
+#include <openssl/err.h>
+#include <openssl/sha.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "arena/arena.h"
+
+#define RSA_BITS_DEFAULT 2048u
+#define RSA_BITS_MIN     2048u /* of keys that we make */
+#define RSA_BITS_MAX     4096u
+
+static const struct key_alg algs[] = {
+	{ 8, "RSASHA256", "RSA", NULL, "SHA256", 0, 0, 512 },
+	{ 10, "RSASHA512", "RSA", NULL, "SHA512", 0, 0, 1024 },
+	{ 13, "ECDSAP256SHA256", "EC", "prime256v1", "SHA256", 64, 64, 0 },
+	{ 14, "ECDSAP384SHA384", "EC", "secp384r1", "SHA384", 96, 96, 0 },
+	{ 15, "ED25519", "ED25519", NULL, NULL, 32, 64, 0 },
+	{ 16, "ED448", "ED448", NULL, NULL, 57, 114, 0 },
+};
+#define ALGS (sizeof(algs) / sizeof(algs[0]))
+
+const struct key_alg *key_alg_find(unsigned number)
+{
+	for (size_t i = 0; i < ALGS; i++)
+		if (algs[i].number == number)
+			return &algs[i];
+	return NULL;
+}
+
+bool key_algorithm_known(unsigned alg)
+{
+	return key_alg_find(alg) != NULL;
+}
+
+const char *key_algorithm_text(unsigned alg)
+{
+	static const char digits[256][4] = {
+#define D1(n)  #n
+#define D4(p)  D1(p##0), D1(p##1), D1(p##2), D1(p##3), D1(p##4), D1(p##5), D1(p##6), D1(p##7), D1(p##8), D1(p##9)
+		D1(0),	D1(1),	D1(2),	D1(3),	D1(4),	D1(5),	D1(6),	D1(7),	D1(8),	D1(9),	D4(1),	D4(2),
+		D4(3),	D4(4),	D4(5),	D4(6),	D4(7),	D4(8),	D4(9),	D4(10), D4(11), D4(12), D4(13), D4(14),
+		D4(15), D4(16), D4(17), D4(18), D4(19), D4(20), D4(21), D4(22), D4(23), D4(24), "250",	"251",
+		"252",	"253",	"254",	"255",
+#undef D4
+#undef D1
+	};
+	const struct key_alg *a = key_alg_find(alg);
+
+	return a != NULL ? a->text : digits[alg & 255];
+}
+
+unsigned key_algorithm_from_text(const char *text)
+{
+	char *end;
+	unsigned long n;
+
+	for (size_t i = 0; i < ALGS; i++)
+		if (strcasecmp(text, algs[i].text) == 0)
+			return algs[i].number;
+	if (text[0] < '0' || text[0] > '9')
+		return 0;
+	n = strtoul(text, &end, 10);
+	return *end == '\0' && n < 256 && key_algorithm_known((unsigned)n) ? (unsigned)n : 0;
+}
+
+/* RFC 4034 appendix B. */
+uint16_t dnskey_tag(const uint8_t *rdata, size_t len)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < len; i++)
+		sum += i & 1 ? rdata[i] : (uint32_t)rdata[i] << 8;
+	return (uint16_t)(sum + (sum >> 16));
+}
+
+int key_from_dnskey(const uint8_t *rdata, size_t len, struct key **out, struct err *e)
+{
+	const struct key_alg *alg;
+	struct key *k = NULL;
+	uint8_t named[KEY_RDATA_MAX];
+
+	if (len < 5 || len > KEY_RDATA_MAX)
+		return err_set(e, ERR_SYNTAX, "DNSKEY rdata of %zu octets, must be 5 to %u", len, KEY_RDATA_MAX);
+	if (rdata[2] != 3)
+		return err_set(e, ERR_SYNTAX, "DNSKEY protocol %u, must be 3 (RFC 4034 section 2.1.2)", rdata[2]);
+	if ((alg = key_alg_find(rdata[3])) == NULL)
+		return err_set(e, ERR_CRYPTO, "DNSKEY algorithm %u, must be 8, 10, 13, 14, 15 or 16", rdata[3]);
+	k = mem_new(1, sizeof(*k));
+	k->alg = alg;
+	k->rdlen = len;
+	memcpy(k->rdata, rdata, len);
+	if (key_evp_public(alg, rdata + 4, len - 4, &k->pub, e) != 0)
+		goto fail;
+	if (alg->md != NULL && (k->md = EVP_MD_fetch(NULL, alg->md, NULL)) == NULL) {
+		key_evp_err(e, alg->md);
+		goto fail;
+	}
+	k->tag = dnskey_tag(rdata, len);
+	memcpy(named, rdata, len);
+	named[1] &= (uint8_t)~DNSKEY_FLAG_REVOKE;
+	SHA256(named, len, k->hash);
+	*out = k;
+	return 0;
+fail:
+	key_free(k);
+	return err_ctx(e, "key %s", alg->text);
+}
+
+void key_free(struct key *k)
+{
+	if (k == NULL)
+		return;
+	EVP_PKEY_free(k->pub);
+	EVP_PKEY_free(k->priv);
+	EVP_MD_free(k->md);
+	EVP_MD_CTX_free(k->md_ctx);
+	EVP_PKEY_CTX_free(k->signer);
+	free(k);
+}
+
+static EVP_PKEY *generate(const struct key_alg *alg, unsigned bits)
+{
+	if (alg->pub_len == 0)
+		return EVP_PKEY_Q_keygen(NULL, NULL, alg->type, (size_t)bits);
+	if (alg->group != NULL)
+		return EVP_PKEY_Q_keygen(NULL, NULL, alg->type, alg->group);
+	return EVP_PKEY_Q_keygen(NULL, NULL, alg->type);
+}
+
+int key_generate(unsigned alg, uint16_t flags, unsigned bits, struct key **out, struct err *e)
+{
+	const struct key_alg *a = key_alg_find(alg);
+	uint8_t rdata[KEY_RDATA_MAX] = { (uint8_t)(flags >> 8), (uint8_t)flags, 3, (uint8_t)alg };
+	struct key *k = NULL;
+	EVP_PKEY *priv = NULL;
+	size_t len;
+	int rc = -1;
+
+	if (a == NULL)
+		return err_set(e, ERR_REFUSED, "algorithm %u, must be 8, 10, 13, 14, 15 or 16", alg);
+	if ((flags & ~DNSKEY_FLAG_SEP) != DNSKEY_FLAG_ZONE)
+		return err_set(e, ERR_REFUSED, "flags %u of a new key, must be 256 or 257", flags);
+	if (bits == 0 && a->pub_len == 0)
+		bits = RSA_BITS_DEFAULT;
+	if (a->pub_len == 0 ? bits < RSA_BITS_MIN || bits > RSA_BITS_MAX : bits != 0)
+		return err_set(e, ERR_REFUSED, "a key of %u bits for %s: RSA has %u to %u, others do not choose", bits,
+			       a->text, RSA_BITS_MIN, RSA_BITS_MAX);
+	if ((priv = generate(a, bits)) == NULL ||
+	    (len = key_evp_public_octets(a, priv, rdata + 4, sizeof(rdata) - 4)) == 0) {
+		key_evp_err(e, "making a key");
+		goto out;
+	}
+	if (key_from_dnskey(rdata, len + 4, &k, e) != 0 || key_join(k, &priv, e) != 0)
+		goto out;
+	*out = k;
+	k = NULL;
+	rc = 0;
+out:
+	EVP_PKEY_free(priv);
+	key_free(k);
+	return rc;
+}
+
+int key_from_pkcs8(const uint8_t *rdata, size_t len, struct secret *der, struct key **out, struct err *e)
+{
+	PKCS8_PRIV_KEY_INFO *info = NULL;
+	EVP_PKEY *priv = NULL;
+	struct key *k = NULL;
+	const uint8_t *p;
+	int rc = -1;
+
+	if (key_from_dnskey(rdata, len, &k, e) != 0)
+		return -1;
+	p = secret_open(der);
+	if ((info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)secret_len(der))) != NULL)
+		priv = EVP_PKCS82PKEY(info);
+	secret_close(der);
+	if (priv == NULL) {
+		key_evp_err(e, "PKCS #8");
+		goto out;
+	}
+	if (key_join(k, &priv, e) != 0)
+		goto out;
+	*out = k;
+	k = NULL;
+	rc = 0;
+out:
+	PKCS8_PRIV_KEY_INFO_free(info); /* wipes the octets */
+	EVP_PKEY_free(priv);
+	key_free(k);
+	return rc;
+}
+
+int key_pkcs8(const struct key *k, struct secret **out, struct err *e)
+{
+	PKCS8_PRIV_KEY_INFO *info = NULL;
+	struct secret *der = NULL;
+	uint8_t *p;
+	int len, rc = -1;
+
+	if (k->priv == NULL)
+		return err_set(e, ERR_NOTFOUND, "key %u/%s has no private half here", k->tag, k->alg->text);
+	if ((info = EVP_PKEY2PKCS8(k->priv)) == NULL || (len = i2d_PKCS8_PRIV_KEY_INFO(info, NULL)) <= 0 ||
+	    len > SECRET_MAX) {
+		key_evp_err(e, "PKCS #8");
+		goto out;
+	}
+	der = secret_new((size_t)len);
+	p = secret_open_rw(der);
+	rc = i2d_PKCS8_PRIV_KEY_INFO(info, &p) == len ? 0 : -1;
+	secret_close(der);
+	if (rc != 0) {
+		key_evp_err(e, "PKCS #8");
+		secret_free(der);
+		goto out;
+	}
+	*out = der;
+out:
+	PKCS8_PRIV_KEY_INFO_free(info);
+	return rc;
+}
+
+const uint8_t *key_rdata(const struct key *k, size_t *len)
+{
+	if (len != NULL)
+		*len = k->rdlen;
+	return k->rdata;
+}
+
+unsigned key_alg(const struct key *k)
+{
+	return k->alg->number;
+}
+
+uint16_t key_flags(const struct key *k)
+{
+	return (uint16_t)(k->rdata[0] << 8 | k->rdata[1]);
+}
+
+uint16_t key_tag(const struct key *k)
+{
+	return k->tag;
+}
+
+const uint8_t *key_hash(const struct key *k)
+{
+	return k->hash;
+}
+
+bool key_has_private(const struct key *k)
+{
+	return k->priv != NULL;
+}
+
+size_t key_sig_len(const struct key *k)
+{
+	return k->alg->sig_len != 0 ? k->alg->sig_len : (size_t)EVP_PKEY_get_size(k->pub);
+}
+
+/* RFC 4034 section 5.1.4, RFC 6605: digest over the canonical owner and the DNSKEY rdata. */
+size_t key_ds(const struct key *k, const uint8_t *zone, unsigned digest_type, uint8_t out[4 + 48])
+{
+	uint8_t octets[DNAME_MAX + KEY_RDATA_MAX];
+	size_t n = dname_lower(zone, octets);
+
+	memcpy(octets + n, k->rdata, k->rdlen);
+	out[0] = (uint8_t)(k->tag >> 8);
+	out[1] = (uint8_t)k->tag;
+	out[2] = k->alg->number;
+	out[3] = (uint8_t)digest_type;
+	if (digest_type == 2) {
+		SHA256(octets, n + k->rdlen, out + 4);
+		return 4 + SHA256_DIGEST_LENGTH;
+	}
+	if (digest_type == 4) {
+		SHA384(octets, n + k->rdlen, out + 4);
+		return 4 + SHA384_DIGEST_LENGTH;
+	}
+	return 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_KEY_PRIVATE_H
+#define DUET_KEY_PRIVATE_H
+
+#include "key/key_evp.h"
+
+/*
+ * key_private - for the files of lib/key only: the .private half of a BIND key pair.
+ */
+
+/* Reads the file and joins it to a key without private half; refused unless both belong together. */
+int key_private_read(const char *path, struct key *k, struct err *e);
+/* Writes a new file of mode 0600; the key must have its private half. */
+int key_private_write(const char *path, const struct key *k, struct err *e);
+
+#endif
