@@ -120,7 +120,7 @@ static int lowered_cmp(const uint8_t *a, const uint8_t *b, size_t len)
 }
 
 /* As long as both are equal their fields lie alike, so the fields of a tell where names are, in both. */
-static int rdata_cmp(uint16_t type, const uint8_t *a, size_t alen, const uint8_t *b, size_t blen)
+int rdata_cmp(uint16_t type, const uint8_t *a, size_t alen, const uint8_t *b, size_t blen)
 {
 	struct walk w = walk_of(type, a, alen);
 	size_t at = 0, n;

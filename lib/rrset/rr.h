@@ -39,6 +39,9 @@ uint16_t rr_type_from_text(const char *text);
  * (and ZONEMD, which would be wrong once signed). */
 bool rr_type_is_signing(uint16_t type);
 
+/* Types of queries and messages, which no zone holds (RFC 6895 section 3.1; OPT; 0). */
+bool rr_type_is_meta(uint16_t type);
+
 /*
  * rdata_check - whether rdata has the form that its type asks for (names inside included).  Types without a row in
  * the table of types are opaque and always right (RFC 3597).  Returns 0, or -1 with ERR_SYNTAX.
@@ -59,6 +62,9 @@ static inline size_t rr_wire_len(const struct rr *rr)
 {
 	return dname_len(rr->owner) + 10 + rr->rdlen;
 }
+
+/* Order of two rdatas of a type in canonical form (RFC 4034 section 6.3); both must have passed rdata_check. */
+int rdata_cmp(uint16_t type, const uint8_t *a, size_t alen, const uint8_t *b, size_t blen);
 
 /* Order of records in a zone: canonical owner, type, canonical rdata (RFC 4034 section 6.3). */
 int rr_cmp(const struct rr *a, const struct rr *b);

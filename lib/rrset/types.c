@@ -127,7 +127,7 @@ const struct type_info *type_info(uint16_t type)
 	return NULL;
 }
 
-bool type_is_meta(uint16_t type)
+bool rr_type_is_meta(uint16_t type)
 {
 	return type == 0 || type == TYPE_OPT || (type >= 128 && type <= 255);
 }

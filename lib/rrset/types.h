@@ -71,9 +71,6 @@ struct type_info {
 /* The row of a type, or NULL. */
 const struct type_info *type_info(uint16_t type);
 
-/* Types that stand in queries or messages only, never in a zone (RFC 6895 section 3.1, OPT). */
-bool type_is_meta(uint16_t type);
-
 /* Octets that the field takes of the left ones; SIZE_MAX when they are not of its form. */
 size_t field_len(enum field f, const uint8_t *p, size_t left);
 

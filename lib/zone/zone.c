@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* zone: what callers ask of a zone that was built, the digest, and zones from record streams. */
+#include "zone/zone.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "arena/arena.h"
+#include "zone/zone_build.h"
+
+#define SOA_NUMBERS 20 /* octets of the five numbers at the end of its rdata */
+
+void zone_free(struct zone *z)
+{
+	if (z != NULL)
+		arena_free(z->arena);
+}
+
+size_t zone_owner_end(const struct zone *z, size_t i)
+{
+	const uint8_t *owner = z->rr[i].owner;
+
+	while (++i < z->n) {
+		if (z->rr[i].owner != owner && !dname_equal(z->rr[i].owner, owner))
+			break;
+	}
+	return i;
+}
+
+size_t zone_rrset_end(const struct zone *z, size_t i)
+{
+	const struct rr *first = &z->rr[i];
+
+	while (++i < z->n) {
+		if (z->rr[i].type != first->type ||
+		    (z->rr[i].owner != first->owner && !dname_equal(z->rr[i].owner, first->owner)))
+			break;
+	}
+	return i;
+}
+
+static struct rd soa_numbers(const uint8_t *rdata, size_t len)
+{
+	assert(len >= SOA_NUMBERS + 2);
+	return rd_of(rdata + len - SOA_NUMBERS, SOA_NUMBERS);
+}
+
+uint32_t soa_serial(const uint8_t *rdata, size_t len)
+{
+	struct rd r = soa_numbers(rdata, len);
+
+	return rd_u32(&r);
+}
+
+void soa_set_serial(uint8_t *rdata, size_t len, uint32_t serial)
+{
+	struct wr w = wr_of(rdata + len - SOA_NUMBERS, SOA_NUMBERS);
+
+	assert(len >= SOA_NUMBERS + 2);
+	wr_u32(&w, serial);
+}
+
+struct soa_timers soa_timers(const uint8_t *rdata, size_t len)
+{
+	struct rd r = soa_numbers(rdata, len);
+	struct soa_timers t;
+
+	rd_u32(&r);
+	t.refresh_s = rd_u32(&r);
+	t.retry_s = rd_u32(&r);
+	t.expire_s = rd_u32(&r);
+	t.minimum_s = rd_u32(&r);
+	return t;
+}
+
+/* The record in canonical form (RFC 4034 section 6.2) behind w. */
+static void canonical_write(struct wr *w, const struct rr *rr, bool zero_serial)
+{
+	struct rr canonical = *rr;
+	uint8_t owner[DNAME_MAX];
+	uint8_t *rdata;
+
+	dname_lower(rr->owner, owner);
+	canonical.owner = owner;
+	rr_write(w, &canonical);
+	assert(!w->bad);
+	rdata = w->p + w->at - rr->rdlen;
+	rdata_canonical(rr->type, rr->rdata, rr->rdlen, rdata);
+	if (zero_serial && rr->type == TYPE_SOA)
+		soa_set_serial(rdata, rr->rdlen, 0);
+}
+
+int zone_digest(const struct zone *z, bool own_serial, uint8_t out[48], struct err *e)
+{
+	size_t room = 2 * (DNAME_MAX + 10 + UINT16_MAX);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	uint8_t *buffer = mem_new(1, room);
+	struct wr w = wr_of(buffer, room);
+	bool ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha384(), NULL) == 1;
+
+	for (size_t i = 0; ok && i < z->n; i++) {
+		canonical_write(&w, &z->rr[i], !own_serial);
+		if (w.at > room / 2 || i + 1 == z->n) {
+			ok = EVP_DigestUpdate(ctx, buffer, w.at) == 1;
+			w.at = 0;
+		}
+	}
+	ok = ok && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
+	EVP_MD_CTX_free(ctx);
+	free(buffer);
+	return ok ? 0 : err_set(e, ERR_CRYPTO, "SHA-384 is not available");
+}
+
+int zone_read_stream(const uint8_t *stream, size_t len, const uint8_t *apex, const struct zone_limits *limits,
+		     struct zone **out, struct err *e)
+{
+	struct zone_build *b = zone_build_new(apex, limits);
+	struct rd r = rd_of(stream, len);
+	struct rr rr;
+	int got;
+
+	b->soa_twice = true;
+	while ((got = rr_read(&r, &rr, e)) == 1) {
+		if (zone_build_add(b, &rr, (struct place){ .file = NULL }, e) != 0) {
+			got = -1;
+			break;
+		}
+	}
+	if (got < 0) {
+		zone_build_free(b);
+		return -1;
+	}
+	return zone_build_end(b, out, e);
+}
