@@ -135,4 +135,5 @@ clean:
 .SECONDARY:
 .DELETE_ON_ERROR:
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(wildcard $(LIB_OBJS:.o=.d) $(SIGNER_OBJS:.o=.d) $(KEYDIST_OBJS:.o=.d) $(BACKUPD_OBJS:.o=.d) $(CTL_OBJS:.o=.d) \
+           $(MAINS:%.c=$(O)/%.d) $(UNIT_SRCS:%.c=$(O)/%.d) $(FUZZ_SRCS:%.c=$(O)/%.d) $(BENCH_SRCS:%.c=$(O)/%.d))
