@@ -111,6 +111,8 @@ struct conf_errors {
 int conf_load(const char *path, struct conf **out, struct conf_errors *errors);
 /* The same from memory; path is used in the messages only. */
 int conf_parse(const char *path, const char *text, size_t len, struct conf **out, struct conf_errors *errors);
+/* A whole file of at most CONF_OCTETS_MAX octets, ended by NUL (free() it), or NULL with the reason added to errors. */
+char *conf_read_file(const char *path, size_t *len, struct conf_errors *errors);
 /* NULL does nothing. */
 void conf_free(struct conf *c);
 void conf_errors_free(struct conf_errors *errors);
