@@ -80,8 +80,8 @@ static void the_first_version(void **state)
 {
 	const struct row rows[] = {
 		{ "is the date's", { FIRST(C(1, 0)) }, PUB(CHANGE, TODAY), 0, 0 },
-		{ "is the floor where that is higher", { FIRST(C(1, 0)), .floor = TODAY + 5000 }, PUB(CHANGE, TODAY + 5000),
-		  SERIAL_ALARM_DAY | SERIAL_ALARM_AHEAD, 0 },
+		{ "is the floor where that is higher", { FIRST(C(1, 0)), .floor = TODAY + 5000 },
+		  PUB(CHANGE, TODAY + 5000), SERIAL_ALARM_DAY | SERIAL_ALARM_AHEAD, 0 },
 		{ "is the date's where the floor is lower", { FIRST(C(1, 0)), .floor = 17 }, PUB(CHANGE, TODAY), 0, 0 },
 		{ "takes a peer's serial for the same content",
 		  { FIRST(C(1, 0)), LIST(SIGNER(TODAY + 3, C(1, 0), FRESH)) }, PUB(CHANGE, TODAY + 3), 0, 0 },
