@@ -148,6 +148,7 @@ static void scan(struct scan *s, const struct serial_view *v)
 	*s = (struct scan){ .v = v, .unexplained = NONE, .floor = NONE, .next = INT64_MAX,
 			    .half_s = (int64_t)v->margin_s / 2 };
 	s->base = v->last != 0 ? v->last : first_base(v);
+	s->renew_above = v->last != 0 ? 0 : NONE;
 	first = s->base == 0;
 	if (first)
 		s->base = v->floor != 0 && serial_gt(v->floor, today) ? v->floor : today;
