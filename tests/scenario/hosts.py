@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Duet's own hosts: signers and backups, each with a folder in place of /etc, /var/lib and /run."""
+
+import os
+import re
+import struct
+import time
+
+from dnstools import is_signed, serial_of
+from lab import DNS_PORT, MSG_PORT, run, wait_until
+
+
+def yaml(value, indent=0):
+    """Enough YAML for our configuration files."""
+    pad = "  " * indent
+    if isinstance(value, dict):
+        if not value:
+            return " {}\n"
+        return ("\n" if indent else "") + "".join("%s%s:%s" % (pad, k, yaml(v, indent + 1)) for k, v in value.items())
+    if isinstance(value, list):
+        if not value:
+            return " []\n"
+        if all(not isinstance(v, (dict, list)) for v in value):
+            return " [%s]\n" % ", ".join(scalar(v) for v in value)
+        rows = ""
+        for v in value:
+            body = yaml(v, indent + 1).lstrip("\n")
+            rows += pad + "- " + body[len("  " * (indent + 1)):]
+        return "\n" + rows
+    return " %s\n" % scalar(value)
+
+
+def scalar(v):
+    if v is None:
+        return "null"
+    if isinstance(v, bool):
+        return "true" if v else "false"
+    if isinstance(v, int):
+        return str(v)
+    return '"%s"' % v.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def deep_update(into, more):
+    for k, v in more.items():
+        if isinstance(v, dict) and isinstance(into.get(k), dict):
+            deep_update(into[k], v)
+        else:
+            into[k] = v
+    return into
+
+
+class Host:
+    """One machine of the cluster: a folder in place of /etc, /var/lib and /run, an address, a clock of its own."""
+
+    def __init__(self, cluster, name, role, number):
+        lab = cluster.lab
+        self.cluster, self.lab, self.name, self.role = cluster, lab, name, role
+        self.addr, self.dir = lab.addr(number), lab.folder(name)
+        self.etc, self.zones, self.run_dir = lab.folder(name, "etc"), lab.folder(name, "zones"), lab.folder(name, "run")
+        self.state = lab.folder(name, "lib")
+        self.yaml = os.path.join(self.etc, "duet.yaml")
+        self.clock = os.path.join(self.dir, "clock")
+        self.line = None
+        self.procs = {}
+        self.set_clock(0)
+        self.conf = {
+            "node": {"name": name, "identity": self.etc + "/identity", "clock": "trust"},
+            "peers": [],
+        }
+        if role == "signer":
+            self.conf["node"]["engine-identity"] = self.etc + "/identity.signer"
+            self.conf["keydist"] = {
+                "listen": self.endpoint(), "socket": self.run_dir + "/keydist.sock",
+                "state-dir": self.state + "/keydist", "wrap-key": "file:%s/identity.wrap" % self.etc}
+            self.conf["signer"] = {
+                "listen": ["%s#%d" % (self.addr, DNS_PORT)], "socket": self.run_dir + "/signer.sock",
+                "state-dir": self.state + "/signer", "zones-dir": self.zones,
+                "secondaries": [], "transfer": [{"prefix": "127.0.0.0/8"}]}
+            os.makedirs(self.state + "/keydist", exist_ok=True)
+            os.makedirs(self.state + "/signer", exist_ok=True)
+        else:
+            self.conf["backupd"] = {"listen": self.endpoint(), "socket": self.run_dir + "/backupd.sock",
+                                    "state-dir": self.state + "/backupd"}
+            os.makedirs(self.state + "/backupd", exist_ok=True)
+
+    def endpoint(self):
+        return "tcp://%s:%d" % (self.addr, MSG_PORT)
+
+    def set_clock(self, offset_s):
+        """Moves this host's clock (test builds only): seconds added to the real time."""
+        mode = "r+b" if os.path.exists(self.clock) else "w+b"
+        with open(self.clock, mode) as f:
+            f.write(struct.pack("=q", int(offset_s)))
+
+    def now(self):
+        with open(self.clock, "rb") as f:
+            return time.time() + struct.unpack("=q", f.read(8))[0]
+
+    def write_conf(self):
+        self.lab.write(self.yaml, yaml(self.conf).lstrip("\n"))
+
+    def env(self, fail=None):
+        e = {"DUET_TEST_CLOCK": self.clock}
+        if fail:
+            e["DUET_TEST_FAIL"] = fail
+        return e
+
+    # daemons
+    DAEMONS = {"signer": ("duet-keydist", "duet-signer"), "backup": ("duet-backupd",)}
+
+    def start(self, which=None, fail=None, wait=True, timeout=20):
+        """Starts the daemons of this host, or one of them ("signer", "keydist", "backupd"); waits for event=ready."""
+        for program in self.DAEMONS[self.role]:
+            short = program[len("duet-"):]
+            if which not in (None, short):
+                continue
+            argv = [self.lab.program(program), "-c", self.yaml]
+            p = self.procs.get(short)
+            if p is None:
+                p = self.procs[short] = self.lab.start("%s/%s" % (self.name, short), argv, env=self.env(fail))
+                since = 0
+            else:
+                since, p.env = p.mark(), self.env(fail)
+                p.start()
+            if wait:
+                p.wait_event("event=ready", timeout, since)
+        return self
+
+    def __getattr__(self, name):
+        procs = self.__dict__.get("procs", {})
+        if name in procs:
+            return procs[name]
+        raise AttributeError(name)
+
+    def stop(self, which=None):
+        for short, p in reversed(list(self.procs.items())):
+            if which in (None, short):
+                p.stop()
+
+    def kill(self, which=None):
+        """kill -9 of all daemons at once, or of one."""
+        for short, p in self.procs.items():
+            if which in (None, short):
+                p.kill()
+
+    def ctl(self, *args, check=True, timeout=60):
+        """duetctl on this host; CompletedProcess."""
+        return run([self.lab.program("duetctl"), "-c", self.yaml] + list(args), timeout=timeout, check=check, env=self.env())
+
+    def put_zone(self, file, text):
+        """Puts a zone file into this host's zones-dir, all at once."""
+        return self.lab.write(os.path.join(self.zones, file), text)
+
+    def serial(self, zone):
+        return serial_of(self.addr, zone)
+
+    def signed(self, zone):
+        return is_signed(self.addr, zone)
+
+
+class Cluster:
+    """Signers signer1..N and backup hosts vault (vault2, ...), with identities, configuration and a recovery key.
+
+    conf: {host name or "*": overrides of its configuration}.  Secondaries are named by add_secondary before start()."""
+
+    def __init__(self, lab, signers=2, backups=1, conf=None):
+        self.lab, self.hosts, self.recovery_line = lab, {}, None
+        for i in range(signers):
+            self._host("signer%d" % (i + 1), "signer", i + 1)
+        for i in range(backups):
+            self._host("vault%s" % (i + 1 if i else ""), "backup", 6 + i)
+        for who, more in (conf or {}).items():
+            for h in self.hosts.values():
+                if who in ("*", h.name, h.role):
+                    deep_update(h.conf, more)
+
+    def _host(self, name, role, number):
+        h = self.hosts[name] = Host(self, name, role, number)
+        setattr(self, name, h)
+        return h
+
+    def signers(self):
+        return [h for h in self.hosts.values() if h.role == "signer"]
+
+    def backups(self):
+        return [h for h in self.hosts.values() if h.role == "backup"]
+
+    def init(self):
+        """Identities and the recovery key, as an operator makes them; then every host's peers."""
+        self.recovery_secret = self.lab.path("recovery.secret")
+        out = run([self.lab.program("duetctl"), "recovery", "init"]).stdout
+        self.recovery_line = re.search(r"\bduetR1(?!SECRET)\S+", out).group(0)
+        self.lab.write(self.recovery_secret, re.search(r"\bduetR1SECRET\S+", out).group(0) + "\n", 0o600)
+        for h in self.hosts.values():
+            h.conf["node"]["recovery"] = self.recovery_line
+            h.write_conf()
+        for i, h in enumerate(self.hosts.values()):
+            first = ["--first"] if i == 0 else []
+            h.line = re.search(r"\bduet1\S+", h.ctl("node", "init", *first).stdout).group(0)
+        self.write_confs()
+        return self
+
+    def write_confs(self):
+        for h in self.hosts.values():
+            h.conf["peers"] = [{"name": p.name, "line": p.line, "role": p.role, "endpoint": p.endpoint()}
+                               for p in self.hosts.values() if p is not h and p.line]
+            h.write_conf()
+
+    def add_secondary(self, peer, of, key=None, zones=None):
+        """Names a secondary in the configuration of the signers `of` (names or hosts)."""
+        for h in of:
+            h = self.hosts[h] if isinstance(h, str) else h
+            entry = {"address": "%s#%d" % (peer.source if peer.addr == "127.0.0.1" else peer.addr, peer.port)}
+            if peer.addr == "127.0.0.1":
+                entry["address"] = "127.0.0.1#%d" % peer.port
+            if key:
+                entry["key"] = key
+            if zones:
+                entry["zones"] = zones
+            h.conf["signer"]["secondaries"].append(entry)
+
+    def start(self, timeout=30):
+        """Starts all daemons and, where a second signer is there, admits it."""
+        for h in self.hosts.values():
+            h.start(wait=False)
+        for h in self.hosts.values():
+            for p in h.procs.values():
+                p.wait_event("event=ready", timeout)
+        first = self.signers()[0]
+        for h in list(self.hosts.values()):
+            if h is not first:
+                first.ctl("node", "add", h.name)
+        return self
+
+    def put_zone(self, file, text):
+        for h in self.signers():
+            h.put_zone(file, text)
+
+    def add_zone(self, zone, text, policy=None, on=None):
+        """The zone's file on every signer, then `zone add` on one of them."""
+        file = (zone.strip(".") or "root") + ".zone"
+        self.put_zone(file, text)
+        args = ["zone", "add", zone, "--source", "file:" + file] + (["--policy", policy] if policy else [])
+        (on or self.signers()[0]).ctl(*args)
+
+    def ds(self, zone, on=None):
+        """The DS lines of the zone as duetctl shows them."""
+        out = (on or self.signers()[0]).ctl("key", "ds", zone, check=False).stdout
+        return [row for row in out.splitlines() if re.search(r"\sDS\s+\d+\s", row)]
+
+    def wait_signed(self, zone, timeout=30, signers=None):
+        for h in signers or self.signers():
+            wait_until(lambda host=h: host.signed(zone), timeout, "%s serves %s signed" % (h.name, zone), every=0.05)
+
+
+def small_zone(origin="example.org.", n=20, serial=1, ttl=300, minimum=60, more=""):
+    """A zone with hosts, a wildcard, an empty non-terminal, a delegation with glue, a DS and a long TXT."""
+    origin = origin.rstrip(".") + "."
+    rows = ["$ORIGIN %s" % origin, "$TTL %d" % ttl,
+            "@ SOA ns1 hostmaster %d 3600 600 604800 %d" % (serial, minimum),
+            "@ NS ns1", "@ NS ns2", "@ MX 10 mail", "ns1 A 192.0.2.1", "ns2 A 192.0.2.2", "ns2 AAAA 2001:db8::2",
+            "mail A 192.0.2.3", "*.wild TXT \"any\"", "a.b.c.deep A 192.0.2.4", "www CNAME host0",
+            "sub NS ns.sub", "ns.sub A 192.0.2.5", "secure NS ns2",
+            "secure DS 12345 13 2 " + "AB" * 32]
+    rows += ["host%d A 198.51.100.%d" % (i, i % 256) for i in range(n)]
+    return "\n".join(rows) + "\n" + more
