@@ -49,6 +49,14 @@ const struct page_row *table_row(const struct table *t, size_t i);
 uint64_t table_octets(const struct table *t);
 int64_t table_earliest(const struct table *t);
 
+/* Order of rows: chain, key, part. */
+int page_row_cmp(const struct page_row *a, const struct page_row *b);
+/* Calls fn in order for each row that only one of the tables has (the other is NULL) or that lies elsewhere in the new
+ * one.  Chunks that the tables share are stepped over: the cost is the change's, not the zone's.  Either table may be
+ * NULL: empty.  fn's non-zero return ends it and is returned. */
+int table_diff(const struct table *old, const struct table *new,
+	       int (*fn)(void *ctx, const struct page_row *was, const struct page_row *is), void *ctx);
+
 /* What a version says about itself besides its pages. */
 #define SERIAL_NONE 0
 struct version_info {
@@ -81,6 +89,10 @@ struct table *version_table(const struct version *v); /* borrowed */
  */
 int store_open(const char *dir, struct store **out, struct err *e);
 void store_close(struct store *s);
+/* A new volume is begun where one would grow above this; 1 GiB unless told. */
+void store_set_volume_max(struct store *s, uint64_t octets);
+/* To be called now and then while nothing waits: moves recent commits from SQLite's log into its file. */
+int store_idle(struct store *s, struct err *e);
 
 /* Calls fn for the apex of each zone that has a published version. */
 int store_zones(struct store *s, int (*fn)(void *ctx, const uint8_t *apex), void *ctx, struct err *e);
@@ -95,14 +107,15 @@ char *store_keep_get(struct store *s, const uint8_t *apex);
 int store_keep_put(struct store *s, const uint8_t *apex, const char *json, struct err *e);
 
 /*
- * A change: begin, then in the order of transfer put new pages or keep old rows, then publish or drop.  Pages may
- * be put from one change at a time per store.
+ * A change: begin, then in the order of transfer put new pages or keep old rows, then publish or drop.  Several may be
+ * open at a time, also of one zone; then the first that is published wins and the others get ERR_NOTNOW.  After any
+ * failure the change can only be dropped, the version before stays current, and the store goes on.
  */
 struct change;
 int change_begin(struct store *s, const uint8_t *apex, struct change **out, struct err *e);
 /* row: chain, part, key, digest, earliest, records, rrsigs filled by the caller; the rest is set. */
 int change_put(struct change *c, const uint8_t *page, size_t len, struct page_row *row, struct err *e);
-/* Keeps a page of the version that was current at change_begin. */
+/* Keeps a page of the version that was current at change_begin: a row of its table.  -1 when it is out of order. */
 int change_keep(struct change *c, const struct page_row *row);
 /* Syncs, commits, and gives the new current version with a reference.  `keep` (JSON, may be NULL) is written by the same
  * commit, as store_keep_put.  The change is gone in any case. */
@@ -113,6 +126,10 @@ void change_drop(struct change *c);
 
 /* Reads one page and checks its xxh3; buf has 65,537 octets. ERR_DAMAGE names zone, volume and offset. */
 int store_read(struct store *s, const struct page_row *row, uint8_t *buf, struct err *e);
+
+/* Reads and checks all pages of a table in order, neighbours at once.  fn's non-zero return ends it and is returned. */
+int store_each_page(struct store *s, const struct table *t,
+		    int (*fn)(void *ctx, const struct page_row *row, const uint8_t *page), void *ctx, struct err *e);
 
 /* Every record of a version in order of transfer, SOA and its RRSIGs first. fn as in page_walk. */
 int store_walk(struct store *s, const struct version *v, int (*fn)(void *ctx, const struct rr *rr), void *ctx,

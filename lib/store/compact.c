@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* compact: copies live pages out of volumes that are mostly dead. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "arena/arena.h"
+#include "fail/fail.h"
+#include "store/state.h"
+
+struct victim {
+	struct volume *v;
+	uint64_t live;
+	bool chosen;
+};
+
+struct compaction {
+	struct store *s;
+	struct victim *victim;
+	size_t count;
+	struct table **table; /* by zone: its new table, or NULL where it stays */
+};
+
+static struct victim *find_victim(const struct compaction *c, uint32_t volume)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (c->victim[i].v->id == volume)
+			return &c->victim[i];
+	return NULL;
+}
+
+static void list_volumes(struct compaction *c)
+{
+	for (struct volume *v = c->s->volumes.list; v != NULL; v = v->next)
+		c->count += !v->deleted;
+	c->victim = mem_new(c->count, sizeof(*c->victim));
+	c->count = 0;
+	for (struct volume *v = c->s->volumes.list; v != NULL; v = v->next)
+		if (!v->deleted)
+			c->victim[c->count++].v = v;
+}
+
+/* Counts live octets, and chooses; false when there is nothing to do. */
+static bool choose(struct compaction *c, uint64_t min_dead)
+{
+	bool any = false;
+
+	list_volumes(c);
+	for (size_t z = 0; z < c->s->zone_count; z++) {
+		const struct table *t = c->s->zone[z].current->table;
+
+		for (size_t i = 0; i < table_len(t); i++) {
+			const struct page_row *row = table_row(t, i);
+
+			find_victim(c, row->volume)->live += row->len;
+		}
+	}
+	for (size_t i = 0; i < c->count; i++) {
+		struct victim *v = &c->victim[i];
+		uint64_t dead = v->v->end > v->live ? v->v->end - v->live : 0;
+
+		v->chosen = dead > v->live && dead > min_dead;
+		any |= v->chosen;
+	}
+	return any;
+}
+
+/* Copies the zone's pages that lie in chosen volumes; its new table, or NULL when it has none of them. */
+static int move_zone(struct compaction *c, const struct table *from, struct table **out, struct err *e)
+{
+	struct table_build *b = table_build_new(from);
+	uint8_t *page = mem_new(1, PAGE_OCTETS_MAX);
+	bool moved = false;
+	int rc = 0;
+
+	for (size_t i = 0; i < table_len(from) && rc == 0; i++) {
+		const struct page_row *row = table_row(from, i);
+		struct page_row copy = *row;
+
+		if (!find_victim(c, row->volume)->chosen) {
+			rc = table_build_keep(b, row, e);
+			continue;
+		}
+		moved = true;
+		if ((rc = store_read(c->s, row, page, e)) != 0 ||
+		    (rc = volumes_append(&c->s->volumes, page, row->len, &copy.volume, &copy.offset, e)) != 0)
+			break;
+		rc = table_build_put(b, &copy, e);
+	}
+	if (rc == 0 && moved)
+		rc = table_build_finish(b, &c->s->volumes, out, e);
+	table_build_free(b);
+	free(page);
+	return rc;
+}
+
+struct rows {
+	struct db *db;
+	int64_t zone;
+	struct err *e;
+};
+
+static int write_row(void *ctx, const struct page_row *was, const struct page_row *is)
+{
+	struct rows *r = ctx;
+
+	(void)was; /* the keys are the same in both */
+	return db_put_page(r->db, r->zone, is, r->e);
+}
+
+static int commit(struct compaction *c, struct err *e)
+{
+	struct store *s = c->s;
+
+	if (db_begin(s->db, e) != 0 || store_put_volumes(s, e) != 0)
+		return -1;
+	for (size_t i = 0; i < s->zone_count; i++) {
+		struct rows rows = { .db = s->db, .zone = s->zone[i].id, .e = e };
+
+		if (c->table[i] != NULL &&
+		    table_diff(s->zone[i].current->table, c->table[i], write_row, &rows) != 0)
+			return -1;
+	}
+	for (size_t i = 0; i < c->count; i++)
+		if (c->victim[i].chosen && db_del_volume(s->db, c->victim[i].v->id, e) != 0)
+			return -1;
+	fail_point("store-compact-before-commit");
+	return db_commit(s->db, e);
+}
+
+static int copy_and_commit(struct compaction *c, struct err *e)
+{
+	struct store *s = c->s;
+
+	for (size_t i = 0; i < s->zone_count; i++)
+		if (move_zone(c, s->zone[i].current->table, &c->table[i], e) != 0)
+			return -1;
+	if (volumes_sync(&s->volumes, e) != 0)
+		return -1;
+	if (commit(c, e) != 0) {
+		db_rollback(s->db);
+		return -1;
+	}
+	fail_point("store-compact-after-commit");
+	return 0;
+}
+
+/* What the commit made true. */
+static void take_over(struct compaction *c)
+{
+	struct store *s = c->s;
+
+	volumes_committed(&s->volumes);
+	for (size_t i = 0; i < s->zone_count; i++) {
+		struct version *old = s->zone[i].current;
+
+		if (c->table[i] == NULL)
+			continue;
+		s->zone[i].current = version_new(&old->info, c->table[i]);
+		c->table[i] = NULL;
+		version_unref(old);
+	}
+	for (size_t i = 0; i < c->count; i++)
+		if (c->victim[i].chosen)
+			volume_delete(c->victim[i].v);
+}
+
+int store_compact(struct store *s, uint64_t min_dead, struct err *e)
+{
+	struct compaction c = { .s = s };
+	int rc = 0;
+
+	if (s->open_changes > 0)
+		return err_set(e, ERR_NOTNOW, "compaction waits for a change to end");
+	c.table = mem_new(s->zone_count, sizeof(struct table *));
+	if (choose(&c, min_dead)) {
+		volumes_seal(&s->volumes);
+		if ((rc = copy_and_commit(&c, e)) == 0)
+			take_over(&c);
+		else
+			err_ctx(e, "compaction");
+	}
+	for (size_t i = 0; i < s->zone_count; i++)
+		table_unref(c.table[i]);
+	if (rc != 0)
+		volumes_rewind(&s->volumes);
+	free(c.table);
+	free(c.victim);
+	return rc;
+}

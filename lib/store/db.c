@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* db: opening the store's database, its schema, and what is written to it. */
+#include "store/db.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena/arena.h"
+#include "fail/fail.h"
+#include "store/dbstate.h"
+
+#define APPLICATION_ID 0x44756574 /* "Duet": so that no other program's database is taken for a store */
+
+static const char *const migrations[] = { /* entry i leads to user_version i + 1; append, never edit */
+	"CREATE TABLE volume (id INTEGER PRIMARY KEY, octets INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE zone (id INTEGER PRIMARY KEY, apex BLOB NOT NULL UNIQUE,"
+	" serial INTEGER NOT NULL, input_serial INTEGER NOT NULL, content INTEGER NOT NULL, epoch INTEGER NOT NULL,"
+	" steps INTEGER NOT NULL, content_digest BLOB NOT NULL, keyset BLOB NOT NULL, version BLOB NOT NULL,"
+	" largest_ttl INTEGER NOT NULL, earliest INTEGER NOT NULL, published_at INTEGER NOT NULL,"
+	" sign_ctx BLOB NOT NULL, soa BLOB NOT NULL) STRICT;"
+	"CREATE TABLE page (zone INTEGER NOT NULL REFERENCES zone (id), chain INTEGER NOT NULL, key BLOB NOT NULL,"
+	" part INTEGER NOT NULL, volume INTEGER NOT NULL REFERENCES volume (id), offset INTEGER NOT NULL,"
+	" len INTEGER NOT NULL, xxh INTEGER NOT NULL, digest BLOB NOT NULL, earliest INTEGER NOT NULL,"
+	" records INTEGER NOT NULL, rrsigs INTEGER NOT NULL,"
+	" PRIMARY KEY (zone, chain, key, part)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE keep (apex BLOB PRIMARY KEY, json TEXT NOT NULL) STRICT, WITHOUT ROWID;",
+};
+#define SCHEMA ((int)(sizeof(migrations) / sizeof(migrations[0])))
+
+static const char *const questions[Q_COUNT] = {
+	[Q_PUT_ZONE] = "INSERT INTO zone (apex, serial, input_serial, content, epoch, steps, content_digest, keyset, version,"
+		       " largest_ttl, earliest, published_at, sign_ctx, soa)"
+		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+		       " ON CONFLICT (apex) DO UPDATE SET serial = ?2, input_serial = ?3, content = ?4, epoch = ?5,"
+		       " steps = ?6, content_digest = ?7, keyset = ?8, version = ?9, largest_ttl = ?10, earliest = ?11,"
+		       " published_at = ?12, sign_ctx = ?13, soa = ?14 RETURNING id",
+	[Q_DEL_ZONE] = "DELETE FROM zone WHERE id = ?1",
+	[Q_DEL_ZONE_PAGES] = "DELETE FROM page WHERE zone = ?1",
+	[Q_PUT_PAGE] = "INSERT INTO page (zone, chain, key, part, volume, offset, len, xxh, digest, earliest, records, rrsigs)"
+		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+		       " ON CONFLICT (zone, chain, key, part) DO UPDATE SET volume = ?5, offset = ?6, len = ?7, xxh = ?8,"
+		       " digest = ?9, earliest = ?10, records = ?11, rrsigs = ?12",
+	[Q_DEL_PAGE] = "DELETE FROM page WHERE zone = ?1 AND chain = ?2 AND key = ?3 AND part = ?4",
+	[Q_PUT_VOLUME] = "INSERT INTO volume (id, octets) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET octets = ?2",
+	[Q_DEL_VOLUME] = "DELETE FROM volume WHERE id = ?1",
+	[Q_PUT_KEEP] = "INSERT INTO keep (apex, json) VALUES (?1, ?2) ON CONFLICT (apex) DO UPDATE SET json = ?2",
+	[Q_GET_KEEP] = "SELECT json FROM keep WHERE apex = ?1",
+	[Q_VOLUMES] = "SELECT id, octets FROM volume ORDER BY id",
+	[Q_ZONES] = "SELECT id, apex, serial, input_serial, content, epoch, steps, content_digest, keyset, version, largest_ttl,"
+		    " earliest, published_at, sign_ctx, soa FROM zone ORDER BY id",
+	[Q_PAGES] = "SELECT zone, chain, key, part, volume, offset, len, xxh, digest, earliest, records, rrsigs FROM page"
+		    " ORDER BY zone, chain, key, part",
+	[Q_BEGIN] = "BEGIN IMMEDIATE",
+	[Q_COMMIT] = "COMMIT",
+};
+
+int db_err(struct db *db, struct err *e)
+{
+	int code = sqlite3_errcode(db->sql), system = sqlite3_system_errno(db->sql);
+	bool damage = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+
+	return err_set(e, damage ? ERR_DAMAGE : ERR_IO, "%s: %s%s%s", db->path, sqlite3_errmsg(db->sql),
+		       system != 0 ? ", " : "", system != 0 ? strerror(system) : "");
+}
+
+static int exec(struct db *db, const char *text, struct err *e)
+{
+	return sqlite3_exec(db->sql, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_err(db, e);
+}
+
+/* The one number that a PRAGMA answers. */
+static int pragma_number(struct db *db, const char *text, int *out, struct err *e)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = -1;
+
+	if (sqlite3_prepare_v2(db->sql, text, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW) {
+		*out = sqlite3_column_int(st, 0);
+		rc = 0;
+	} else {
+		db_err(db, e);
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
+static int migrate(struct db *db, struct err *e)
+{
+	int version, application, tables;
+
+	if (pragma_number(db, "PRAGMA user_version", &version, e) != 0 ||
+	    pragma_number(db, "PRAGMA application_id", &application, e) != 0 ||
+	    pragma_number(db, "SELECT count(*) FROM sqlite_schema", &tables, e) != 0)
+		return -1;
+	if (application != APPLICATION_ID && (application != 0 || version != 0 || tables != 0))
+		return err_set(e, ERR_REFUSED, "%s: not a store of Duet", db->path);
+	if (version > SCHEMA)
+		return err_set(e, ERR_REFUSED, "%s: made by a newer program (schema %d, this program knows up to %d)",
+			       db->path, version, SCHEMA);
+	for (; version < SCHEMA; version++) {
+		char mark[96];
+
+		sqlite3_snprintf(sizeof(mark), mark, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
+				 APPLICATION_ID, version + 1);
+		if (exec(db, "BEGIN IMMEDIATE", e) != 0 || exec(db, migrations[version], e) != 0 ||
+		    exec(db, mark, e) != 0)
+			return err_ctx(e, "schema %d", version + 1);
+	}
+	return 0;
+}
+
+static int on_log(void *ctx, sqlite3 *sql, const char *name, int pages)
+{
+	struct db *db = ctx;
+
+	(void)sql;
+	(void)name;
+	db->log_pages = (unsigned)pages;
+	return SQLITE_OK;
+}
+
+/* Setting a PRAGMA answers a row or not; what matters is that it holds afterwards. */
+static int settings(struct db *db, struct err *e)
+{
+	int synchronous, keys;
+
+	/* One process has the store: no shared memory file, and the lock holds until the end. */
+	if (exec(db, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+		     "PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY", e) != 0 ||
+	    pragma_number(db, "PRAGMA synchronous", &synchronous, e) != 0 ||
+	    pragma_number(db, "PRAGMA foreign_keys", &keys, e) != 0)
+		return -1;
+	if (synchronous != 2 || keys != 1)
+		return err_set(e, ERR_INTERNAL, "%s: SQLite does not take its settings", db->path);
+	sqlite3_wal_hook(db->sql, on_log, db);
+	return 0;
+}
+
+int db_open(const char *path, struct db **out, struct err *e)
+{
+	struct db *db = mem_new(1, sizeof(*db));
+
+	db->path = mem_strdup(path);
+	if (sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+			    NULL) != SQLITE_OK) {
+		db_err(db, e);
+		goto fail;
+	}
+	sqlite3_extended_result_codes(db->sql, 0);
+	if (settings(db, e) != 0 || migrate(db, e) != 0)
+		goto fail;
+	for (int i = 0; i < Q_COUNT; i++)
+		if (sqlite3_prepare_v3(db->sql, questions[i], -1, SQLITE_PREPARE_PERSISTENT, &db->st[i], NULL) != SQLITE_OK) {
+			db_err(db, e);
+			goto fail;
+		}
+	*out = db;
+	return 0;
+fail:
+	db_close(db);
+	return -1;
+}
+
+void db_close(struct db *db)
+{
+	if (db == NULL)
+		return;
+	for (int i = 0; i < Q_COUNT; i++)
+		sqlite3_finalize(db->st[i]);
+	sqlite3_close(db->sql);
+	free(db->path);
+	free(db);
+}
+
+/* Runs a statement that answers no row, or whose row is not wanted; lets go of it in any case. */
+static int run(struct db *db, enum question q, struct err *e)
+{
+	int step = sqlite3_step(db->st[q]), rc = 0;
+
+	if (step != SQLITE_DONE && step != SQLITE_ROW)
+		rc = db_err(db, e);
+	sqlite3_reset(db->st[q]);
+	sqlite3_clear_bindings(db->st[q]);
+	return rc;
+}
+
+int db_begin(struct db *db, struct err *e)
+{
+	return run(db, Q_BEGIN, e);
+}
+
+int db_commit(struct db *db, struct err *e)
+{
+	return run(db, Q_COMMIT, e);
+}
+
+void db_rollback(struct db *db)
+{
+	if (sqlite3_get_autocommit(db->sql) == 0)
+		sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+}
+
+int db_checkpoint(struct db *db, unsigned least_log_pages, struct err *e)
+{
+	int left;
+
+	if (db->log_pages < least_log_pages)
+		return 0;
+	if (sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_PASSIVE, &left, NULL) != SQLITE_OK)
+		return db_err(db, e);
+	db->log_pages = 0;
+	return 0;
+}
+
+static void blob(sqlite3_stmt *st, int i, const void *p, size_t len)
+{
+	/* An empty blob is not NULL. */
+	sqlite3_bind_blob(st, i, len > 0 ? p : "", (int)len, SQLITE_STATIC);
+}
+
+static void number(sqlite3_stmt *st, int i, uint64_t n)
+{
+	sqlite3_bind_int64(st, i, (int64_t)n);
+}
+
+/* SOA and its RRSIGs as a record stream. */
+static uint8_t *soa_stream(const struct version_info *info, size_t *len)
+{
+	size_t cap = rr_wire_len(&info->soa);
+	struct wr w;
+
+	for (size_t i = 0; i < info->soa_sig_count; i++)
+		cap += rr_wire_len(&info->soa_sigs[i]);
+	w = wr_of(mem_new(1, cap), cap);
+	rr_write(&w, &info->soa);
+	for (size_t i = 0; i < info->soa_sig_count; i++)
+		rr_write(&w, &info->soa_sigs[i]);
+	*len = w.at;
+	return w.p;
+}
+
+int db_put_zone(struct db *db, const uint8_t *apex, size_t apex_len, const struct version_info *info, int64_t *id,
+		struct err *e)
+{
+	sqlite3_stmt *st = db->st[Q_PUT_ZONE];
+	size_t soa_len;
+	uint8_t *soa = soa_stream(info, &soa_len);
+	int rc = 0;
+
+	blob(st, 1, apex, apex_len);
+	number(st, 2, info->serial);
+	number(st, 3, info->input_serial);
+	number(st, 4, info->content);
+	number(st, 5, info->epoch);
+	number(st, 6, info->steps);
+	blob(st, 7, info->content_digest, sizeof(info->content_digest));
+	blob(st, 8, info->keyset, sizeof(info->keyset));
+	blob(st, 9, info->id, sizeof(info->id));
+	number(st, 10, info->largest_ttl);
+	number(st, 11, (uint64_t)info->earliest);
+	number(st, 12, (uint64_t)info->published_at);
+	blob(st, 13, info->sign_ctx, sizeof(info->sign_ctx));
+	blob(st, 14, soa, soa_len);
+	if (sqlite3_step(st) == SQLITE_ROW)
+		*id = sqlite3_column_int64(st, 0);
+	else
+		rc = db_err(db, e);
+	sqlite3_reset(st);
+	sqlite3_clear_bindings(st);
+	free(soa);
+	return rc;
+}
+
+int db_del_zone(struct db *db, int64_t id, struct err *e)
+{
+	sqlite3_bind_int64(db->st[Q_DEL_ZONE_PAGES], 1, id);
+	sqlite3_bind_int64(db->st[Q_DEL_ZONE], 1, id);
+	return run(db, Q_DEL_ZONE_PAGES, e) != 0 ? -1 : run(db, Q_DEL_ZONE, e);
+}
+
+static void bind_page_key(sqlite3_stmt *st, int64_t zone, const struct page_row *row)
+{
+	sqlite3_bind_int64(st, 1, zone);
+	number(st, 2, row->chain);
+	blob(st, 3, row->key, row->key_len);
+	number(st, 4, row->part);
+}
+
+int db_put_page(struct db *db, int64_t zone, const struct page_row *row, struct err *e)
+{
+	sqlite3_stmt *st = db->st[Q_PUT_PAGE];
+
+	bind_page_key(st, zone, row);
+	number(st, 5, row->volume);
+	number(st, 6, row->offset);
+	number(st, 7, row->len);
+	number(st, 8, row->xxh);
+	blob(st, 9, row->digest, sizeof(row->digest));
+	number(st, 10, (uint64_t)row->earliest);
+	number(st, 11, row->records);
+	number(st, 12, row->rrsigs);
+	return run(db, Q_PUT_PAGE, e);
+}
+
+int db_del_page(struct db *db, int64_t zone, const struct page_row *row, struct err *e)
+{
+	bind_page_key(db->st[Q_DEL_PAGE], zone, row);
+	return run(db, Q_DEL_PAGE, e);
+}
+
+int db_put_volume(struct db *db, uint32_t id, uint64_t end, struct err *e)
+{
+	number(db->st[Q_PUT_VOLUME], 1, id);
+	number(db->st[Q_PUT_VOLUME], 2, end);
+	return run(db, Q_PUT_VOLUME, e);
+}
+
+int db_del_volume(struct db *db, uint32_t id, struct err *e)
+{
+	number(db->st[Q_DEL_VOLUME], 1, id);
+	return run(db, Q_DEL_VOLUME, e);
+}
+
+int db_put_keep(struct db *db, const uint8_t *apex, size_t apex_len, const char *json, struct err *e)
+{
+	blob(db->st[Q_PUT_KEEP], 1, apex, apex_len);
+	sqlite3_bind_text(db->st[Q_PUT_KEEP], 2, json, -1, SQLITE_STATIC);
+	return run(db, Q_PUT_KEEP, e);
+}

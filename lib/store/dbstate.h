@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_STORE_DBSTATE_H
+#define DUET_STORE_DBSTATE_H
+
+#include <sqlite3.h>
+
+#include "err/err.h"
+
+/* dbstate - what db.c and dbread.c share, and nobody else sees. */
+enum question {
+	Q_PUT_ZONE, Q_DEL_ZONE, Q_DEL_ZONE_PAGES, Q_PUT_PAGE, Q_DEL_PAGE, Q_PUT_VOLUME, Q_DEL_VOLUME, Q_PUT_KEEP,
+	Q_GET_KEEP, Q_VOLUMES, Q_ZONES, Q_PAGES, Q_BEGIN, Q_COMMIT, Q_COUNT
+};
+
+struct db {
+	sqlite3 *sql;
+	char *path;
+	unsigned log_pages; /* of commits that are not yet in the database file */
+	sqlite3_stmt *st[Q_COUNT];
+};
+
+/* Sets e from SQLite's last error: ERR_DAMAGE or ERR_IO.  Returns -1. */
+int db_err(struct db *db, struct err *e);
+
+#endif

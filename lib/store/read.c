@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* read: pages back from their volumes, every one checked. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "arena/arena.h"
+#include "store/state.h"
+
+/* The zone whose current version has the page; slow, for the sentence of an error. */
+static const char *zone_of(const struct store *s, const struct page_row *row, char name[DNAME_TEXT_MAX])
+{
+	for (size_t i = 0; i < s->zone_count; i++) {
+		const struct table *t = s->zone[i].current->table;
+
+		for (size_t k = 0; k < table_len(t); k++) {
+			const struct page_row *r = table_row(t, k);
+
+			if (r->volume == row->volume && r->offset == row->offset)
+				return dname_to_text(s->zone[i].apex, name);
+		}
+	}
+	return "(an older version)";
+}
+
+static int damage(const struct store *s, const struct page_row *row, const char *what, struct err *e)
+{
+	char name[DNAME_TEXT_MAX];
+
+	return err_set(e, ERR_DAMAGE, "zone %s: vol-%" PRIu32 ": page of %" PRIu32 " octets at %" PRIu64 ": %s",
+		       zone_of(s, row, name), row->volume, row->len, row->offset, what);
+}
+
+/* Reads len octets; 0, or -1 with errno, 0 for an early end of the file. */
+static int read_at(int fd, uint8_t *to, size_t len, uint64_t offset)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = pread(fd, to + done, len - done, (off_t)(offset + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			errno = n < 0 ? errno : 0;
+			return -1;
+		}
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+static int check(const struct store *s, const struct page_row *row, const uint8_t *page, struct err *e)
+{
+	if (XXH3_64bits(page, row->len) != row->xxh)
+		return damage(s, row, "its octets are not what was written", e);
+	return 0;
+}
+
+int store_read(struct store *s, const struct page_row *row, uint8_t *buf, struct err *e)
+{
+	int fd = store_volume_fd(s, row->volume);
+
+	if (fd < 0)
+		return damage(s, row, "the volume is missing", e);
+	if (read_at(fd, buf, row->len, row->offset) != 0)
+		return damage(s, row, errno == 0 ? "the volume ends before it" : strerror(errno), e);
+	return check(s, row, buf, e);
+}
+
+/* Pages side by side are read at once. */
+#define RUN_MAX (1u << 20)
+
+int store_each_page(struct store *s, const struct table *t,
+		    int (*fn)(void *ctx, const struct page_row *row, const uint8_t *page), void *ctx, struct err *e)
+{
+	uint8_t *buf = mem_new(1, RUN_MAX);
+	size_t n = table_len(t), next;
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i = next) {
+		const struct page_row *first = table_row(t, i);
+		size_t len = first->len;
+		int fd = store_volume_fd(s, first->volume);
+
+		for (next = i + 1; next < n; next++) {
+			const struct page_row *row = table_row(t, next);
+
+			if (row->volume != first->volume || row->offset != first->offset + len || len + row->len > RUN_MAX)
+				break;
+			len += row->len;
+		}
+		/* On any failure page by page, to name the page that it is. */
+		if (fd < 0 || read_at(fd, buf, len, first->offset) != 0) {
+			next = i + 1;
+			rc = store_read(s, first, buf, e);
+		}
+		for (size_t k = i, at = 0; k < next && rc == 0; at += table_row(t, k)->len, k++)
+			if ((rc = check(s, table_row(t, k), buf + at, e)) == 0)
+				rc = fn(ctx, table_row(t, k), buf + at);
+	}
+	free(buf);
+	return rc;
+}
+
+struct walker {
+	struct store *s;
+	int (*fn)(void *ctx, const struct rr *rr);
+	void *ctx;
+	struct err *e;
+};
+
+static int walk_page(void *ctx, const struct page_row *row, const uint8_t *page)
+{
+	struct walker *w = ctx;
+
+	return page_walk(page, row->len, w->fn, w->ctx, w->e);
+}
+
+int store_walk(struct store *s, const struct version *v, int (*fn)(void *ctx, const struct rr *rr), void *ctx,
+	       struct err *e)
+{
+	struct walker w = { .s = s, .fn = fn, .ctx = ctx, .e = e };
+	int rc = fn(ctx, &v->info.soa);
+
+	for (size_t i = 0; i < v->info.soa_sig_count && rc == 0; i++)
+		rc = fn(ctx, &v->info.soa_sigs[i]);
+	return rc != 0 ? rc : store_each_page(s, v->table, walk_page, &w, e);
+}

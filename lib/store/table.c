@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * table: the immutable page table of a version.
+ *
+ * Invariants:
+ * 1. The rows of a table are in ascending order of (chain, key, part), over all of its chunks.
+ * 2. A chunk never changes once a table has it.  It owns its rows' keys and references every volume they name.
+ * 3. Chunks have CHUNK_MAX rows at most; small ones next to changes are melted into new ones, so they stay above
+ *    CHUNK_SMALL on the whole.
+ */
+#include "store/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena/arena.h"
+
+#define CHUNK_MAX   256
+#define CHUNK_SMALL 64
+
+struct chunk {
+	unsigned refs;
+	size_t n;
+	uint64_t octets;
+	int64_t earliest;
+	struct volume **volumes; /* each once */
+	size_t volume_count;
+	struct page_row row[];   /* the keys lie behind them */
+};
+
+struct table {
+	unsigned refs;
+	size_t n;
+	uint64_t octets;
+	int64_t earliest;
+	size_t chunk_count;
+	struct chunk **chunk;
+	size_t *start; /* index of each chunk's first row */
+};
+
+static void chunk_unref(struct chunk *c)
+{
+	if (c == NULL || --c->refs > 0)
+		return;
+	for (size_t i = 0; i < c->volume_count; i++)
+		volume_unref(c->volumes[i]);
+	free(c->volumes);
+	free(c);
+}
+
+struct table *table_ref(struct table *t)
+{
+	t->refs++;
+	return t;
+}
+
+void table_unref(struct table *t)
+{
+	if (t == NULL || --t->refs > 0)
+		return;
+	for (size_t i = 0; i < t->chunk_count; i++)
+		chunk_unref(t->chunk[i]);
+	free(t->chunk);
+	free(t->start);
+	free(t);
+}
+
+size_t table_len(const struct table *t)
+{
+	return t->n;
+}
+
+const struct page_row *table_row(const struct table *t, size_t i)
+{
+	size_t low = 0, high = t->chunk_count;
+
+	while (high - low > 1) {
+		size_t mid = low + (high - low) / 2;
+
+		if (t->start[mid] <= i)
+			low = mid;
+		else
+			high = mid;
+	}
+	return &t->chunk[low]->row[i - t->start[low]];
+}
+
+uint64_t table_octets(const struct table *t)
+{
+	return t->octets;
+}
+
+int64_t table_earliest(const struct table *t)
+{
+	return t->earliest;
+}
+
+int page_row_cmp(const struct page_row *a, const struct page_row *b)
+{
+	size_t least = a->key_len < b->key_len ? a->key_len : b->key_len;
+	int order;
+
+	if (a->chain != b->chain)
+		return a->chain < b->chain ? -1 : 1;
+	if ((order = memcmp(a->key, b->key, least)) != 0)
+		return order;
+	if (a->key_len != b->key_len)
+		return a->key_len < b->key_len ? -1 : 1;
+	return a->part < b->part ? -1 : a->part > b->part;
+}
+
+/* Walks a table row by row, able to step over a chunk. */
+struct cursor {
+	const struct table *t;
+	size_t chunk, row;
+};
+
+static const struct page_row *at(const struct cursor *c)
+{
+	return c->t == NULL || c->chunk == c->t->chunk_count ? NULL : &c->t->chunk[c->chunk]->row[c->row];
+}
+
+static void step(struct cursor *c)
+{
+	if (++c->row == c->t->chunk[c->chunk]->n) {
+		c->row = 0;
+		c->chunk++;
+	}
+}
+
+int table_diff(const struct table *old, const struct table *new,
+	       int (*fn)(void *ctx, const struct page_row *was, const struct page_row *is), void *ctx)
+{
+	struct cursor a = { .t = old }, b = { .t = new };
+	const struct page_row *was, *is;
+	int rc = 0;
+
+	while ((void)(was = at(&a)), (void)(is = at(&b)), (was != NULL || is != NULL) && rc == 0) {
+		int order = was == NULL ? 1 : is == NULL ? -1 : page_row_cmp(was, is);
+
+		if (order == 0 && a.row == 0 && b.row == 0 && old->chunk[a.chunk] == new->chunk[b.chunk]) {
+			a.chunk++;
+			b.chunk++;
+			continue;
+		}
+		if (order != 0)
+			rc = order < 0 ? fn(ctx, was, NULL) : fn(ctx, NULL, is);
+		else if (was->volume != is->volume || was->offset != is->offset)
+			rc = fn(ctx, was, is);
+		if (order <= 0)
+			step(&a);
+		if (order >= 0)
+			step(&b);
+	}
+	return rc;
+}
+
+/* A stretch of rows of the new table: rows of one chunk of the base side by side, or of `fresh`. */
+struct run {
+	const struct page_row *kept; /* the first, NULL for new rows */
+	size_t fresh;                /* index of the first */
+	size_t n;
+	struct chunk *whole;         /* set by find_whole: the run is all of this chunk */
+};
+
+struct table_build {
+	const struct table *base;
+	struct arena *keys;
+	struct page_row *fresh;
+	size_t fresh_count, fresh_cap;
+	struct run *run;
+	size_t run_count, run_cap;
+};
+
+struct table_build *table_build_new(const struct table *base)
+{
+	struct table_build *b = mem_new(1, sizeof(*b));
+
+	b->base = base;
+	b->keys = arena_new();
+	return b;
+}
+
+void table_build_free(struct table_build *b)
+{
+	if (b == NULL)
+		return;
+	arena_free(b->keys);
+	free(b->fresh);
+	free(b->run);
+	free(b);
+}
+
+static const struct page_row *run_row(const struct table_build *b, const struct run *r, size_t i)
+{
+	return r->kept != NULL ? &r->kept[i] : &b->fresh[r->fresh + i];
+}
+
+static struct run *last_run(struct table_build *b)
+{
+	return b->run_count == 0 ? NULL : &b->run[b->run_count - 1];
+}
+
+static int check_order(struct table_build *b, const struct page_row *row, struct err *e)
+{
+	const struct run *last = last_run(b);
+
+	if (last != NULL && page_row_cmp(run_row(b, last, last->n - 1), row) >= 0)
+		return err_set(e, ERR_INTERNAL, "pages out of order");
+	return 0;
+}
+
+static void add_run(struct table_build *b, struct run run)
+{
+	if (b->run_count == b->run_cap) {
+		b->run_cap = b->run_cap * 2 + 16;
+		b->run = mem_grow(b->run, b->run_cap, sizeof(*b->run));
+	}
+	b->run[b->run_count++] = run;
+}
+
+int table_build_put(struct table_build *b, const struct page_row *row, struct err *e)
+{
+	struct run *last = last_run(b);
+
+	if (check_order(b, row, e) != 0)
+		return -1;
+	if (b->fresh_count == b->fresh_cap) {
+		b->fresh_cap = b->fresh_cap * 2 + 16;
+		b->fresh = mem_grow(b->fresh, b->fresh_cap, sizeof(*b->fresh));
+	}
+	b->fresh[b->fresh_count] = *row;
+	b->fresh[b->fresh_count].key = arena_dup(b->keys, row->key, row->key_len);
+	if (last != NULL && last->kept == NULL)
+		last->n++;
+	else
+		add_run(b, (struct run){ .fresh = b->fresh_count, .n = 1 });
+	b->fresh_count++;
+	return 0;
+}
+
+int table_build_keep(struct table_build *b, const struct page_row *row, struct err *e)
+{
+	struct run *last = last_run(b);
+
+	/* Between two chunks lie their heads, so rows side by side are of one chunk and in order. */
+	if (last != NULL && last->kept != NULL && row == last->kept + last->n) {
+		last->n++;
+		return 0;
+	}
+	if (check_order(b, row, e) != 0)
+		return -1;
+	add_run(b, (struct run){ .kept = row, .n = 1 });
+	return 0;
+}
+
+/* Finds which runs are whole chunks of the base; -1 when a kept row is not of the base. */
+static int find_whole(struct table_build *b, struct err *e)
+{
+	size_t at_chunk = 0, count = b->base == NULL ? 0 : b->base->chunk_count;
+
+	for (size_t i = 0; i < b->run_count; i++) {
+		struct run *r = &b->run[i];
+		struct chunk *c = NULL;
+
+		if (r->kept == NULL)
+			continue;
+		for (; at_chunk < count; at_chunk++) {
+			c = b->base->chunk[at_chunk];
+			if (r->kept >= c->row && r->kept < c->row + c->n)
+				break;
+		}
+		if (at_chunk == count)
+			return err_set(e, ERR_INTERNAL, "a kept page is not of the version that the change began with");
+		if (r->kept == c->row && r->n == c->n)
+			r->whole = c;
+	}
+	return 0;
+}
+
+/* Takes chunks into the melt where leaving them would leave a small chunk beside them. */
+static void melt_small(struct table_build *b)
+{
+	size_t loose = 0;
+
+	for (size_t i = 0; i < b->run_count; i++) {
+		struct run *r = &b->run[i];
+
+		if (r->whole != NULL && (r->n < CHUNK_SMALL || (loose > 0 && loose < CHUNK_SMALL)))
+			r->whole = NULL;
+		loose = r->whole == NULL ? loose + r->n : 0;
+	}
+}
+
+static void chunk_volume(struct chunk *c, struct volume *v)
+{
+	for (size_t i = 0; i < c->volume_count; i++)
+		if (c->volumes[i] == v)
+			return;
+	c->volumes = mem_grow(c->volumes, c->volume_count + 1, sizeof(struct volume *));
+	c->volumes[c->volume_count++] = volume_ref(v);
+}
+
+/* A chunk of copies of these n rows; NULL when one names an unknown volume. */
+static struct chunk *chunk_new(const struct page_row *const *rows, size_t n, const struct volumes *vs)
+{
+	struct volume *v = NULL;
+	size_t keys = 0;
+	struct chunk *c;
+	uint8_t *key;
+
+	for (size_t i = 0; i < n; i++)
+		keys += rows[i]->key_len;
+	c = mem_new(1, sizeof(*c) + n * sizeof(struct page_row) + keys);
+	c->refs = 1;
+	c->n = n;
+	c->earliest = INT64_MAX;
+	key = (uint8_t *)(c->row + n);
+	for (size_t i = 0; i < n; i++) {
+		struct page_row *row = &c->row[i];
+
+		*row = *rows[i];
+		row->key = memcpy(key, rows[i]->key, row->key_len);
+		key += row->key_len;
+		c->octets += row->len;
+		if (row->earliest < c->earliest)
+			c->earliest = row->earliest;
+		if (v == NULL || v->id != row->volume) {
+			if ((v = volumes_find(vs, row->volume)) == NULL) {
+				chunk_unref(c);
+				return NULL;
+			}
+			chunk_volume(c, v);
+		}
+	}
+	return c;
+}
+
+static void add_chunk(struct table *t, size_t *cap, struct chunk *c)
+{
+	if (t->chunk_count == *cap) {
+		*cap = *cap * 2 + 4;
+		t->chunk = mem_grow(t->chunk, *cap, sizeof(struct chunk *));
+		t->start = mem_grow(t->start, *cap, sizeof(size_t));
+	}
+	t->chunk[t->chunk_count] = c;
+	t->start[t->chunk_count++] = t->n;
+	t->n += c->n;
+	t->octets += c->octets;
+	if (c->earliest < t->earliest)
+		t->earliest = c->earliest;
+}
+
+/* The rows of runs [from, to) as new chunks of even size. */
+static int add_loose(struct table_build *b, size_t from, size_t to, const struct volumes *vs, struct table *t,
+		     size_t *cap)
+{
+	const struct page_row *rows[CHUNK_MAX];
+	size_t total = 0, chunks, fill = 0, done = 0, made = 0;
+
+	for (size_t i = from; i < to; i++)
+		total += b->run[i].n;
+	chunks = (total + CHUNK_MAX - 1) / CHUNK_MAX;
+	for (size_t i = from; i < to; i++)
+		for (size_t k = 0; k < b->run[i].n; k++) {
+			struct chunk *c;
+
+			rows[fill++] = run_row(b, &b->run[i], k);
+			if (++done < total * (made + 1) / chunks)
+				continue;
+			if ((c = chunk_new(rows, fill, vs)) == NULL)
+				return -1;
+			add_chunk(t, cap, c);
+			made++;
+			fill = 0;
+		}
+	return 0;
+}
+
+int table_build_finish(struct table_build *b, const struct volumes *vs, struct table **out, struct err *e)
+{
+	struct table *t;
+	size_t cap = 0, next;
+
+	if (find_whole(b, e) != 0)
+		return -1;
+	melt_small(b);
+	t = mem_new(1, sizeof(*t));
+	t->refs = 1;
+	t->earliest = INT64_MAX;
+	for (size_t i = 0; i < b->run_count; i = next) {
+		next = i + 1;
+		if (b->run[i].whole != NULL) {
+			b->run[i].whole->refs++;
+			add_chunk(t, &cap, b->run[i].whole);
+			continue;
+		}
+		while (next < b->run_count && b->run[next].whole == NULL)
+			next++;
+		if (add_loose(b, i, next, vs, t, &cap) != 0) {
+			table_unref(t);
+			return err_set(e, ERR_INTERNAL, "a page in a volume that does not exist");
+		}
+	}
+	*out = t;
+	return 0;
+}
