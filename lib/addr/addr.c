@@ -56,7 +56,8 @@ int addr_parse(const char *text, uint16_t default_port, struct addr *out, struct
 	if (port == 0)
 		return err_set(e, ERR_SYNTAX, "\"%.80s\" has no port, write ADDRESS#PORT", text);
 	if (parse_host(text, hash != NULL ? (size_t)(hash - text) : strlen(text), port, &a) != 0)
-		return err_set(e, ERR_SYNTAX, "\"%.80s\" is no address, write 192.0.2.1#53 or 2001:db8::1#53", text);
+		return err_set(e, ERR_SYNTAX, "\"%.80s\" is no address, write 192.0.2.1#53 or 2001:db8::1#53",
+			       text);
 	*out = a;
 	return 0;
 }
@@ -86,7 +87,8 @@ int addr_parse_endpoint(const char *text, struct addr *out, struct err *e)
 	*out = a;
 	return 0;
 wrong:
-	return err_set(e, ERR_SYNTAX, "\"%.80s\" is no endpoint, write tcp://192.0.2.1:5301 or tcp://[2001:db8::1]:5301",
+	return err_set(e, ERR_SYNTAX,
+		       "\"%.80s\" is no endpoint, write tcp://192.0.2.1:5301 or tcp://[2001:db8::1]:5301",
 		       text);
 }
 
@@ -171,7 +173,8 @@ int prefix_parse(const char *text, struct prefix *out, struct err *e)
 	const void *from;
 
 	if (parse_host(text, host_len, 1, &a) != 0)
-		return err_set(e, ERR_SYNTAX, "\"%.80s\" is no prefix, write 192.0.2.0/24 or 2001:db8::/32", text);
+		return err_set(e, ERR_SYNTAX, "\"%.80s\" is no prefix, write 192.0.2.0/24 or 2001:db8::/32",
+			       text);
 	from = octets_of(&a, &octets);
 	memcpy(p.octets, from, octets);
 	p.family = a.sa.sa_family;
@@ -181,11 +184,13 @@ int prefix_parse(const char *text, struct prefix *out, struct err *e)
 		unsigned len = 0;
 
 		if (*s == '\0' || strspn(s, "0123456789") != strlen(s) || strlen(s) > 3)
-			return err_set(e, ERR_SYNTAX, "\"%.80s\": the length behind / must be a number", text);
+			return err_set(e, ERR_SYNTAX, "\"%.80s\": the length behind / must be a number",
+				       text);
 		for (; *s != '\0'; s++)
 			len = len * 10 + (unsigned)(*s - '0');
 		if (len > p.len)
-			return err_set(e, ERR_SYNTAX, "\"%.80s\": the length must be at most %u", text, p.len);
+			return err_set(e, ERR_SYNTAX, "\"%.80s\": the length must be at most %u", text,
+				       p.len);
 		p.len = len;
 	}
 	if (!rest_is_zero(p.octets, p.len, (unsigned)octets * 8))

@@ -10,8 +10,8 @@
 #include "err/err.h"
 
 /*
- * addr - an IPv4 or IPv6 address with a port, written as BIND and Unbound people know it: 192.0.2.1#53, 2001:db8::1#53.
- * Plain values: copy them freely.  Scoped addresses (fe80::1%eth0) are not taken.
+ * addr - an IPv4 or IPv6 address with a port, written as BIND and Unbound people know it: 192.0.2.1#53,
+ * 2001:db8::1#53. Plain values: copy them freely.  Scoped addresses (fe80::1%eth0) are not taken.
  */
 struct addr {
 	union {
@@ -40,8 +40,8 @@ bool addr_same_host(const struct addr *a, const struct addr *b);
 
 /* prefix - a set of addresses: 192.0.2.0/24, 2001:db8::/32, or one address. */
 struct prefix {
-	int family; /* AF_INET or AF_INET6 */
-	unsigned len; /* bits */
+	int family;         /* AF_INET or AF_INET6 */
+	unsigned len;       /* bits */
 	uint8_t octets[16]; /* bits behind len are zero */
 };
 

@@ -16,14 +16,17 @@ static void check_peers(const struct conf *c, const struct yaml_node *list, stru
 		size_t line = list != NULL && i < list->n ? list->item[i]->line : 1;
 
 		if (p->name != NULL && c->node.name != NULL && strcmp(p->name, c->node.name) == 0)
-			option_mistake(r, line, "peers.name", "\"%s\" is this node's own name, must be another", p->name);
+			option_mistake(r, line, "peers.name",
+				       "\"%s\" is this node's own name, must be another", p->name);
 		for (size_t k = 0; k < i; k++) {
 			const struct conf_peer *q = &c->peers[k];
 
 			if (p->name != NULL && q->name != NULL && strcmp(p->name, q->name) == 0)
-				option_mistake(r, line, "peers.name", "\"%s\" is given twice, names must differ", p->name);
+				option_mistake(r, line, "peers.name",
+					       "\"%s\" is given twice, names must differ", p->name);
 			if (p->line != NULL && q->line != NULL && strcmp(p->line, q->line) == 0)
-				option_mistake(r, line, "peers.line", "the same line as that of %s, nodes must differ",
+				option_mistake(r, line, "peers.line",
+					       "the same line as that of %s, nodes must differ",
 					       q->name != NULL ? q->name : "another peer");
 		}
 	}
@@ -51,7 +54,8 @@ static void check_signer(const struct conf *c, const struct yaml_node *root, str
 	if (!s->present)
 		return;
 	if (s->listen != NULL && s->listen_count == 0)
-		option_mistake(r, line_of(root, "signer", "listen"), "signer.listen", "is empty, must name an address");
+		option_mistake(r, line_of(root, "signer", "listen"), "signer.listen",
+			       "is empty, must name an address");
 	for (size_t i = 0; i < s->listen_count; i++)
 		for (size_t k = 0; k < i; k++)
 			if (addr_equal(&s->listen[i], &s->listen[k]))
@@ -61,9 +65,10 @@ static void check_signer(const struct conf *c, const struct yaml_node *root, str
 		option_mistake(r, line_of(root, "signer", "keydist"), "signer.keydist",
 			       "must be given where there is no keydist.listen: tcp://ADDRESS:PORT");
 	if (s->max_tcp_per_address > s->max_tcp)
-		option_mistake(r, line_of(root, "signer", "max-tcp-per-address"), "signer.max-tcp-per-address",
-			       "%lld is more than signer.max-tcp, must be at most %lld", (long long)s->max_tcp_per_address,
-			       (long long)s->max_tcp);
+		option_mistake(r, line_of(root, "signer", "max-tcp-per-address"),
+			       "signer.max-tcp-per-address",
+			       "%lld is more than signer.max-tcp, must be at most %lld",
+			       (long long)s->max_tcp_per_address, (long long)s->max_tcp);
 }
 
 /* Defaults that depend on other options. */
@@ -91,7 +96,8 @@ int conf_parse(const char *path, const char *text, size_t len, struct conf **out
 		goto out;
 	}
 	if (root->kind != YAML_MAPPING) {
-		option_mistake(&report, root->line, "", "must be sections of options: node, peers, keydist, signer, backupd");
+		option_mistake(&report, root->line, "",
+			       "must be sections of options: node, peers, keydist, signer, backupd");
 		goto out;
 	}
 	c = mem_new(1, sizeof(*c));
@@ -127,7 +133,8 @@ char *conf_read_file(const char *path, size_t *len, struct conf_errors *errors)
 		if (ferror(f))
 			option_mistake_add(errors, mem_printf("%s: %s", path, strerror(errno)));
 		else
-			option_mistake_add(errors, mem_printf("%s: has more than %d octets", path, CONF_OCTETS_MAX));
+			option_mistake_add(errors,
+					   mem_printf("%s: has more than %d octets", path, CONF_OCTETS_MAX));
 		free(text);
 		text = NULL;
 	}

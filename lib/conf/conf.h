@@ -13,11 +13,11 @@
 /*
  * conf - the configuration of one host (YAML, /etc/duet/duet.yaml), which all daemons and duetctl read.
  *
- * The file is checked whole, against one table of options; every mistake becomes one line of struct conf_errors, and with any
- * mistake there is no configuration.  A struct conf never changes: a reload loads a new one and, when that went well, the
- * daemon swaps its pointer and frees the old one.
+ * The file is checked whole, against one table of options; every mistake becomes one line of struct
+ * conf_errors, and with any mistake there is no configuration.  A struct conf never changes: a reload loads a
+ * new one and, when that went well, the daemon swaps its pointer and frees the old one.
  */
-#define CONF_PATH "/etc/duet/duet.yaml"
+#define CONF_PATH       "/etc/duet/duet.yaml"
 #define CONF_OCTETS_MAX (1024 * 1024)
 
 enum conf_role { CONF_SIGNER, CONF_BACKUP };
@@ -34,7 +34,7 @@ struct conf_peer {
 /* A server that transfers from this signer. */
 struct conf_secondary {
 	struct addr address;
-	char *key;   /* TSIG name with final dot, or NULL */
+	char *key;    /* TSIG name with final dot, or NULL */
 	char **zones; /* names with final dot, or "*" */
 	size_t zone_count;
 	bool notify;
@@ -106,31 +106,35 @@ struct conf_errors {
 	size_t n;
 };
 
-/* conf_load - reads and checks a file.  Returns 0 and *out (the caller frees it), or -1 and at least one line in errors, which
- * the caller frees in any case. */
+/* conf_load - reads and checks a file.  Returns 0 and *out (the caller frees it), or -1 and at least one line
+ * in errors, which the caller frees in any case. */
 int conf_load(const char *path, struct conf **out, struct conf_errors *errors);
 /* The same from memory; path is used in the messages only. */
 int conf_parse(const char *path, const char *text, size_t len, struct conf **out, struct conf_errors *errors);
-/* A whole file of at most CONF_OCTETS_MAX octets, ended by NUL (free() it), or NULL with the reason added to errors. */
+/* A whole file of at most CONF_OCTETS_MAX octets, ended by NUL (free() it), or NULL with the reason added to
+ * errors. */
 char *conf_read_file(const char *path, size_t *len, struct conf_errors *errors);
 /* NULL does nothing. */
 void conf_free(struct conf *c);
 void conf_errors_free(struct conf_errors *errors);
 
-/* The whole configuration as YAML with all defaults filled in; reading it again gives the same configuration. */
+/* The whole configuration as YAML with all defaults filled in; reading it again gives the same configuration.
+ */
 void conf_print(const struct conf *c, FILE *out);
 /* Every option with type, range, default and help, as the body of duet.yaml(5) (mdoc). */
 void conf_print_manual(FILE *out);
 
 /*
- * conf_start - what every daemon does first: options -c FILE, --print-config, --check, --help, --version, then conf_load.
+ * conf_start - what every daemon does first: options -c FILE, --print-config, --check, --help, --version,
+ * then conf_load.
  *
- * section: "signer", "keydist" or "backupd", which the file must have.  Returns -1 with *out set when the daemon is to run, else
- * the exit code (0 done, 1 the configuration is wrong, 2 misused); everything has been printed then.
+ * section: "signer", "keydist" or "backupd", which the file must have.  Returns -1 with *out set when the
+ * daemon is to run, else the exit code (0 done, 1 the configuration is wrong, 2 misused); everything has been
+ * printed then.
  */
 int conf_start(int argc, char **argv, const char *program, const char *section, struct conf **out);
-/* conf_reload - the same file again, all or nothing: 0 and *out, or -1 with every mistake logged (event=config-wrong) and the
- * first one in e. */
+/* conf_reload - the same file again, all or nothing: 0 and *out, or -1 with every mistake logged
+ * (event=config-wrong) and the first one in e. */
 int conf_reload(const struct conf *old, const char *section, struct conf **out, struct err *e);
 
 #endif

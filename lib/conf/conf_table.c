@@ -1,16 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* conf_table: the options of /etc/duet/duet.yaml.  Parser, --print-config and duet.yaml(5) come from these rows. */
+/* conf_table: the options of /etc/duet/duet.yaml.  Parser, --print-config and duet.yaml(5) come from these
+ * rows. */
 #include "conf/conf_table.h"
 
-#define END { .name = NULL }
+#define END                                                                                                  \
+	{                                                                                                    \
+		.name = NULL                                                                                 \
+	}
 #define AT(type, field) .offset = offsetof(struct type, field)
-#define DAYS_MOST 36500
+#define DAYS_MOST       36500
 /* 32 + 32 + 32 + 4 octets, and 32 + 4, in base64url without padding */
 #define NODE_LINE_CHARS     134
 #define RECOVERY_LINE_CHARS 48
 
-static const struct option_word clocks[] = { { "check", CONF_CLOCK_CHECK }, { "trust", CONF_CLOCK_TRUST }, { NULL, 0 } };
-static const struct option_word roles[] = { { "signer", CONF_SIGNER }, { "backup", CONF_BACKUP }, { NULL, 0 } };
+static const struct option_word clocks[] = { { "check", CONF_CLOCK_CHECK },
+					     { "trust", CONF_CLOCK_TRUST },
+					     { NULL, 0 } };
+static const struct option_word roles[] = { { "signer", CONF_SIGNER },
+					    { "backup", CONF_BACKUP },
+					    { NULL, 0 } };
 static const struct option_word node_line[] = { { "duet1", 0 }, { NULL, 0 } };
 static const struct option_word recovery_line[] = { { "duetR1", 0 }, { NULL, 0 } };
 
@@ -18,13 +26,17 @@ static const struct option node_table[] = {
 	{ "name", OPTION_NAME, .def = "localhost", AT(conf_node, name),
 	  .help = "Name of this node for people; other than those of the peers." },
 	{ "identity", OPTION_PATH, .def = "/etc/duet/identity", AT(conf_node, identity),
-	  .help = "Identity file that duetctl node init writes; mode 0600, belongs to the user of keydist or backupd." },
+	  .help = "Identity file that duetctl node init writes; mode 0600, belongs to the user of keydist or "
+		  "backupd." },
 	{ "engine-identity", OPTION_PATH, .def = "/etc/duet/identity.signer", AT(conf_node, engine_identity),
 	  .help = "The signer's part of the identity; mode 0600, belongs to the signer's user." },
-	{ "recovery", OPTION_LINE, .most = RECOVERY_LINE_CHARS, .words = recovery_line, .def = "", AT(conf_node, recovery),
-	  .help = "Public line of the recovery key, as duetctl recovery init prints it.  Without it no key can be made." },
+	{ "recovery", OPTION_LINE, .most = RECOVERY_LINE_CHARS, .words = recovery_line, .def = "",
+	  AT(conf_node, recovery),
+	  .help = "Public line of the recovery key, as duetctl recovery init prints it.  Without it no key "
+		  "can be made." },
 	{ "clock", OPTION_WORD, .words = clocks, .def = "check", AT(conf_node, clock),
-	  .help = "check: sign only while the clock is vouched for by other nodes or by the kernel; trust: take it as right." },
+	  .help = "check: sign only while the clock is vouched for by other nodes or by the kernel; trust: "
+		  "take it as right." },
 	END,
 };
 
@@ -33,39 +45,48 @@ static const struct option peer_table[] = {
 	{ "line", OPTION_LINE, .most = NODE_LINE_CHARS, .words = node_line, AT(conf_peer, line),
 	  .help = "Its public line, as its duetctl node init printed it." },
 	{ "role", OPTION_WORD, .words = roles, AT(conf_peer, role), .help = "What it may ask of this node." },
-	{ "endpoint", OPTION_ENDPOINT, AT(conf_peer, endpoint), .help = "Where its keydist or backupd listens." },
+	{ "endpoint", OPTION_ENDPOINT, AT(conf_peer, endpoint),
+	  .help = "Where its keydist or backupd listens." },
 	END,
 };
 
 static const struct option keydist_table[] = {
-	{ "listen", OPTION_ENDPOINT, AT(conf_keydist, listen), .help = "Where peers and the local signer connect to." },
+	{ "listen", OPTION_ENDPOINT, AT(conf_keydist, listen),
+	  .help = "Where peers and the local signer connect to." },
 	{ "socket", OPTION_PATH, .def = "/run/duet/keydist.sock", AT(conf_keydist, socket),
 	  .help = "Unix socket of the HTTP API." },
 	{ "state-dir", OPTION_PATH, .def = "/var/lib/duet/keydist", AT(conf_keydist, state_dir),
 	  .help = "Folder of the facts and sealed keys." },
 	{ "wrap-key", OPTION_WRAP, .def = "", AT(conf_keydist, wrap_key),
-	  .help = "Key of 32 octets under which keys lie on disk.  Default: the file named as node.identity with .wrap behind." },
+	  .help = "Key of 32 octets under which keys lie on disk.  Default: the file named as node.identity "
+		  "with .wrap behind." },
 	END,
 };
 
 static const struct option secondary_table[] = {
-	{ "address", OPTION_ADDR, AT(conf_secondary, address), .help = "Address of the server, for NOTIFY and queries." },
-	{ "key", OPTION_DOMAIN, .def = "", AT(conf_secondary, key), .help = "Name of the TSIG key it must use." },
+	{ "address", OPTION_ADDR, AT(conf_secondary, address),
+	  .help = "Address of the server, for NOTIFY and queries." },
+	{ "key", OPTION_DOMAIN, .def = "", AT(conf_secondary, key),
+	  .help = "Name of the TSIG key it must use." },
 	{ "zones", OPTION_ZONES, .most = 100000, .def = "*", AT(conf_secondary, zones),
 	  .count_offset = offsetof(struct conf_secondary, zone_count), .help = "Zones that it transfers." },
-	{ "notify", OPTION_BOOL, .def = "yes", AT(conf_secondary, notify), .help = "Whether it is told of new versions." },
+	{ "notify", OPTION_BOOL, .def = "yes", AT(conf_secondary, notify),
+	  .help = "Whether it is told of new versions." },
 	END,
 };
 
 static const struct option transfer_table[] = {
-	{ "prefix", OPTION_PREFIX, AT(conf_transfer, prefix), .help = "Addresses that may transfer any zone." },
-	{ "key", OPTION_DOMAIN, .def = "", AT(conf_transfer, key), .help = "Name of the TSIG key they must use." },
+	{ "prefix", OPTION_PREFIX, AT(conf_transfer, prefix),
+	  .help = "Addresses that may transfer any zone." },
+	{ "key", OPTION_DOMAIN, .def = "", AT(conf_transfer, key),
+	  .help = "Name of the TSIG key they must use." },
 	END,
 };
 
 static const struct option signer_table[] = {
 	{ "listen", OPTION_ADDRS, .most = 64, AT(conf_signer, listen),
-	  .count_offset = offsetof(struct conf_signer, listen_count), .help = "Addresses for DNS, UDP and TCP." },
+	  .count_offset = offsetof(struct conf_signer, listen_count),
+	  .help = "Addresses for DNS, UDP and TCP." },
 	{ "socket", OPTION_PATH, .def = "/run/duet/signer.sock", AT(conf_signer, socket),
 	  .help = "Unix socket of the HTTP API." },
 	{ "state-dir", OPTION_PATH, .def = "/var/lib/duet/signer", AT(conf_signer, state_dir),
@@ -74,46 +95,54 @@ static const struct option signer_table[] = {
 	  .help = "Folder that sources file:NAME are relative to." },
 	{ "keydist", OPTION_ENDPOINT, .def = "", AT(conf_signer, keydist),
 	  .help = "Where the local keydist listens.  Default: keydist.listen." },
-	{ "serve-wait-s", OPTION_TIME, .unit = "s", .least = 0, .most = 3600, .def = "5", AT(conf_signer, serve_wait_s),
+	{ "serve-wait-s", OPTION_TIME, .unit = "s", .least = 0, .most = 3600, .def = "5",
+	  AT(conf_signer, serve_wait_s),
 	  .help = "How long after a start transfers wait for the comparison with other nodes." },
 	{ "max-tcp", OPTION_COUNT, .least = 1, .most = 100000, .def = "512", AT(conf_signer, max_tcp),
 	  .unit = "connections", .help = "TCP connections at a time." },
 	{ "max-tcp-per-address", OPTION_COUNT, .least = 1, .most = 100000, .def = "64",
-	  AT(conf_signer, max_tcp_per_address), .unit = "connections", .help = "TCP connections of one address." },
-	{ "max-transfers", OPTION_COUNT, .least = 1, .most = 10000, .def = "64", AT(conf_signer, max_transfers),
-	  .unit = "transfers", .help = "Zone transfers at a time, out." },
+	  AT(conf_signer, max_tcp_per_address), .unit = "connections",
+	  .help = "TCP connections of one address." },
+	{ "max-transfers", OPTION_COUNT, .least = 1, .most = 10000, .def = "64",
+	  AT(conf_signer, max_transfers), .unit = "transfers", .help = "Zone transfers at a time, out." },
 	{ "tcp-idle-timeout-s", OPTION_TIME, .unit = "s", .least = 1, .most = 3600, .def = "10",
-	  AT(conf_signer, tcp_idle_timeout_s), .help = "A TCP connection without progress is closed after this." },
+	  AT(conf_signer, tcp_idle_timeout_s),
+	  .help = "A TCP connection without progress is closed after this." },
 	{ "secondaries", OPTION_ROWS, .most = 1000, .def = "", .sub = secondary_table,
 	  .sub_size = sizeof(struct conf_secondary), AT(conf_signer, secondaries),
 	  .count_offset = offsetof(struct conf_signer, secondary_count),
 	  .help = "Servers that transfer from this signer: they are notified, asked and may transfer." },
-	{ "transfer", OPTION_ROWS, .most = 1000, .def = "", .sub = transfer_table, .sub_size = sizeof(struct conf_transfer),
-	  AT(conf_signer, transfer), .count_offset = offsetof(struct conf_signer, transfer_count),
-	  .help = "Who else may transfer." },
+	{ "transfer", OPTION_ROWS, .most = 1000, .def = "", .sub = transfer_table,
+	  .sub_size = sizeof(struct conf_transfer), AT(conf_signer, transfer),
+	  .count_offset = offsetof(struct conf_signer, transfer_count), .help = "Who else may transfer." },
 	END,
 };
 
 static const struct option backupd_table[] = {
-	{ "listen", OPTION_ENDPOINT, AT(conf_backupd, listen), .help = "Where the signers' keydist connect to." },
+	{ "listen", OPTION_ENDPOINT, AT(conf_backupd, listen),
+	  .help = "Where the signers' keydist connect to." },
 	{ "socket", OPTION_PATH, .def = "/run/duet/backupd.sock", AT(conf_backupd, socket),
 	  .help = "Unix socket of the HTTP API." },
 	{ "state-dir", OPTION_PATH, .def = "/var/lib/duet/backupd", AT(conf_backupd, state_dir),
 	  .help = "Folder of the facts and sealed keys." },
 	{ "retention-days", OPTION_TIME, .unit = "d", .least = 0, .most = DAYS_MOST, .def = "0",
-	  AT(conf_backupd, retention_days), .help = "How long a key is kept after its removal from the signers; 0: for good." },
+	  AT(conf_backupd, retention_days),
+	  .help = "How long a key is kept after its removal from the signers; 0: for good." },
 	END,
 };
 
 const struct option conf_table[] = {
 	{ "node", OPTION_SECTION, .sub = node_table, AT(conf, node), .help = "This host." },
-	{ "peers", OPTION_ROWS, .most = 100, .def = "", .sub = peer_table, .sub_size = sizeof(struct conf_peer),
-	  AT(conf, peers), .count_offset = offsetof(struct conf, peer_count), .help = "All other nodes." },
+	{ "peers", OPTION_ROWS, .most = 100, .def = "", .sub = peer_table,
+	  .sub_size = sizeof(struct conf_peer), AT(conf, peers),
+	  .count_offset = offsetof(struct conf, peer_count), .help = "All other nodes." },
 	{ "keydist", OPTION_SECTION, .sub = keydist_table, AT(conf, keydist),
-	  .present_offset = offsetof(struct conf, keydist.present), .help = "duet-keydist, on signer hosts." },
+	  .present_offset = offsetof(struct conf, keydist.present),
+	  .help = "duet-keydist, on signer hosts." },
 	{ "signer", OPTION_SECTION, .sub = signer_table, AT(conf, signer),
 	  .present_offset = offsetof(struct conf, signer.present), .help = "duet-signer, on signer hosts." },
 	{ "backupd", OPTION_SECTION, .sub = backupd_table, AT(conf, backupd),
-	  .present_offset = offsetof(struct conf, backupd.present), .help = "duet-backupd, on backup hosts." },
+	  .present_offset = offsetof(struct conf, backupd.present),
+	  .help = "duet-backupd, on backup hosts." },
 	END,
 };

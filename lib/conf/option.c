@@ -38,14 +38,16 @@ static char *joined(const char *prefix, const char *name)
 	return *prefix == '\0' ? mem_strdup(name) : mem_printf("%s.%s", prefix, name);
 }
 
-/* Whether a name of the file means this option.  People write a duration as validity: 14d; validity-s: 14d is the same. */
+/* Whether a name of the file means this option.  People write a duration as validity: 14d; validity-s: 14d is
+ * the same. */
 static bool names(const struct option *o, const char *name)
 {
 	size_t len = strlen(o->name);
 
 	if (strcmp(o->name, name) == 0)
 		return true;
-	return o->type == OPTION_DURATION && strncmp(o->name, name, len) == 0 && strcmp(name + len, "-s") == 0;
+	return o->type == OPTION_DURATION && strncmp(o->name, name, len) == 0 &&
+	       strcmp(name + len, "-s") == 0;
 }
 
 static const struct option *option_find(const struct option *table, const char *name)
@@ -87,7 +89,8 @@ static void read_rows(const struct option *o, const struct yaml_node *n, const c
 		return;
 	}
 	if (n->n > (size_t)o->most) {
-		option_mistake(r, n->line, name, "has %zu items, at most %lld are allowed", n->n, (long long)o->most);
+		option_mistake(r, n->line, name, "has %zu items, at most %lld are allowed", n->n,
+			       (long long)o->most);
 		return;
 	}
 	rows = mem_new(n->n == 0 ? 1 : n->n, o->sub_size);
@@ -129,7 +132,8 @@ void option_read(const struct option *table, const struct yaml_node *map, const 
 		char *name = joined(prefix, map->key[i]);
 
 		if (o == NULL) {
-			option_mistake(r, map->item[i]->line, name, "unknown option%s", *prefix == '\0' ? "" : " here");
+			option_mistake(r, map->item[i]->line, name, "unknown option%s",
+				       *prefix == '\0' ? "" : " here");
 		} else if (seen[o - table]) {
 			option_mistake(r, map->item[i]->line, name, "given twice, as %s too", o->name);
 		} else {
@@ -148,7 +152,8 @@ void option_read(const struct option *table, const struct yaml_node *map, const 
 		} else {
 			char *name = joined(prefix, o->name), allowed[256];
 
-			option_mistake(r, map->line, name, "must be given: %s", option_allowed(o, allowed, sizeof(allowed)));
+			option_mistake(r, map->line, name, "must be given: %s",
+				       option_allowed(o, allowed, sizeof(allowed)));
 			free(name);
 		}
 	}

@@ -54,8 +54,8 @@ char *option_duration_text(int64_t seconds, char out[OPTION_DURATION_LEN])
 	/* weeks are left out: people say 14d */
 	for (size_t i = 1; i < sizeof(duration_units) / sizeof(duration_units[0]); i++) {
 		if (seconds % duration_units[i].seconds == 0 && seconds >= duration_units[i].seconds) {
-			snprintf(out, OPTION_DURATION_LEN, "%lld%c", (long long)(seconds / duration_units[i].seconds),
-				 duration_units[i].letter);
+			snprintf(out, OPTION_DURATION_LEN, "%lld%c",
+				 (long long)(seconds / duration_units[i].seconds), duration_units[i].letter);
 			return out;
 		}
 	}
@@ -74,7 +74,10 @@ static char *words_text(const struct option *o, char *out, size_t cap)
 
 	*out = '\0';
 	for (const struct option_word *w = o->words; w->text != NULL && used < cap; w++)
-		used += (size_t)snprintf(out + used, cap - used, "%s%s", w == o->words ? "" : w[1].text == NULL ? " or " : ", ",
+		used += (size_t)snprintf(out + used, cap - used, "%s%s",
+					 w == o->words       ? ""
+					 : w[1].text == NULL ? " or "
+							     : ", ",
 					 w->text);
 	return out;
 }
@@ -116,15 +119,16 @@ char *option_allowed(const struct option *o, char *out, size_t cap)
 		words_text(o, out, cap);
 		break;
 	case OPTION_COUNT:
-		snprintf(out, cap, "%lld to %lld%s%s", (long long)o->least, (long long)o->most, o->unit != NULL ? " " : "",
-			 o->unit != NULL ? o->unit : "");
+		snprintf(out, cap, "%lld to %lld%s%s", (long long)o->least, (long long)o->most,
+			 o->unit != NULL ? " " : "", o->unit != NULL ? o->unit : "");
 		break;
 	case OPTION_TIME:
 		snprintf(out, cap, "%lld to %lld %s", (long long)o->least, (long long)o->most,
 			 strcmp(o->unit, "d") == 0 ? "days" : "seconds");
 		break;
 	case OPTION_DURATION:
-		snprintf(out, cap, "%s to %s", option_duration_text(o->least, least), option_duration_text(o->most, most));
+		snprintf(out, cap, "%s to %s", option_duration_text(o->least, least),
+			 option_duration_text(o->most, most));
 		break;
 	case OPTION_BOOL:
 		snprintf(out, cap, "yes or no");
@@ -190,7 +194,8 @@ static bool is_line(const struct option *o, const char *text)
 	size_t prefix = strlen(o->words[0].text);
 
 	return strncmp(text, o->words[0].text, prefix) == 0 && strlen(text) == prefix + (size_t)o->most &&
-	       strspn(text + prefix, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == (size_t)o->most;
+	       strspn(text + prefix, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+		       (size_t)o->most;
 }
 
 static bool is_wrap(const char *text)
@@ -247,7 +252,8 @@ static bool read_bool(const char *text, bool *out)
 	static const struct {
 		const char *word;
 		bool value;
-	} words[] = { { "yes", true }, { "true", true }, { "on", true }, { "no", false }, { "false", false }, { "off", false } };
+	} words[] = { { "yes", true }, { "true", true },   { "on", true },
+		      { "no", false }, { "false", false }, { "off", false } };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (strcmp(words[i].word, text) == 0) {
@@ -331,14 +337,15 @@ static int read_list(const struct option *o, const struct yaml_node *n, const ch
 		struct err e;
 
 		if (o->type == OPTION_ADDRS) {
-			if (addr_parse(text, 53, *(struct addr **)((char *)base + o->offset) + *count, &e) == 0) {
+			if (addr_parse(text, 53, *(struct addr **)((char *)base + o->offset) + *count, &e) ==
+			    0) {
 				(*count)++;
 				continue;
 			}
 			option_mistake(r, item->line, name, "%s", e.text);
 		} else if (strcmp(text, "*") == 0 || is_domain(text)) {
-			(*(char ***)((char *)base + o->offset))[(*count)++] = strcmp(text, "*") == 0 ? mem_strdup(text) :
-												       with_final_dot(text);
+			(*(char ***)((char *)base + o->offset))[(*count)++] =
+				strcmp(text, "*") == 0 ? mem_strdup(text) : with_final_dot(text);
 			continue;
 		} else {
 			option_mistake(r, item->line, name, "\"%.80s\" is no domain name", text);
@@ -348,7 +355,8 @@ static int read_list(const struct option *o, const struct yaml_node *n, const ch
 	return rc;
 }
 
-int value_read(const struct option *o, const struct yaml_node *n, const char *name, void *base, struct option_report *r)
+int value_read(const struct option *o, const struct yaml_node *n, const char *name, void *base,
+	       struct option_report *r)
 {
 	char allowed[256];
 

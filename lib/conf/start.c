@@ -18,7 +18,8 @@ static bool has_section(const struct conf *c, const char *section)
 	return c->backupd.present;
 }
 
-static int load_with_section(const char *path, const char *section, struct conf **out, struct conf_errors *errors)
+static int load_with_section(const char *path, const char *section, struct conf **out,
+			     struct conf_errors *errors)
 {
 	if (conf_load(path, out, errors) != 0)
 		return -1;
@@ -51,7 +52,8 @@ static void usage(const char *program, FILE *out)
 		"      --print-config  print the configuration with all defaults, and end\n"
 		"      --version       print the version, and end\n"
 		"  -h, --help          print this, and end\n\n"
-		"Runs in the foreground and logs to standard error.  SIGHUP: read the configuration again, all or nothing.\n"
+		"Runs in the foreground and logs to standard error.  SIGHUP: read the configuration again, "
+		"all or nothing.\n"
 		"SIGTERM: stop.  See %s(8) and duet.yaml(5).\n",
 		program, CONF_PATH, program);
 }
@@ -110,7 +112,8 @@ int conf_reload(const struct conf *old, const char *section, struct conf **out, 
 
 	if (rc != 0) {
 		for (size_t i = 0; i < errors.n; i++)
-			log_event(LOG_ERROR, "config-wrong", "msg=%s; the old configuration stays", errors.line[i]);
+			log_event(LOG_ERROR, "config-wrong", "msg=%s; the old configuration stays",
+				  errors.line[i]);
 		err_set(e, ERR_SYNTAX, "%s%s", errors.line[0], errors.n > 1 ? " (and more)" : "");
 	}
 	conf_errors_free(&errors);

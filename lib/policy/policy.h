@@ -11,9 +11,11 @@
 #include "err/err.h"
 
 /*
- * policy - how a zone is signed: keys, denial of existence, validity, waits.  A plain value without pointers: copy it freely.
+ * policy - how a zone is signed: keys, denial of existence, validity, waits.  A plain value without pointers:
+ * copy it freely.
  *
- * People write it as YAML (durations as 14d, names with '-'); facts, plans and the API carry it as JSON (seconds, names with
+ * People write it as YAML (durations as 14d, names with '-'); facts, plans and the API carry it as JSON
+ * (seconds, names with
  * '_' and '_s').  Both are checked by the same table and rules.
  */
 #define POLICY_NAME_MAX 63
@@ -21,19 +23,23 @@
 enum policy_keys { POLICY_CSK, POLICY_KSK_ZSK };
 enum policy_denial { POLICY_NSEC, POLICY_NSEC3, POLICY_NSEC3_OPTOUT };
 enum policy_unsigned { POLICY_HOLD, POLICY_SERVE };
-enum policy_order { POLICY_ORDER_AUTO, POLICY_ORDER_SEEN, POLICY_ORDER_SERIAL }; /* auto: seen for files, serial for primaries */
+enum policy_order {
+	POLICY_ORDER_AUTO,
+	POLICY_ORDER_SEEN,
+	POLICY_ORDER_SERIAL
+}; /* auto: seen for files, serial for primaries */
 
 struct policy {
 	char name[POLICY_NAME_MAX + 1];
 	int64_t rev;
-	int algorithm; /* 8, 10, 13, 14, 15, 16 */
-	int keys;      /* enum policy_keys */
+	int algorithm;    /* 8, 10, 13, 14, 15, 16 */
+	int keys;         /* enum policy_keys */
 	int64_t ksk_bits; /* RSA only */
 	int64_t zsk_bits;
 	int denial; /* enum policy_denial */
 	int64_t nsec3_iterations;
 	int64_t nsec3_salt_len; /* octets; each node draws its own salt */
-	int unsigned_zone; /* enum policy_unsigned; "unsigned" outside */
+	int unsigned_zone;      /* enum policy_unsigned; "unsigned" outside */
 	int64_t validity_s;
 	int64_t renewal_margin_s;
 	int64_t jitter_s;
@@ -51,13 +57,16 @@ struct policy {
 /* The built-in policy `default`, rev 0. */
 struct policy policy_default(void);
 
-/* policy_read_file - a YAML file as people write it: every mistake in errors, with warnings (sentences that refuse nothing) in
- * warnings; both are freed by the caller with conf_errors_free.  Options that are not given have the built-in default. */
-int policy_read_file(const char *path, struct policy *out, struct conf_errors *errors, struct conf_errors *warnings);
-int policy_read_text(const char *path, const char *text, size_t len, struct policy *out, struct conf_errors *errors,
+/* policy_read_file - a YAML file as people write it: every mistake in errors, with warnings (sentences that
+ * refuse nothing) in warnings; both are freed by the caller with conf_errors_free.  Options that are not
+ * given have the built-in default. */
+int policy_read_file(const char *path, struct policy *out, struct conf_errors *errors,
 		     struct conf_errors *warnings);
+int policy_read_text(const char *path, const char *text, size_t len, struct policy *out,
+		     struct conf_errors *errors, struct conf_errors *warnings);
 
-/* From JSON, unknown members ignored (a newer node may have more); all mistakes in one sentence of e, ERR_SYNTAX or ERR_REFUSED. */
+/* From JSON, unknown members ignored (a newer node may have more); all mistakes in one sentence of e,
+ * ERR_SYNTAX or ERR_REFUSED. */
 int policy_from_json(const json_t *j, struct policy *out, struct err *e);
 /* A new object; all members. */
 json_t *policy_to_json(const struct policy *p);
@@ -65,7 +74,8 @@ json_t *policy_to_json(const struct policy *p);
 /* The rules that bind several options; mistakes and warnings are added. */
 void policy_check(const struct policy *p, struct conf_errors *errors, struct conf_errors *warnings);
 
-/* input_order with auto resolved by the zone's source ("file:..." or "primary:..."): POLICY_ORDER_SEEN or _SERIAL. */
+/* input_order with auto resolved by the zone's source ("file:..." or "primary:..."): POLICY_ORDER_SEEN or
+ * _SERIAL. */
 int policy_order(const struct policy *p, const char *source);
 
 #endif

@@ -17,7 +17,8 @@ static int next_event(struct builder *b, yaml_event_t *event)
 	if (yaml_parser_parse(&b->parser, event))
 		return 0;
 	return err_set(b->e, ERR_SYNTAX, "%zu: %s%s%s", b->parser.problem_mark.line + 1,
-		       b->parser.problem != NULL ? b->parser.problem : "no YAML", b->parser.context != NULL ? " " : "",
+		       b->parser.problem != NULL ? b->parser.problem : "no YAML",
+		       b->parser.context != NULL ? " " : "",
 		       b->parser.context != NULL ? b->parser.context : "");
 }
 
@@ -26,7 +27,8 @@ static struct yaml_node *node_new(struct builder *b, enum yaml_kind kind, const 
 	struct yaml_node *n;
 
 	if (++b->nodes > YAMLTREE_NODES) {
-		err_set(b->e, ERR_LIMIT, "%zu: more than %d values", event->start_mark.line + 1, YAMLTREE_NODES);
+		err_set(b->e, ERR_LIMIT, "%zu: more than %d values", event->start_mark.line + 1,
+			YAMLTREE_NODES);
 		return NULL;
 	}
 	n = arena_alloc(b->arena, 1, sizeof(*n));
@@ -75,7 +77,8 @@ static int refuse_extras(struct builder *b, const yaml_event_t *event)
 	const yaml_char_t *anchor = NULL, *tag = NULL;
 
 	if (event->type == YAML_ALIAS_EVENT)
-		return err_set(b->e, ERR_SYNTAX, "%zu: an alias, which is not allowed", event->start_mark.line + 1);
+		return err_set(b->e, ERR_SYNTAX, "%zu: an alias, which is not allowed",
+			       event->start_mark.line + 1);
 	if (event->type == YAML_SCALAR_EVENT) {
 		anchor = event->data.scalar.anchor;
 		tag = event->data.scalar.tag;
@@ -87,7 +90,8 @@ static int refuse_extras(struct builder *b, const yaml_event_t *event)
 		tag = event->data.mapping_start.tag;
 	}
 	if (anchor != NULL || tag != NULL)
-		return err_set(b->e, ERR_SYNTAX, "%zu: an anchor or tag, which is not allowed", event->start_mark.line + 1);
+		return err_set(b->e, ERR_SYNTAX, "%zu: an anchor or tag, which is not allowed",
+			       event->start_mark.line + 1);
 	return 0;
 }
 
@@ -106,7 +110,8 @@ static int pair_read(struct builder *b, struct yaml_node *map, int depth)
 		return 1;
 	}
 	if (event.type != YAML_SCALAR_EVENT) {
-		err_set(b->e, ERR_SYNTAX, "%zu: the name of an option must be a word", event.start_mark.line + 1);
+		err_set(b->e, ERR_SYNTAX, "%zu: the name of an option must be a word",
+			event.start_mark.line + 1);
 		yaml_event_delete(&event);
 		return -1;
 	}
@@ -115,8 +120,8 @@ static int pair_read(struct builder *b, struct yaml_node *map, int depth)
 		return -1;
 	for (size_t i = 0; i < map->n; i++)
 		if (strcmp(map->key[i], key->text) == 0)
-			return err_set(b->e, ERR_SYNTAX, "%zu: %.80s: given twice, first in line %zu", key->line, key->text,
-				       map->item[i]->line);
+			return err_set(b->e, ERR_SYNTAX, "%zu: %.80s: given twice, first in line %zu",
+				       key->line, key->text, map->item[i]->line);
 	if (map->n >= 1000)
 		return err_set(b->e, ERR_LIMIT, "%zu: more than 1000 options in one section", key->line);
 	if (next_event(b, &event) != 0)
@@ -165,7 +170,8 @@ static struct yaml_node *node_read(struct builder *b, yaml_event_t *event, int d
 		goto out;
 	}
 	if (depth >= YAMLTREE_DEPTH) {
-		err_set(b->e, ERR_LIMIT, "%zu: nested deeper than %d", event->start_mark.line + 1, YAMLTREE_DEPTH);
+		err_set(b->e, ERR_LIMIT, "%zu: nested deeper than %d", event->start_mark.line + 1,
+			YAMLTREE_DEPTH);
 		goto out;
 	}
 	n = node_new(b, map ? YAML_MAPPING : YAML_SEQUENCE, event);
@@ -194,7 +200,8 @@ static int document_read(struct builder *b, struct yaml_node **out)
 			break;
 		case YAML_DOCUMENT_START_EVENT:
 			if (*out != NULL) {
-				err_set(b->e, ERR_SYNTAX, "%zu: a second document", event.start_mark.line + 1);
+				err_set(b->e, ERR_SYNTAX, "%zu: a second document",
+					event.start_mark.line + 1);
 				yaml_event_delete(&event);
 				return -1;
 			}

@@ -11,8 +11,8 @@
 /*
  * yamltree - a small YAML document as a tree whose nodes know their line.
  *
- * One document of mappings, sequences and scalars.  Anchors, aliases, tags and a key given twice are refused; depth and number
- * of nodes are bounded.  Everything lives in the caller's arena.
+ * One document of mappings, sequences and scalars.  Anchors, aliases, tags and a key given twice are refused;
+ * depth and number of nodes are bounded.  Everything lives in the caller's arena.
  */
 #define YAMLTREE_DEPTH 16
 #define YAMLTREE_NODES 100000

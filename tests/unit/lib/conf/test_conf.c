@@ -10,8 +10,9 @@
 #include <cmocka.h>
 
 /* duet1 and 134 characters */
-#define NODE_LINE(c) \
-	"duet1" c "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" \
+#define NODE_LINE(c)                                                                                         \
+	"duet1" c                                                                                            \
+	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"         \
 	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 static const char good[] =
@@ -19,19 +20,21 @@ static const char good[] =
 	"peers:\n"
 	"  - name: signer2\n"
 	"    line: " NODE_LINE("a") "\n"
-	"    role: signer\n"
-	"    endpoint: tcp://192.0.2.2:5301\n"
-	"  - {name: vault, line: " NODE_LINE("b") ", role: backup, endpoint: \"tcp://[2001:db8::3]:5301\"}\n"
-	"keydist:\n"
-	"  listen: tcp://192.0.2.1:5301\n"
-	"signer:\n"
-	"  listen: [192.0.2.1#53, \"2001:db8::1\"]\n"
-	"  serve-wait-s: 2m\n"
-	"  secondaries:\n"
-	"    - address: 192.0.2.53\n"
-	"    - {address: 192.0.2.54#5353, key: xfr.example, zones: [example.org, example.net.], notify: no}\n"
-	"  transfer:\n"
-	"    - {prefix: 192.0.2.0/24, key: null}\n";
+				    "    role: signer\n"
+				    "    endpoint: tcp://192.0.2.2:5301\n"
+				    "  - {name: vault, line: " NODE_LINE(
+					    "b") ", role: backup, endpoint: \"tcp://[2001:db8::3]:5301\"}\n"
+						 "keydist:\n"
+						 "  listen: tcp://192.0.2.1:5301\n"
+						 "signer:\n"
+						 "  listen: [192.0.2.1#53, \"2001:db8::1\"]\n"
+						 "  serve-wait-s: 2m\n"
+						 "  secondaries:\n"
+						 "    - address: 192.0.2.53\n"
+						 "    - {address: 192.0.2.54#5353, key: xfr.example, zones: "
+						 "[example.org, example.net.], notify: no}\n"
+						 "  transfer:\n"
+						 "    - {prefix: 192.0.2.0/24, key: null}\n";
 
 static struct conf *parse(const char *text, struct conf_errors *errors)
 {
@@ -81,27 +84,26 @@ static void a_good_file_becomes_a_struct_with_defaults(void **state)
 
 static void every_mistake_is_told_with_its_line(void **state)
 {
-	static const char text[] =
-		"node:\n"
-		"  name: \"a b\"\n"                      /* 2 */
-		"  colour: red\n"                         /* 3 */
-		"  clock: maybe\n"                        /* 4 */
-		"  recovery: duetR1short\n"               /* 5 */
-		"peers:\n"
-		"  - name: localhost\n"                   /* 7: own name; no line */
-		"    role: king\n"                        /* 8 */
-		"    endpoint: 192.0.2.2:5301\n"          /* 9 */
-		"keydist: {}\n"                           /* 10: no listen */
-		"signer:\n"
-		"  listen: [192.0.2.1#0, 192.0.2.300]\n"  /* 12 twice */
-		"  max-tcp: 0\n"                          /* 13 */
-		"  serve-wait-s: 1y\n"                    /* 14 */
-		"  socket: relative\n"                    /* 15 */
-		"  secondaries: 5\n"                      /* 16 */
-		"  transfer:\n"
-		"    - prefix: 192.0.2.1/24\n"            /* 18 */
-		"backupd:\n"
-		"  - x\n";                                /* 20 */
+	static const char text[] = "node:\n"
+				   "  name: \"a b\"\n"         /* 2 */
+				   "  colour: red\n"           /* 3 */
+				   "  clock: maybe\n"          /* 4 */
+				   "  recovery: duetR1short\n" /* 5 */
+				   "peers:\n"
+				   "  - name: localhost\n"          /* 7: own name; no line */
+				   "    role: king\n"               /* 8 */
+				   "    endpoint: 192.0.2.2:5301\n" /* 9 */
+				   "keydist: {}\n"                  /* 10: no listen */
+				   "signer:\n"
+				   "  listen: [192.0.2.1#0, 192.0.2.300]\n" /* 12 twice */
+				   "  max-tcp: 0\n"                         /* 13 */
+				   "  serve-wait-s: 1y\n"                   /* 14 */
+				   "  socket: relative\n"                   /* 15 */
+				   "  secondaries: 5\n"                     /* 16 */
+				   "  transfer:\n"
+				   "    - prefix: 192.0.2.1/24\n" /* 18 */
+				   "backupd:\n"
+				   "  - x\n"; /* 20 */
 	static const char *const wanted[] = {
 		"t.yaml:2: node.name: \"a b\" is not allowed, must be a name of letters",
 		"t.yaml:3: node.colour: unknown option here",
@@ -216,10 +218,20 @@ static void durations_read_and_write(void **state)
 		int64_t seconds; /* -1: refused */
 		const char *back;
 	} cases[] = {
-		{ "0", 0, "0s" },	     { "90", 90, "90s" },      { "14d", 1209600, "14d" }, { "1h30m", 5400, "90m" },
-		{ "2w", 1209600, "14d" },    { "1d12h", 129600, "36h" }, { "", -1, NULL },	       { "d", -1, NULL },
-		{ "1y", -1, NULL },	     { "-1", -1, NULL },       { "1.5h", -1, NULL },	       { "1h30", -1, NULL },
-		{ "99999999999999999999", -1, NULL }, { "9999999999w", -1, NULL },
+		{ "0", 0, "0s" },
+		{ "90", 90, "90s" },
+		{ "14d", 1209600, "14d" },
+		{ "1h30m", 5400, "90m" },
+		{ "2w", 1209600, "14d" },
+		{ "1d12h", 129600, "36h" },
+		{ "", -1, NULL },
+		{ "d", -1, NULL },
+		{ "1y", -1, NULL },
+		{ "-1", -1, NULL },
+		{ "1.5h", -1, NULL },
+		{ "1h30", -1, NULL },
+		{ "99999999999999999999", -1, NULL },
+		{ "9999999999w", -1, NULL },
 	};
 	char back[OPTION_DURATION_LEN];
 
