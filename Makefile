@@ -106,7 +106,7 @@ check: check-build
 	$(Q)tests/run --programs $(CHECK_O)/bin --unit $(CHECK_O)/unit --fuzz $(CHECK_O)/fuzz --release build/bin $(T)
 
 demo: all
-	$(Q)deploy/demo.py --programs build/bin
+	$(Q)deploy/demo.py --programs build/bin $(ARGS)
 
 bench: all bench-programs
 	$(Q)tests/bench/run --programs build/bin

@@ -64,7 +64,7 @@ class Host:
         self.procs = {}
         self.set_clock(0)
         self.conf = {
-            "node": {"name": name, "identity": self.etc + "/identity", "clock": "trust"},
+            "node": {"name": name, "identity": self.etc + "/identity"},
             "peers": [],
         }
         if role == "signer":
@@ -169,6 +169,8 @@ class Cluster:
             self._host("signer%d" % (i + 1), "signer", i + 1)
         for i in range(backups):
             self._host("vault%s" % (i + 1 if i else ""), "backup", 6 + i)
+        if len(self.hosts) == 1:        # nobody is there to vouch for its clock
+            self.hosts["signer1"].conf["node"]["clock"] = "trust"
         for who, more in (conf or {}).items():
             for h in self.hosts.values():
                 if who in ("*", h.name, h.role):
@@ -187,16 +189,16 @@ class Cluster:
 
     def init(self):
         """Identities and the recovery key, as an operator makes them; then every host's peers."""
-        self.recovery_secret = self.lab.path("recovery.secret")
-        out = run([self.lab.program("duetctl"), "recovery", "init"]).stdout
+        self.recovery_secret = self.lab.path("recovery.key")
+        out = run([self.lab.program("duetctl"), "recovery", "init", "--out", self.recovery_secret]).stdout
         self.recovery_line = re.search(r"\bduetR1(?!SECRET)\S+", out).group(0)
-        self.lab.write(self.recovery_secret, re.search(r"\bduetR1SECRET\S+", out).group(0) + "\n", 0o600)
         for h in self.hosts.values():
             h.conf["node"]["recovery"] = self.recovery_line
             h.write_conf()
         for i, h in enumerate(self.hosts.values()):
             first = ["--first"] if i == 0 else []
-            h.line = re.search(r"\bduet1\S+", h.ctl("node", "init", *first).stdout).group(0)
+            out = h.ctl("node", "init", "--dir", h.etc, *first).stdout
+            h.line = re.search(r"\bduet1\S+", out).group(0)
         self.write_confs()
         return self
 
@@ -210,9 +212,7 @@ class Cluster:
         """Names a secondary in the configuration of the signers `of` (names or hosts)."""
         for h in of:
             h = self.hosts[h] if isinstance(h, str) else h
-            entry = {"address": "%s#%d" % (peer.source if peer.addr == "127.0.0.1" else peer.addr, peer.port)}
-            if peer.addr == "127.0.0.1":
-                entry["address"] = "127.0.0.1#%d" % peer.port
+            entry = {"address": "%s#%d" % (peer.addr, peer.port)}
             if key:
                 entry["key"] = key
             if zones:
@@ -229,7 +229,7 @@ class Cluster:
         first = self.signers()[0]
         for h in list(self.hosts.values()):
             if h is not first:
-                first.ctl("node", "add", h.name)
+                first.ctl("node", "add", "--name", h.name, "--role", h.role, h.line)
         return self
 
     def put_zone(self, file, text):

@@ -165,7 +165,8 @@ class BindBase(Peer):
 
     def __init__(self, lab, name, addr=None):
         super().__init__(lab, name, addr)
-        self.addr, self.port = "127.0.0.1", lab.port()
+        self.addr = self.source = "127.0.0.1"
+        self.port = lab.port()
 
     def argv(self):
         return ["-g", "-n", "1", "-c", self.conf_path()]
