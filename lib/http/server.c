@@ -19,6 +19,8 @@
 #define IDLE_TIMEOUT_S        30
 #define MEMORY_PER_CONNECTION 65536
 
+static void on_timer(uv_timer_t *timer);
+
 static void work(struct http_server *s)
 {
 	MHD_UNSIGNED_LONG_LONG wait_ms;
