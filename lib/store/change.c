@@ -95,14 +95,15 @@ static int write_row(void *ctx, const struct page_row *was, const struct page_ro
 int store_put_volumes(struct store *s, struct err *e)
 {
 	for (struct volume *v = s->volumes.list; v != NULL; v = v->next)
-		if (!v->deleted && (!v->known || v->end != v->committed) && db_put_volume(s->db, v->id, v->end, e) != 0)
+		if (!v->deleted && (!v->known || v->end != v->committed) &&
+		    db_put_volume(s->db, v->id, v->end, e) != 0)
 			return -1;
 	return 0;
 }
 
 /* Everything that the commit makes true. */
-static int write_change(struct change *c, const struct version_info *info, const struct table *table, const char *keep,
-			int64_t *id, struct err *e)
+static int write_change(struct change *c, const struct version_info *info, const struct table *table,
+			const char *keep, int64_t *id, struct err *e)
 {
 	struct store *s = c->s;
 	struct rows rows = { .db = s->db, .e = e };
@@ -130,9 +131,11 @@ static int publish(struct change *c, const struct version_info *info, const char
 	if (c->failed)
 		return err_set(e, ERR_INTERNAL, "a change that failed cannot be published");
 	if (c->sync_failures != s->sync_failures)
-		return err_set(e, ERR_NOTNOW, "the disk failed while the change was made; it has to be made again");
+		return err_set(e, ERR_NOTNOW,
+			       "the disk failed while the change was made; it has to be made again");
 	if ((z == NULL ? NULL : z->current) != c->base)
-		return err_set(e, ERR_NOTNOW, "the zone was published while the change was made; it has to be made again");
+		return err_set(e, ERR_NOTNOW,
+			       "the zone was published while the change was made; it has to be made again");
 	if (table_build_finish(c->build, &s->volumes, table, e) != 0)
 		return -1;
 	fail_point("store-before-sync");

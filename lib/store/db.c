@@ -12,48 +12,54 @@
 
 #define APPLICATION_ID 0x44756574 /* "Duet": so that no other program's database is taken for a store */
 
+/* clang-format off */
 static const char *const migrations[] = { /* entry i leads to user_version i + 1; append, never edit */
 	"CREATE TABLE volume (id INTEGER PRIMARY KEY, octets INTEGER NOT NULL) STRICT;"
-	"CREATE TABLE zone (id INTEGER PRIMARY KEY, apex BLOB NOT NULL UNIQUE,"
-	" serial INTEGER NOT NULL, input_serial INTEGER NOT NULL, content INTEGER NOT NULL, epoch INTEGER NOT NULL,"
-	" steps INTEGER NOT NULL, content_digest BLOB NOT NULL, keyset BLOB NOT NULL, version BLOB NOT NULL,"
-	" largest_ttl INTEGER NOT NULL, earliest INTEGER NOT NULL, published_at INTEGER NOT NULL,"
-	" sign_ctx BLOB NOT NULL, soa BLOB NOT NULL) STRICT;"
-	"CREATE TABLE page (zone INTEGER NOT NULL REFERENCES zone (id), chain INTEGER NOT NULL, key BLOB NOT NULL,"
-	" part INTEGER NOT NULL, volume INTEGER NOT NULL REFERENCES volume (id), offset INTEGER NOT NULL,"
-	" len INTEGER NOT NULL, xxh INTEGER NOT NULL, digest BLOB NOT NULL, earliest INTEGER NOT NULL,"
-	" records INTEGER NOT NULL, rrsigs INTEGER NOT NULL,"
+	"CREATE TABLE zone (id INTEGER PRIMARY KEY, apex BLOB NOT NULL UNIQUE, serial INTEGER NOT NULL,"
+	" input_serial INTEGER NOT NULL, content INTEGER NOT NULL, epoch INTEGER NOT NULL, steps INTEGER NOT NULL,"
+	" content_digest BLOB NOT NULL, keyset BLOB NOT NULL, version BLOB NOT NULL, largest_ttl INTEGER NOT NULL,"
+	" earliest INTEGER NOT NULL, published_at INTEGER NOT NULL, sign_ctx BLOB NOT NULL, soa BLOB NOT NULL) STRICT;"
+	"CREATE TABLE page (zone INTEGER NOT NULL REFERENCES zone (id), chain INTEGER NOT NULL,"
+	" key BLOB NOT NULL, part INTEGER NOT NULL, volume INTEGER NOT NULL REFERENCES volume (id),"
+	" offset INTEGER NOT NULL, len INTEGER NOT NULL, xxh INTEGER NOT NULL, digest BLOB NOT NULL,"
+	" earliest INTEGER NOT NULL, records INTEGER NOT NULL, rrsigs INTEGER NOT NULL,"
 	" PRIMARY KEY (zone, chain, key, part)) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE keep (apex BLOB PRIMARY KEY, json TEXT NOT NULL) STRICT, WITHOUT ROWID;",
 };
 #define SCHEMA ((int)(sizeof(migrations) / sizeof(migrations[0])))
 
+#define ZONE_COLUMNS \
+	"serial, input_serial, content, epoch, steps, content_digest, keyset, version, largest_ttl, earliest," \
+	" published_at, sign_ctx, soa"
+#define PAGE_COLUMNS \
+	"zone, chain, key, part, volume, offset, len, xxh, digest, earliest, records, rrsigs"
+
 static const char *const questions[Q_COUNT] = {
-	[Q_PUT_ZONE] = "INSERT INTO zone (apex, serial, input_serial, content, epoch, steps, content_digest, keyset, version,"
-		       " largest_ttl, earliest, published_at, sign_ctx, soa)"
-		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
-		       " ON CONFLICT (apex) DO UPDATE SET serial = ?2, input_serial = ?3, content = ?4, epoch = ?5,"
-		       " steps = ?6, content_digest = ?7, keyset = ?8, version = ?9, largest_ttl = ?10, earliest = ?11,"
-		       " published_at = ?12, sign_ctx = ?13, soa = ?14 RETURNING id",
+	[Q_PUT_ZONE] =
+		"INSERT INTO zone (apex, " ZONE_COLUMNS ")"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+		" ON CONFLICT (apex) DO UPDATE SET serial = ?2, input_serial = ?3, content = ?4, epoch = ?5,"
+		" steps = ?6, content_digest = ?7, keyset = ?8, version = ?9, largest_ttl = ?10,"
+		" earliest = ?11, published_at = ?12, sign_ctx = ?13, soa = ?14 RETURNING id",
 	[Q_DEL_ZONE] = "DELETE FROM zone WHERE id = ?1",
 	[Q_DEL_ZONE_PAGES] = "DELETE FROM page WHERE zone = ?1",
-	[Q_PUT_PAGE] = "INSERT INTO page (zone, chain, key, part, volume, offset, len, xxh, digest, earliest, records, rrsigs)"
-		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
-		       " ON CONFLICT (zone, chain, key, part) DO UPDATE SET volume = ?5, offset = ?6, len = ?7, xxh = ?8,"
-		       " digest = ?9, earliest = ?10, records = ?11, rrsigs = ?12",
+	[Q_PUT_PAGE] =
+		"INSERT INTO page (" PAGE_COLUMNS ")"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+		" ON CONFLICT (zone, chain, key, part) DO UPDATE SET volume = ?5, offset = ?6, len = ?7,"
+		" xxh = ?8, digest = ?9, earliest = ?10, records = ?11, rrsigs = ?12",
 	[Q_DEL_PAGE] = "DELETE FROM page WHERE zone = ?1 AND chain = ?2 AND key = ?3 AND part = ?4",
 	[Q_PUT_VOLUME] = "INSERT INTO volume (id, octets) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET octets = ?2",
 	[Q_DEL_VOLUME] = "DELETE FROM volume WHERE id = ?1",
 	[Q_PUT_KEEP] = "INSERT INTO keep (apex, json) VALUES (?1, ?2) ON CONFLICT (apex) DO UPDATE SET json = ?2",
 	[Q_GET_KEEP] = "SELECT json FROM keep WHERE apex = ?1",
 	[Q_VOLUMES] = "SELECT id, octets FROM volume ORDER BY id",
-	[Q_ZONES] = "SELECT id, apex, serial, input_serial, content, epoch, steps, content_digest, keyset, version, largest_ttl,"
-		    " earliest, published_at, sign_ctx, soa FROM zone ORDER BY id",
-	[Q_PAGES] = "SELECT zone, chain, key, part, volume, offset, len, xxh, digest, earliest, records, rrsigs FROM page"
-		    " ORDER BY zone, chain, key, part",
+	[Q_ZONES] = "SELECT id, apex, " ZONE_COLUMNS " FROM zone ORDER BY id",
+	[Q_PAGES] = "SELECT " PAGE_COLUMNS " FROM page ORDER BY zone, chain, key, part",
 	[Q_BEGIN] = "BEGIN IMMEDIATE",
 	[Q_COMMIT] = "COMMIT",
 };
+/* clang-format on */
 
 int db_err(struct db *db, struct err *e)
 {
@@ -96,12 +102,14 @@ static int migrate(struct db *db, struct err *e)
 	if (application != APPLICATION_ID && (application != 0 || version != 0 || tables != 0))
 		return err_set(e, ERR_REFUSED, "%s: not a store of Duet", db->path);
 	if (version > SCHEMA)
-		return err_set(e, ERR_REFUSED, "%s: made by a newer program (schema %d, this program knows up to %d)",
+		return err_set(e, ERR_REFUSED,
+			       "%s: made by a newer program (schema %d, this program knows up to %d)",
 			       db->path, version, SCHEMA);
 	for (; version < SCHEMA; version++) {
 		char mark[96];
 
-		sqlite3_snprintf(sizeof(mark), mark, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
+		sqlite3_snprintf(sizeof(mark), mark,
+				 "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
 				 APPLICATION_ID, version + 1);
 		if (exec(db, "BEGIN IMMEDIATE", e) != 0 || exec(db, migrations[version], e) != 0 ||
 		    exec(db, mark, e) != 0)
@@ -126,8 +134,10 @@ static int settings(struct db *db, struct err *e)
 	int synchronous, keys;
 
 	/* One process has the store: no shared memory file, and the lock holds until the end. */
-	if (exec(db, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-		     "PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY", e) != 0 ||
+	if (exec(db,
+		 "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+		 "PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY",
+		 e) != 0 ||
 	    pragma_number(db, "PRAGMA synchronous", &synchronous, e) != 0 ||
 	    pragma_number(db, "PRAGMA foreign_keys", &keys, e) != 0)
 		return -1;
@@ -151,7 +161,8 @@ int db_open(const char *path, struct db **out, struct err *e)
 	if (settings(db, e) != 0 || migrate(db, e) != 0)
 		goto fail;
 	for (int i = 0; i < Q_COUNT; i++)
-		if (sqlite3_prepare_v3(db->sql, questions[i], -1, SQLITE_PREPARE_PERSISTENT, &db->st[i], NULL) != SQLITE_OK) {
+		if (sqlite3_prepare_v3(db->sql, questions[i], -1, SQLITE_PREPARE_PERSISTENT, &db->st[i],
+				       NULL) != SQLITE_OK) {
 			db_err(db, e);
 			goto fail;
 		}
@@ -240,8 +251,8 @@ static uint8_t *soa_stream(const struct version_info *info, size_t *len)
 	return w.p;
 }
 
-int db_put_zone(struct db *db, const uint8_t *apex, size_t apex_len, const struct version_info *info, int64_t *id,
-		struct err *e)
+int db_put_zone(struct db *db, const uint8_t *apex, size_t apex_len, const struct version_info *info,
+		int64_t *id, struct err *e)
 {
 	sqlite3_stmt *st = db->st[Q_PUT_ZONE];
 	size_t soa_len;

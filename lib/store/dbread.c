@@ -61,8 +61,8 @@ static void read_fixed(struct row *r, uint8_t *out, size_t want)
 }
 
 /* Calls read for each row of the question's answer; it says -1, and sets e, to end that. */
-static int each(struct db *db, enum question q, int (*read)(struct row *r, void *ctx, struct err *e), void *ctx,
-		struct err *e)
+static int each(struct db *db, enum question q, int (*read)(struct row *r, void *ctx, struct err *e),
+		void *ctx, struct err *e)
 {
 	int step, rc = 0;
 
@@ -156,7 +156,8 @@ static int read_zone(struct row *r, void *ctx, struct err *e)
 }
 
 int db_each_zone(struct db *db,
-		 int (*fn)(void *ctx, int64_t id, const uint8_t *apex, const struct version_info *info, struct err *e),
+		 int (*fn)(void *ctx, int64_t id, const uint8_t *apex, const struct version_info *info,
+			   struct err *e),
 		 void *ctx, struct err *e)
 {
 	struct zone_reader z = { fn, ctx };

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * page: writes a message record by record, compressing names by a hash table of the suffixes that it holds, and
- * reads it back.
+ * page: writes a message record by record, compressing names by a hash table of the suffixes that it holds,
+ * and reads it back.
  *
  * Invariants of a struct page_build:
  * 1. msg[0..at) is a whole message of `count` records after each call.
- * 2. A slot of the table names one suffix: its first label lies at `at`, what follows that label is the suffix at
- *    `parent` (0: the root).  So a suffix is found by its parent and one label, never by comparing whole names.
- * 3. Each suffix is in the table once, at its first place, which is below 16384, so that a pointer can reach it.
+ * 2. A slot of the table names one suffix: its first label lies at `at`, what follows that label is the
+ * suffix at `parent` (0: the root).  So a suffix is found by its parent and one label, never by comparing
+ * whole names.
+ * 3. Each suffix is in the table once, at its first place, which is below 16384, so that a pointer can reach
+ * it.
  */
 #include "store/page.h"
 
@@ -19,15 +21,15 @@
 #include "arena/arena.h"
 #include "wire/wire.h"
 
-#define HEADER_LEN  12
-#define PTR_END     16384 /* the first offset that a compression pointer cannot name */
-#define RR_FIXED    10    /* type, class, TTL, rdlen */
-#define SLOTS       16384 /* twice the suffixes of a page: a label takes two octets at least */
-#define LABELS_MAX  128
-#define FLAGS       0x8400 /* QR, AA */
+#define HEADER_LEN 12
+#define PTR_END    16384 /* the first offset that a compression pointer cannot name */
+#define RR_FIXED   10    /* type, class, TTL, rdlen */
+#define SLOTS      16384 /* twice the suffixes of a page: a label takes two octets at least */
+#define LABELS_MAX 128
+#define FLAGS      0x8400 /* QR, AA */
 /* A record is written first and measured afterwards, behind a message that may be full. */
-#define ROOM        (PAGE_MSG_MAX + PAGE_MSG_LIMIT)
-#define UNDO_MAX    (3 * LABELS_MAX)
+#define ROOM     (PAGE_MSG_MAX + PAGE_MSG_LIMIT)
+#define UNDO_MAX (3 * LABELS_MAX)
 
 struct slot {
 	uint16_t at; /* 0: free */
@@ -103,13 +105,13 @@ static size_t find_slot(const struct page_build *b, const uint8_t *label, uint16
 	}
 }
 
-/* Writes a name at b->at, its longest known suffix as a pointer, and remembers the suffixes that are new.  Returns the
- * offset to point to for the same name again. */
+/* Writes a name at b->at, its longest known suffix as a pointer, and remembers the suffixes that are new.
+ * Returns the offset to point to for the same name again. */
 static size_t put_name(struct page_build *b, const uint8_t *name)
 {
 	const uint8_t *label[LABELS_MAX];
 	size_t n = 0, at, plain;
-	uint16_t known = 0;
+	uint16_t known = 0, parent;
 
 	for (const uint8_t *p = name; *p != 0; p += 1u + *p)
 		label[n++] = p;
@@ -122,18 +124,17 @@ static size_t put_name(struct page_build *b, const uint8_t *name)
 	}
 	/* label[0..plain) is written out, the rest is the suffix at `known`. */
 	at = b->at;
+	parent = known;
 	for (size_t i = plain; i > 0; i--) {
 		size_t here = at + (size_t)(label[i - 1] - name), slot;
 
 		if (here >= PTR_END)
 			break;
-		slot = find_slot(b, label[i - 1], i == plain ? known : b->slots[b->undo[b->undo_count - 1]].at);
-		b->slots[slot] = (struct slot){
-			.at = (uint16_t)here,
-			.parent = i == plain ? known : b->slots[b->undo[b->undo_count - 1]].at,
-		};
+		slot = find_slot(b, label[i - 1], parent);
+		b->slots[slot] = (struct slot){ .at = (uint16_t)here, .parent = parent };
 		assert(b->undo_count < UNDO_MAX);
 		b->undo[b->undo_count++] = (uint16_t)slot;
+		parent = (uint16_t)here;
 	}
 	if (plain > 0) {
 		size_t len = (size_t)(label[plain - 1] - name) + 1u + *label[plain - 1];
@@ -209,7 +210,8 @@ int page_build_add(struct page_build *b, const struct rr *rr, struct err *e)
 	if (HEADER_LEN + wire > PAGE_MSG_LIMIT) {
 		char type[16], name[DNAME_TEXT_MAX];
 
-		return err_set(e, ERR_LIMIT, "%s %s: a record of %zu octets does not fit a message (limit %d)",
+		return err_set(e, ERR_LIMIT,
+			       "%s %s: a record of %zu octets does not fit a message (limit %d)",
 			       dname_to_text(rr->owner, name), rr_type_text(rr->type, type), wire,
 			       PAGE_MSG_LIMIT - HEADER_LEN);
 	}
@@ -253,17 +255,19 @@ static const struct layout {
 	uint8_t names;
 	uint8_t behind; /* octets behind them */
 } layouts[] = {
+	/* clang-format off */
 	{ TYPE_NS, 0, 1, 0 },
-	{ 3, 0, 1, 0 },	 /* MD */
-	{ 4, 0, 1, 0 },	 /* MF */
+	{ 3, 0, 1, 0 },  /* MD */
+	{ 4, 0, 1, 0 },  /* MF */
 	{ TYPE_CNAME, 0, 1, 0 },
 	{ TYPE_SOA, 0, 2, 20 },
-	{ 7, 0, 1, 0 },	 /* MB */
-	{ 8, 0, 1, 0 },	 /* MG */
-	{ 9, 0, 1, 0 },	 /* MR */
+	{ 7, 0, 1, 0 },  /* MB */
+	{ 8, 0, 1, 0 },  /* MG */
+	{ 9, 0, 1, 0 },  /* MR */
 	{ TYPE_PTR, 0, 1, 0 },
 	{ 14, 0, 2, 0 }, /* MINFO */
 	{ TYPE_MX, 2, 1, 0 },
+	/* clang-format on */
 };
 
 static const struct layout *layout_of(uint16_t type)
@@ -357,7 +361,8 @@ static bool read_header(struct rd *r, size_t *count)
 	return !r->bad && id == 0 && flags == FLAGS && questions == 0 && authority == 0 && additional == 0;
 }
 
-int page_walk(const uint8_t *page, size_t len, int (*fn)(void *ctx, const struct rr *rr), void *ctx, struct err *e)
+int page_walk(const uint8_t *page, size_t len, int (*fn)(void *ctx, const struct rr *rr), void *ctx,
+	      struct err *e)
 {
 	struct walk w;
 	size_t count, i;
@@ -373,8 +378,9 @@ int page_walk(const uint8_t *page, size_t len, int (*fn)(void *ctx, const struct
 		struct rr rr;
 
 		if (!read_record(&w, &rr))
-			return err_set(e, ERR_DAMAGE, "record %zu of a page, before offset %zu, is not well formed",
-				       i, w.r.at);
+			return err_set(e, ERR_DAMAGE,
+				       "record %zu of a page, before offset %zu, is not well formed", i,
+				       w.r.at);
 		if ((rc = fn(ctx, &rr)) != 0)
 			return rc;
 	}

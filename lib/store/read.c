@@ -30,7 +30,8 @@ static int damage(const struct store *s, const struct page_row *row, const char 
 {
 	char name[DNAME_TEXT_MAX];
 
-	return err_set(e, ERR_DAMAGE, "zone %s: vol-%" PRIu32 ": page of %" PRIu32 " octets at %" PRIu64 ": %s",
+	return err_set(e, ERR_DAMAGE,
+		       "zone %s: vol-%" PRIu32 ": page of %" PRIu32 " octets at %" PRIu64 ": %s",
 		       zone_of(s, row, name), row->volume, row->len, row->offset, what);
 }
 
@@ -75,7 +76,8 @@ int store_read(struct store *s, const struct page_row *row, uint8_t *buf, struct
 #define RUN_MAX (1u << 20)
 
 int store_each_page(struct store *s, const struct table *t,
-		    int (*fn)(void *ctx, const struct page_row *row, const uint8_t *page), void *ctx, struct err *e)
+		    int (*fn)(void *ctx, const struct page_row *row, const uint8_t *page), void *ctx,
+		    struct err *e)
 {
 	uint8_t *buf = mem_new(1, RUN_MAX);
 	size_t n = table_len(t), next;
@@ -89,7 +91,8 @@ int store_each_page(struct store *s, const struct table *t,
 		for (next = i + 1; next < n; next++) {
 			const struct page_row *row = table_row(t, next);
 
-			if (row->volume != first->volume || row->offset != first->offset + len || len + row->len > RUN_MAX)
+			if (row->volume != first->volume || row->offset != first->offset + len ||
+			    len + row->len > RUN_MAX)
 				break;
 			len += row->len;
 		}

@@ -117,12 +117,14 @@ static int load_volume(void *ctx, uint32_t id, uint64_t end, struct err *e)
 /* Rows come zone by zone; both questions are ordered by the zone's id. */
 struct load {
 	struct store *s;
-	struct stored_zone *by_id;  /* entries in order of id; current->table is missing until its pages are read */
+	struct stored_zone
+		*by_id; /* entries in order of id; current->table is missing until its pages are read */
 	size_t count, cap, at;
 	struct table_build *build;
 };
 
-static int load_zone(void *ctx, int64_t id, const uint8_t *apex, const struct version_info *info, struct err *e)
+static int load_zone(void *ctx, int64_t id, const uint8_t *apex, const struct version_info *info,
+		     struct err *e)
 {
 	struct load *l = ctx;
 	struct stored_zone *z;
@@ -299,7 +301,8 @@ int store_keep_put(struct store *s, const uint8_t *apex, const char *json, struc
 	uint8_t lower[DNAME_MAX];
 	size_t len = dname_lower(apex, lower);
 
-	if (db_begin(s->db, e) != 0 || db_put_keep(s->db, lower, len, json, e) != 0 || db_commit(s->db, e) != 0) {
+	if (db_begin(s->db, e) != 0 || db_put_keep(s->db, lower, len, json, e) != 0 ||
+	    db_commit(s->db, e) != 0) {
 		db_rollback(s->db);
 		return -1;
 	}

@@ -4,9 +4,10 @@
  *
  * Invariants:
  * 1. The rows of a table are in ascending order of (chain, key, part), over all of its chunks.
- * 2. A chunk never changes once a table has it.  It owns its rows' keys and references every volume they name.
- * 3. Chunks have CHUNK_MAX rows at most; small ones next to changes are melted into new ones, so they stay above
- *    CHUNK_SMALL on the whole.
+ * 2. A chunk never changes once a table has it.  It owns its rows' keys and references every volume they
+ * name.
+ * 3. Chunks have CHUNK_MAX rows at most; small ones next to changes are melted into new ones, so they stay
+ * above CHUNK_SMALL on the whole.
  */
 #include "store/table.h"
 
@@ -25,7 +26,7 @@ struct chunk {
 	int64_t earliest;
 	struct volume **volumes; /* each once */
 	size_t volume_count;
-	struct page_row row[];   /* the keys lie behind them */
+	struct page_row row[]; /* the keys lie behind them */
 };
 
 struct table {
@@ -160,7 +161,7 @@ struct run {
 	const struct page_row *kept; /* the first, NULL for new rows */
 	size_t fresh;                /* index of the first */
 	size_t n;
-	struct chunk *whole;         /* set by find_whole: the run is all of this chunk */
+	struct chunk *whole; /* set by find_whole: the run is all of this chunk */
 };
 
 struct table_build {
@@ -271,7 +272,8 @@ static int find_whole(struct table_build *b, struct err *e)
 				break;
 		}
 		if (at_chunk == count)
-			return err_set(e, ERR_INTERNAL, "a kept page is not of the version that the change began with");
+			return err_set(e, ERR_INTERNAL,
+				       "a kept page is not of the version that the change began with");
 		if (r->kept == c->row && r->n == c->n)
 			r->whole = c;
 	}

@@ -179,7 +179,8 @@ static int new_tail(struct volumes *vs, struct err *e)
 	char name[NAME_LEN];
 
 	file_name(vs->next_id, name);
-	if (why == 0 && (wr = openat(vs->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0)
+	if (why == 0 &&
+	    (wr = openat(vs->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0)
 		why = errno;
 	if (why == 0 && (rd = openat(vs->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) < 0)
 		why = errno;
@@ -196,7 +197,8 @@ static int new_tail(struct volumes *vs, struct err *e)
 	return 0;
 }
 
-int volumes_append(struct volumes *vs, const void *p, uint32_t len, uint32_t *id, uint64_t *offset, struct err *e)
+int volumes_append(struct volumes *vs, const void *p, uint32_t len, uint32_t *id, uint64_t *offset,
+		   struct err *e)
 {
 	struct volume *v = vs->tail;
 	size_t done = 0;
@@ -215,8 +217,8 @@ int volumes_append(struct volumes *vs, const void *p, uint32_t len, uint32_t *id
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return err_errno(e, "vol-%" PRIu32 ": cannot write %" PRIu32 " octets at %" PRIu64, v->id,
-					 len, v->end);
+			return err_errno(e, "vol-%" PRIu32 ": cannot write %" PRIu32 " octets at %" PRIu64,
+					 v->id, len, v->end);
 		done += (size_t)n;
 	}
 	*id = v->id;
