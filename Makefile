@@ -49,11 +49,13 @@ UNIT_SRCS  := $(shell find tests/unit -name 'test_*.c' 2>/dev/null)
 UNIT_BINS  := $(patsubst tests/unit/%.c,$(O)/unit/%,$(UNIT_SRCS))
 FUZZ_SRCS  := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BINS  := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(FUZZ_SRCS))
+TOOL_SRCS  := $(wildcard tests/tool/*.c)
+TOOL_BINS  := $(patsubst tests/tool/%.c,$(O)/tool/%,$(TOOL_SRCS))
 BENCH_SRCS := $(wildcard tests/bench/*.c)
 BENCH_BINS := $(patsubst tests/bench/%.c,$(O)/bench/%,$(BENCH_SRCS))
 
 all: $(PROGRAMS)
-tests: $(UNIT_BINS) $(FUZZ_BINS)
+tests: $(UNIT_BINS) $(FUZZ_BINS) $(TOOL_BINS)
 bench-programs: $(BENCH_BINS)
 
 $(O)/%.o: %.c
@@ -88,6 +90,12 @@ $(O)/unit/%: $(O)/tests/unit/%.o $(O)/libduet.a
 
 # Fuzz harnesses define LLVMFuzzerTestOneInput; fuzz_main.h replays files where there is no libFuzzer.
 $(O)/fuzz/%: $(O)/tests/fuzz/%.o $(SIGNER_OBJS) $(O)/libduet.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS_ALL)
+
+# Small programs over the libraries for scenario tests.
+$(O)/tool/%: $(O)/tests/tool/%.o $(O)/libduet.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS_ALL)

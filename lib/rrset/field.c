@@ -229,6 +229,20 @@ static size_t counted(const uint8_t *p, size_t left)
 	return left == 0 ? BAD : octets(p[0] + 1u, left);
 }
 
+/* RFC 8659 section 4.1: letters and digits */
+static size_t tag_len(const uint8_t *p, size_t left)
+{
+	size_t len = counted(p, left);
+
+	if (len == BAD || p[0] == 0)
+		return BAD;
+	for (size_t i = 1; i < len; i++) {
+		if (!(p[i] >= '0' && p[i] <= '9') && !(p[i] >= 'a' && p[i] <= 'z') && !(p[i] >= 'A' && p[i] <= 'Z'))
+			return BAD;
+	}
+	return len;
+}
+
 size_t field_len(enum field f, const uint8_t *p, size_t left)
 {
 	struct rd r = rd_of(p, left);
@@ -249,6 +263,7 @@ size_t field_len(enum field f, const uint8_t *p, size_t left)
 		return octets(1, left);
 	case F_U16:
 	case F_TYPE:
+	case F_CERT_TYPE:
 		return octets(2, left);
 	case F_U32:
 	case F_TTL:
@@ -267,7 +282,7 @@ size_t field_len(enum field f, const uint8_t *p, size_t left)
 	case F_B32_N:
 		return counted(p, left);
 	case F_TAG:
-		return left > 0 && p[0] > 0 ? counted(p, left) : BAD;
+		return tag_len(p, left);
 	case F_STR_OPT:
 		return left == 0 ? 0 : counted(p, left);
 	case F_STRS:
@@ -275,6 +290,7 @@ size_t field_len(enum field f, const uint8_t *p, size_t left)
 	case F_HEX:
 	case F_B64:
 	case F_NSAP:
+	case F_TEXT_SOME:
 		return left > 0 ? left : BAD;
 	case F_TEXT:
 	case F_HEX_ANY:
@@ -285,6 +301,8 @@ size_t field_len(enum field f, const uint8_t *p, size_t left)
 		return bitmap_len(p, left);
 	case F_NXTMAP:
 		return left > 0 && left <= 16 ? left : BAD;
+	case F_ATMA:
+		return left > 1 ? left : BAD;
 	case F_WKS:
 		return left >= 5 && left <= 5 + 8192 ? left : BAD;
 	case F_LOC:
@@ -303,8 +321,6 @@ size_t field_len(enum field f, const uint8_t *p, size_t left)
 		return svcb_len(p, left);
 	case F_DS:
 		return ds_len(p, left);
-	case F_CERT:
-		return left > 5 ? left : BAD;
 	case F_ZONEMD:
 		return left >= 18 ? left : BAD;
 	}

@@ -25,6 +25,7 @@ enum field {
 	F_TTL,  /* 32 bits; 1h30m is allowed */
 	F_TIME, /* 32 bits; YYYYMMDDHHMMSS or seconds */
 	F_TYPE, /* 16 bits; a type's mnemonic */
+	F_CERT_TYPE, /* 16 bits; number or mnemonic */
 	F_ALG,  /* 8 bits; number or mnemonic of a DNSSEC algorithm */
 	/* octets */
 	F_IP4,
@@ -39,6 +40,7 @@ enum field {
 	F_B32_N,   /* the same, in base 32 */
 	F_TAG,     /* one character-string of letters and digits (CAA) */
 	F_TEXT,    /* to the end: text in quotes, without octets of length */
+	F_TEXT_SOME, /* the same, at least one */
 	F_HEX,     /* to the end, at least one */
 	F_HEX_ANY, /* to the end, maybe none */
 	F_B64,     /* to the end, at least one */
@@ -56,7 +58,7 @@ enum field {
 	F_SVCB,
 	F_NSAP,
 	F_DS, /* digest of the length that its type asks for */
-	F_CERT,
+	F_ATMA,
 	F_ZONEMD,
 	F_OPAQUE, /* to the end; text is \# only */
 };
