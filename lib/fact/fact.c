@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* fact: the envelope. */
+#include "fact/fact.h"
+
+#include "arena/arena.h"
+#include "clock/clock.h"
+#include "wire/wire.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VERSION 1
+static const char domain[] = "duet fact 1"; /* its NUL is signed too */
+
+int incarnation_cmp(const struct incarnation *a, const struct incarnation *b)
+{
+	if (a->number != b->number)
+		return a->number < b->number ? -1 : 1;
+	return memcmp(a->random, b->random, sizeof(a->random));
+}
+
+static bool kind_is_sane(const char *kind)
+{
+	for (; *kind != '\0'; kind++)
+		if (!(*kind >= 'a' && *kind <= 'z') && *kind != '.' && *kind != '-')
+			return false;
+	return true;
+}
+
+/* A short text behind its length octet. */
+static const uint8_t *read_counted(struct rd *r, size_t *len)
+{
+	*len = rd_u8(r);
+	return rd_bytes(r, *len);
+}
+
+int fact_read(const uint8_t *octets, size_t len, struct fact *out, struct err *e)
+{
+	struct rd r = rd_of(octets, len), name;
+	const uint8_t *p;
+	size_t n;
+
+	memset(out, 0, sizeof(*out));
+	if (len > FACT_MAX)
+		return err_set(e, ERR_LIMIT, "a fact of %zu octets, at most %d", len, FACT_MAX);
+	if (rd_u8(&r) != VERSION)
+		return err_set(e, ERR_SYNTAX, "a fact of another version than %d", VERSION);
+	if ((p = rd_bytes(&r, NODE_ID_LEN)) != NULL)
+		memcpy(out->origin, p, NODE_ID_LEN);
+	out->inc.number = rd_u32(&r);
+	if ((p = rd_bytes(&r, sizeof(out->inc.random))) != NULL)
+		memcpy(out->inc.random, p, sizeof(out->inc.random));
+	out->seq = rd_u64(&r);
+	if ((p = rd_bytes(&r, FACT_HASH_LEN)) != NULL)
+		memcpy(out->prev, p, FACT_HASH_LEN);
+	out->time = (int64_t)rd_u64(&r);
+	if ((p = read_counted(&r, &n)) != NULL && n <= FACT_KIND_MAX)
+		memcpy(out->kind, p, n);
+	if (out->kind[0] == '\0' || !kind_is_sane(out->kind))
+		return err_set(e, ERR_SYNTAX, "a fact without a kind");
+	if ((p = read_counted(&r, &n)) != NULL && n > 0) {
+		name = rd_of(p, n);
+		if (dname_read(&name) == NULL || name.at != n)
+			return err_set(e, ERR_SYNTAX, "a fact whose zone is no name");
+		out->zone_len = dname_lower(p, out->zone);
+		if (memcmp(out->zone, p, n) != 0)
+			return err_set(e, ERR_SYNTAX, "a fact whose zone is not in lower case");
+	}
+	out->body_len = rd_u32(&r);
+	out->body = (const char *)rd_bytes(&r, out->body_len);
+	rd_bytes(&r, crypto_sign_BYTES);
+	if (r.bad || rd_left(&r) != 0 || out->seq == 0 || out->seq > INT64_MAX || out->inc.number == 0 ||
+	    out->body_len > FACT_BODY_MAX)
+		return err_set(e, ERR_SYNTAX, "a fact that does not follow its format");
+	out->octets = octets;
+	out->len = len;
+	crypto_hash_sha256(out->hash, octets, len);
+	return 0;
+}
+
+static void signed_part(const uint8_t *octets, size_t len, uint8_t **out, size_t *out_len)
+{
+	*out_len = sizeof(domain) + len;
+	*out = mem_new(*out_len, 1);
+	memcpy(*out, domain, sizeof(domain));
+	memcpy(*out + sizeof(domain), octets, len);
+}
+
+int fact_verify(const struct fact *f, const uint8_t sign_pk[PUBLIC_LEN], struct err *e)
+{
+	const size_t len = f->len - crypto_sign_BYTES;
+	uint8_t id[NODE_ID_LEN], *data;
+	size_t data_len;
+	int rc;
+
+	node_id_of(sign_pk, id);
+	if (memcmp(id, f->origin, NODE_ID_LEN) != 0)
+		return err_set(e, ERR_CRYPTO, "the fact's origin has another key");
+	signed_part(f->octets, len, &data, &data_len);
+	rc = crypto_sign_verify_detached(f->octets + len, data, data_len, sign_pk);
+	free(data);
+	return rc == 0 ? 0 : err_set(e, ERR_CRYPTO, "the fact's signature is wrong");
+}
+
+int fact_make(const struct fact *head, json_t *body, const struct identity *who, uint8_t **octets, size_t *len,
+	      struct err *e)
+{
+	char *text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
+	size_t text_len = text == NULL ? 0 : strlen(text), data_len;
+	struct wr w;
+	uint8_t *data;
+
+	if (text == NULL || text_len > FACT_BODY_MAX) {
+		free(text);
+		return err_set(e, ERR_LIMIT, "%s: a body of %zu octets, at most %d", head->kind, text_len,
+			       FACT_BODY_MAX);
+	}
+	*octets = mem_new(FACT_MAX, 1);
+	w = wr_of(*octets, FACT_MAX);
+	wr_u8(&w, VERSION);
+	wr_bytes(&w, who->id, NODE_ID_LEN);
+	wr_u32(&w, head->inc.number);
+	wr_bytes(&w, head->inc.random, sizeof(head->inc.random));
+	wr_u64(&w, head->seq);
+	wr_bytes(&w, head->prev, FACT_HASH_LEN);
+	wr_u64(&w, (uint64_t)head->time);
+	wr_u8(&w, (uint8_t)strlen(head->kind));
+	wr_bytes(&w, head->kind, strlen(head->kind));
+	wr_u8(&w, (uint8_t)head->zone_len);
+	wr_bytes(&w, head->zone, head->zone_len);
+	wr_u32(&w, (uint32_t)text_len);
+	wr_bytes(&w, text, text_len);
+	free(text);
+	signed_part(*octets, w.at, &data, &data_len);
+	crypto_sign_detached(wr_room(&w, crypto_sign_BYTES), NULL, data, data_len, secret_open(who->sign_sk));
+	secret_close(who->sign_sk);
+	free(data);
+	*len = w.at;
+	return 0;
+}
+
+json_t *fact_body(const struct fact *f)
+{
+	json_t *body = json_loadb(f->body, f->body_len, JSON_REJECT_DUPLICATES, NULL);
+
+	if (json_is_object(body))
+		return body;
+	json_decref(body);
+	return NULL;
+}
+
+json_t *fact_to_json(const struct fact *f)
+{
+	char origin[NODE_ID_TEXT], random[17], hash[65], at[CLOCK_TEXT_LEN], zone[DNAME_TEXT_MAX] = "";
+	json_t *body = fact_body(f);
+
+	sodium_bin2hex(random, sizeof(random), f->inc.random, sizeof(f->inc.random));
+	sodium_bin2hex(hash, sizeof(hash), f->hash, sizeof(f->hash));
+	if (f->zone_len > 0)
+		dname_to_text(f->zone, zone);
+	return json_pack("{s:s,s:I,s:s,s:I,s:s,s:s,s:s,s:s,s:o}", "origin", node_id_text(f->origin, origin),
+			 "incarnation", (json_int_t)f->inc.number, "random", random, "seq", (json_int_t)f->seq, "hash", hash,
+			 "time", clock_text(f->time, at), "kind", f->kind, "zone", zone, "body",
+			 body == NULL ? json_null() : body);
+}

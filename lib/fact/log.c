@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* log: facts on disk and the version vector in memory. */
+#include "fact/log.h"
+
+#include "arena/arena.h"
+#include "clock/clock.h"
+#include "db/db.h"
+#include "fail/fail.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const migrations[] = {
+	"CREATE TABLE fact (id INTEGER PRIMARY KEY, origin BLOB NOT NULL, number INTEGER NOT NULL, random BLOB NOT NULL,"
+	" seq INTEGER NOT NULL, hash BLOB NOT NULL, octets BLOB NOT NULL, UNIQUE (origin, number, random, seq)) STRICT",
+};
+
+struct fact_log {
+	sqlite3 *db;
+	struct fact_head *head;
+	size_t heads;
+	size_t count;
+};
+
+static struct fact_head *find(const struct fact_log *l, const uint8_t *origin, const struct incarnation *inc)
+{
+	for (size_t i = 0; i < l->heads; i++)
+		if (memcmp(l->head[i].origin, origin, NODE_ID_LEN) == 0 &&
+		    incarnation_cmp(&l->head[i].inc, inc) == 0)
+			return &l->head[i];
+	return NULL;
+}
+
+static void advance(struct fact_log *l, const struct fact *f)
+{
+	struct fact_head *h = find(l, f->origin, &f->inc);
+
+	if (h == NULL) {
+		l->head = mem_grow(l->head, l->heads + 1, sizeof(*l->head));
+		h = &l->head[l->heads++];
+		memcpy(h->origin, f->origin, NODE_ID_LEN);
+		h->inc = f->inc;
+	}
+	h->seq = f->seq;
+	memcpy(h->hash, f->hash, FACT_HASH_LEN);
+	l->count++;
+}
+
+static int on_load(void *ctx, const struct fact *f)
+{
+	advance(ctx, f);
+	return 0;
+}
+
+int fact_log_open(const char *path, struct fact_log **out, struct err *e)
+{
+	struct fact_log *l = mem_new(1, sizeof(*l));
+
+	if (db_open(path, migrations, sizeof(migrations) / sizeof(migrations[0]), &l->db, e) != 0 ||
+	    fact_log_walk(l, on_load, l, e) != 0) {
+		fact_log_close(l);
+		return -1;
+	}
+	*out = l;
+	return 0;
+}
+
+void fact_log_close(struct fact_log *l)
+{
+	if (l == NULL)
+		return;
+	db_close(l->db);
+	free(l->head);
+	free(l);
+}
+
+static int insert(struct fact_log *l, const struct fact *f, struct err *e)
+{
+	sqlite3_stmt *st;
+
+	if (db_prepare(l->db, "INSERT INTO fact (origin, number, random, seq, hash, octets) VALUES (?,?,?,?,?,?)", &st,
+		       e) != 0)
+		return -1;
+	sqlite3_bind_blob(st, 1, f->origin, NODE_ID_LEN, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, f->inc.number);
+	sqlite3_bind_blob(st, 3, f->inc.random, sizeof(f->inc.random), SQLITE_STATIC);
+	sqlite3_bind_int64(st, 4, (int64_t)f->seq);
+	sqlite3_bind_blob(st, 5, f->hash, FACT_HASH_LEN, SQLITE_STATIC);
+	sqlite3_bind_blob(st, 6, f->octets, (int)f->len, SQLITE_STATIC);
+	return db_run(st, e);
+}
+
+int fact_log_hash(struct fact_log *l, const uint8_t origin[NODE_ID_LEN], const struct incarnation *inc, uint64_t seq,
+		  uint8_t hash[FACT_HASH_LEN], struct err *e)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (db_prepare(l->db, "SELECT hash FROM fact WHERE origin=? AND number=? AND random=? AND seq=?", &st, e) != 0)
+		return -1;
+	sqlite3_bind_blob(st, 1, origin, NODE_ID_LEN, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, inc->number);
+	sqlite3_bind_blob(st, 3, inc->random, sizeof(inc->random), SQLITE_STATIC);
+	sqlite3_bind_int64(st, 4, (int64_t)seq);
+	rc = db_step(st, e);
+	if (rc == 1 && sqlite3_column_bytes(st, 0) == FACT_HASH_LEN)
+		memcpy(hash, sqlite3_column_blob(st, 0), FACT_HASH_LEN);
+	sqlite3_finalize(st);
+	return rc == 1 ? 0 : rc == 0 ? err_set(e, ERR_NOTFOUND, "no such fact") : -1;
+}
+
+static void verdict(struct fact_verdict *v, enum fact_result result, const char *why)
+{
+	v->result = result;
+	snprintf(v->why, sizeof(v->why), "%s", why);
+}
+
+/* What is to be done with one fact.  -1: the disk failed. */
+static int judge(struct fact_log *l, const struct fact_rules *rules, const struct fact *f, struct fact_verdict *v,
+		 struct err *e)
+{
+	static const uint8_t none[FACT_HASH_LEN];
+	const struct fact_head *h = find(l, f->origin, &f->inc);
+	const uint8_t *pk = rules->key_of(rules->ctx, f->origin);
+	uint8_t held[FACT_HASH_LEN];
+	const uint64_t seq = h == NULL ? 0 : h->seq;
+	const char *closed;
+	struct err why;
+
+	if (f->seq <= seq) {
+		if (fact_log_hash(l, f->origin, &f->inc, f->seq, held, e) != 0)
+			return -1;
+		if (memcmp(held, f->hash, FACT_HASH_LEN) == 0)
+			return verdict(v, FACT_HAVE, ""), 0;
+	}
+	if (pk == NULL)
+		return verdict(v, FACT_UNKNOWN, "its origin is unknown"), 0;
+	if (fact_verify(f, pk, &why) != 0)
+		return verdict(v, FACT_REFUSED, why.text), 0;
+	if (f->seq <= seq)
+		return verdict(v, FACT_FORK, "another fact is held under its number"), 0;
+	if ((closed = rules->closed(rules->ctx, f)) != NULL)
+		return verdict(v, FACT_REFUSED, closed), 0;
+	if (f->seq != seq + 1)
+		return verdict(v, FACT_GAP, "facts before it are missing"), 0;
+	if (memcmp(f->prev, h == NULL ? none : h->hash, FACT_HASH_LEN) != 0)
+		return verdict(v, FACT_FORK, "it names another fact before it than the one held"), 0;
+	return verdict(v, FACT_NEW, ""), 0;
+}
+
+int fact_log_add(struct fact_log *l, const struct fact_rules *rules, const struct fact *facts, size_t n,
+		 struct fact_verdict *verdicts, struct err *e)
+{
+	struct fact_head *before = mem_new(l->heads + 1, sizeof(*before));
+	const size_t heads = l->heads, count = l->count;
+
+	if (l->heads > 0)
+		memcpy(before, l->head, l->heads * sizeof(*before));
+	if (db_exec(l->db, "BEGIN IMMEDIATE", e) != 0) {
+		free(before);
+		return -1;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (judge(l, rules, &facts[i], &verdicts[i], e) != 0)
+			goto fail;
+		if (verdicts[i].result != FACT_NEW)
+			continue;
+		if (insert(l, &facts[i], e) != 0)
+			goto fail;
+		advance(l, &facts[i]);
+	}
+	fail_point("fact-before-commit");
+	if (db_exec(l->db, "COMMIT", e) != 0)
+		goto fail;
+	fail_point("fact-after-commit");
+	free(before);
+	return 0;
+fail:
+	db_exec(l->db, "ROLLBACK", NULL);
+	free(l->head);
+	l->head = before;
+	l->heads = heads;
+	l->count = count;
+	return -1;
+}
+
+static int walk(struct fact_log *l, sqlite3_stmt *st, fact_fn *fn, void *ctx, struct err *e)
+{
+	struct fact f;
+	int rc;
+
+	(void)l;
+	while ((rc = db_step(st, e)) == 1) {
+		if (fact_read(sqlite3_column_blob(st, 0), (size_t)sqlite3_column_bytes(st, 0), &f, e) != 0) {
+			rc = err_set(e, ERR_DAMAGE, "a stored fact is damaged");
+			break;
+		}
+		if ((rc = fn(ctx, &f)) != 0)
+			break;
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
+int fact_log_walk(struct fact_log *l, fact_fn *fn, void *ctx, struct err *e)
+{
+	sqlite3_stmt *st;
+
+	if (db_prepare(l->db, "SELECT octets FROM fact ORDER BY id", &st, e) != 0)
+		return -1;
+	return walk(l, st, fn, ctx, e);
+}
+
+int fact_log_walk_from(struct fact_log *l, const uint8_t origin[NODE_ID_LEN], const struct incarnation *inc,
+		       uint64_t after, fact_fn *fn, void *ctx, struct err *e)
+{
+	sqlite3_stmt *st;
+
+	if (db_prepare(l->db, "SELECT octets FROM fact WHERE origin=? AND number=? AND random=? AND seq>? ORDER BY seq",
+		       &st, e) != 0)
+		return -1;
+	sqlite3_bind_blob(st, 1, origin, NODE_ID_LEN, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, inc->number);
+	sqlite3_bind_blob(st, 3, inc->random, sizeof(inc->random), SQLITE_STATIC);
+	sqlite3_bind_int64(st, 4, (int64_t)after);
+	return walk(l, st, fn, ctx, e);
+}
+
+const struct fact_head *fact_log_heads(const struct fact_log *l, size_t *n)
+{
+	*n = l->heads;
+	return l->head;
+}
+
+const struct fact_head *fact_log_head(const struct fact_log *l, const uint8_t origin[NODE_ID_LEN],
+				      const struct incarnation *inc)
+{
+	return find(l, origin, inc);
+}
+
+uint32_t fact_log_highest(const struct fact_log *l, const uint8_t origin[NODE_ID_LEN])
+{
+	uint32_t highest = 0;
+
+	for (size_t i = 0; i < l->heads; i++)
+		if (memcmp(l->head[i].origin, origin, NODE_ID_LEN) == 0 && l->head[i].inc.number > highest)
+			highest = l->head[i].inc.number;
+	return highest;
+}
+
+size_t fact_log_count(const struct fact_log *l)
+{
+	return l->count;
+}

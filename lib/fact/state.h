@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_FACT_STATE_H
+#define DUET_FACT_STATE_H
+
+#include <jansson.h>
+
+#include "fact/fact.h"
+
+/*
+ * fact_state - what a set of facts says.  Applying the same facts in any order gives the same state, and twice is once: all that
+ * is kept are sets that only grow and registers of which the largest (rev, hash) counts.  No rule here reads a clock.
+ *
+ * Kinds and their bodies (JSON).  "deed" and "promise" as in DESIGN section 4; what is not understood says nothing.
+ *   node.first   {"line","name","role"}            the first signer of the cluster admits itself
+ *   admitted     {"line","name","role"}            deed: may take part
+ *   counts       {"node"}                          deed: from now on every conjunction that the author evaluates has it
+ *   retired      {"node","line","why","upto":[[number,randomhex,seq],..]}   final; its facts behind `upto` say nothing
+ *   zone.add     {"source","policy","rev"}         zone.remove  {"adds":[fact hash,..]}: the additions that its author saw
+ *   policy       {"policy":{..},"rev"}
+ *   key.created  {"key","dnskey","role","boxes":[{"to","box"}],"recovery":[{"id","box"}],"instead"?}
+ *   key.boxes    {"key","boxes":[..]}              more boxes of a key, for signers that came later
+ *   key.held     {"key","probe","recovery"?:{"id","box"}}    deed, proven by a signature over key_probe_data
+ *   key.declined {"key","why"}                     promise
+ *   key.stored   {"key","recovery":id}             deed of a backup
+ *   key.serves   {"keys":[..],"keyset","unsigned_ttl","largest_ttl"}      deed: published
+ *   key.seen     {"key"}                           deed: the author's wait has ended, so CDS may name the key
+ *   key.lost     {"key"}
+ *   tsig.create  {"name","alg","hash","rev","boxes":[..],"recovery":[..]}     tsig.remove {"name","hash"}
+ *   floor        {"serial","rev"}                  epoch {"epoch","rev"}
+ */
+
+struct id_set {
+	uint8_t (*id)[NODE_ID_LEN]; /* sorted */
+	size_t n;
+};
+bool id_set_has(const struct id_set *s, const uint8_t id[NODE_ID_LEN]);
+
+/* The largest (rev, fact hash) wins. */
+struct fact_reg {
+	bool set;
+	uint64_t rev;
+	uint8_t hash[FACT_HASH_LEN];
+	json_t *body;
+};
+
+enum node_role { NODE_SIGNER = 1, NODE_BACKUP = 2 };
+
+struct node_state {
+	uint8_t id[NODE_ID_LEN];
+	bool known; /* its line is known from facts */
+	struct node_line line;
+	struct fact_reg admitted; /* body: line, name, role; the largest hash counts for the name */
+	enum node_role role;
+	struct id_set counts; /* whom it says it counts */
+	bool retired;
+	struct fact_reg retired_by;
+	json_t *upto; /* array of [number, random, seq]: per incarnation the highest of all retirements */
+};
+
+struct box_state {
+	uint8_t to[NODE_ID_LEN];
+	uint8_t by[NODE_ID_LEN];
+	char *box; /* base64 */
+};
+
+struct held_state {
+	uint8_t node[NODE_ID_LEN];
+	char *probe; /* base64 */
+	int proven;  /* cache: 0 not looked at, 1 yes, -1 no */
+};
+
+struct key_state {
+	uint8_t hash[32];
+	bool created;
+	uint8_t creator[NODE_ID_LEN];
+	uint8_t created_fact[FACT_HASH_LEN];
+	uint8_t *dnskey;
+	size_t dnskey_len;
+	char role[4]; /* csk, ksk, zsk */
+	uint8_t instead[32]; /* the declined key that this one replaces; zero: none */
+	struct box_state *box;
+	size_t boxes;
+	struct box_state *recovery; /* `to` is the recovery key's id */
+	size_t recoveries;
+	struct held_state *held;
+	size_t helds;
+	struct id_set declined, serves, seen, lost;
+	struct box_state *stored; /* by: the backup; to: recovery id */
+	size_t storeds;
+};
+
+struct add_state {
+	uint8_t hash[FACT_HASH_LEN]; /* of the zone.add fact */
+	bool added, removed;
+	uint64_t rev;
+	json_t *body;
+};
+
+struct zone_state {
+	uint8_t name[DNAME_MAX];
+	char text[DNAME_TEXT_MAX];
+	struct add_state *add;
+	size_t adds;
+	struct key_state *key;
+	size_t keys;
+	uint64_t unsigned_ttl, largest_ttl; /* largest that any `serves` named */
+	struct fact_reg floor, epoch;
+};
+
+struct policy_state {
+	char name[64];
+	struct fact_reg reg;
+};
+
+struct tsig_state {
+	char name[DNAME_TEXT_MAX];
+	char hash[65];
+	bool removed;
+	struct fact_reg created;
+};
+
+struct fact_state {
+	struct node_state *node;
+	size_t nodes;
+	struct zone_state *zone;
+	size_t zones;
+	struct policy_state *policy;
+	size_t policies;
+	struct tsig_state *tsig;
+	size_t tsigs;
+};
+
+struct fact_state *fact_state_new(void);
+void fact_state_free(struct fact_state *s);
+
+/* Applies one fact.  Returns true when it retires a node: then what that node said behind `upto` may have been applied already,
+ * and the state is to be made anew by fact_state_load. */
+bool fact_state_apply(struct fact_state *s, const struct fact *f);
+/* From all facts of a log: retirements first, then everything. */
+struct fact_log;
+int fact_state_load(struct fact_log *l, struct fact_state **out, struct err *e);
+
+/* Why a fact of this origin is void or to be refused (its origin is retired and it lies behind `upto`); NULL when it is not. */
+const char *fact_state_closed(const struct fact_state *s, const struct fact *f);
+
+struct node_state *state_node(const struct fact_state *s, const uint8_t id[NODE_ID_LEN]);
+struct zone_state *state_zone(const struct fact_state *s, const uint8_t *name);
+struct key_state *zone_key(const struct zone_state *z, const uint8_t hash[32]);
+/* The addition that counts: of those not removed the one with the largest (rev, hash); NULL when the zone is not there. */
+const struct add_state *zone_addition(const struct zone_state *z);
+
+/* Admitted, a signer, not retired. */
+bool node_is_signer(const struct node_state *n);
+bool node_is_backup(const struct node_state *n);
+/* Signers that `self` counts: itself when it is admitted, and whom it says it counts, without the retired.  A node that is no
+ * signer counts whom any signer counts.  ids: room for state.nodes.  Returns their number. */
+size_t state_counted(const struct fact_state *s, const uint8_t self[NODE_ID_LEN], uint8_t (*ids)[NODE_ID_LEN]);
+
+/* What a probe signature is made over: no DNSSEC signature covers it, since type 0 does not exist. */
+#define KEY_PROBE_MAX 400
+size_t key_probe_data(const uint8_t *zone, const uint8_t hash[32], const uint8_t node[NODE_ID_LEN],
+		      uint8_t out[KEY_PROBE_MAX]);
+/* Whether node has said `held` with a probe that verifies. */
+bool key_held_by(const struct zone_state *z, struct key_state *k, const uint8_t node[NODE_ID_LEN]);
+
+/* Everything in canonical JSON, for tests and comparison; new reference. */
+json_t *fact_state_dump(const struct fact_state *s);
+
+#endif

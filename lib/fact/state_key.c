@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* state_key: what facts say about the keys of a zone. */
+#include "fact/state_key.h"
+
+#include "arena/arena.h"
+#include "key/key.h"
+#include "msg/msg.h"
+#include "seal/seal.h"
+#include "wire/wire.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TTL_MAX   0x7fffffff
+#define BOXES_MAX 64 /* per fact */
+#define KEYS_MAX  64 /* named by one `serves` */
+
+struct key_state *zone_key(const struct zone_state *z, const uint8_t hash[32])
+{
+	for (size_t i = 0; i < z->keys; i++)
+		if (memcmp(z->key[i].hash, hash, 32) == 0)
+			return &z->key[i];
+	return NULL;
+}
+
+static struct key_state *need_key(struct zone_state *z, const uint8_t hash[32])
+{
+	struct key_state *k = zone_key(z, hash);
+
+	if (k != NULL)
+		return k;
+	z->key = mem_grow(z->key, z->keys + 1, sizeof(*z->key));
+	k = &z->key[z->keys++];
+	memset(k, 0, sizeof(*k));
+	memcpy(k->hash, hash, 32);
+	return k;
+}
+
+static void boxes_free(struct box_state *box, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(box[i].box);
+	free(box);
+}
+
+void key_state_fini(struct key_state *k)
+{
+	free(k->dnskey);
+	boxes_free(k->box, k->boxes);
+	boxes_free(k->recovery, k->recoveries);
+	boxes_free(k->stored, k->storeds);
+	for (size_t i = 0; i < k->helds; i++)
+		free(k->held[i].probe);
+	free(k->held);
+	free(k->declined.id);
+	free(k->serves.id);
+	free(k->seen.id);
+	free(k->lost.id);
+}
+
+/* A set of (to, by, box). */
+static void box_add(struct box_state **box, size_t *n, const uint8_t to[NODE_ID_LEN], const uint8_t by[NODE_ID_LEN],
+		    const char *text)
+{
+	for (size_t i = 0; i < *n; i++)
+		if (memcmp((*box)[i].to, to, NODE_ID_LEN) == 0 && memcmp((*box)[i].by, by, NODE_ID_LEN) == 0 &&
+		    strcmp((*box)[i].box, text) == 0)
+			return;
+	*box = mem_grow(*box, *n + 1, sizeof(**box));
+	memcpy((*box)[*n].to, to, NODE_ID_LEN);
+	memcpy((*box)[*n].by, by, NODE_ID_LEN);
+	(*box)[(*n)++].box = mem_strdup(text);
+}
+
+static void read_boxes(const json_t *list, const char *to_field, struct box_state **box, size_t *n,
+		       const uint8_t by[NODE_ID_LEN])
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(list, i, row) {
+		const char *text = msg_text(row, "box", SEAL_MAX * 4 / 3 + 4, NULL);
+		uint8_t to[NODE_ID_LEN];
+
+		if (i < BOXES_MAX && text != NULL && msg_hex(row, to_field, to, NODE_ID_LEN, NULL) == 0)
+			box_add(box, n, to, by, text);
+	}
+}
+
+static void on_created(struct key_state *k, const struct fact *f, const json_t *body)
+{
+	const char *role = msg_text(body, "role", 3, NULL);
+	uint8_t *dnskey;
+	struct key *key = NULL;
+	size_t len;
+
+	dnskey = msg_base64(body, "dnskey", KEY_RDATA_MAX, &len, NULL);
+	/* A key has one creator; should two nodes name the same key, the smaller fact counts, for any order. */
+	if (dnskey == NULL || role == NULL || key_from_dnskey(dnskey, len, &key, NULL) != 0 ||
+	    memcmp(key_hash(key), k->hash, 32) != 0 || (key_flags(key) & DNSKEY_FLAG_REVOKE) != 0)
+		goto out;
+	read_boxes(json_object_get(body, "boxes"), "to", &k->box, &k->boxes, f->origin);
+	read_boxes(json_object_get(body, "recovery"), "id", &k->recovery, &k->recoveries, f->origin);
+	if (k->created && memcmp(k->created_fact, f->hash, FACT_HASH_LEN) <= 0)
+		goto out;
+	k->created = true;
+	memcpy(k->creator, f->origin, NODE_ID_LEN);
+	memcpy(k->created_fact, f->hash, FACT_HASH_LEN);
+	strcpy(k->role, role);
+	memset(k->instead, 0, sizeof(k->instead));
+	msg_hex(body, "instead", k->instead, 32, NULL);
+	free(k->dnskey);
+	k->dnskey = dnskey;
+	k->dnskey_len = len;
+	dnskey = NULL;
+out:
+	free(dnskey);
+	key_free(key);
+}
+
+static void on_held(struct key_state *k, const struct fact *f, const json_t *body)
+{
+	const char *probe = msg_text(body, "probe", 2 * KEY_SIG_MAX, NULL);
+	const json_t *recovery = json_object_get(body, "recovery");
+	json_t *list;
+
+	if (probe == NULL)
+		return;
+	if (recovery != NULL) {
+		list = json_pack("[O]", recovery);
+		read_boxes(list, "id", &k->recovery, &k->recoveries, f->origin);
+		json_decref(list);
+	}
+	for (size_t i = 0; i < k->helds; i++)
+		if (memcmp(k->held[i].node, f->origin, NODE_ID_LEN) == 0 && strcmp(k->held[i].probe, probe) == 0)
+			return;
+	k->held = mem_grow(k->held, k->helds + 1, sizeof(*k->held));
+	memcpy(k->held[k->helds].node, f->origin, NODE_ID_LEN);
+	k->held[k->helds].proven = 0;
+	k->held[k->helds++].probe = mem_strdup(probe);
+}
+
+static void on_serves(struct zone_state *z, const struct fact *f, const json_t *body)
+{
+	uint64_t ttl;
+	json_t *row;
+	size_t i;
+
+	if (msg_uint(body, "unsigned_ttl", TTL_MAX, &ttl, NULL) == 0 && ttl > z->unsigned_ttl)
+		z->unsigned_ttl = ttl;
+	if (msg_uint(body, "largest_ttl", TTL_MAX, &ttl, NULL) == 0 && ttl > z->largest_ttl)
+		z->largest_ttl = ttl;
+	json_array_foreach(json_object_get(body, "keys"), i, row) {
+		json_t *o = json_pack("{s:O}", "k", row);
+		uint8_t hash[32];
+
+		if (i < KEYS_MAX && msg_hex(o, "k", hash, sizeof(hash), NULL) == 0)
+			id_set_add(&need_key(z, hash)->serves, f->origin);
+		json_decref(o);
+	}
+}
+
+void key_fact(struct zone_state *z, const struct fact *f, json_t *body)
+{
+	const char *what = f->kind + strlen("key.");
+	uint8_t hash[32], id[NODE_ID_LEN];
+	struct key_state *k;
+
+	if (strcmp(what, "serves") == 0) {
+		on_serves(z, f, body);
+		return;
+	}
+	if (msg_hex(body, "key", hash, sizeof(hash), NULL) != 0)
+		return;
+	k = need_key(z, hash);
+	if (strcmp(what, "created") == 0)
+		on_created(k, f, body);
+	else if (strcmp(what, "boxes") == 0)
+		read_boxes(json_object_get(body, "boxes"), "to", &k->box, &k->boxes, f->origin);
+	else if (strcmp(what, "held") == 0)
+		on_held(k, f, body);
+	else if (strcmp(what, "declined") == 0)
+		id_set_add(&k->declined, f->origin);
+	else if (strcmp(what, "seen") == 0)
+		id_set_add(&k->seen, f->origin);
+	else if (strcmp(what, "lost") == 0)
+		id_set_add(&k->lost, f->origin);
+	else if (strcmp(what, "stored") == 0 && msg_hex(body, "recovery", id, NODE_ID_LEN, NULL) == 0)
+		box_add(&k->stored, &k->storeds, id, f->origin, "");
+}
+
+size_t key_probe_data(const uint8_t *zone, const uint8_t hash[32], const uint8_t node[NODE_ID_LEN],
+		      uint8_t out[KEY_PROBE_MAX])
+{
+	static const char prefix[] = "\0\0duet key probe 1"; /* the type covered, 0, is no type */
+	struct wr w = wr_of(out, KEY_PROBE_MAX);
+	uint8_t lower[DNAME_MAX];
+
+	wr_bytes(&w, prefix, sizeof(prefix));
+	wr_bytes(&w, lower, dname_lower(zone, lower));
+	wr_bytes(&w, hash, 32);
+	wr_bytes(&w, node, NODE_ID_LEN);
+	return w.at;
+}
+
+static bool probe_verifies(const struct zone_state *z, const struct key_state *k, const struct held_state *h)
+{
+	uint8_t data[KEY_PROBE_MAX], sig[KEY_SIG_MAX];
+	struct key *key = NULL;
+	size_t len, sig_len = 0;
+	bool good = false;
+
+	if (sodium_base642bin(sig, sizeof(sig), h->probe, strlen(h->probe), NULL, &sig_len, NULL,
+			      sodium_base64_VARIANT_ORIGINAL) != 0 ||
+	    key_from_dnskey(k->dnskey, k->dnskey_len, &key, NULL) != 0)
+		return false;
+	len = key_probe_data(z->name, k->hash, h->node, data);
+	good = key_verify(key, data, len, sig, sig_len, NULL) == 0;
+	key_free(key);
+	return good;
+}
+
+bool key_held_by(const struct zone_state *z, struct key_state *k, const uint8_t node[NODE_ID_LEN])
+{
+	if (!k->created)
+		return false;
+	for (size_t i = 0; i < k->helds; i++) {
+		struct held_state *h = &k->held[i];
+
+		if (memcmp(h->node, node, NODE_ID_LEN) != 0)
+			continue;
+		if (h->proven == 0)
+			h->proven = probe_verifies(z, k, h) ? 1 : -1;
+		if (h->proven == 1)
+			return true;
+	}
+	return false;
+}

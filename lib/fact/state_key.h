@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_FACT_STATE_KEY_H
+#define DUET_FACT_STATE_KEY_H
+
+#include "fact/state.h"
+
+/* For lib/fact only. */
+void id_set_add(struct id_set *s, const uint8_t id[NODE_ID_LEN]);
+void reg_take(struct fact_reg *r, uint64_t rev, const uint8_t hash[FACT_HASH_LEN], json_t *body);
+void key_fact(struct zone_state *z, const struct fact *f, json_t *body);
+void key_state_fini(struct key_state *k);
+
+#endif
