@@ -4,7 +4,7 @@
 
 #include "arena/arena.h"
 #include "clock/clock.h"
-#include "db/db.h"
+#include "sql/sql.h"
 #include "fail/fail.h"
 
 #include <stdio.h>
@@ -57,7 +57,7 @@ int fact_log_open(const char *path, struct fact_log **out, struct err *e)
 {
 	struct fact_log *l = mem_new(1, sizeof(*l));
 
-	if (db_open(path, migrations, sizeof(migrations) / sizeof(migrations[0]), &l->db, e) != 0 ||
+	if (sql_open(path, migrations, sizeof(migrations) / sizeof(migrations[0]), &l->db, e) != 0 ||
 	    fact_log_walk(l, on_load, l, e) != 0) {
 		fact_log_close(l);
 		return -1;
@@ -70,7 +70,7 @@ void fact_log_close(struct fact_log *l)
 {
 	if (l == NULL)
 		return;
-	db_close(l->db);
+	sql_close(l->db);
 	free(l->head);
 	free(l);
 }
@@ -79,7 +79,7 @@ static int insert(struct fact_log *l, const struct fact *f, struct err *e)
 {
 	sqlite3_stmt *st;
 
-	if (db_prepare(l->db, "INSERT INTO fact (origin, number, random, seq, hash, octets) VALUES (?,?,?,?,?,?)", &st,
+	if (sql_prepare(l->db, "INSERT INTO fact (origin, number, random, seq, hash, octets) VALUES (?,?,?,?,?,?)", &st,
 		       e) != 0)
 		return -1;
 	sqlite3_bind_blob(st, 1, f->origin, NODE_ID_LEN, SQLITE_STATIC);
@@ -88,7 +88,7 @@ static int insert(struct fact_log *l, const struct fact *f, struct err *e)
 	sqlite3_bind_int64(st, 4, (int64_t)f->seq);
 	sqlite3_bind_blob(st, 5, f->hash, FACT_HASH_LEN, SQLITE_STATIC);
 	sqlite3_bind_blob(st, 6, f->octets, (int)f->len, SQLITE_STATIC);
-	return db_run(st, e);
+	return sql_run(st, e);
 }
 
 int fact_log_hash(struct fact_log *l, const uint8_t origin[NODE_ID_LEN], const struct incarnation *inc, uint64_t seq,
@@ -97,13 +97,13 @@ int fact_log_hash(struct fact_log *l, const uint8_t origin[NODE_ID_LEN], const s
 	sqlite3_stmt *st;
 	int rc;
 
-	if (db_prepare(l->db, "SELECT hash FROM fact WHERE origin=? AND number=? AND random=? AND seq=?", &st, e) != 0)
+	if (sql_prepare(l->db, "SELECT hash FROM fact WHERE origin=? AND number=? AND random=? AND seq=?", &st, e) != 0)
 		return -1;
 	sqlite3_bind_blob(st, 1, origin, NODE_ID_LEN, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 2, inc->number);
 	sqlite3_bind_blob(st, 3, inc->random, sizeof(inc->random), SQLITE_STATIC);
 	sqlite3_bind_int64(st, 4, (int64_t)seq);
-	rc = db_step(st, e);
+	rc = sql_step(st, e);
 	if (rc == 1 && sqlite3_column_bytes(st, 0) == FACT_HASH_LEN)
 		memcpy(hash, sqlite3_column_blob(st, 0), FACT_HASH_LEN);
 	sqlite3_finalize(st);
@@ -157,7 +157,7 @@ int fact_log_add(struct fact_log *l, const struct fact_rules *rules, const struc
 
 	if (l->heads > 0)
 		memcpy(before, l->head, l->heads * sizeof(*before));
-	if (db_exec(l->db, "BEGIN IMMEDIATE", e) != 0) {
+	if (sql_exec(l->db, "BEGIN IMMEDIATE", e) != 0) {
 		free(before);
 		return -1;
 	}
@@ -171,13 +171,13 @@ int fact_log_add(struct fact_log *l, const struct fact_rules *rules, const struc
 		advance(l, &facts[i]);
 	}
 	fail_point("fact-before-commit");
-	if (db_exec(l->db, "COMMIT", e) != 0)
+	if (sql_exec(l->db, "COMMIT", e) != 0)
 		goto fail;
 	fail_point("fact-after-commit");
 	free(before);
 	return 0;
 fail:
-	db_exec(l->db, "ROLLBACK", NULL);
+	sql_exec(l->db, "ROLLBACK", NULL);
 	free(l->head);
 	l->head = before;
 	l->heads = heads;
@@ -191,7 +191,7 @@ static int walk(struct fact_log *l, sqlite3_stmt *st, fact_fn *fn, void *ctx, st
 	int rc;
 
 	(void)l;
-	while ((rc = db_step(st, e)) == 1) {
+	while ((rc = sql_step(st, e)) == 1) {
 		if (fact_read(sqlite3_column_blob(st, 0), (size_t)sqlite3_column_bytes(st, 0), &f, e) != 0) {
 			rc = err_set(e, ERR_DAMAGE, "a stored fact is damaged");
 			break;
@@ -207,7 +207,7 @@ int fact_log_walk(struct fact_log *l, fact_fn *fn, void *ctx, struct err *e)
 {
 	sqlite3_stmt *st;
 
-	if (db_prepare(l->db, "SELECT octets FROM fact ORDER BY id", &st, e) != 0)
+	if (sql_prepare(l->db, "SELECT octets FROM fact ORDER BY id", &st, e) != 0)
 		return -1;
 	return walk(l, st, fn, ctx, e);
 }
@@ -217,7 +217,7 @@ int fact_log_walk_from(struct fact_log *l, const uint8_t origin[NODE_ID_LEN], co
 {
 	sqlite3_stmt *st;
 
-	if (db_prepare(l->db, "SELECT octets FROM fact WHERE origin=? AND number=? AND random=? AND seq>? ORDER BY seq",
+	if (sql_prepare(l->db, "SELECT octets FROM fact WHERE origin=? AND number=? AND random=? AND seq>? ORDER BY seq",
 		       &st, e) != 0)
 		return -1;
 	sqlite3_bind_blob(st, 1, origin, NODE_ID_LEN, SQLITE_STATIC);

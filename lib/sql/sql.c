@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* db: opening, migrating and small statements. */
-#include "db/db.h"
+/* sql: opening, migrating and small statements. */
+#include "sql/sql.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-int db_fail(sqlite3 *db, struct err *e)
+int sql_fail(sqlite3 *db, struct err *e)
 {
 	int code = sqlite3_errcode(db) & 0xff;
 
@@ -15,17 +15,17 @@ int db_fail(sqlite3 *db, struct err *e)
 		       sqlite3_db_filename(db, "main"), sqlite3_errmsg(db));
 }
 
-int db_exec(sqlite3 *db, const char *sql, struct err *e)
+int sql_exec(sqlite3 *db, const char *sql, struct err *e)
 {
-	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_fail(db, e);
+	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sql_fail(db, e);
 }
 
-int db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out, struct err *e)
+int sql_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out, struct err *e)
 {
-	return sqlite3_prepare_v2(db, sql, -1, out, NULL) == SQLITE_OK ? 0 : db_fail(db, e);
+	return sqlite3_prepare_v2(db, sql, -1, out, NULL) == SQLITE_OK ? 0 : sql_fail(db, e);
 }
 
-int db_step(sqlite3_stmt *st, struct err *e)
+int sql_step(sqlite3_stmt *st, struct err *e)
 {
 	switch (sqlite3_step(st)) {
 	case SQLITE_ROW:
@@ -33,15 +33,15 @@ int db_step(sqlite3_stmt *st, struct err *e)
 	case SQLITE_DONE:
 		return 0;
 	default:
-		return db_fail(sqlite3_db_handle(st), e);
+		return sql_fail(sqlite3_db_handle(st), e);
 	}
 }
 
-int db_run(sqlite3_stmt *st, struct err *e)
+int sql_run(sqlite3_stmt *st, struct err *e)
 {
 	int rc;
 
-	while ((rc = db_step(st, e)) == 1)
+	while ((rc = sql_step(st, e)) == 1)
 		;
 	sqlite3_finalize(st);
 	return rc;
@@ -53,9 +53,9 @@ static int migrate(sqlite3 *db, const char *const *migrations, int count, struct
 	sqlite3_stmt *st = NULL;
 	int at = 0;
 
-	if (db_prepare(db, "PRAGMA user_version", &st, e) != 0)
+	if (sql_prepare(db, "PRAGMA user_version", &st, e) != 0)
 		return -1;
-	if (db_step(st, e) == 1)
+	if (sql_step(st, e) == 1)
 		at = sqlite3_column_int(st, 0);
 	sqlite3_finalize(st);
 	if (at > count)
@@ -63,18 +63,18 @@ static int migrate(sqlite3 *db, const char *const *migrations, int count, struct
 			       sqlite3_db_filename(db, "main"), at, count);
 	for (; at < count; at++) {
 		snprintf(version, sizeof(version), "PRAGMA user_version = %d", at + 1);
-		if (db_exec(db, "BEGIN IMMEDIATE", e) != 0)
+		if (sql_exec(db, "BEGIN IMMEDIATE", e) != 0)
 			return -1;
-		if (db_exec(db, migrations[at], e) != 0 || db_exec(db, version, e) != 0 ||
-		    db_exec(db, "COMMIT", e) != 0) {
-			db_exec(db, "ROLLBACK", NULL);
+		if (sql_exec(db, migrations[at], e) != 0 || sql_exec(db, version, e) != 0 ||
+		    sql_exec(db, "COMMIT", e) != 0) {
+			sql_exec(db, "ROLLBACK", NULL);
 			return -1;
 		}
 	}
 	return 0;
 }
 
-int db_open(const char *path, const char *const *migrations, int count, sqlite3 **out, struct err *e)
+int sql_open(const char *path, const char *const *migrations, int count, sqlite3 **out, struct err *e)
 {
 	sqlite3 *db = NULL;
 	const mode_t before = umask(077);
@@ -87,7 +87,7 @@ int db_open(const char *path, const char *const *migrations, int count, sqlite3 
 		return -1;
 	}
 	/* Exclusive locking keeps a second daemon out, and needs no shared memory file for the WAL. */
-	if (db_exec(db, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+	if (sql_exec(db, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
 			"PRAGMA foreign_keys=ON; BEGIN IMMEDIATE; COMMIT", e) != 0 ||
 	    migrate(db, migrations, count, e) != 0) {
 		sqlite3_close(db);
@@ -97,7 +97,7 @@ int db_open(const char *path, const char *const *migrations, int count, sqlite3 
 	return 0;
 }
 
-void db_close(sqlite3 *db)
+void sql_close(sqlite3 *db)
 {
 	if (db != NULL)
 		sqlite3_close(db);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_CLUSTER_H
+#define DUET_CLUSTER_H
+
+#include <jansson.h>
+#include <uv.h>
+
+#include "conf/conf.h"
+#include "fact/fact.h"
+#include "fact/log.h"
+#include "fact/state.h"
+#include "identity/identity.h"
+#include "msg/msg.h"
+
+/*
+ * cluster - one node among its peers, as keydist and backupd both are: the fact log and its exchange (DESIGN section 4), the
+ * comparison after a start, status and its relay, requests to other nodes, and the offsets of their clocks.
+ *
+ * Everything runs in the thread of the loop.  All state that matters is in DIR/facts.db; DIR/cluster.db has the last status of
+ * everybody and the number of starts.
+ */
+#define CLUSTER_PEERS_MAX 64
+#define STATUS_MAX        65536 /* octets of one status */
+
+struct cluster;
+
+/* What a peer is to us.  Times are clock_mono_ms, 0: never. */
+struct cluster_peer {
+	struct msg_peer peer;
+	int64_t heard_ms;
+	int64_t offset_s;      /* its clock less ours, when heard */
+	bool compared;         /* we had at some moment since our start all that it had */
+	json_t *have;          /* its newest vector */
+	int64_t asked_ms;      /* when it was last told our vector */
+	uint64_t status_sent;  /* statuses up to this revision were sent */
+	int64_t status_all_ms; /* when all were sent last */
+};
+
+struct cluster_config {
+	uv_loop_t *loop;
+	const struct conf *conf; /* borrowed; cluster_reload brings another */
+	const struct identity *identity;
+	enum node_role role;
+	const char *dir;
+	const char *listen;
+	const struct msg_row *rows; /* further rows, ended by a NULL type; may be NULL */
+	void *ctx;
+	/* The state has changed; called once after any number of facts. */
+	void (*on_facts)(void *ctx);
+	/* A fact that came from elsewhere or was said here and is durable; before on_facts. */
+	void (*on_fact)(void *ctx, const struct fact *f);
+	/* A node's newest word on a zone (dump: JSON object, borrowed). */
+	void (*on_status)(void *ctx, const char *node, const char *zone, json_t *status);
+	/* Another node asks something of us: answer with cluster_answer, now or later. */
+	void (*on_request)(void *ctx, const char *token, const char *what, json_t *args);
+	/* Compared, held, or heard: once a second and when it changes. */
+	void (*on_tick)(void *ctx);
+};
+
+int cluster_open(const struct cluster_config *config, struct cluster **out, struct err *e);
+/* The loop must run once more afterwards.  NULL does nothing. */
+void cluster_close(struct cluster *c);
+/* Other peers from now on. */
+int cluster_reload(struct cluster *c, const struct conf *conf, struct err *e);
+
+struct fact_state *cluster_state(const struct cluster *c);
+struct fact_log *cluster_log(const struct cluster *c);
+struct msg_hub *cluster_hub(const struct cluster *c);
+const struct identity *cluster_self(const struct cluster *c);
+const struct cluster_peer *cluster_peers(const struct cluster *c, size_t *n);
+/* A node's name for people: from configuration, else from facts, else its id.  Valid until the next call but three. */
+const char *cluster_name(const struct cluster *c, const uint8_t id[NODE_ID_LEN]);
+/* From a name or an id in hex. */
+int cluster_find(const struct cluster *c, const char *name, uint8_t id[NODE_ID_LEN], struct err *e);
+
+/* ---- saying ---- */
+
+struct cluster_word {
+	const char *kind;
+	const uint8_t *zone; /* NULL: of no zone */
+	json_t *body;        /* borrowed */
+};
+/* Says facts, all in one transaction: durable and applied on return, sent soon.  ERR_NOTNOW before the comparison after a
+ * start, or while this node holds. */
+int cluster_say(struct cluster *c, const struct cluster_word *words, size_t n, struct err *e);
+
+/* ---- the comparison after a start ---- */
+
+bool cluster_compared(const struct cluster *c); /* facts may be said, steps taken */
+bool cluster_alone(const struct cluster *c);    /* no peer has answered since the start */
+bool cluster_set_back(const struct cluster *c);
+const char *cluster_hold(const struct cluster *c); /* why this node holds, NULL when it does not */
+/* The operator says that nobody will answer. */
+void cluster_go_alone(struct cluster *c);
+
+/* ---- status ---- */
+
+/* This node's newest word on a zone. */
+int cluster_status_put(struct cluster *c, const char *zone, json_t *status, struct err *e);
+typedef void cluster_status_fn(void *ctx, const char *node, const char *zone, json_t *status);
+void cluster_status_each(const struct cluster *c, cluster_status_fn *fn, void *ctx);
+json_t *cluster_status_get(const struct cluster *c, const uint8_t node[NODE_ID_LEN], const char *zone); /* borrowed */
+
+/* ---- requests ---- */
+
+/* result is NULL when it failed or nobody answered in time. */
+typedef void cluster_reply_fn(void *ctx, json_t *result, const struct err *why);
+/* Asks another node, directly or through a third one. */
+void cluster_request(struct cluster *c, const uint8_t to[NODE_ID_LEN], const char *what, json_t *args,
+		     unsigned timeout_ms, cluster_reply_fn *fn, void *ctx);
+/* Answers what on_request brought; token is copied by whoever answers later. */
+void cluster_answer(struct cluster *c, const char *token, json_t *result, const struct err *why);
+
+/* ---- clock ---- */
+
+/* Whether this node's clock is vouched for (DESIGN section 6), and why or why not (at most 160 octets). */
+bool cluster_clock(const struct cluster *c, char why[160]);
+
+#endif
