@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Steady queries to a resolver, each a name never asked before, while something happens elsewhere."""
+
+import collections
+import itertools
+import selectors
+import socket
+import struct
+import threading
+import time
+
+import dns.rcode
+import dns.rdatatype
+
+from flood import make_query
+
+
+class Steady:
+    """rate queries a second to (addr, port) from start() to stop(): in turn an existing name host<N>.zone A, a name that
+    does not exist, and a type that does not exist.  counts by rcode ("NOERROR", ..., "lost", "no-ad")."""
+
+    def __init__(self, name, addr, port, zone, hosts, rate=100, timeout=10.0):
+        self.name, self.zone, self.rate, self.timeout = name, zone, rate, timeout
+        self.hosts = hosts
+        self.counts, self.samples, self.sent = collections.Counter(), [], 0
+        self.slowest = 0.0
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.connect((addr, port))
+        self.sock.setblocking(False)
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self.loop, daemon=True)
+
+    def question(self, i):
+        turn, n = i % 3, i // 3
+        if turn == 0:
+            if n >= self.hosts:
+                raise AssertionError("the zone has too few names for so long a test")
+            return "host%d.%s" % (n, self.zone), "A", "NOERROR"
+        if turn == 1:
+            return "never%d-%s.%s" % (i, self.name, self.zone), "A", "NXDOMAIN"
+        return "host%d.%s" % (n, self.zone), "TXT", "NOERROR"
+
+    def start(self):
+        self.thread.start()
+        return self
+
+    def stop(self):
+        """Ends the stream, waits for what is still under way."""
+        self.stopping.set()
+        self.thread.join(self.timeout + 5)
+        self.sock.close()
+        return self.counts
+
+    def answered(self):
+        return sum(n for what, n in self.counts.items() if what != "lost")
+
+    def loop(self):
+        sel = selectors.DefaultSelector()
+        sel.register(self.sock, selectors.EVENT_READ)
+        pending, begin = {}, time.monotonic()
+        numbers = itertools.count()
+        due = begin
+        while not self.stopping.is_set() or pending:
+            now = time.monotonic()
+            while due <= now and not self.stopping.is_set():
+                i = next(numbers)
+                name, kind, want = self.question(i)
+                self.sock.send(make_query(i & 0xffff, name, dns.rdatatype.from_text(kind)))
+                pending[i & 0xffff] = (name, kind, want, now)
+                self.sent += 1
+                due += 1.0 / self.rate
+            sel.select(max(0.001, min(0.05, due - time.monotonic())))
+            self.receive(pending)
+            for ident in [k for k, v in pending.items() if v[3] + self.timeout < now]:
+                self.note("lost", pending.pop(ident))
+
+    def receive(self, pending):
+        while True:
+            try:
+                a = self.sock.recv(65535)
+            except (BlockingIOError, ConnectionRefusedError):
+                return
+            ident, flags = struct.unpack("!HH", a[:4])
+            if ident not in pending:
+                continue
+            asked = pending.pop(ident)
+            rcode = dns.rcode.to_text(dns.rcode.Rcode(flags & 15))
+            self.slowest = max(self.slowest, time.monotonic() - asked[3])
+            if rcode != asked[2]:
+                self.note(rcode + "-wrong" if rcode != "SERVFAIL" else rcode, asked)
+            elif not flags & 0x20:
+                self.note("no-ad", asked)
+            else:
+                self.counts[rcode] += 1
+
+    def note(self, what, asked):
+        self.counts[what] += 1
+        if len(self.samples) < 10:
+            self.samples.append("%s: %s %s" % (what, asked[0], asked[1]))
+
+    def bad(self):
+        return sum(n for what, n in self.counts.items() if what not in ("NOERROR", "NXDOMAIN"))
+
+    def __str__(self):
+        return "%s: %d sent, %s, slowest answer %.2f s%s" % (
+            self.name, self.sent, ", ".join("%d %s" % (n, w) for w, n in sorted(self.counts.items())), self.slowest,
+            "".join("\n    " + s for s in self.samples))
