@@ -83,6 +83,9 @@ void option_manual(const struct option *table, const char *prefix, FILE *out);
 /* "what is allowed", for messages and the manual; returns out. */
 char *option_allowed(const struct option *o, char *out, size_t cap);
 
+/* Letters, digits, '.', '_' and '-', the first a letter or digit; 1 to 63. */
+bool option_name_valid(const char *text);
+
 /* "14d", "90s", "1d12h", or a plain number of units of unit_s seconds -> seconds.  False when it is none, or
  * above 2^40. */
 bool option_duration(const char *text, int64_t unit_s, int64_t *seconds);

@@ -149,7 +149,7 @@ char *option_allowed(const struct option *o, char *out, size_t cap)
 	return out;
 }
 
-static bool is_name(const char *text)
+bool option_name_valid(const char *text)
 {
 	size_t len = strlen(text);
 
@@ -202,7 +202,7 @@ static bool is_wrap(const char *text)
 {
 	if (strncmp(text, "file:", 5) == 0)
 		return text[5] == '/';
-	return strncmp(text, "systemd-credential:", 19) == 0 && is_name(text + 19);
+	return strncmp(text, "systemd-credential:", 19) == 0 && option_name_valid(text + 19);
 }
 
 /* The text types: a new string, or NULL when the text is not allowed. */
@@ -216,7 +216,7 @@ static char *read_string(const struct option *o, const char *text)
 	if (o->type == OPTION_TEXT)
 		good = strlen(text) >= (size_t)o->least && strlen(text) <= (size_t)o->most;
 	else if (o->type == OPTION_NAME)
-		good = is_name(text);
+		good = option_name_valid(text);
 	else if (o->type == OPTION_PATH)
 		good = text[0] == '/' && strlen(text) < 4096;
 	else if (o->type == OPTION_ENDPOINT)
@@ -447,9 +447,12 @@ void value_print(const struct option *o, const void *base, FILE *out)
 		print_quoted(prefix_text((const struct prefix *)field, prefix), out);
 		break;
 	case OPTION_WORD:
-		for (const struct option_word *w = o->words; w->text != NULL; w++)
-			if (w->value == *(const int *)field)
+		for (const struct option_word *w = o->words; w->text != NULL; w++) {
+			if (w->value == *(const int *)field) {
 				fputs(w->text, out);
+				break;
+			}
+		}
 		break;
 	case OPTION_COUNT:
 	case OPTION_TIME:

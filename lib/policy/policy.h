@@ -71,6 +71,10 @@ int policy_from_json(const json_t *j, struct policy *out, struct err *e);
 /* A new object; all members. */
 json_t *policy_to_json(const struct policy *p);
 
+/* YAML as people write it, with all defaults; the options as mdoc list items. */
+void policy_print(const struct policy *p, FILE *out);
+void policy_print_manual(FILE *out);
+
 /* The rules that bind several options; mistakes and warnings are added. */
 void policy_check(const struct policy *p, struct conf_errors *errors, struct conf_errors *warnings);
 

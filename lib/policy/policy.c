@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* policy: one table for YAML and JSON, and the rules that bind several options. */
+#include "policy/policy.h"
+
+#include "arena/arena.h"
+#include "conf/option.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MINUTE   60
+#define HOUR     3600
+#define DAY      86400
+#define TTL_MOST INT32_MAX /* RFC 2181 section 8 */
+
+/* What the table reads into: option.c gives names as pointers. */
+struct policy_read {
+	struct policy p;
+	char *name;
+};
+
+static const struct option_word algorithms[] = {
+	{ "8", 8 },
+	{ "10", 10 },
+	{ "13", 13 },
+	{ "14", 14 },
+	{ "15", 15 },
+	{ "16", 16 },
+	{ "RSASHA256", 8 },
+	{ "RSASHA512", 10 },
+	{ "ECDSAP256SHA256", 13 },
+	{ "ECDSAP384SHA384", 14 },
+	{ "ED25519", 15 },
+	{ "ED448", 16 },
+	{ NULL, 0 },
+};
+static const struct option_word key_sets[] = { { "csk", POLICY_CSK },
+					       { "ksk+zsk", POLICY_KSK_ZSK },
+					       { NULL, 0 } };
+static const struct option_word denials[] = {
+	{ "nsec", POLICY_NSEC },
+	{ "nsec3", POLICY_NSEC3 },
+	{ "nsec3-optout", POLICY_NSEC3_OPTOUT },
+	{ NULL, 0 },
+};
+static const struct option_word unsigned_ways[] = { { "hold", POLICY_HOLD },
+						    { "serve", POLICY_SERVE },
+						    { NULL, 0 } };
+static const struct option_word orders[] = {
+	{ "auto", POLICY_ORDER_AUTO },
+	{ "seen", POLICY_ORDER_SEEN },
+	{ "serial", POLICY_ORDER_SERIAL },
+	{ NULL, 0 },
+};
+
+#define AT(field) .offset = offsetof(struct policy_read, field)
+#define TIME(least_s, most_s, text)                                                                          \
+	OPTION_DURATION, .unit = "s", .least = (least_s), .most = (most_s), .def = (text)
+
+static const struct option policy_table[] = {
+	{ "name", OPTION_NAME, AT(name), .help = "Name of the policy." },
+	{ "algorithm", OPTION_WORD, .words = algorithms, .def = "13", AT(p.algorithm),
+	  .help = "Algorithm of new keys, by number or mnemonic." },
+	{ "keys", OPTION_WORD, .words = key_sets, .def = "csk", AT(p.keys),
+	  .help = "One key that signs everything, or one for the DNSKEY RRset and one for the zone." },
+	{ "ksk-bits", OPTION_COUNT, .least = 2048, .most = 4096, .def = "2048", .unit = "bits",
+	  AT(p.ksk_bits), .help = "Size of new RSA keys that sign the DNSKEY RRset." },
+	{ "zsk-bits", OPTION_COUNT, .least = 2048, .most = 4096, .def = "2048", .unit = "bits",
+	  AT(p.zsk_bits), .help = "Size of new RSA keys that sign the zone." },
+	{ "denial", OPTION_WORD, .words = denials, .def = "nsec", AT(p.denial),
+	  .help = "How absence is proven." },
+	{ "nsec3-iterations", OPTION_COUNT, .least = 0, .most = 50, .def = "0", AT(p.nsec3_iterations),
+	  .help = "Extra iterations; RFC 9276 asks for 0." },
+	{ "nsec3-salt-len", OPTION_COUNT, .least = 0, .most = 16, .def = "0", .unit = "octets",
+	  AT(p.nsec3_salt_len), .help = "Length of the salt that each signer draws; RFC 9276 asks for 0." },
+	{ "unsigned", OPTION_WORD, .words = unsigned_ways, .def = "hold", AT(p.unsigned_zone),
+	  .help = "What happens to a zone without a key: hold it back, or serve it unsigned." },
+	{ "validity", TIME(10, 400 * DAY, "14d"), AT(p.validity_s), .help = "How long a new RRSIG lasts." },
+	{ "renewal-margin", TIME(2, 200 * DAY, "7d"), AT(p.renewal_margin_s),
+	  .help = "An RRSIG with less time left is renewed." },
+	{ "jitter", TIME(0, 100 * DAY, "1d"), AT(p.jitter_s),
+	  .help = "RRSIGs end up to this much earlier, spread." },
+	{ "inception-offset", TIME(0, 30 * DAY, "1h"), AT(p.inception_offset_s),
+	  .help = "RRSIGs begin this much in the past, for validators whose clock is late." },
+	{ "dnskey-ttl", TIME(0, TTL_MOST, "1h"), AT(p.dnskey_ttl_s),
+	  .help = "TTL of DNSKEY, CDS and CDNSKEY." },
+	{ "propagation", TIME(0, 30 * DAY, "1h"), AT(p.propagation_s),
+	  .help = "How long a new version takes to reach all secondaries." },
+	{ "max-ttl-unsigned", TIME(0, TTL_MOST, "7d"), AT(p.max_ttl_unsigned_s),
+	  .help = "Largest TTL allowed for delegations and glue." },
+	{ "max-ttl-signed", TIME(0, TTL_MOST, "1d"), AT(p.max_ttl_signed_s),
+	  .help = "Largest TTL allowed for everything else." },
+	{ "require-backups", OPTION_COUNT, .least = 0, .most = 16, .def = "1", AT(p.require_backups),
+	  .help = "So many backups must have stored a key before it is used." },
+	{ "cds", OPTION_BOOL, .def = "yes", AT(p.cds), .help = "Whether CDS and CDNSKEY are published." },
+	{ "parent-delay", TIME(0, 90 * DAY, "0"), AT(p.parent_delay_s),
+	  .help = "Time added to what the parent needs." },
+	{ "input-order", OPTION_WORD, .words = orders, .def = "auto", AT(p.input_order),
+	  .help = "What makes input newer: that it was seen later, or its SOA serial; auto: seen for files, "
+		  "serial for "
+		  "primaries." },
+	{ .name = NULL },
+};
+
+struct policy policy_default(void)
+{
+	struct policy_read read = { .name = NULL };
+
+	option_defaults(policy_table, &read);
+	strcpy(read.p.name, "default");
+	return read.p;
+}
+
+/* ---- rules ---- */
+
+static void say(struct conf_errors *to, const char *option, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void say(struct conf_errors *to, const char *option, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	if (to == NULL)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	option_mistake_add(to, mem_printf("%s: %s", option, text));
+}
+
+static void check_signatures(const struct policy *p, struct conf_errors *errors, struct conf_errors *warnings)
+{
+	char a[OPTION_DURATION_LEN], b[OPTION_DURATION_LEN];
+	int64_t fresh_s = p->validity_s - p->jitter_s, needed_s = p->propagation_s + p->max_ttl_signed_s;
+
+	if (fresh_s <= p->renewal_margin_s)
+		say(errors, "renewal-margin",
+		    "%s does not fit: a new RRSIG lasts at least validity - jitter = %s and must not be due "
+		    "at once",
+		    option_duration_text(p->renewal_margin_s, a),
+		    option_duration_text(fresh_s < 0 ? 0 : fresh_s, b));
+	if (p->renewal_margin_s < needed_s)
+		say(errors, "renewal-margin",
+		    "%s is too short: RRSIGs in caches must not end before propagation + max-ttl-signed = %s",
+		    option_duration_text(p->renewal_margin_s, a), option_duration_text(needed_s, b));
+	else if (p->renewal_margin_s / 2 < needed_s)
+		say(warnings, "renewal-margin",
+		    "half of %s, when signers act alone, is less than propagation + max-ttl-signed = %s",
+		    option_duration_text(p->renewal_margin_s, a), option_duration_text(needed_s, b));
+	if (p->dnskey_ttl_s > p->max_ttl_signed_s)
+		say(errors, "dnskey-ttl", "%s is more than max-ttl-signed, must be at most %s",
+		    option_duration_text(p->dnskey_ttl_s, a), option_duration_text(p->max_ttl_signed_s, b));
+	if (p->inception_offset_s < 5 * MINUTE)
+		say(warnings, "inception-offset",
+		    "%s is little: validators with a late clock will see RRSIGs from the future",
+		    option_duration_text(p->inception_offset_s, a));
+}
+
+void policy_check(const struct policy *p, struct conf_errors *errors, struct conf_errors *warnings)
+{
+	check_signatures(p, errors, warnings);
+	if ((p->ksk_bits | p->zsk_bits) % 8 != 0)
+		say(errors, "ksk-bits, zsk-bits", "must be multiples of 8");
+	if (p->denial != POLICY_NSEC && p->nsec3_iterations > 0)
+		say(warnings, "nsec3-iterations",
+		    "%lld: some validators take such a zone as insecure (RFC 9276)",
+		    (long long)p->nsec3_iterations);
+	if (p->denial != POLICY_NSEC && p->nsec3_salt_len > 0)
+		say(warnings, "nsec3-salt-len", "%lld: a salt is of no use (RFC 9276)",
+		    (long long)p->nsec3_salt_len);
+	if (p->require_backups == 0)
+		say(warnings, "require-backups", "0: a key may be used that no backup has");
+	if (p->algorithm == 10)
+		say(warnings, "algorithm", "10 (RSASHA512) is not recommended for signing (RFC 8624)");
+}
+
+int policy_order(const struct policy *p, const char *source)
+{
+	if (p->input_order != POLICY_ORDER_AUTO)
+		return p->input_order;
+	return strncmp(source, "primary:", 8) == 0 ? POLICY_ORDER_SERIAL : POLICY_ORDER_SEEN;
+}
+
+/* ---- YAML ---- */
+
+/* Puts "FILE:LINE: " or "FILE: " in front of what policy_check said. */
+static void place(struct conf_errors *from, const char *path, struct conf_errors *to)
+{
+	for (size_t i = 0; i < from->n; i++)
+		option_mistake_add(to, mem_printf("%s: %s", path, from->line[i]));
+	conf_errors_free(from);
+}
+
+int policy_read_text(const char *path, const char *text, size_t len, struct policy *out,
+		     struct conf_errors *errors, struct conf_errors *warnings)
+{
+	struct conf_errors rules = { .line = NULL }, hints = { .line = NULL };
+	struct option_report report = { .file = path, .errors = errors };
+	struct policy_read read = { .name = NULL };
+	struct arena *arena = arena_new();
+	struct yaml_node *root;
+	struct err e;
+
+	memset(errors, 0, sizeof(*errors));
+	memset(warnings, 0, sizeof(*warnings));
+	if (yamltree_parse(text, len, arena, &root, &e) != 0) {
+		option_mistake_add(errors, mem_printf("%s:%s", path, e.text));
+	} else if (root->kind != YAML_MAPPING) {
+		option_mistake(&report, root->line, "", "must be options, one per line: name: ...");
+	} else {
+		option_read(policy_table, root, "", &read, &report);
+		policy_check(&read.p, &rules, &hints);
+		place(&rules, path, errors);
+		place(&hints, path, warnings);
+	}
+	if (read.name != NULL)
+		snprintf(read.p.name, sizeof(read.p.name), "%s", read.name);
+	option_free(policy_table, &read);
+	arena_free(arena);
+	if (errors->n > 0)
+		return -1;
+	*out = read.p;
+	return 0;
+}
+
+int policy_read_file(const char *path, struct policy *out, struct conf_errors *errors,
+		     struct conf_errors *warnings)
+{
+	size_t len = 0;
+	char *text;
+	int rc = -1;
+
+	memset(errors, 0, sizeof(*errors));
+	memset(warnings, 0, sizeof(*warnings));
+	text = conf_read_file(path, &len, errors);
+	if (text != NULL)
+		rc = policy_read_text(path, text, len, out, errors, warnings);
+	free(text);
+	return rc;
+}
+
+void policy_print(const struct policy *p, FILE *out)
+{
+	struct policy_read read = { .p = *p, .name = NULL };
+
+	read.name = read.p.name;
+	option_print(policy_table, &read, 0, out);
+}
+
+void policy_print_manual(FILE *out)
+{
+	option_manual(policy_table, "", out);
+}
+
+/* ---- JSON ---- */
+
+#define MEMBER_LEN 40
+
+/* renewal-margin of type duration -> renewal_margin_s */
+static const char *member_name(const struct option *o, char out[MEMBER_LEN])
+{
+	snprintf(out, MEMBER_LEN, "%s%s", o->name, o->type == OPTION_DURATION ? "_s" : "");
+	for (char *p = out; *p != '\0'; p++)
+		if (*p == '-')
+			*p = '_';
+	return out;
+}
+
+static bool algorithm_known(json_int_t number)
+{
+	for (const struct option_word *w = algorithms; w->text != NULL; w++)
+		if (w->value == number)
+			return true;
+	return false;
+}
+
+static bool word_value(const struct option *o, const json_t *v, int *out)
+{
+	if (o->words == algorithms) {
+		if (!json_is_integer(v) || !algorithm_known(json_integer_value(v)))
+			return false;
+		*out = (int)json_integer_value(v);
+		return true;
+	}
+	for (const struct option_word *w = o->words; json_is_string(v) && w->text != NULL; w++) {
+		if (strcmp(w->text, json_string_value(v)) == 0) {
+			*out = w->value;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* One member into its field; false when its type or value is not allowed. */
+static bool member_read(const struct option *o, const json_t *v, struct policy_read *read)
+{
+	void *field = (char *)read + o->offset;
+
+	if (o->type == OPTION_NAME) {
+		const char *text = json_string_value(v);
+
+		if (text == NULL || !option_name_valid(text))
+			return false;
+		memset(read->p.name, 0, sizeof(read->p.name));
+		strcpy(read->p.name, text);
+		return true;
+	}
+	if (o->type == OPTION_WORD)
+		return word_value(o, v, field);
+	if (o->type == OPTION_BOOL) {
+		*(bool *)field = json_is_true(v);
+		return json_is_boolean(v);
+	}
+	if (!json_is_integer(v) || json_integer_value(v) < o->least || json_integer_value(v) > o->most)
+		return false;
+	*(int64_t *)field = json_integer_value(v);
+	return true;
+}
+
+int policy_from_json(const json_t *j, struct policy *out, struct err *e)
+{
+	struct policy_read read = { .p = policy_default() };
+	struct conf_errors errors = { .line = NULL };
+	const json_t *rev = json_object_get(j, "rev");
+	char name[MEMBER_LEN], allowed[256];
+	int rc = 0;
+
+	if (!json_is_object(j))
+		return err_set(e, ERR_SYNTAX, "a policy must be an object");
+	for (const struct option *o = policy_table; o->name != NULL; o++) {
+		const json_t *v = json_object_get(j, member_name(o, name));
+
+		if (v == NULL ? o->def == NULL : !member_read(o, v, &read))
+			say(&errors, name, "must be %s", option_allowed(o, allowed, sizeof(allowed)));
+	}
+	if (rev != NULL && (!json_is_integer(rev) || json_integer_value(rev) < 0))
+		say(&errors, "rev", "must be a number");
+	read.p.rev = json_integer_value(rev);
+	if (errors.n == 0)
+		policy_check(&read.p, &errors, NULL);
+	if (errors.n > 0) {
+		char *all = mem_strdup(errors.line[0]);
+
+		for (size_t i = 1; i < errors.n; i++) {
+			char *longer = mem_printf("%s; %s", all, errors.line[i]);
+
+			free(all);
+			all = longer;
+		}
+		rc = err_set(e, ERR_SYNTAX, "%s", all);
+		free(all);
+	} else {
+		*out = read.p;
+	}
+	conf_errors_free(&errors);
+	return rc;
+}
+
+static json_t *member_json(const struct option *o, const struct policy_read *read)
+{
+	const void *field = (const char *)read + o->offset;
+
+	if (o->type == OPTION_NAME)
+		return json_string(read->p.name);
+	if (o->type == OPTION_BOOL)
+		return json_boolean(*(const bool *)field);
+	if (o->type != OPTION_WORD)
+		return json_integer(*(const int64_t *)field);
+	if (o->words == algorithms)
+		return json_integer(*(const int *)field);
+	for (const struct option_word *w = o->words; w->text != NULL; w++)
+		if (w->value == *(const int *)field)
+			return json_string(w->text);
+	return json_null();
+}
+
+json_t *policy_to_json(const struct policy *p)
+{
+	struct policy_read read = { .p = *p };
+	json_t *j = json_object();
+	char name[MEMBER_LEN];
+
+	for (const struct option *o = policy_table; o->name != NULL; o++)
+		json_object_set_new(j, member_name(o, name), member_json(o, &read));
+	json_object_set_new(j, "rev", json_integer(p->rev));
+	return j;
+}
