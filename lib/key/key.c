@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/sha.h>
 #include <openssl/x509.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,11 +83,43 @@ uint16_t dnskey_tag(const uint8_t *rdata, size_t len)
 	return (uint16_t)(sum + (sum >> 16));
 }
 
+void dnskey_hash(const uint8_t *rdata, size_t len, uint8_t out[KEY_HASH_LEN])
+{
+	uint8_t head[4] = { rdata[0], (uint8_t)(rdata[1] & ~DNSKEY_FLAG_REVOKE), rdata[2], rdata[3] };
+	crypto_hash_sha256_state st;
+
+	crypto_hash_sha256_init(&st);
+	crypto_hash_sha256_update(&st, head, sizeof(head));
+	crypto_hash_sha256_update(&st, rdata + sizeof(head), len - sizeof(head));
+	crypto_hash_sha256_final(&st, out);
+}
+
+static int by_octets(const void *a, const void *b)
+{
+	return memcmp(a, b, KEY_HASH_LEN);
+}
+
+int key_set_hash(const struct rr *dnskeys, size_t n, uint8_t out[KEY_HASH_LEN], struct err *e)
+{
+	uint8_t (*hashes)[KEY_HASH_LEN] = mem_new(n + 1, sizeof(*hashes));
+
+	for (size_t i = 0; i < n; i++) {
+		if (dnskeys[i].rdlen < 4) {
+			free(hashes);
+			return err_set(e, ERR_SYNTAX, "DNSKEY rdata of %u octets", dnskeys[i].rdlen);
+		}
+		dnskey_hash(dnskeys[i].rdata, dnskeys[i].rdlen, hashes[i]);
+	}
+	qsort(hashes, n, sizeof(*hashes), by_octets);
+	crypto_hash_sha256(out, hashes[0], n * sizeof(*hashes));
+	free(hashes);
+	return 0;
+}
+
 int key_from_dnskey(const uint8_t *rdata, size_t len, struct key **out, struct err *e)
 {
 	const struct key_alg *alg;
 	struct key *k = NULL;
-	uint8_t named[KEY_RDATA_MAX];
 
 	if (len < 5 || len > KEY_RDATA_MAX)
 		return err_set(e, ERR_SYNTAX, "DNSKEY rdata of %zu octets, must be 5 to %u", len, KEY_RDATA_MAX);
@@ -105,9 +138,7 @@ int key_from_dnskey(const uint8_t *rdata, size_t len, struct key **out, struct e
 		goto fail;
 	}
 	k->tag = dnskey_tag(rdata, len);
-	memcpy(named, rdata, len);
-	named[1] &= (uint8_t)~DNSKEY_FLAG_REVOKE;
-	SHA256(named, len, k->hash);
+	dnskey_hash(rdata, len, k->hash);
 	*out = k;
 	return 0;
 fail:

@@ -8,6 +8,7 @@
 
 #include "dname/dname.h"
 #include "err/err.h"
+#include "rrset/rr.h"
 #include "secret/secret.h"
 
 /*
@@ -56,6 +57,11 @@ const uint8_t *key_hash(const struct key *k);             /* KEY_HASH_LEN octets
 bool key_has_private(const struct key *k);
 /* Tag of any DNSKEY rdata. */
 uint16_t dnskey_tag(const uint8_t *rdata, size_t len);
+
+/* Hash of a key set: SHA-256 over the sorted key hashes of a DNSKEY RRset's records, whatever their algorithm. */
+int key_set_hash(const struct rr *dnskeys, size_t n, uint8_t out[KEY_HASH_LEN], struct err *e);
+/* The key hash of any DNSKEY rdata of at least four octets. */
+void dnskey_hash(const uint8_t *rdata, size_t len, uint8_t out[KEY_HASH_LEN]);
 
 /* The private half as PKCS #8 DER; the key must have it. */
 int key_pkcs8(const struct key *k, struct secret **out, struct err *e);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * lay: from names to pages.
+ *
+ * A page of the version before stands for the range from its first name to the next page's.  Ranges that changed, and
+ * those that are due, are collected into runs; a run is cut into pages anew, of about equal size.  A run too small for
+ * a page of its own takes the next page with it.
+ */
+#include "sign/lay.h"
+
+#include <string.h>
+
+#define RUN_SMALL 4096 /* octets: below it a page joins a neighbour (DESIGN section 7) */
+
+/* One page of the old table, or all parts with one key. */
+struct group {
+	size_t first, end; /* rows */
+};
+
+static size_t room(const struct signing *s)
+{
+	return PAGE_MSG_MAX - 12 - s->apex_len;
+}
+
+static int write_range(struct signing *s, const struct chain *c, size_t a, size_t b, struct err *e)
+{
+	uint8_t key[DNAME_KEY_MAX], digest[16];
+	struct pager pg;
+
+	c->digest(s, a, b, digest);
+	pager_begin(&pg, s, c->id, key, c->key(s, a, key), digest);
+	for (size_t i = a; i < b; i++)
+		if (c->emit(&pg, i, e) != 0)
+			return -1;
+	return pager_end(&pg, e);
+}
+
+/* Cuts names a to b - 1, of `total` octets, into pages. */
+static int write_run(struct signing *s, const struct chain *c, size_t a, size_t b, uint64_t total, struct err *e)
+{
+	uint64_t pages = total <= room(s) ? 1 : (total + PAGE_FILL - 1) / PAGE_FILL, k = 1, done = 0;
+	size_t start = a, in_page = 0;
+
+	for (size_t i = a; i < b; i++) {
+		size_t size = c->size(s, i);
+
+		if (i > start && (in_page + size > room(s) || done * pages >= k * total)) {
+			if (write_range(s, c, start, i, e) != 0)
+				return -1;
+			start = i;
+			in_page = 0;
+			k = done * pages / total + 1;
+		}
+		in_page += size;
+		done += size;
+	}
+	return start < b ? write_range(s, c, start, b, e) : 0;
+}
+
+static uint64_t run_size(const struct signing *s, const struct chain *c, size_t a, size_t b)
+{
+	uint64_t total = 0;
+
+	for (size_t i = a; i < b; i++)
+		total += c->size(s, i);
+	return total;
+}
+
+static bool same_key(const struct page_row *a, const struct page_row *b)
+{
+	return a->key_len == b->key_len && memcmp(a->key, b->key, a->key_len) == 0;
+}
+
+/* The next group of the chain at or behind row `at`; false at the chain's end. */
+static bool next_group(const struct table *t, const struct chain *c, size_t at, struct group *g)
+{
+	while (at < table_len(t) && table_row(t, at)->chain < c->id)
+		at++;
+	if (at == table_len(t) || table_row(t, at)->chain != c->id)
+		return false;
+	g->first = at;
+	while (++at < table_len(t) && table_row(t, at)->chain == c->id &&
+	       same_key(table_row(t, at), table_row(t, g->first)))
+		;
+	g->end = at;
+	return true;
+}
+
+/* Whether the group may be kept for names a to b - 1. */
+static bool still_good(const struct signing *s, const struct chain *c, const struct table *t, struct group g, size_t a,
+		       size_t b)
+{
+	uint8_t digest[16];
+
+	if (a == b)
+		return false;
+	for (size_t i = g.first; i < g.end; i++)
+		if (table_row(t, i)->earliest <= s->p->now + s->p->margin_s)
+			return false;
+	c->digest(s, a, b, digest);
+	return memcmp(digest, table_row(t, g.first)->digest, sizeof(digest)) == 0;
+}
+
+static int keep(struct signing *s, const struct table *t, struct group g, struct err *e)
+{
+	for (size_t i = g.first; i < g.end; i++) {
+		const struct page_row *row = table_row(t, i);
+
+		if (change_keep(s->change, row) != 0)
+			return err_set(e, ERR_INTERNAL, "a page of the version before cannot be kept");
+		s->stats->records += row->records;
+		s->stats->rrsigs += row->rrsigs;
+		s->stats->octets += row->len;
+		s->stats->kept_pages++;
+		if (row->earliest < s->earliest)
+			s->earliest = row->earliest;
+	}
+	return 0;
+}
+
+int chain_lay(struct signing *s, const struct chain *c, const struct table *old, struct err *e)
+{
+	struct group g, next = { 0 };
+	size_t run = 0; /* names from here on are not written yet */
+	bool more = old != NULL && next_group(old, c, 0, &g);
+
+	for (size_t a = 0, b; more; a = b, g = next) {
+		const struct page_row *row;
+		uint64_t size;
+
+		more = next_group(old, c, g.end, &next);
+		b = c->n;
+		if (more) {
+			row = table_row(old, next.first);
+			b = c->find(s, row->key, row->key_len);
+			if (b < a)
+				b = a;
+		}
+		if (!still_good(s, c, old, g, a, b))
+			continue;
+		size = run < a ? run_size(s, c, run, a) : RUN_SMALL;
+		if (size < RUN_SMALL)
+			continue;
+		if ((run < a && write_run(s, c, run, a, size, e) != 0) || keep(s, old, g, e) != 0)
+			return -1;
+		run = b;
+	}
+	return run < c->n ? write_run(s, c, run, c->n, run_size(s, c, run, c->n), e) : 0;
+}
