@@ -3,6 +3,7 @@
 
 import os
 import re
+import shutil
 import struct
 import time
 
@@ -192,15 +193,32 @@ class Cluster:
         self.recovery_secret = self.lab.path("recovery.key")
         out = run([self.lab.program("duetctl"), "recovery", "init", "--out", self.recovery_secret]).stdout
         self.recovery_line = re.search(r"\bduetR1(?!SECRET)\S+", out).group(0)
-        for h in self.hosts.values():
-            h.conf["node"]["recovery"] = self.recovery_line
-            h.write_conf()
         for i, h in enumerate(self.hosts.values()):
-            first = ["--first"] if i == 0 else []
-            out = h.ctl("node", "init", "--dir", h.etc, *first).stdout
-            h.line = re.search(r"\bduet1\S+", out).group(0)
+            self.init_host(h, first=i == 0)
         self.write_confs()
         return self
+
+    def init_host(self, h, first=False):
+        """The identity of one host."""
+        h.conf["node"]["recovery"] = self.recovery_line
+        h.write_conf()
+        out = h.ctl("node", "init", "--dir", h.etc, *(["--first"] if first else [])).stdout
+        h.line = re.search(r"\bduet1\S+", out).group(0)
+
+    def blank_host(self, name, role="signer", number=None):
+        """One more machine, with an identity of its own; write_confs() tells the others."""
+        h = self._host(name, role, number or len(self.hosts) + 1)
+        self.init_host(h)
+        return h
+
+    def lose(self, name):
+        """A machine burns: its processes, its disk, its place in the others' configuration."""
+        h = self.hosts.pop(name)
+        h.kill()
+        for p in h.procs.values():
+            p.expect_failure = True
+        shutil.rmtree(h.dir)
+        return h
 
     def write_confs(self):
         for h in self.hosts.values():

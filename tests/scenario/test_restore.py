@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Both signers burn; the backup host and the recovery key bring every key back, on blank hosts with new identities."""
+
+import json
+
+from duetlab import NSD, Cluster, Failed, Unbound, axfr_file, has_ad, limit, rcode, small_zone, verify, wait_until
+
+ZONES = ("example.org", "second.example")
+
+
+def key_hashes(host, zone):
+    """Hashes of the zone's keys as duetctl knows them."""
+    found = json.loads(host.ctl("key", "list", zone, "--json").stdout)
+    return sorted(k["hash"] for k in found["keys"])
+
+
+def check_answers(lab, name, server, anchors):
+    """The zone validates against the DS that the parent has."""
+    r = Unbound(lab, name, {z: (server.addr, server.port) for z in ZONES}, anchors).start()
+    for zone in ZONES:
+        for host, rdtype, want in (("host3", "A", "NOERROR"), ("nothing", "A", "NXDOMAIN"), ("host3", "MX", "NOERROR")):
+            a = r.query("%s.%s" % (host, zone), rdtype)
+            if rcode(a) != want or not has_ad(a):
+                raise Failed("%s: %s %s.%s: %s\n%s" % (name, rdtype, host, zone, rcode(a), a))
+
+
+@limit(180)
+def test_restore(lab):
+    cluster = Cluster(lab, signers=2, backups=1).init()
+    s1, s2, vault = cluster.signer1, cluster.signer2, cluster.vault
+    nsd = NSD(lab, "nsd", list(ZONES), [s1.addr, s2.addr])
+    cluster.add_secondary(nsd, of=[s1, s2])
+    cluster.write_confs()
+    cluster.start()
+    nsd.start()
+    hashes, anchors, serials = {}, [], {}
+    for zone in ZONES:
+        cluster.add_zone(zone, small_zone(zone))
+        s2.ctl("key", "create", zone)
+        cluster.wait_signed(zone)
+        wait_until(lambda z=zone: nsd.signed(z), 20, "NSD serves %s signed" % zone)
+        hashes[zone], serials[zone] = key_hashes(s1, zone), nsd.serial(zone)
+        anchors += cluster.ds(zone)
+    check_answers(lab, "unbound-before", nsd, anchors)
+
+    old = [cluster.lose("signer1"), cluster.lose("signer2")]
+    new = [cluster.blank_host("signer3", number=3), cluster.blank_host("signer4", number=4)]
+    command = ["backup", "restore", "--recovery-key", cluster.recovery_secret,
+               "--signers", ",".join(h.line for h in new), "--fenced", ",".join(h.name for h in old)]
+    # The backup host does not know the new signers yet, and says so.
+    refused = vault.ctl(*command, check=False)
+    if refused.returncode != 1 or "configuration" not in refused.stderr:
+        raise Failed("restore for signers that the vault does not list: %s" % refused)
+
+    for h in new:
+        cluster.add_secondary(nsd, of=[h])
+        for zone in ZONES:
+            h.put_zone(zone + ".zone", small_zone(zone))
+    cluster.write_confs()
+    vault.stop()
+    vault.start()
+    vault.ctl(*command)
+    for h in new:
+        h.start()
+    for zone in ZONES:
+        cluster.wait_signed(zone, 60)
+        for h in new:
+            if key_hashes(h, zone) != hashes[zone]:
+                raise Failed("%s: keys of %s are %s, were %s" % (h.name, zone, key_hashes(h, zone), hashes[zone]))
+            verify(axfr_file(lab, h.addr, zone), zone)
+    nsd.stop()
+    nsd.masters = NSD(lab, "unused", [], [h.addr for h in new]).masters
+    nsd.start()
+    for zone in ZONES:
+        # The secondary takes the new signers' version: its serial is above what was served before.
+        nsd.wait_serial(zone, lambda s, z=zone: 0 < (s - serials[z]) & 0xffffffff < 2 ** 31, 30)
+    check_answers(lab, "unbound-after", nsd, anchors)
+    for h in new:
+        check_answers(lab, "unbound-" + h.name, behind(h), anchors)
+
+
+def behind(host):
+    """A secondary of this signer alone, since a signer answers transfers and SOA only."""
+    server = NSD(host.lab, "nsd-" + host.name, list(ZONES), [host.addr]).start()
+    for zone in ZONES:
+        wait_until(lambda z=zone: server.signed(z), 20, "NSD behind %s serves %s" % (host.name, zone))
+    return server
