@@ -187,6 +187,33 @@ static bool svcb_value(uint16_t key, struct rd v)
 	}
 }
 
+/* Each key that `mandatory` lists is there (RFC 9460 section 8); p is of the right form otherwise. */
+static bool svcb_mandatory_there(const uint8_t *p, size_t left)
+{
+	struct rd r = rd_of(p, left), list = { .len = 0 };
+	uint16_t key, len;
+
+	rd_u16(&r);
+	name_at(&r);
+	if (rd_left(&r) == 0 || rd_u16(&r) != 0)
+		return true;
+	len = rd_u16(&r);
+	list = rd_of(rd_bytes(&r, len), len);
+	while (rd_left(&list) > 0) {
+		uint16_t want = rd_u16(&list);
+
+		do {
+			if (rd_left(&r) == 0)
+				return false;
+			key = rd_u16(&r);
+			rd_bytes(&r, rd_u16(&r));
+		} while (key < want);
+		if (key != want)
+			return false;
+	}
+	return true;
+}
+
 /* RFC 9460 section 2.2 */
 static size_t svcb_len(const uint8_t *p, size_t left)
 {
@@ -194,7 +221,8 @@ static size_t svcb_len(const uint8_t *p, size_t left)
 	uint16_t priority = rd_u16(&r);
 	int last = -1;
 
-	if (!name_at(&r) || (priority == 0 && rd_left(&r) > 0))
+	(void)priority; /* parameters behind 0, the alias form, are to be ignored (section 2.4.2) */
+	if (!name_at(&r))
 		return BAD;
 	while (rd_left(&r) > 0) {
 		uint16_t key = rd_u16(&r), len = rd_u16(&r);
@@ -204,7 +232,7 @@ static size_t svcb_len(const uint8_t *p, size_t left)
 			return BAD;
 		last = key;
 	}
-	return r.bad ? BAD : left;
+	return r.bad || !svcb_mandatory_there(p, left) ? BAD : left;
 }
 
 /* A digest behind its type (RFC 4034 section 5.1.4, RFC 4509, RFC 6605); others are any octets. */
@@ -260,6 +288,7 @@ size_t field_len(enum field f, const uint8_t *p, size_t left)
 		return names_len(p, left);
 	case F_U8:
 	case F_ALG:
+	case F_SCHEME:
 		return octets(1, left);
 	case F_U16:
 	case F_TYPE:

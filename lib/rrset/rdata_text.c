@@ -100,6 +100,8 @@ static const struct word cert_types[] = {
 	{ "ACPKIX", 7 }, { "IACPKIX", 8 }, { "URI", 253 }, { "OID", 254 }, { NULL, 0 },
 };
 
+static const struct word schemes[] = { { "NOTIFY", 1 }, { NULL, 0 } };
+
 static bool type_of(const struct token *k, uint16_t *type)
 {
 	char text[32];
@@ -337,6 +339,8 @@ int rdata_field(enum field f, struct rdata_text *t, struct err *e)
 		return type(t, e);
 	case F_ALG:
 		return number_or_word(t, algorithms, 1, "an algorithm", e);
+	case F_SCHEME:
+		return number_or_word(t, schemes, 1, "a scheme (RFC 9859 section 2.1)", e);
 	case F_CERT_TYPE:
 		return number_or_word(t, cert_types, 2, "a type of certificate (RFC 4398 section 2.1)", e);
 	case F_IP4:
@@ -371,6 +375,8 @@ int rdata_field(enum field f, struct rdata_text *t, struct err *e)
 		return bitmap(t, false, e);
 	case F_NXTMAP:
 		return bitmap(t, true, e);
+	case F_SVCB:
+		return rdata_svcb(t, e);
 	case F_A6:
 	case F_IPSECKEY:
 	case F_AMTRELAY:
@@ -384,7 +390,6 @@ int rdata_field(enum field f, struct rdata_text *t, struct err *e)
 	case F_WKS: /* whole types that go through ldns */
 	case F_LOC:
 	case F_APL:
-	case F_SVCB:
 	case F_OPAQUE:
 		break;
 	}
@@ -425,7 +430,7 @@ static bool through_ldns(const struct type_info *info)
 {
 	enum field f = (enum field)info->fields[0];
 
-	return f == F_WKS || f == F_LOC || f == F_APL || f == F_SVCB;
+	return f == F_WKS || f == F_LOC || f == F_APL;
 }
 
 int rdata_from_text(uint16_t rr_type, struct rdata_text *t, struct err *e)

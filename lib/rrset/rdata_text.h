@@ -47,8 +47,9 @@ bool token_copy(const struct token *t, char *out, size_t room);
 /* Octets with escapes resolved, at most room; false when too long or an escape is wrong. */
 bool token_octets(const struct token *t, uint8_t *out, size_t room, size_t *len);
 
-/* One field that has a form of its own; types that go through ldns (rdata_ldns.c, rdata_special.c). */
+/* Fields and types that have a form of their own (rdata_special.c, rdata_svcb.c), and those that go through ldns. */
 int rdata_special(enum field f, struct rdata_text *t, struct err *e);
+int rdata_svcb(struct rdata_text *t, struct err *e);
 int rdata_by_ldns(uint16_t type, struct rdata_text *t, struct err *e);
 /* The next token, or NULL and an error that says what was expected. */
 const struct token *rdata_next(struct rdata_text *t, const char *what, struct err *e);

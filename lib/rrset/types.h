@@ -26,6 +26,7 @@ enum field {
 	F_TIME, /* 32 bits; YYYYMMDDHHMMSS or seconds */
 	F_TYPE, /* 16 bits; a type's mnemonic */
 	F_CERT_TYPE, /* 16 bits; number or mnemonic */
+	F_SCHEME, /* 8 bits; number or mnemonic (DSYNC) */
 	F_ALG,  /* 8 bits; number or mnemonic of a DNSSEC algorithm */
 	/* octets */
 	F_IP4,
