@@ -43,7 +43,9 @@ struct cluster_config {
 	enum node_role role;
 	const char *dir;
 	const char *listen;
-	const struct msg_row *rows; /* further rows, ended by a NULL type; may be NULL */
+	/* Further rows, ended by a NULL type; may be NULL.  Their handlers get the struct cluster, and cluster_context gives
+	 * what is in ctx here. */
+	const struct msg_row *rows;
 	void *ctx;
 	/* The state has changed; called once after any number of facts. */
 	void (*on_facts)(void *ctx);
@@ -63,6 +65,7 @@ void cluster_close(struct cluster *c);
 /* Other peers from now on. */
 int cluster_reload(struct cluster *c, const struct conf *conf, struct err *e);
 
+void *cluster_context(const struct cluster *c);
 struct fact_state *cluster_state(const struct cluster *c);
 struct fact_log *cluster_log(const struct cluster *c);
 struct msg_hub *cluster_hub(const struct cluster *c);

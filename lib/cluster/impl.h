@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_CLUSTER_IMPL_H
+#define DUET_CLUSTER_IMPL_H
+
+#include "cluster/cluster.h"
+#include "sql/sql.h"
+
+/* For lib/cluster only. */
+
+struct status_entry {
+	char node[NODE_ID_TEXT];
+	char zone[DNAME_TEXT_MAX];
+	uint64_t start;    /* the author's number of starts */
+	uint64_t counter;  /* within that start */
+	uint64_t revision; /* ours: when this entry changed last, in steps of cluster.status_revision */
+	bool dirty;        /* not in the database yet */
+	json_t *status;
+};
+
+struct pending {
+	char id[33];
+	int64_t until_ms;
+	cluster_reply_fn *fn;
+	void *ctx;
+	struct pending *next;
+};
+
+struct known_line {
+	uint8_t id[NODE_ID_LEN];
+	struct node_line line;
+};
+
+struct cluster {
+	struct cluster_config config;
+	const struct identity *self;
+	struct fact_log *log;
+	struct fact_state *state;
+	sqlite3 *db;
+	struct msg_hub *hub;
+	struct msg_row *rows;
+	struct cluster_peer *peer;
+	struct known_line *line; /* of the peers, in the same order */
+	size_t peers;
+	uv_timer_t tick, soon;
+	bool announce, changed; /* what `soon` is to do */
+	bool rebuild;           /* the state is to be made anew */
+
+	struct incarnation inc; /* number 0: none taken since the start */
+	uint64_t start;
+	bool started_heard; /* something of a peer was compared since the start */
+	bool go_alone, set_back, held_for_good;
+	char hold[256];
+
+	struct status_entry *status;
+	size_t statuses;
+	uint64_t status_revision, status_counter;
+	int64_t saved_ms;
+
+	struct pending *pending;
+	uint8_t (*told)[16]; /* refusals that were logged */
+	size_t told_count;
+};
+
+/* sync.c */
+void sync_on_hello(void *ctx, const struct msg_peer *from, json_t *msg);
+void sync_on_have(void *ctx, const struct msg_peer *from, json_t *msg);
+void sync_on_facts(void *ctx, const struct msg_peer *from, json_t *msg);
+void sync_tell(struct cluster *c, struct cluster_peer *p);
+void sync_soon(struct cluster *c);
+const struct fact_rules *sync_rules(struct cluster *c, struct fact_rules *rules);
+void sync_applied(struct cluster *c, const struct fact *f);
+int sync_after(struct cluster *c, struct err *e); /* after facts were added and applied */
+struct cluster_peer *cluster_peer_of(struct cluster *c, const struct msg_peer *from);
+bool cluster_tell_once(struct cluster *c, const char *what);
+
+/* start.c */
+void start_compare(struct cluster *c, struct cluster_peer *p);
+void start_own_status(struct cluster *c, uint64_t start);
+void start_in_use(struct cluster *c, const char *how);
+struct incarnation start_incarnation(const struct cluster *c);
+
+/* gossip.c */
+void gossip_on_status(void *ctx, const struct msg_peer *from, json_t *msg);
+void gossip_send(struct cluster *c, struct cluster_peer *p);
+int gossip_load(struct cluster *c, struct err *e);
+void gossip_save(struct cluster *c);
+
+/* relay.c */
+void relay_on_request(void *ctx, const struct msg_peer *from, json_t *msg);
+void relay_on_reply(void *ctx, const struct msg_peer *from, json_t *msg);
+void relay_tick(struct cluster *c, bool all);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * start: the comparison after a start, incarnations, and being set back (DESIGN section 4).
+ *
+ * A node that starts may be an old copy of itself.  So it says nothing until it holds all that one other node holds, and what
+ * it then says belongs to an incarnation that is above every one it found of itself.
+ */
+#include "cluster/impl.h"
+
+#include "clock/clock.h"
+#include "log/log.h"
+
+#include <sodium.h>
+#include <string.h>
+
+/* All that the peer's vector names is held here, apart from what we may not take. */
+static bool holds_all_of(struct cluster *c, const struct cluster_peer *p)
+{
+	struct fact_rules rules;
+	json_t *row;
+	size_t i;
+
+	sync_rules(c, &rules);
+	json_array_foreach(p->have, i, row) {
+		const char *origin = json_string_value(json_array_get(row, 0));
+		const char *random = json_string_value(json_array_get(row, 2));
+		const json_int_t number = json_integer_value(json_array_get(row, 1));
+		const json_int_t seq = json_integer_value(json_array_get(row, 3));
+		struct fact next = { .inc.number = (uint32_t)number };
+		const struct fact_head *h;
+		size_t got = 0;
+
+		if (origin == NULL || random == NULL || node_id_parse(origin, next.origin, NULL) != 0 ||
+		    sodium_hex2bin(next.inc.random, 8, random, strlen(random), NULL, &got, NULL) != 0 || got != 8)
+			continue;
+		h = fact_log_head(c->log, next.origin, &next.inc);
+		next.seq = h == NULL ? 1 : h->seq + 1;
+		if ((json_int_t)next.seq > seq || rules.key_of(c, next.origin) == NULL || rules.closed(c, &next) != NULL)
+			continue;
+		return false;
+	}
+	return true;
+}
+
+void start_compare(struct cluster *c, struct cluster_peer *p)
+{
+	const bool before = cluster_compared(c);
+
+	if (p->have == NULL || !holds_all_of(c, p))
+		return;
+	p->compared = true;
+	if (c->set_back && !c->held_for_good && c->hold[0] != '\0') {
+		c->hold[0] = '\0';
+		c->inc.number = 0; /* the next fact takes a new incarnation */
+		log_event(LOG_NOTICE, "caught-up", "peer=%s msg=this node has its own facts again and goes on in a new incarnation",
+			  p->peer.name);
+	}
+	if (!before && cluster_compared(c)) {
+		log_event(LOG_NOTICE, "compared", "peer=%s facts=%zu", p->peer.name, fact_log_count(c->log));
+		c->changed = true;
+		sync_soon(c);
+	}
+}
+
+void start_in_use(struct cluster *c, const char *how)
+{
+	if (c->held_for_good)
+		return;
+	c->held_for_good = true;
+	c->set_back = true;
+	snprintf(c->hold, sizeof(c->hold), "%s: this identity is in use elsewhere, or an old copy ran", how);
+	log_event(LOG_ERROR, "identity-in-use", "msg=%s; this node holds until a person has looked and restarted it", c->hold);
+}
+
+/* A peer knows a status of ours from a start that we have not counted. */
+void start_own_status(struct cluster *c, uint64_t start)
+{
+	if (c->inc.number != 0) {
+		start_in_use(c, "a status from a later start of this node is known elsewhere");
+		return;
+	}
+	log_event(LOG_ERROR, "set-back", "starts=%llu known=%llu msg=an old copy of this node's state is in use",
+		  (unsigned long long)c->start, (unsigned long long)start);
+	c->set_back = true;
+	c->start = start + 1;
+	if (c->db != NULL) {
+		sqlite3_stmt *st;
+
+		if (sql_prepare(c->db, "UPDATE meta SET value = ? WHERE name = 'starts'", &st, NULL) == 0) {
+			sqlite3_bind_int64(st, 1, (int64_t)c->start);
+			sql_run(st, NULL);
+		}
+	}
+}
+
+struct incarnation start_incarnation(const struct cluster *c)
+{
+	struct incarnation inc = c->inc;
+
+	if (inc.number == 0) {
+		inc.number = fact_log_highest(c->log, c->self->id) + 1;
+		randombytes_buf(inc.random, sizeof(inc.random));
+	}
+	return inc;
+}
+
+bool cluster_compared(const struct cluster *c)
+{
+	if (c->peers == 0 || c->go_alone)
+		return true;
+	for (size_t i = 0; i < c->peers; i++)
+		if (c->peer[i].compared)
+			return true;
+	return false;
+}
+
+bool cluster_alone(const struct cluster *c)
+{
+	for (size_t i = 0; i < c->peers; i++)
+		if (c->peer[i].heard_ms != 0)
+			return false;
+	return true;
+}
+
+bool cluster_set_back(const struct cluster *c)
+{
+	return c->set_back;
+}
+
+const char *cluster_hold(const struct cluster *c)
+{
+	return c->hold[0] == '\0' ? NULL : c->hold;
+}
+
+void cluster_go_alone(struct cluster *c)
+{
+	if (!cluster_compared(c))
+		log_event(LOG_WARNING, "alone", "msg=an operator said that this node goes on without comparing");
+	c->go_alone = true;
+	c->changed = true;
+	sync_soon(c);
+}
