@@ -3,7 +3,8 @@
 
 import json
 
-from duetlab import NSD, Cluster, Failed, Unbound, axfr_file, has_ad, limit, rcode, small_zone, verify, wait_until
+from duetlab import (NSD, Cluster, Failed, Unbound, axfr_file, has_ad, limit, primaries, rcode, small_zone, verify,
+                     wait_until)
 
 ZONES = ("example.org", "second.example")
 
@@ -69,7 +70,7 @@ def test_restore(lab):
                 raise Failed("%s: keys of %s are %s, were %s" % (h.name, zone, key_hashes(h, zone), hashes[zone]))
             verify(axfr_file(lab, h.addr, zone), zone)
     nsd.stop()
-    nsd.masters = NSD(lab, "unused", [], [h.addr for h in new]).masters
+    nsd.masters = primaries([h.addr for h in new])
     nsd.start()
     for zone in ZONES:
         # The secondary takes the new signers' version: its serial is above what was served before.
