@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * exchange: our own queries.
+ *
+ * Each has a socket and an ID of its own.  Over UDP what does not fit is ignored and waited on, since anybody can send it;
+ * the sentence says what came last.  Over TCP it ends the exchange.
+ */
+#include "signer/net/exchange.h"
+
+#include "arena/arena.h"
+#include "clock/clock.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define QUERY_CAP 1024
+
+struct exchange {
+	struct net *net;
+	struct exchange *next, **at; /* in one of the two lists */
+	bool running;
+	struct exchange_spec spec;
+	uint8_t name[DNAME_MAX], key[DNAME_MAX];
+	exchange_done_fn *done;
+	void *ctx;
+	struct io *io; /* NULL while it waits */
+	struct tsig *tsig;
+	uint16_t id;
+	bool tcp;
+	bool connected; /* TCP */
+	unsigned tried;
+	uint8_t query[2 + QUERY_CAP]; /* with length octets */
+	size_t query_len, query_at;
+	struct rr answer; /* of a NOTIFY; points into answer_octets */
+	uint8_t *answer_octets;
+	uint8_t *in; /* 2 + DNS_MESSAGE_MAX */
+	size_t in_len;
+	char why[256]; /* what was wrong with what came last */
+};
+
+struct exchanges {
+	struct exchange *running, *waiting;
+	unsigned count;
+	struct io *kick; /* starts those that wait, out of the way of the call that ended one */
+};
+
+static void attach(struct exchange *x, struct exchange **list)
+{
+	while (*list != NULL)
+		list = &(*list)->next;
+	x->at = list;
+	*list = x;
+}
+
+static void detach(struct exchange *x)
+{
+	*x->at = x->next;
+	if (x->next != NULL)
+		x->next->at = x->at;
+	x->next = NULL;
+}
+
+void exchange_cancel(struct exchange *x)
+{
+	if (x == NULL)
+		return;
+	detach(x);
+	if (x->running) {
+		x->net->exchanges->count--;
+		if (x->net->exchanges->waiting != NULL)
+			io_timer(x->net->exchanges->kick, 0);
+	}
+	io_close(x->io);
+	tsig_free(x->tsig);
+	free(x->answer_octets);
+	free(x->in);
+	free(x);
+}
+
+static void finish(struct exchange *x, enum exchange_result result, const struct dns_msg *reply, const char *why)
+{
+	exchange_done_fn *done = x->done;
+	uint8_t *in = x->in; /* holds the reply */
+	void *ctx = x->ctx;
+	char text[sizeof(x->why)];
+
+	x->in = NULL;
+	memcpy(text, x->why, sizeof(text));
+	if (why != NULL)
+		snprintf(text, sizeof(text), "%s", why);
+	exchange_cancel(x);
+	done(ctx, result, reply, text);
+	free(in);
+}
+
+int exchange_matches(const struct dns_msg *m, uint16_t id, uint8_t opcode, const uint8_t *name, uint16_t type,
+		     struct err *e)
+{
+	if ((m->flags & DNS_QR) == 0 || m->opcode != opcode)
+		return err_set(e, ERR_SYNTAX, "message is no answer to our opcode");
+	if (m->id != id)
+		return err_set(e, ERR_SYNTAX, "answer has ID %u, not ours", m->id);
+	/* A server that cannot read us may leave the question out. */
+	if (m->qdcount == 0 && m->rcode != RCODE_NOERROR)
+		return 0;
+	if (m->qdcount != 1 || m->qtype != type || m->qclass != CLASS_IN || !dname_equal(m->qname, name))
+		return err_set(e, ERR_SYNTAX, "answer is to another question");
+	return 0;
+}
+
+int exchange_socket(const struct net *net, const struct addr *to, int type, struct err *e)
+{
+	const struct net_config *config = net->config;
+	int fd = socket(to->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	char text[ADDR_TEXT_LEN];
+
+	if (fd < 0)
+		return err_errno(e, "socket");
+	for (size_t i = 0; i < config->listener_count; i++) {
+		struct addr from = config->listeners[i].addr;
+
+		if (from.sa.sa_family != to->sa.sa_family)
+			continue;
+		if (from.sa.sa_family == AF_INET)
+			from.in4.sin_port = 0;
+		else
+			from.in6.sin6_port = 0;
+		if (bind(fd, &from.sa, addr_len(&from)) != 0) {
+			err_errno(e, "binding to %s", addr_text(&config->listeners[i].addr, text));
+			close(fd);
+			return -1;
+		}
+		break;
+	}
+	if (connect(fd, &to->sa, addr_len(to)) != 0 && errno != EINPROGRESS) {
+		err_errno(e, "%s", addr_text(to, text));
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Builds the query; false without its TSIG key. */
+static bool build(struct exchange *x)
+{
+	struct wr w = wr_of(x->query + 2, QUERY_CAP);
+	struct tsig_key *key;
+	uint8_t record[TSIG_RR_MAX];
+	size_t len;
+
+	x->id = (uint16_t)randombytes_random();
+	dns_build_header(&w, x->id, x->spec.opcode == DNS_NOTIFY ? DNS_AA : 0, x->spec.opcode, 0);
+	dns_build_question(&w, x->name, x->spec.type, CLASS_IN);
+	if (x->spec.answer != NULL)
+		dns_build_rr(&w, DNS_ANSWER, &x->answer);
+	if (x->spec.edns)
+		dns_build_opt(&w, DNS_UDP_SIZE, true, 0, -1);
+	tsig_free(x->tsig);
+	x->tsig = NULL;
+	if (x->spec.has_key) {
+		char text[DNAME_TEXT_MAX];
+
+		key = keyring_newest(x->net, x->key);
+		if (key == NULL) {
+			snprintf(x->why, sizeof(x->why), "TSIG key %.200s is not known here", dname_to_text(x->key, text));
+			return false;
+		}
+		x->tsig = tsig_new(key);
+		len = x->tsig == NULL || w.bad ? 0 :
+			tsig_sign(x->tsig, w.p, w.at, clock_now_s(), TSIG_NOERROR, record);
+		if (len == 0) {
+			snprintf(x->why, sizeof(x->why), "TSIG cannot be made");
+			return false;
+		}
+		dns_build_raw(&w, record, len);
+	}
+	x->query[0] = (uint8_t)(w.at >> 8);
+	x->query[1] = (uint8_t)w.at;
+	x->query_len = 2 + w.at;
+	x->query_at = 0;
+	return !w.bad;
+}
+
+static void on_event(void *ctx, int events);
+static void on_time(void *ctx);
+
+/* Opens the socket and sends the first time; the exchange may be gone afterwards. */
+static void open_and_send(struct exchange *x)
+{
+	struct err e;
+	int fd;
+
+	io_close(x->io);
+	x->io = NULL;
+	x->in_len = 0;
+	x->connected = false;
+	if (!build(x)) {
+		finish(x, EXCHANGE_BAD, NULL, NULL);
+		return;
+	}
+	fd = exchange_socket(x->net, &x->spec.to, x->tcp ? SOCK_STREAM : SOCK_DGRAM, &e);
+	if (fd < 0) {
+		finish(x, EXCHANGE_REFUSED, NULL, e.text);
+		return;
+	}
+	x->io = io_new(&x->net->loop, fd, x, on_event, on_time);
+	if (x->tcp) {
+		io_want(x->io, UV_WRITABLE);
+		io_timer(x->io, x->spec.tcp ? x->spec.wait_ms : 5000);
+		return;
+	}
+	io_want(x->io, UV_READABLE);
+	x->tried = 1;
+	send(fd, x->query + 2, x->query_len - 2, MSG_NOSIGNAL);
+	io_timer(x->io, x->spec.wait_ms);
+}
+
+static void on_time(void *ctx)
+{
+	struct exchange *x = ctx;
+
+	if (x->tcp || x->tried >= x->spec.tries) {
+		finish(x, EXCHANGE_TIMEOUT, NULL, x->why[0] != '\0' ? NULL : "no answer");
+		return;
+	}
+	send(io_fd(x->io), x->query + 2, x->query_len - 2, MSG_NOSIGNAL);
+	io_timer(x->io, x->spec.wait_ms << x->tried);
+	x->tried++;
+}
+
+/* A whole message has come.  False when it is to be ignored. */
+static bool take(struct exchange *x, const uint8_t *p, size_t len)
+{
+	struct dns_msg m;
+	struct err e = { 0 };
+	bool ours = false;
+
+	if (dns_msg_read(p, len, &m, &e) == 0 &&
+	    exchange_matches(&m, x->id, x->spec.opcode, x->name, x->spec.type, &e) == 0) {
+		ours = true;
+		if (x->tsig == NULL || tsig_verify(x->tsig, &m, clock_now_s(), &e) == 0) {
+			if ((m.flags & DNS_TC) != 0 && !x->tcp) {
+				x->tcp = true;
+				open_and_send(x);
+				return true;
+			}
+			finish(x, EXCHANGE_OK, &m, NULL);
+			return true;
+		}
+	}
+	/* An error without signature (RFC 8945 section 5.3.2) cannot be proven; it only makes us try again later. */
+	if (x->tcp || (ours && m.rcode != RCODE_NOERROR)) {
+		char text[16], why[sizeof(x->why)];
+
+		snprintf(why, sizeof(why), "%s: %.200s", dns_rcode_text(ours ? m.rcode : 0, text), e.text);
+		finish(x, EXCHANGE_BAD, NULL, ours && m.rcode != RCODE_NOERROR ? why : e.text);
+		return true;
+	}
+	snprintf(x->why, sizeof(x->why), "%.250s", e.text);
+	return false;
+}
+
+static void udp_event(struct exchange *x)
+{
+	for (int i = 0; i < 16; i++) {
+		ssize_t n = recv(io_fd(x->io), x->in, DNS_MESSAGE_MAX, 0);
+
+		if (n < 0) {
+			if (errno == ECONNREFUSED) {
+				snprintf(x->why, sizeof(x->why), "no server there (port unreachable)");
+				continue;
+			}
+			return;
+		}
+		if (take(x, x->in, (size_t)n))
+			return;
+	}
+}
+
+/* Sends the query; true when it is all out. */
+static bool tcp_write(struct exchange *x)
+{
+	ssize_t n = send(io_fd(x->io), x->query + x->query_at, x->query_len - x->query_at, MSG_NOSIGNAL);
+
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		finish(x, EXCHANGE_REFUSED, NULL, strerror(errno));
+		return false;
+	}
+	if (n > 0)
+		x->query_at += (size_t)n;
+	if (x->query_at < x->query_len)
+		return false;
+	io_want(x->io, UV_READABLE);
+	return true;
+}
+
+static void tcp_event(struct exchange *x)
+{
+	size_t want;
+	ssize_t n;
+
+	if (x->query_at < x->query_len) {
+		tcp_write(x);
+		return;
+	}
+	want = x->in_len < 2 ? 2 : 2 + (size_t)(x->in[0] << 8 | x->in[1]);
+	n = recv(io_fd(x->io), x->in + x->in_len, want - x->in_len, 0);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		finish(x, EXCHANGE_BAD, NULL, n < 0 ? strerror(errno) : "server closed the connection");
+		return;
+	}
+	x->in_len += (size_t)n;
+	if (x->in_len > 2 && x->in_len == 2 + (size_t)(x->in[0] << 8 | x->in[1]))
+		take(x, x->in + 2, x->in_len - 2);
+}
+
+static void on_event(void *ctx, int events)
+{
+	struct exchange *x = ctx;
+
+	(void)events;
+	if (x->tcp)
+		tcp_event(x);
+	else
+		udp_event(x);
+}
+
+static void start(struct exchange *x)
+{
+	struct exchanges *all = x->net->exchanges;
+
+	attach(x, &all->running);
+	all->count++;
+	x->running = true;
+	x->in = mem_new(1, 2 + DNS_MESSAGE_MAX);
+	open_and_send(x);
+}
+
+static void kick(void *ctx)
+{
+	struct exchanges *all = ((struct net *)ctx)->exchanges;
+
+	while (all->waiting != NULL && all->count < EXCHANGES_MAX) {
+		struct exchange *x = all->waiting;
+
+		detach(x);
+		start(x);
+	}
+}
+
+struct exchange *exchange_start(struct net *net, const struct exchange_spec *spec, exchange_done_fn *done, void *ctx)
+{
+	struct exchange *x = mem_new(1, sizeof(*x));
+
+	x->net = net;
+	x->spec = *spec;
+	x->tcp = spec->tcp;
+	x->done = done;
+	x->ctx = ctx;
+	memcpy(x->name, spec->name, dname_len(spec->name));
+	x->spec.name = x->name;
+	if (spec->has_key)
+		memcpy(x->key, spec->key, dname_len(spec->key));
+	if (spec->answer != NULL) {
+		struct wr w;
+		struct rd r;
+		size_t len = rr_wire_len(spec->answer);
+
+		x->answer_octets = mem_new(1, len);
+		w = wr_of(x->answer_octets, len);
+		rr_write(&w, spec->answer);
+		r = rd_of(x->answer_octets, len);
+		if (rr_read(&r, &x->answer, NULL) != 1)
+			x->spec.answer = NULL;
+	}
+	/* Never from here: done must not be called before the caller has the exchange. */
+	attach(x, &net->exchanges->waiting);
+	io_timer(net->exchanges->kick, 0);
+	return x;
+}
+
+void exchanges_init(struct net *net)
+{
+	net->exchanges = mem_new(1, sizeof(*net->exchanges));
+	net->exchanges->kick = io_new(&net->loop, -1, net, NULL, kick);
+}
+
+void exchanges_fini(struct net *net)
+{
+	struct exchanges *all = net->exchanges;
+
+	while (all->running != NULL)
+		exchange_cancel(all->running);
+	while (all->waiting != NULL)
+		exchange_cancel(all->waiting);
+	io_close(all->kick);
+	free(all);
+	net->exchanges = NULL;
+}

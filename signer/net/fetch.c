@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* fetch: connects, asks, reads message by message, and writes records to a memfd through a buffer. */
+#include "signer/net/fetch.h"
+
+#include "arena/arena.h"
+#include "clock/clock.h"
+#include "signer/net/exchange.h"
+#include "signer/net/inbound.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define IDLE_MS  20000   /* without a whole message */
+#define TOTAL_MS 7200000 /* for all of it */
+#define BUF_LEN  (256u << 10)
+#define READS    32 /* messages per turn */
+
+struct fetch {
+	struct net *net;
+	struct io *io;
+	uint8_t apex[DNAME_MAX];
+	struct primary_source source;
+	fetch_done_fn *done;
+	void *ctx;
+	struct inbound in;
+	struct tsig *tsig;
+	uint8_t query[2 + 1024];
+	size_t query_len, query_at;
+	uint8_t *msg; /* 2 + DNS_MESSAGE_MAX */
+	size_t msg_len;
+	uint8_t *buf;
+	size_t buf_len;
+	int memfd;
+	int64_t deadline_ms;
+};
+
+void fetch_cancel(struct fetch *f)
+{
+	if (f == NULL)
+		return;
+	f->net->fetches--;
+	io_close(f->io);
+	inbound_fini(&f->in);
+	tsig_free(f->tsig);
+	if (f->memfd >= 0)
+		close(f->memfd);
+	free(f->msg);
+	free(f->buf);
+	free(f);
+}
+
+static void fail(struct fetch *f, const char *why)
+{
+	fetch_done_fn *done = f->done;
+	void *ctx = f->ctx;
+	char text[sizeof(((struct err *)0)->text)];
+
+	snprintf(text, sizeof(text), "%s", why);
+	fetch_cancel(f);
+	done(ctx, &(struct fetch_result){ .why = text, .memfd = -1 });
+}
+
+static int flush(struct fetch *f, struct err *e)
+{
+	size_t put = 0;
+
+	while (put < f->buf_len) {
+		ssize_t n = write(f->memfd, f->buf + put, f->buf_len - put);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return err_errno(e, "memory for the transfer");
+		put += (size_t)n;
+	}
+	f->buf_len = 0;
+	return 0;
+}
+
+static int put(void *ctx, const struct rr *rr, struct err *e)
+{
+	struct fetch *f = ctx;
+	struct wr w;
+
+	if (BUF_LEN - f->buf_len < rr_wire_len(rr) && flush(f, e) != 0)
+		return -1;
+	w = wr_of(f->buf + f->buf_len, BUF_LEN - f->buf_len);
+	rr_write(&w, rr);
+	f->buf_len += w.at;
+	return 0;
+}
+
+static void succeed(struct fetch *f)
+{
+	struct fetch_result result = { .memfd = f->memfd, .serial = inbound_serial(&f->in), .octets = f->in.octets,
+				       .soa_len = f->in.soa_len };
+	fetch_done_fn *done = f->done;
+	void *ctx = f->ctx;
+	uint8_t *soa;
+	struct err e;
+
+	if (flush(f, &e) != 0 || netmsg_memfd_seal(f->memfd, &e) != 0) {
+		fail(f, e.text);
+		return;
+	}
+	soa = mem_dup(f->in.soa, f->in.soa_len);
+	result.soa = soa;
+	f->memfd = -1;
+	fetch_cancel(f);
+	done(ctx, &result);
+	free(soa);
+}
+
+/* One whole message.  False when the fetch is gone. */
+static bool take(struct fetch *f)
+{
+	struct dns_msg m;
+	struct err e;
+	int rc;
+
+	if (dns_msg_read(f->msg + 2, f->msg_len - 2, &m, &e) != 0) {
+		err_ctx(&e, "message %u", f->in.messages + 1);
+		fail(f, e.text);
+		return false;
+	}
+	/* An RCODE says more than a missing TSIG, and both end the transfer. */
+	if (f->tsig != NULL && tsig_verify(f->tsig, &m, clock_now_s(), &e) != 0) {
+		char text[16];
+
+		if (m.rcode != RCODE_NOERROR)
+			err_ctx(&e, "primary answers %s", dns_rcode_text(m.rcode, text));
+		fail(f, e.text);
+		return false;
+	}
+	rc = inbound_message(&f->in, &m, &e);
+	if (rc > 0 && f->tsig != NULL)
+		rc = tsig_verify_end(f->tsig, &e) == 0 ? 1 : -1;
+	if (rc < 0)
+		fail(f, e.text);
+	if (rc > 0)
+		succeed(f);
+	return rc == 0;
+}
+
+static void read_some(struct fetch *f)
+{
+	for (int i = 0; i < 2 * READS; i++) {
+		size_t want = f->msg_len < 2 ? 2 : 2 + (size_t)(f->msg[0] << 8 | f->msg[1]);
+		ssize_t n = f->msg_len == want ? 0 : recv(io_fd(f->io), f->msg + f->msg_len, want - f->msg_len, 0);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n < 0) {
+			fail(f, strerror(errno));
+			return;
+		}
+		if (n == 0 && f->msg_len != want) {
+			char why[128];
+
+			snprintf(why, sizeof(why),
+				 "transfer is cut off: the connection ended after %u messages and %ju records, before the last SOA",
+				 f->in.messages, (uintmax_t)f->in.records);
+			fail(f, why);
+			return;
+		}
+		f->msg_len += (size_t)n;
+		if (f->msg_len < 2 || f->msg_len < 2 + (size_t)(f->msg[0] << 8 | f->msg[1]))
+			continue;
+		if (clock_mono_ms() > f->deadline_ms) {
+			fail(f, "transfer takes more than two hours");
+			return;
+		}
+		if (!take(f))
+			return;
+		f->msg_len = 0;
+		io_timer(f->io, IDLE_MS);
+	}
+}
+
+static void on_event(void *ctx, int events)
+{
+	struct fetch *f = ctx;
+	ssize_t n;
+
+	(void)events;
+	if (f->query_at == f->query_len) {
+		read_some(f);
+		return;
+	}
+	n = send(io_fd(f->io), f->query + f->query_at, f->query_len - f->query_at, MSG_NOSIGNAL);
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		fail(f, strerror(errno));
+		return;
+	}
+	if (n > 0)
+		f->query_at += (size_t)n;
+	if (f->query_at == f->query_len)
+		io_want(f->io, UV_READABLE);
+}
+
+static void on_time(void *ctx)
+{
+	struct fetch *f = ctx;
+	char why[128];
+
+	if (f->query_at < f->query_len)
+		snprintf(why, sizeof(why), "no connection within %d s", IDLE_MS / 1000);
+	else
+		snprintf(why, sizeof(why), "nothing came for %d s, after %u messages", IDLE_MS / 1000, f->in.messages);
+	fail(f, why);
+}
+
+static int build(struct fetch *f, struct err *e)
+{
+	struct wr w = wr_of(f->query + 2, sizeof(f->query) - 2);
+	uint8_t record[TSIG_RR_MAX];
+	char text[DNAME_TEXT_MAX];
+
+	f->in.id = (uint16_t)randombytes_random();
+	dns_build_header(&w, f->in.id, 0, DNS_QUERY, 0);
+	dns_build_question(&w, f->apex, TYPE_AXFR, CLASS_IN);
+	if (f->source.has_key) {
+		struct tsig_key *key = keyring_newest(f->net, f->source.key);
+		size_t len;
+
+		if (key == NULL)
+			return err_set(e, ERR_NOTFOUND, "TSIG key %s is not known here", dname_to_text(f->source.key, text));
+		f->tsig = tsig_new(key);
+		len = f->tsig == NULL ? 0 : tsig_sign(f->tsig, w.p, w.at, clock_now_s(), TSIG_NOERROR, record);
+		if (len == 0)
+			return err_set(e, ERR_CRYPTO, "TSIG cannot be made");
+		dns_build_raw(&w, record, len);
+	}
+	f->query[0] = (uint8_t)(w.at >> 8);
+	f->query[1] = (uint8_t)w.at;
+	f->query_len = 2 + w.at;
+	return 0;
+}
+
+struct fetch *fetch_start(struct net *net, const uint8_t *apex, const struct primary_source *source,
+			  fetch_done_fn *done, void *ctx, struct err *e)
+{
+	struct fetch *f;
+	int fd = -1;
+
+	if (net->fetches >= FETCHES_MAX) {
+		err_set(e, ERR_NOTNOW, "%d transfers from primaries run already", FETCHES_MAX);
+		return NULL;
+	}
+	net->fetches++;
+	f = mem_new(1, sizeof(*f));
+	f->net = net;
+	memcpy(f->apex, apex, dname_len(apex));
+	f->source = *source;
+	f->done = done;
+	f->ctx = ctx;
+	f->in = (struct inbound){ .apex = f->apex, .max_octets = net->config->max_input_octets, .put = put, .ctx = f };
+	inbound_init(&f->in);
+	f->msg = mem_new(1, 2 + DNS_MESSAGE_MAX);
+	f->buf = mem_new(1, BUF_LEN);
+	f->deadline_ms = clock_mono_ms() + TOTAL_MS;
+	f->memfd = memfd_create("input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (f->memfd < 0) {
+		err_errno(e, "memory for the transfer");
+		goto fail;
+	}
+	if (build(f, e) != 0 || (fd = exchange_socket(net, &source->addr, SOCK_STREAM, e)) < 0)
+		goto fail;
+	f->io = io_new(&net->loop, fd, f, on_event, on_time);
+	io_want(f->io, UV_WRITABLE);
+	io_timer(f->io, IDLE_MS);
+	return f;
+fail:
+	fetch_cancel(f);
+	return NULL;
+}

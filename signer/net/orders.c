@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* orders: the table of what engine may say, and what net does then. */
+#include "signer/net/link.h"
+
+#include "arena/arena.h"
+#include "log/log.h"
+#include "signer/net/ask.h"
+#include "signer/net/notify.h"
+#include "signer/net/primary.h"
+#include "signer/net/serve.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* One message with its descriptor.  The handler sets fd to -1 when it took it. */
+struct order {
+	struct net *net;
+	const json_t *json;
+	int fd;
+};
+
+static int get_u32(const struct order *o, const char *field, uint32_t *out, struct err *e)
+{
+	const json_t *v = json_object_get(o->json, field);
+
+	if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > UINT32_MAX)
+		return err_set(e, ERR_SYNTAX, "%s is no number of 32 bits", field);
+	*out = (uint32_t)json_integer_value(v);
+	return 0;
+}
+
+static int get_zone(const struct order *o, uint8_t apex[DNAME_MAX], struct err *e)
+{
+	const char *text = json_string_value(json_object_get(o->json, "zone"));
+
+	if (text == NULL)
+		return err_set(e, ERR_SYNTAX, "zone is missing");
+	return dname_from_text(text, apex, e);
+}
+
+static int on_volume(struct order *o, struct err *e)
+{
+	uint32_t number;
+	int fd = o->fd;
+
+	if (get_u32(o, "volume", &number, e) != 0)
+		return -1;
+	o->fd = -1;
+	return net_volume_add(o->net, number, fd, e);
+}
+
+static int on_volume_gone(struct order *o, struct err *e)
+{
+	uint32_t number;
+
+	if (get_u32(o, "volume", &number, e) != 0)
+		return -1;
+	net_volume_gone(o->net, number);
+	return 0;
+}
+
+static int on_version(struct order *o, struct err *e)
+{
+	const char *base64 = json_string_value(json_object_get(o->json, "soa"));
+	uint8_t apex[DNAME_MAX], *soa;
+	struct served *v = NULL;
+	uint32_t serial, pages;
+	size_t len = 0;
+	int fd = o->fd;
+
+	if (get_zone(o, apex, e) != 0 || get_u32(o, "serial", &serial, e) != 0 || get_u32(o, "pages", &pages, e) != 0)
+		return -1;
+	if (base64 == NULL)
+		return err_set(e, ERR_SYNTAX, "soa is missing");
+	soa = mem_new(1, strlen(base64));
+	o->fd = -1;
+	if (sodium_base642bin(soa, strlen(base64), base64, strlen(base64), NULL, &len, NULL,
+			      sodium_base64_VARIANT_ORIGINAL) == 0)
+		v = served_new(o->net, apex, serial, soa, len, fd, pages, e);
+	else
+		err_set(e, ERR_SYNTAX, "soa is no base64");
+	free(soa);
+	if (v == NULL)
+		return -1;
+
+	struct net_zone *zone = net_zone_get(o->net, apex);
+
+	served_unref(o->net, zone->now);
+	zone->now = v;
+	zone->refused = false;
+	log_event(LOG_INFO, "serving", "zone=%s serial=%u pages=%u", zone->text, serial, pages);
+	notify_zone(o->net, zone);
+	return 0;
+}
+
+static int on_unserve(struct order *o, struct err *e)
+{
+	uint8_t apex[DNAME_MAX];
+	struct net_zone *zone;
+
+	if (get_zone(o, apex, e) != 0)
+		return -1;
+	zone = net_zone_get(o->net, apex);
+	notify_cancel(o->net, apex);
+	served_unref(o->net, zone->now);
+	zone->now = NULL;
+	zone->refused = true;
+	return 0;
+}
+
+static int on_zone(struct order *o, struct err *e)
+{
+	const json_t *source = json_object_get(o->json, "source"), *have = json_object_get(o->json, "have");
+	const char *address = json_string_value(json_object_get(source, "primary"));
+	const char *key = json_string_value(json_object_get(source, "key"));
+	struct primary_source from = { .has_key = key != NULL };
+	uint8_t apex[DNAME_MAX];
+	uint32_t serial = 0;
+	struct net_zone *zone;
+
+	if (get_zone(o, apex, e) != 0)
+		return -1;
+	if (json_is_integer(have) && get_u32(o, "have", &serial, e) != 0)
+		return -1;
+	if (json_is_object(source) && address == NULL)
+		return err_set(e, ERR_SYNTAX, "source without primary");
+	if (address != NULL && addr_parse(address, 53, &from.addr, e) != 0)
+		return -1;
+	if (key != NULL && dname_from_text(key, from.key, e) != 0)
+		return -1;
+	zone = net_zone_get(o->net, apex);
+	zone->configured = true;
+	if (address != NULL) {
+		primary_set(o->net, zone, &from, json_is_true(json_object_get(o->json, "refresh")),
+			    json_is_integer(have), serial);
+	} else {
+		primary_free(zone->primary);
+		zone->primary = NULL;
+	}
+	return 0;
+}
+
+static int on_zone_gone(struct order *o, struct err *e)
+{
+	uint8_t apex[DNAME_MAX];
+	struct net_zone *zone;
+
+	if (get_zone(o, apex, e) != 0)
+		return -1;
+	zone = net_zone_find(o->net, apex);
+	if (zone != NULL)
+		net_zone_forget(o->net, zone);
+	return 0;
+}
+
+static int on_peers(struct order *o, struct err *e)
+{
+	return access_set(o->net, o->json, e);
+}
+
+static int on_query(struct order *o, struct err *e)
+{
+	return ask_start(o->net, o->json, e);
+}
+
+static void drain_ends(void *ctx)
+{
+	struct net *net = ctx;
+
+	net->drained = false;
+	log_event(LOG_NOTICE, "drain-over", "msg=serving again");
+	notify_all(net);
+}
+
+static int on_drain(struct order *o, struct err *e)
+{
+	struct net *net = o->net;
+	uint32_t for_ms;
+
+	if (get_u32(o, "for_ms", &for_ms, e) != 0)
+		return -1;
+	if (for_ms == 0 && !net->drained)
+		return 0;
+	if (net->drain_timer == NULL)
+		net->drain_timer = io_new(&net->loop, -1, net, NULL, drain_ends);
+	if (for_ms == 0) {
+		io_timer(net->drain_timer, -1);
+		drain_ends(net);
+		return 0;
+	}
+	net->drained = true;
+	io_timer(net->drain_timer, for_ms);
+	notify_cancel_all(net);
+	tcp_cut_all(net);
+	log_event(LOG_NOTICE, "drained", "for_ms=%u", for_ms);
+	return 0;
+}
+
+static int on_hold_serve(struct order *o, struct err *e)
+{
+	const json_t *on = json_object_get(o->json, "on");
+	bool before = o->net->holding;
+
+	if (!json_is_boolean(on))
+		return err_set(e, ERR_SYNTAX, "on is neither true nor false");
+	o->net->holding = json_is_true(on);
+	if (before && !o->net->holding)
+		notify_all(o->net);
+	return 0;
+}
+
+static const struct {
+	const char *type;
+	int (*handler)(struct order *o, struct err *e);
+} orders[] = {
+	{ "volume", on_volume },
+	{ "volume-gone", on_volume_gone },
+	{ "version", on_version },
+	{ "unserve", on_unserve },
+	{ "zone", on_zone },
+	{ "zone-gone", on_zone_gone },
+	{ "peers", on_peers },
+	{ "query", on_query },
+	{ "drain", on_drain },
+	{ "hold-serve", on_hold_serve },
+};
+
+static int dispatch(struct order *o, struct err *e)
+{
+	const char *type = json_string_value(json_object_get(o->json, "t"));
+
+	if (json_integer_value(json_object_get(o->json, "v")) != 1 || type == NULL)
+		return err_set(e, ERR_SYNTAX, "packet of engine is not of version 1");
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
+		if (strcmp(orders[i].type, type) == 0)
+			return orders[i].handler(o, e) == 0 ? 0 : err_ctx(e, "%s", type);
+	return err_set(e, ERR_SYNTAX, "engine says %s, which net does not know", type);
+}
+
+int orders_do(struct net *net, uint8_t *packet, size_t len, const int *fds, size_t fd_count, struct err *e)
+{
+	struct order o = { .net = net, .fd = fd_count > 0 ? fds[0] : -1 };
+	json_error_t why;
+	json_t *json;
+	int rc;
+
+	for (size_t i = 1; i < fd_count; i++)
+		close(fds[i]);
+	if (netmsg_tsig_is(packet, len)) {
+		rc = keyring_packet(net, packet, len, e);
+		sodium_memzero(packet, len);
+	} else if ((json = json_loadb((const char *)packet, len, 0, &why)) == NULL) {
+		rc = err_set(e, ERR_SYNTAX, "packet of engine is no JSON: %s", why.text);
+	} else {
+		o.json = json;
+		rc = dispatch(&o, e);
+		json_decref(json);
+	}
+	if (o.fd >= 0)
+		close(o.fd);
+	return rc;
+}

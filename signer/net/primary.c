@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * primary: SOA timers of one zone's primary.
+ *
+ *   waiting --timer, NOTIFY--> checking (SOA query) --serial above ours--> fetching (AXFR) --> waiting
+ *                                 |  same serial, failure                      | failure
+ *                                 +------------> waiting <---------------------+
+ *
+ * After a success the timer is SOA refresh.  After a failure it is 5 s, doubling up to SOA retry (or 5 minutes while no SOA is
+ * known), with a fifth of jitter.
+ */
+#include "signer/net/primary.h"
+
+#include "arena/arena.h"
+#include "clock/clock.h"
+#include "log/log.h"
+#include "serial/serial.h"
+#include "signer/net/exchange.h"
+#include "signer/net/fetch.h"
+#include "signer/net/link.h"
+#include "zone/zone.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FIRST_RETRY_S 5
+#define RETRY_MAX_S   300 /* while no SOA is known */
+#define REFRESH_MIN_S 1
+#define REFRESH_MAX_S 86400
+
+struct primary {
+	struct net *net;
+	struct net_zone *zone;
+	struct primary_source source;
+	bool has_have;
+	uint32_t have; /* what engine has taken, or what we gave it last */
+	bool has_soa;
+	struct soa_timers soa;
+	struct io *timer;
+	struct exchange *check;
+	struct fetch *fetch;
+	bool again;   /* a NOTIFY came while we were busy */
+	unsigned failures;
+	int64_t confirmed_ms;
+	bool expired_said;
+};
+
+
+/* Jitter keeps zones that failed together from asking together. */
+static int64_t jittered_ms(int64_t s)
+{
+	int64_t ms = s * 1000;
+
+	return ms - (int64_t)randombytes_uniform((uint32_t)(ms / 5) + 1);
+}
+
+static int64_t expire_left_ms(const struct primary *p)
+{
+	return p->confirmed_ms + (int64_t)p->soa.expire_s * 1000 - clock_mono_ms();
+}
+
+static void say_expired(struct primary *p)
+{
+	char from[ADDR_TEXT_LEN];
+
+	if (!p->has_soa || p->expired_said || expire_left_ms(p) > 0)
+		return;
+	p->expired_said = true;
+	log_event(LOG_ERROR, "input-expired", "zone=%s primary=%s expire_s=%u", p->zone->text,
+		  addr_text(&p->source.addr, from), p->soa.expire_s);
+	link_send(p->net, "input-expired",
+		  json_pack("{s:s, s:s, s:I}", "zone", p->zone->text, "primary", from, "expire_s",
+			    (json_int_t)p->soa.expire_s),
+		  -1, false);
+}
+
+static void failed(struct primary *p, const char *why)
+{
+	int64_t most = p->has_soa ? p->soa.retry_s : RETRY_MAX_S;
+	int64_t retry_s = (int64_t)FIRST_RETRY_S << (p->failures < 10 ? p->failures : 10);
+	char from[ADDR_TEXT_LEN];
+
+	if (most < REFRESH_MIN_S)
+		most = REFRESH_MIN_S;
+	if (most > REFRESH_MAX_S)
+		most = REFRESH_MAX_S;
+	if (retry_s > most)
+		retry_s = most;
+	p->failures++;
+	addr_text(&p->source.addr, from);
+	log_event(LOG_WARNING, "input-failed", "zone=%s primary=%s retry_s=%jd msg=%s", p->zone->text, from,
+		  (intmax_t)retry_s, why);
+	link_send(p->net, "input-failed",
+		  json_pack("{s:s, s:s, s:s, s:I}", "zone", p->zone->text, "primary", from, "why", why, "retry_s",
+			    (json_int_t)retry_s),
+		  -1, false);
+	say_expired(p);
+	io_timer(p->timer, jittered_ms(retry_s));
+}
+
+/* The primary has shown that what we have is current. */
+static void confirmed(struct primary *p, const uint8_t *soa, size_t soa_len)
+{
+	int64_t refresh_s;
+
+	p->soa = soa_timers(soa, soa_len);
+	p->has_soa = true;
+	p->failures = 0;
+	p->expired_said = false;
+	p->confirmed_ms = clock_mono_ms();
+	refresh_s = p->soa.refresh_s < REFRESH_MIN_S ? REFRESH_MIN_S : p->soa.refresh_s;
+	if (refresh_s > REFRESH_MAX_S)
+		refresh_s = REFRESH_MAX_S;
+	io_timer(p->timer, p->again ? 0 : jittered_ms(refresh_s));
+	p->again = false;
+}
+
+static void fetched(void *ctx, const struct fetch_result *result)
+{
+	struct primary *p = ctx;
+	char from[ADDR_TEXT_LEN], why[128];
+
+	p->fetch = NULL;
+	if (result->why != NULL) {
+		failed(p, result->why);
+		return;
+	}
+	if (p->has_have && serial_distance(p->have, result->serial) < 0) {
+		close(result->memfd);
+		snprintf(why, sizeof(why), "transfer has serial %u, which lies below %u that we have", result->serial,
+			 p->have);
+		failed(p, why);
+		return;
+	}
+	addr_text(&p->source.addr, from);
+	log_event(LOG_NOTICE, "input", "zone=%s serial=%u primary=%s octets=%ju", p->zone->text, result->serial, from,
+		  (uintmax_t)result->octets);
+	link_send(p->net, "input",
+		  json_pack("{s:s, s:I, s:s, s:s, s:I}", "zone", p->zone->text, "serial", (json_int_t)result->serial,
+			    "primary", from, "kind", "axfr", "octets", (json_int_t)result->octets),
+		  result->memfd, false);
+	p->has_have = true;
+	p->have = result->serial;
+	confirmed(p, result->soa, result->soa_len);
+}
+
+static void start_fetch(struct primary *p)
+{
+	struct err e;
+
+	p->fetch = fetch_start(p->net, p->zone->apex, &p->source, fetched, p, &e);
+	if (p->fetch != NULL)
+		return;
+	if (e.code == ERR_NOTNOW)
+		io_timer(p->timer, jittered_ms(2));
+	else
+		failed(p, e.text);
+}
+
+/* The apex SOA of an answer: its rdata in out, its length; -1 when there is none. */
+static long find_soa(const struct primary *p, const struct dns_msg *m, uint8_t *out)
+{
+	struct rd r = rd_of(m->p, m->len);
+	struct dns_rr rr;
+
+	r.at = m->question_end;
+	for (unsigned i = 0; i < m->ancount && dns_rr_read(&r, &rr, NULL) == 0; i++)
+		if (rr.type == TYPE_SOA && rr.class == CLASS_IN && dname_equal(rr.owner, p->zone->apex))
+			return dns_rdata_read(m, &rr, out, NULL);
+	return -1;
+}
+
+/* What the primary's SOA says. */
+static void on_soa(struct primary *p, const uint8_t *soa, size_t len)
+{
+	uint32_t serial = soa_serial(soa, len);
+	int32_t ahead = serial_distance(p->have, serial);
+	char why[160];
+
+	if (!p->has_have || ahead > 0) {
+		start_fetch(p);
+	} else if (ahead == 0) {
+		link_send(p->net, "input-same",
+			  json_pack("{s:s, s:I}", "zone", p->zone->text, "serial", (json_int_t)serial), -1, false);
+		confirmed(p, soa, len);
+	} else {
+		snprintf(why, sizeof(why),
+			 "primary's serial %u lies below %u that we have (RFC 1982); `zone accept-serial` takes it", serial,
+			 p->have);
+		failed(p, why);
+	}
+}
+
+static void checked(void *ctx, enum exchange_result result, const struct dns_msg *m, const char *why)
+{
+	struct primary *p = ctx;
+	uint8_t *soa;
+	char text[64], rcode[16];
+	long len;
+
+	p->check = NULL;
+	if (result != EXCHANGE_OK) {
+		failed(p, why);
+		return;
+	}
+	if (m->rcode != RCODE_NOERROR) {
+		snprintf(text, sizeof(text), "primary answers %s to a SOA query", dns_rcode_text(m->rcode, rcode));
+		failed(p, text);
+		return;
+	}
+	soa = mem_new(1, DNS_MESSAGE_MAX);
+	len = find_soa(p, m, soa);
+	if (len > 0 && (m->flags & DNS_AA) != 0)
+		on_soa(p, soa, (size_t)len);
+	else
+		failed(p, len > 0 ? "primary's answer is not authoritative" : "primary's answer has no SOA of the zone");
+	free(soa);
+}
+
+static void check(struct primary *p)
+{
+	struct exchange_spec spec = { .to = p->source.addr, .name = p->zone->apex, .type = TYPE_SOA, .opcode = DNS_QUERY,
+				      .has_key = p->source.has_key, .key = p->source.key, .tries = 3, .wait_ms = 1000 };
+
+	if (p->check != NULL || p->fetch != NULL)
+		return;
+	say_expired(p);
+	p->check = exchange_start(p->net, &spec, checked, p);
+}
+
+static void on_time(void *ctx)
+{
+	check(ctx);
+}
+
+void primary_set(struct net *net, struct net_zone *zone, const struct primary_source *source, bool refresh, bool has_have,
+		 uint32_t have)
+{
+	struct primary *p = zone->primary;
+	bool changed = p == NULL || !addr_equal(&p->source.addr, &source->addr) ||
+		       p->source.has_key != source->has_key ||
+		       (source->has_key && !dname_equal(p->source.key, source->key));
+
+	if (changed) {
+		primary_free(p);
+		p = zone->primary = mem_new(1, sizeof(*p));
+		p->net = net;
+		p->zone = zone;
+		p->source = *source;
+		p->timer = io_new(&net->loop, -1, p, NULL, on_time);
+		p->confirmed_ms = clock_mono_ms();
+	}
+	p->has_have = has_have;
+	p->have = have;
+	if (!changed && !refresh)
+		return;
+	if (p->check != NULL || p->fetch != NULL)
+		p->again = true;
+	else
+		io_timer(p->timer, 0);
+}
+
+void primary_free(struct primary *p)
+{
+	if (p == NULL)
+		return;
+	exchange_cancel(p->check);
+	fetch_cancel(p->fetch);
+	io_close(p->timer);
+	free(p);
+}
+
+bool primary_is(const struct primary *p, const struct addr *from, const struct tsig_key *key)
+{
+	if (p == NULL || !addr_same_host(&p->source.addr, from))
+		return false;
+	return !p->source.has_key || (key != NULL && dname_equal(p->source.key, key->name));
+}
+
+void primary_notified(struct primary *p)
+{
+	if (p->check != NULL || p->fetch != NULL)
+		p->again = true;
+	else
+		io_timer(p->timer, 0);
+}

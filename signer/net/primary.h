@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_NET_PRIMARY_H
+#define DUET_NET_PRIMARY_H
+
+#include "signer/net/state.h"
+
+/*
+ * primary - keeps the input of one zone as fresh as its primary's SOA timers ask (RFC 1034 section 4.3.5): a SOA query every
+ * refresh, AXFR when the serial is above ours, retry with back-off when something failed, and word to engine when expire has
+ * passed without confirmation.
+ */
+struct primary_source {
+	struct addr addr;
+	bool has_key;
+	uint8_t key[DNAME_MAX];
+};
+
+/* Makes or changes the zone's primary.  have: the input serial that engine has taken, if any. */
+void primary_set(struct net *net, struct net_zone *zone, const struct primary_source *source, bool refresh, bool has_have,
+		 uint32_t have);
+void primary_free(struct primary *p); /* NULL does nothing; what runs is given up */
+/* Whether a NOTIFY of this sender counts: the configured address, with its key when there is one. */
+bool primary_is(const struct primary *p, const struct addr *from, const struct tsig_key *key);
+void primary_notified(struct primary *p);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_NET_STATE_H
+#define DUET_NET_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "addr/addr.h"
+#include "dname/dname.h"
+#include "dns/tsig.h"
+#include "err/err.h"
+#include "signer/net/io.h"
+#include "signer/net/net.h"
+#include "signer/netmsg.h"
+
+/*
+ * state - what net knows: volumes, zones and the versions it serves, who may transfer, TSIG keys.  Private to signer/net;
+ * one thread.
+ */
+
+/* A volume file.  Lives as long as the table or a version refers to it. */
+struct volume {
+	uint32_t number;
+	int fd;
+	unsigned refs;
+	struct volume *next; /* in net->volumes */
+};
+
+/* One published version, immutable.  Running transfers hold references while newer ones come. */
+struct served {
+	unsigned refs;
+	uint8_t apex[DNAME_MAX];
+	char *zone; /* text */
+	uint32_t serial;
+	uint8_t *soa; /* record stream: SOA, then its RRSIGs (and what else belongs to the version) */
+	size_t soa_len;
+	const struct netmsg_page *pages; /* mapped from a sealed memfd */
+	size_t page_count;
+	size_t map_len;
+	struct volume **volumes; /* all that the pages lie in */
+	size_t volume_count;
+};
+
+struct primary;
+struct net_zone {
+	struct net_zone *next; /* in its bucket */
+	uint8_t apex[DNAME_MAX]; /* lower case */
+	char *text;
+	bool configured; /* engine said `zone` */
+	bool refused;    /* engine said `unserve` since the last version */
+	struct served *now;
+	struct primary *primary; /* NULL: the zone's source is no primary */
+};
+
+/* Who is named by configuration: a secondary (address and zones) or a range of addresses (all zones). */
+struct peer {
+	struct addr addr;
+	struct prefix prefix; /* of the address alone for a secondary */
+	bool secondary;
+	bool notify;
+	bool has_key;
+	uint8_t key[DNAME_MAX];
+	bool all_zones;
+	uint8_t (*zones)[DNAME_MAX];
+	size_t zone_count;
+};
+
+struct keyring {
+	struct tsig_key **keys;
+	bool *newest;
+	size_t n;
+};
+
+#define ZONE_BUCKETS 4096
+#define SPARE_BUFFERS 4
+
+struct link;
+struct net {
+	uv_loop_t loop;
+	const struct net_config *config;
+	struct link *link;
+	struct net_zone *zones[ZONE_BUCKETS];
+	size_t zone_count;
+	struct volume *volumes;
+	struct peer *peers;
+	size_t peer_count;
+	struct keyring keys;
+	struct keyring incoming_keys; /* a list that is not complete yet */
+	bool holding; /* hold-serve */
+	bool drained;
+	struct io *drain_timer;
+	unsigned transfers; /* out, running */
+	unsigned fetches;   /* in, running */
+	void *spare[SPARE_BUFFERS]; /* transfer buffers to use again: first touch is what costs */
+	struct tcp *tcp;
+	struct udp *udp;
+	struct notify *notifies;
+	struct exchanges *exchanges;
+	int exit_code;
+};
+
+/* zones.c */
+struct net_zone *net_zone_find(struct net *net, const uint8_t *apex); /* any case; NULL when unknown */
+struct net_zone *net_zone_get(struct net *net, const uint8_t *apex);  /* made when unknown */
+void net_zone_forget(struct net *net, struct net_zone *zone);
+/* Takes fd in any case. */
+int net_volume_add(struct net *net, uint32_t number, int fd, struct err *e);
+void net_volume_gone(struct net *net, uint32_t number);
+/* The pages of memfd (taken in any case) as a version, checked against the volumes that are known. */
+struct served *served_new(struct net *net, const uint8_t *apex, uint32_t serial, const uint8_t *soa, size_t soa_len,
+			  int memfd, size_t pages, struct err *e);
+struct served *served_ref(struct served *v);
+void served_unref(struct net *net, struct served *v); /* NULL does nothing */
+struct volume *served_volume(const struct served *v, uint32_t number);
+
+/* access.c */
+struct json_t;
+int access_set(struct net *net, const struct json_t *message, struct err *e);
+/* Whether this address, having shown that it knows `key` (NULL: none), may ask about the zone. */
+bool access_allows(const struct net *net, const uint8_t *apex, const struct addr *from, const struct tsig_key *key);
+bool peer_has_zone(const struct peer *peer, const uint8_t *apex);
+/* All that was transferred under the old list goes on; the list itself is freed. */
+void access_free(struct net *net);
+
+/* keyring.c */
+int keyring_packet(struct net *net, const void *packet, size_t len, struct err *e);
+/* The key of this name to send with; NULL when there is none. */
+struct tsig_key *keyring_newest(const struct net *net, const uint8_t *name);
+void keyring_free(struct keyring *keys);
+
+#endif

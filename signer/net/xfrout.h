@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_NET_XFROUT_H
+#define DUET_NET_XFROUT_H
+
+#include "signer/net/answer.h"
+#include "signer/net/state.h"
+
+/*
+ * xfrout - one AXFR on its way out (RFC 5936): question and SOA with its RRSIGs, the pages as they lie in the volumes,
+ * SOA.  Messages get the query's ID and, when it was signed, a TSIG each.
+ */
+struct xfrout;
+
+/* Takes a's version and tsig.  NULL when as many as allowed run already; then they are still the caller's. */
+struct xfrout *xfrout_new(struct net *net, struct answer *a, const struct addr *to);
+void xfrout_free(struct xfrout *x);
+
+enum xfrout_step { XFROUT_MORE, XFROUT_WAIT, XFROUT_DONE, XFROUT_CUT };
+/* Writes once to the socket.  MORE: at once again; WAIT: once it is writable; CUT: close the connection. */
+enum xfrout_step xfrout_step(struct xfrout *x, int fd);
+uint64_t xfrout_sent(const struct xfrout *x); /* octets so far */
+
+#endif
