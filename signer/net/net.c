@@ -85,6 +85,7 @@ static int warm_up(struct err *e)
 	int rc = 0;
 
 	tzset();
+	json_object_seed(0); /* reads /dev/urandom */
 	for (enum tsig_alg alg = TSIG_HMAC_SHA256; alg <= TSIG_HMAC_SHA512; alg++) {
 		struct tsig_key *key = tsig_key_new(root, alg, secret_random(tsig_mac_len(alg)));
 		struct tsig *t = tsig_new(key);
