@@ -48,18 +48,6 @@ static size_t bitmap_len(const uint8_t *p, size_t left)
 	return left;
 }
 
-/* RFC 1876 section 2: version 0 is the only one; sizes are two digits. */
-static size_t loc_len(const uint8_t *p, size_t left)
-{
-	if (left != 16 || p[0] != 0)
-		return BAD;
-	for (int i = 1; i <= 3; i++) {
-		if (p[i] >> 4 > 9 || (p[i] & 15) > 9)
-			return BAD;
-	}
-	return left;
-}
-
 /* RFC 3123 section 4: items of family, prefix, length and address without trailing zeroes. */
 static size_t apl_len(const uint8_t *p, size_t left)
 {
@@ -121,7 +109,7 @@ static size_t ipseckey_len(const uint8_t *p, size_t left)
 	rd_u8(&r);
 	kind = rd_u8(&r);
 	algorithm = rd_u8(&r);
-	if (!gateway(&r, kind) || (algorithm == 0) != (rd_left(&r) == 0))
+	if (!gateway(&r, kind) || (algorithm != 0 && rd_left(&r) == 0))
 		return BAD;
 	return left;
 }
@@ -134,6 +122,8 @@ static size_t amtrelay_len(const uint8_t *p, size_t left)
 
 	rd_u8(&r);
 	kind = rd_u8(&r) & 0x7f;
+	if (kind > 3) /* not known yet: opaque */
+		return r.bad ? BAD : left;
 	return gateway(&r, kind) && rd_left(&r) == 0 ? left : BAD;
 }
 
@@ -147,6 +137,36 @@ static size_t hip_len(const uint8_t *p, size_t left)
 	hit = p[0];
 	key = (size_t)p[2] << 8 | p[3];
 	return hit > 0 && key > 0 && 4 + hit + key <= left ? 4 + hit + key : BAD;
+}
+
+static bool is_utf8(const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned more = p[i] < 0x80 ? 0 : p[i] >= 0xc2 && p[i] <= 0xdf ? 1 : (p[i] & 0xf0) == 0xe0 ? 2 :
+				p[i] >= 0xf0 && p[i] <= 0xf4 ? 3 : 4;
+
+		if (more == 4 || len - i <= more)
+			return false;
+		if ((p[i] == 0xe0 && p[i + 1] < 0xa0) || (p[i] == 0xed && p[i + 1] > 0x9f) ||
+		    (p[i] == 0xf0 && p[i + 1] < 0x90) || (p[i] == 0xf4 && p[i + 1] > 0x8f))
+			return false;
+		while (more-- > 0) {
+			if ((p[++i] & 0xc0) != 0x80)
+				return false;
+		}
+	}
+	return true;
+}
+
+/* RFC 9461 section 5: a template in UTF-8 with the variable "dns" */
+static bool is_dohpath(const char *p, size_t len)
+{
+	const char *open = memchr(p, '{', len), *dns;
+
+	if (!is_utf8((const uint8_t *)p, len) || open == NULL)
+		return false;
+	dns = memmem(open, len - (size_t)(open - p), "dns", 3);
+	return dns != NULL && memchr(dns, '}', len - (size_t)(dns - p)) != NULL;
 }
 
 static bool svcb_value(uint16_t key, struct rd v)
@@ -182,6 +202,8 @@ static bool svcb_value(uint16_t key, struct rd v)
 		return v.len > 0 && v.len % 4 == 0;
 	case 6: /* ipv6hint */
 		return v.len > 0 && v.len % 16 == 0;
+	case 7: /* dohpath */
+		return is_dohpath((const char *)v.p, v.len);
 	default:
 		return true;
 	}
@@ -329,13 +351,13 @@ size_t field_len(enum field f, const uint8_t *p, size_t left)
 	case F_BITMAP:
 		return bitmap_len(p, left);
 	case F_NXTMAP:
-		return left > 0 && left <= 16 ? left : BAD;
+		return left == 0 || (left <= 16 && p[left - 1] != 0) ? left : BAD;
 	case F_ATMA:
 		return left > 1 ? left : BAD;
 	case F_WKS:
 		return left >= 5 && left <= 5 + 8192 ? left : BAD;
 	case F_LOC:
-		return loc_len(p, left);
+		return left == 16 || (left > 0 && p[0] != 0) ? left : BAD; /* other versions are opaque */
 	case F_APL:
 		return apl_len(p, left);
 	case F_A6:

@@ -57,7 +57,10 @@ int rdata_check(uint16_t type, const uint8_t *rdata, size_t len, struct err *e)
 	if (rd_left(&w.r) > 0)
 		return err_set(e, ERR_SYNTAX, "%zu octets too many in the rdata of type %s", rd_left(&w.r),
 			       rr_type_text(type, text));
-	return 0;
+
+	const char *rule = type_rule_broken(type, rdata, len);
+
+	return rule == NULL ? 0 : err_set(e, ERR_SYNTAX, "rdata of type %s: %s", rr_type_text(type, text), rule);
 }
 
 static bool is_lowered(enum field f)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * zone_dump ORIGIN FILE [INCLUDE-ROOT [MAX-TTL]]: reads a zone file as the signer does and prints each record as
- * "owner ttl type rdata", owner as text and rdata in hexadecimal; notices to stderr.  Exit 1 with the refusal.
+ * zone_dump ORIGIN FILE [INCLUDE-ROOT [MAX-TTL [text]]]: reads a zone file as the signer does and prints each record as
+ * "owner ttl type rdata", owner as text and rdata in hexadecimal, or as rr_text writes it; notices to stderr.  Exit 1
+ * with the refusal.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +17,8 @@ int main(int argc, char **argv)
 	char name[DNAME_TEXT_MAX];
 	struct zone *z;
 
-	if (argc < 3 || argc > 5) {
-		fputs("usage: zone_dump ORIGIN FILE [INCLUDE-ROOT [MAX-TTL]]\n", stderr);
+	if (argc < 3 || argc > 6) {
+		fputs("usage: zone_dump ORIGIN FILE [INCLUDE-ROOT [MAX-TTL [text]]]\n", stderr);
 		return 2;
 	}
 	if (argc > 3 && argv[3][0] != '\0')
@@ -31,6 +32,13 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < z->notice_count; i++)
 		fprintf(stderr, "notice: %s\n", z->notices[i]);
 	for (size_t i = 0; i < z->n; i++) {
+		if (argc > 5) {
+			char *text = rr_text(&z->rr[i]);
+
+			puts(text == NULL ? "?" : text);
+			free(text);
+			continue;
+		}
 		printf("%s %u %u ", dname_to_text(z->rr[i].owner, name), z->rr[i].ttl, z->rr[i].type);
 		for (size_t k = 0; k < z->rr[i].rdlen; k++)
 			printf("%02x", z->rr[i].rdata[k]);
