@@ -2,11 +2,7 @@
 /* rr: rdata by its fields - check, canonical form, compression, order - and the record stream. */
 #include "rrset/rr.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <ldns/ldns.h>
 
 #include "rrset/types.h"
 
@@ -192,42 +188,4 @@ void rr_write(struct wr *w, const struct rr *rr)
 	wr_u32(w, rr->ttl);
 	wr_u16(w, rr->rdlen);
 	wr_bytes(w, rr->rdata, rr->rdlen);
-}
-
-/* "owner TTL IN TYPE \# LEN HEX" (RFC 3597 section 5): right for every type. */
-static char *unknown_text(const struct rr *rr)
-{
-	char owner[DNAME_TEXT_MAX], type[16];
-	char *text = NULL, *p;
-	int head = snprintf(NULL, 0, "%s\t%u\tIN\t%s\t\\# %u ", dname_to_text(rr->owner, owner), rr->ttl,
-			    rr_type_text(rr->type, type), rr->rdlen);
-
-	if ((text = malloc((size_t)head + 2u * rr->rdlen + 1)) == NULL)
-		return NULL;
-	p = text + sprintf(text, "%s\t%u\tIN\t%s\t\\# %u ", owner, rr->ttl, type, rr->rdlen);
-	for (size_t i = 0; i < rr->rdlen; i++)
-		p += sprintf(p, "%02x", rr->rdata[i]);
-	*p = '\0';
-	return text;
-}
-
-char *rr_text(const struct rr *rr)
-{
-	size_t len = rr_wire_len(rr), at = 0;
-	uint8_t *wire = malloc(len);
-	ldns_rr *parsed = NULL;
-	char *text = NULL;
-	struct wr w = wr_of(wire, len);
-
-	if (wire == NULL)
-		return NULL;
-	rr_write(&w, rr);
-	if (rr->rdlen > 0 && ldns_wire2rr(&parsed, wire, len, &at, LDNS_SECTION_ANSWER) == LDNS_STATUS_OK)
-		text = ldns_rr2str(parsed);
-	ldns_rr_free(parsed);
-	free(wire);
-	if (text == NULL)
-		return unknown_text(rr);
-	text[strcspn(text, "\n")] = '\0';
-	return text;
 }

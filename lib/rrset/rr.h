@@ -77,7 +77,8 @@ int rr_cmp(const struct rr *a, const struct rr *b);
 int rr_read(struct rd *r, struct rr *out, struct err *e);
 void rr_write(struct wr *w, const struct rr *rr);
 
-/* One line of presentation format without newline, through ldns; NULL when it cannot.  Free with free(). */
+/* One line of presentation format without newline that BIND, ldns and Knot read alike (RFC 3597 form where they would
+ * not).  Free with free(). */
 char *rr_text(const struct rr *rr);
 
 #endif
