@@ -186,13 +186,14 @@ static int admit(struct zone_build *b, const struct rr *rr, struct place place, 
 
 int zone_build_add(struct zone_build *b, const struct rr *rr, struct place place, struct err *e)
 {
-	int verdict = admit(b, rr, place, e);
 	struct build_rr *to;
+	int verdict;
 
+	if (b->n + b->z->dropped >= b->limits.max_records)
+		return place_err(e, ERR_LIMIT, place, "more than %zu records", b->limits.max_records);
+	verdict = admit(b, rr, place, e);
 	if (verdict != 0)
 		return verdict < 0 ? -1 : 0;
-	if (b->n >= b->limits.max_records)
-		return place_err(e, ERR_LIMIT, place, "more than %zu records", b->limits.max_records);
 	if (b->n == b->room) {
 		b->room = b->room == 0 ? 1024 : b->room * 2;
 		b->rrs = mem_grow(b->rrs, b->room, sizeof(*b->rrs));

@@ -71,23 +71,16 @@ static int file_unchanged(const struct file *f, const char *path, struct err *e)
 
 static int read_opened(struct zone_text *t, const struct file *f, struct err *e)
 {
-	const char *nul = memchr(f->text, '\0', f->len);
+	int rc;
 
 	for (unsigned i = 0; i < t->depth; i++) {
 		if (t->open[i].dev == f->before.st_dev && t->open[i].ino == f->before.st_ino)
 			return err_set(e, ERR_REFUSED, "%s: includes itself", t->file);
 	}
-	if (nul != NULL) {
-		uint32_t line = 1;
-
-		for (const char *p = f->text; p < nul; p++)
-			line += *p == '\n';
-		return err_set(e, ERR_SYNTAX, "%s:%u: octet 0 in text; write \\000", t->file, line);
-	}
 	t->open[t->depth].dev = f->before.st_dev;
 	t->open[t->depth].ino = f->before.st_ino;
 	t->depth++;
-	int rc = zone_text_read(t, f->text, f->len, 1, e);
+	rc = zone_text_read(t, f->text, f->len, 1, e);
 	t->depth--;
 	return rc;
 }

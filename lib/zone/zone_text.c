@@ -169,8 +169,14 @@ static int one_line(struct zone_text *t, const struct lexer *l, struct err *e)
 int zone_text_read(struct zone_text *t, const char *text, size_t len, uint32_t line, struct err *e)
 {
 	struct lexer l = lexer_of(text, len, line);
+	const char *nul = len == 0 ? NULL : memchr(text, '\0', len);
 	int got;
 
+	if (nul != NULL) { /* it would end the strings that ldns gets */
+		for (const char *p = text; p < nul; p++)
+			line += *p == '\n';
+		return err_set(e, ERR_SYNTAX, "%s:%u: octet 0 in text; write \\000", t->file, line);
+	}
 	while ((got = lexer_next(&l, e)) == 1) {
 		if (one_line(t, &l, e) != 0)
 			break;
