@@ -29,6 +29,7 @@
 #define RETRY_MAX_S   300 /* while no SOA is known */
 #define REFRESH_MIN_S 1
 #define REFRESH_MAX_S 86400
+#define NOTIFIED_MS   1000 /* checks that NOTIFY brings are so far apart at least */
 
 struct primary {
 	struct net *net;
@@ -44,6 +45,7 @@ struct primary {
 	bool again;   /* a NOTIFY came while we were busy */
 	unsigned failures;
 	int64_t confirmed_ms;
+	int64_t checked_ms; /* when the last check began */
 	bool expired_said;
 };
 
@@ -54,6 +56,14 @@ static int64_t jittered_ms(int64_t s)
 	int64_t ms = s * 1000;
 
 	return ms - (int64_t)randombytes_uniform((uint32_t)(ms / 5) + 1);
+}
+
+/* How long a check that somebody asks for has to wait. */
+static int64_t soon_ms(const struct primary *p)
+{
+	int64_t due = p->checked_ms + NOTIFIED_MS - clock_mono_ms();
+
+	return p->checked_ms == 0 || due < 0 ? 0 : due;
 }
 
 static int64_t expire_left_ms(const struct primary *p)
@@ -113,7 +123,7 @@ static void confirmed(struct primary *p, const uint8_t *soa, size_t soa_len)
 	refresh_s = p->soa.refresh_s < REFRESH_MIN_S ? REFRESH_MIN_S : p->soa.refresh_s;
 	if (refresh_s > REFRESH_MAX_S)
 		refresh_s = REFRESH_MAX_S;
-	io_timer(p->timer, p->again ? 0 : jittered_ms(refresh_s));
+	io_timer(p->timer, p->again ? soon_ms(p) : jittered_ms(refresh_s));
 	p->again = false;
 }
 
@@ -227,6 +237,7 @@ static void check(struct primary *p)
 	if (p->check != NULL || p->fetch != NULL)
 		return;
 	say_expired(p);
+	p->checked_ms = clock_mono_ms();
 	p->check = exchange_start(p->net, &spec, checked, p);
 }
 
@@ -276,7 +287,8 @@ bool primary_is(const struct primary *p, const struct addr *from, const struct t
 {
 	if (p == NULL || !addr_same_host(&p->source.addr, from))
 		return false;
-	return !p->source.has_key || (key != NULL && dname_equal(p->source.key, key->name));
+	/* Without a key too, as BIND sends it unless told otherwise: it is a hint, and the query that follows is signed. */
+	return key == NULL || !p->source.has_key || dname_equal(p->source.key, key->name);
 }
 
 void primary_notified(struct primary *p)
@@ -284,5 +296,5 @@ void primary_notified(struct primary *p)
 	if (p->check != NULL || p->fetch != NULL)
 		p->again = true;
 	else
-		io_timer(p->timer, 0);
+		io_timer(p->timer, soon_ms(p));
 }

@@ -19,8 +19,9 @@ struct primary_source {
 void primary_set(struct net *net, struct net_zone *zone, const struct primary_source *source, bool refresh, bool has_have,
 		 uint32_t have);
 void primary_free(struct primary *p); /* NULL does nothing; what runs is given up */
-/* Whether a NOTIFY of this sender counts: the configured address, with its key when there is one. */
+/* Whether a NOTIFY of this sender counts: the configured address, and if it is signed, by the configured key. */
 bool primary_is(const struct primary *p, const struct addr *from, const struct tsig_key *key);
+/* Looks soon, once a second at most. */
 void primary_notified(struct primary *p);
 
 #endif
