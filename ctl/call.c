@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* call: the daemons of this host, found through the configuration. */
+#include "ctl/command.h"
+
+#include "http/http.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int ctl_load_conf(struct ctl *c)
+{
+	const char *path = c->conf_path != NULL ? c->conf_path : CONF_PATH;
+	struct conf_errors errors;
+	int rc;
+
+	if (c->conf_path == NULL && access(path, F_OK) != 0 && errno == ENOENT)
+		rc = conf_parse(path, "", 0, &c->conf, &errors);
+	else
+		rc = conf_load(path, &c->conf, &errors);
+	for (size_t i = 0; i < errors.n; i++)
+		fprintf(stderr, "%s\n", errors.line[i]);
+	conf_errors_free(&errors);
+	return rc;
+}
+
+const char *ctl_socket(const struct ctl *c, enum ctl_daemon d)
+{
+	if (c->socket[d] != NULL)
+		return c->socket[d];
+	switch (d) {
+	case CTL_SIGNER:
+		return c->conf->signer.socket;
+	case CTL_BACKUPD:
+		return c->conf->backupd.socket;
+	case CTL_NONE:
+	case CTL_KEYDIST:
+		break;
+	}
+	return c->conf->keydist.socket;
+}
+
+int ctl_try(struct ctl *c, enum ctl_daemon d, const char *method, char *path, json_t *body,
+	    unsigned timeout_ms, json_t **out, struct err *e)
+{
+	int rc = http_call(ctl_socket(c, d), method, path, body, timeout_ms, out, e);
+
+	free(path);
+	return rc;
+}
+
+int ctl_call(struct ctl *c, enum ctl_daemon d, const char *method, char *path, json_t *body, json_t **out)
+{
+	struct err e;
+
+	if (ctl_try(c, d, method, path, body, CTL_TIMEOUT_MS, out, &e) == 0)
+		return 0;
+	ctl_fail(c, &e);
+	return -1;
+}

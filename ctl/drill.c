@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* drill: readiness printed; failover done (failover.c). */
+#include "ctl/command.h"
+
+#include "arena/arena.h"
+#include "ctl/readiness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_zone(const json_t *z)
+{
+	struct ctl_table t = { .columns = 3 };
+	const json_t *check;
+	size_t i;
+
+	printf("  %s: %s\n", jtext(z, "zone"), jbool(z, "ready") ? "ready" : "NOT READY");
+	json_array_foreach(jlist(z, "checks"), i, check)
+	{
+		ctl_table_add(&t, "    %s", jtext(check, "result"));
+		ctl_table_add(&t, "%s", jtext(check, "check"));
+		ctl_table_add(&t, "%s", jtext(check, "message"));
+	}
+	ctl_table_print(&t);
+}
+
+static void print_node(const json_t *r)
+{
+	const json_t *z;
+	size_t i;
+
+	if (json_array_size(jlist(r, "zones")) == 0)
+		printf("%s: there is no zone\n", jtext(r, "node"));
+	else if (jbool(r, "ready"))
+		printf("%s could die now\n", jtext(r, "node"));
+	else
+		printf("%s must not die now\n", jtext(r, "node"));
+	json_array_foreach(jlist(r, "zones"), i, z) print_zone(z);
+}
+
+static bool zone_known(const json_t *status, const char *zone)
+{
+	const json_t *z;
+	size_t i;
+
+	json_array_foreach(jlist(status, "zones"), i, z) if (strcmp(jtext(z, "zone"), zone) == 0) return true;
+	return false;
+}
+
+/* The rule for one signer, or for each that counts. */
+static json_t *judge(const json_t *status, const char *node, const char *zone)
+{
+	json_t *results = json_array();
+	const json_t *n;
+	size_t i;
+
+	json_array_foreach(jlist(status, "nodes"), i, n)
+	{
+		const char *name = jtext(n, "name");
+
+		if (strcmp(jtext(n, "role"), "signer") != 0 || (node != NULL && strcmp(name, node) != 0))
+			continue;
+		if (node != NULL || (jbool(n, "counted") && !jbool(n, "retired")))
+			json_array_append_new(results, readiness_of(status, name, zone));
+	}
+	return results;
+}
+
+int cmd_drill_readiness(struct ctl *c)
+{
+	const char *node = ctl_option(c, "node"), *text = ctl_option(c, "zone");
+	char *zone = text != NULL ? ctl_zone_name(text) : NULL;
+	json_t *status = NULL, *results = NULL;
+	const json_t *r;
+	bool ready = true;
+	size_t i;
+	int rc = CTL_FAILED;
+
+	if (ctl_call(c, CTL_KEYDIST, "GET", mem_strdup("/v1/status"), NULL, &status) != 0)
+		goto out;
+	if (zone != NULL && !zone_known(status, zone)) {
+		ctl_fail_text(c, "%s: no such zone", zone);
+		goto out;
+	}
+	results = judge(status, node, zone);
+	if (json_array_size(results) == 0) {
+		ctl_fail_text(c, "%s: no such signer", node != NULL ? node : "the cluster");
+		goto out;
+	}
+	json_array_foreach(results, i, r)
+	{
+		ready &= jbool(r, "ready");
+		if (!c->json)
+			print_node(r);
+	}
+	ctl_json(c, json_pack("{s:b, s:O}", "ready", ready, "nodes", results));
+	rc = ready ? CTL_DONE : CTL_FAILED;
+out:
+	json_decref(results);
+	json_decref(status);
+	free(zone);
+	return rc;
+}

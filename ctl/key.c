@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* key: making keys and waiting until they are distributed; listing, DS, export. */
+#include "ctl/command.h"
+
+#include "arena/arena.h"
+#include "clock/clock.h"
+#include "http/http.h"
+#include "key/key.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POLL_MS 200
+
+/* ---- create ---- */
+
+/* Asks for each key's state; *all is whether every one is distributed; missing names whom they wait for
+ * (free() it). */
+static int ask(struct ctl *c, const char *zone, const json_t *keys, bool *all, char **missing,
+	       json_t **states, struct err *e)
+{
+	const json_t *k;
+	size_t i;
+
+	*all = true;
+	json_array_foreach(keys, i, k)
+	{
+		json_t *state = NULL;
+
+		if (ctl_try(c, CTL_KEYDIST, "GET", http_path("/v1/zones/%s/keys/%s", zone, jtext(k, "hash")),
+			    NULL, CTL_TIMEOUT_MS, &state, e) != 0)
+			return -1;
+		json_array_append_new(*states, state);
+		if (!jbool(state, "distributed")) {
+			*all = false;
+			free(*missing);
+			*missing = jjoin(jlist(state, "missing"), ", ");
+		}
+	}
+	return 0;
+}
+
+/* Returns the exit code; states gets the last word on each key. */
+static int wait_distributed(struct ctl *c, const char *zone, const json_t *keys, long timeout_s,
+			    json_t **states)
+{
+	int64_t began_ms = clock_mono_ms();
+	char *missing = mem_strdup("");
+	int rc = CTL_FAILED;
+	struct err e;
+
+	for (;;) {
+		int64_t waited_ms = clock_mono_ms() - began_ms;
+		bool all = false;
+
+		json_decref(*states);
+		*states = json_array();
+		if (ask(c, zone, keys, &all, &missing, states, &e) != 0 && e.code != ERR_NOTNOW &&
+		    e.code != ERR_TIMEOUT) {
+			ctl_fail(c, &e); /* keydist that starts again is waited for */
+			break;
+		}
+		if (all && json_array_size(*states) == json_array_size(keys)) {
+			rc = CTL_DONE;
+			break;
+		}
+		if (waited_ms >= timeout_s * 1000) {
+			ctl_fail_text(c,
+				      "%s: the key is made and not yet distributed after %ld s: missing %s; "
+				      "nothing is lost, the rest "
+				      "goes on by itself, see duetctl key list",
+				      zone, timeout_s, *missing != '\0' ? missing : "an answer of keydist");
+			break;
+		}
+		ctl_progress(c, waited_ms, "%s: waiting for %s", zone,
+			     *missing != '\0' ? missing : "keydist");
+		ctl_sleep_ms(POLL_MS);
+	}
+	ctl_progress_end(c);
+	free(missing);
+	return rc;
+}
+
+static void say_keys(const json_t *keys, const char *what)
+{
+	const json_t *k;
+	size_t i;
+
+	json_array_foreach(keys, i, k)
+	{
+		char *held = jjoin(jlist(k, "held"), ", "), *stored = jjoin(jlist(k, "stored"), ", ");
+
+		printf("key %lld/%lld %s %.16s %s", (long long)jint(k, "tag", 0),
+		       (long long)jint(k, "algorithm", 0), jtext(k, "role"), jtext(k, "hash"), what);
+		if (*held != '\0')
+			printf("; held by %s; stored by %s", held, *stored != '\0' ? stored : "no backup");
+		putchar('\n');
+		free(held);
+		free(stored);
+	}
+}
+
+int cmd_key_create(struct ctl *c)
+{
+	const char *algorithm = ctl_option(c, "algorithm"), *role = ctl_option(c, "role");
+	char *zone;
+	json_t *body = json_object(), *answer = NULL, *states = NULL;
+	long timeout_s;
+	int rc;
+
+	if (ctl_seconds(c, "timeout", 120, &timeout_s) != 0 ||
+	    (algorithm != NULL && key_algorithm_from_text(algorithm) == 0)) {
+		json_decref(body);
+		if (algorithm != NULL && key_algorithm_from_text(algorithm) == 0)
+			ctl_misuse(c->command,
+				   "--algorithm %s: must be 8, 10, 13, 14, 15 or 16, or a mnemonic",
+				   algorithm);
+		return CTL_MISUSED;
+	}
+	if (algorithm != NULL)
+		json_object_set_new(body, "algorithm", json_integer(key_algorithm_from_text(algorithm)));
+	if (role != NULL)
+		json_object_set_new(body, "role", json_string(role));
+	zone = ctl_zone_name(c->arg[0]);
+	rc = ctl_call(c, CTL_KEYDIST, "POST", http_path("/v1/zones/%s/keys", zone), body, &answer);
+	json_decref(body);
+	if (rc == 0 && !ctl_flag(c, "no-wait"))
+		rc = wait_distributed(c, zone, jlist(answer, "keys"), timeout_s, &states);
+	else
+		rc = rc == 0 ? CTL_DONE : CTL_FAILED;
+	if (rc == CTL_DONE) {
+		const json_t *keys = states != NULL ? states : jlist(answer, "keys");
+
+		if (!ctl_json(c,
+			      json_pack("{s:s, s:b, s:O, s:b}", "zone", zone, "distributed", states != NULL,
+					"keys", keys, "existing", jbool(answer, "existing"))))
+			say_keys(keys, jbool(answer, "existing") ? "was there already"
+				       : states != NULL          ? "is distributed"
+								 : "is made");
+	}
+	json_decref(states);
+	json_decref(answer);
+	free(zone);
+	return rc;
+}
+
+/* ---- list ---- */
+
+static void key_row(struct ctl_table *t, const char *zone, const json_t *k)
+{
+	char *held = jjoin(jlist(k, "held"), ","), *stored = jjoin(jlist(k, "stored"), ","),
+	     *serves = jjoin(jlist(k, "serves"), ","), *missing = jjoin(jlist(k, "missing"), ",");
+
+	ctl_table_add(t, "%s", zone);
+	ctl_table_add(t, "%lld/%lld", (long long)jint(k, "tag", 0), (long long)jint(k, "algorithm", 0));
+	ctl_table_add(t, "%s", jtext(k, "role"));
+	ctl_table_add(t, "%.8s", jtext(k, "hash"));
+	if (jbool(k, "declined"))
+		ctl_table_add(t, "declined");
+	else if (jbool(k, "distributed"))
+		ctl_table_add(t, "distributed");
+	else
+		ctl_table_add(t, "waits for %s", missing);
+	ctl_table_add(t, "%s", *held != '\0' ? held : "-");
+	ctl_table_add(t, "%s", *stored != '\0' ? stored : "-");
+	ctl_table_add(t, "%s", *serves != '\0' ? serves : "-");
+	free(held);
+	free(stored);
+	free(serves);
+	free(missing);
+}
+
+static const char *const key_heads[] = { "ZONE",  "TAG/ALG", "ROLE",      "HASH",
+					 "STATE", "HELD BY", "STORED BY", "SERVED BY" };
+
+void ctl_key_table(struct ctl_table *t)
+{
+	t->columns = sizeof(key_heads) / sizeof(key_heads[0]);
+	for (size_t i = 0; i < t->columns; i++)
+		ctl_table_add(t, "%s", key_heads[i]);
+}
+
+void ctl_key_rows(struct ctl_table *t, const char *zone, const json_t *keys)
+{
+	const json_t *k;
+	size_t i;
+
+	json_array_foreach(keys, i, k) key_row(t, zone, k);
+}
+
+static int list_all(struct ctl *c)
+{
+	struct ctl_table t = { .columns = 0 };
+	json_t *answer = NULL, *all;
+	const json_t *z;
+	size_t i;
+
+	if (ctl_call(c, CTL_KEYDIST, "GET", mem_strdup("/v1/status"), NULL, &answer) != 0)
+		return CTL_FAILED;
+	all = json_array();
+	ctl_key_table(&t);
+	json_array_foreach(jlist(answer, "zones"), i, z)
+	{
+		json_t *keys = json_object_get(z, "keys");
+
+		json_array_append_new(all, json_pack("{s:s, s:O}", "zone", jtext(z, "zone"), "keys",
+						     json_is_array(keys) ? keys : json_null()));
+		ctl_key_rows(&t, jtext(z, "zone"), jlist(z, "keys"));
+	}
+	if (!c->json)
+		ctl_table_print(&t);
+	if (!ctl_json(c, json_pack("{s:O}", "zones", all)))
+		; /* the table was the answer */
+	json_decref(all);
+	json_decref(answer);
+	return CTL_DONE;
+}
+
+int cmd_key_list(struct ctl *c)
+{
+	struct ctl_table t = { .columns = 0 };
+	json_t *answer = NULL;
+	char *zone;
+
+	if (c->args == 0)
+		return list_all(c);
+	zone = ctl_zone_name(c->arg[0]);
+	if (ctl_call(c, CTL_KEYDIST, "GET", http_path("/v1/zones/%s/keys", zone), NULL, &answer) != 0) {
+		free(zone);
+		return CTL_FAILED;
+	}
+	if (!ctl_json(c, answer)) {
+		ctl_key_table(&t);
+		ctl_key_rows(&t, zone, jlist(answer, "keys"));
+		ctl_table_print(&t);
+		json_decref(answer);
+	}
+	free(zone);
+	return CTL_DONE;
+}
+
+/* ---- ds, export ---- */
+
+int cmd_key_ds(struct ctl *c)
+{
+	const char *which = ctl_flag(c, "dnskey") ? "dnskey" : "ds";
+	char *zone = ctl_zone_name(c->arg[0]);
+	json_t *answer = NULL;
+	const json_t *row;
+	bool safe;
+	size_t i;
+
+	if (ctl_call(c, CTL_KEYDIST, "GET", http_path("/v1/zones/%s/ds", zone), NULL, &answer) != 0) {
+		free(zone);
+		return CTL_FAILED;
+	}
+	safe = jbool(answer, "safe");
+	if (c->json) {
+		ctl_json(c, json_incref(answer));
+	} else {
+		json_array_foreach(jlist(answer, which), i, row)
+			puts(json_string_value(row) != NULL ? json_string_value(row) : "");
+		if (!safe)
+			fprintf(stderr, "duetctl: %s: not yet safe: do not give this to the parent: %s\n",
+				zone,
+				*jtext(answer, "why") != '\0' ? jtext(answer, "why")
+							      : "it is not served everywhere");
+	}
+	json_decref(answer);
+	free(zone);
+	return safe ? CTL_DONE : CTL_FAILED;
+}
+
+int cmd_key_export(struct ctl *c)
+{
+	const char *format = ctl_option(c, "format");
+	json_t *body, *answer = NULL;
+	const json_t *file;
+	char *zone, *dir;
+	size_t i;
+	int rc;
+
+	if (ctl_option(c, "dir") == NULL)
+		return ctl_misuse(c->command, "--dir must be given; the daemon writes there");
+	if (format != NULL && strcmp(format, "bind") != 0 && strcmp(format, "pem") != 0)
+		return ctl_misuse(c->command, "--format %s: must be bind or pem", format);
+	zone = ctl_zone_name(c->arg[0]);
+	dir = ctl_absolute(ctl_option(c, "dir"));
+	body = json_pack("{s:s, s:s}", "dir", dir, "format", format != NULL ? format : "bind");
+	rc = ctl_call(c, CTL_KEYDIST, "POST", http_path("/v1/zones/%s/keys/%s/export", zone, c->arg[1]), body,
+		      &answer);
+	json_decref(body);
+	free(zone);
+	free(dir);
+	if (rc != 0)
+		return CTL_FAILED;
+	if (!ctl_json(c, answer)) {
+		json_array_foreach(jlist(answer, "files"), i, file)
+			puts(json_string_value(file) != NULL ? json_string_value(file) : "");
+		json_decref(answer);
+	}
+	return CTL_DONE;
+}

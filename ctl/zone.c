@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* zone: zones of the cluster (through keydist) and what this host's signer does with them. */
+#include "ctl/command.h"
+
+#include "arena/arena.h"
+#include "http/http.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SIGN_TIMEOUT_MS 600000 /* a large zone signs for minutes */
+
+/* Gives the answer as JSON, or says the sentence. */
+static int say(struct ctl *c, json_t *answer, const char *fmt, const char *zone)
+{
+	if (ctl_json(c, answer))
+		return CTL_DONE;
+	json_decref(answer);
+	printf("%s ", zone);
+	puts(fmt);
+	return CTL_DONE;
+}
+
+/* A call that names the zone in its path. */
+static int zone_call(struct ctl *c, enum ctl_daemon d, const char *method, const char *verb, json_t *body,
+		     unsigned timeout_ms, json_t **answer)
+{
+	char *zone = ctl_zone_name(c->arg[0]), *base = http_path("/v1/zones/%s", zone);
+	char *path = mem_printf("%s%s%s", base, *verb != '\0' ? "/" : "", verb);
+	struct err e;
+	int rc = ctl_try(c, d, method, path, body, timeout_ms, answer, &e);
+
+	if (rc != 0)
+		ctl_fail(c, &e);
+	json_decref(body);
+	free(base);
+	free(zone);
+	return rc;
+}
+
+static int zone_do(struct ctl *c, enum ctl_daemon d, const char *method, const char *verb, json_t *body,
+		   const char *done)
+{
+	char *zone = ctl_zone_name(c->arg[0]);
+	json_t *answer = NULL;
+	int rc = CTL_FAILED;
+
+	if (zone_call(c, d, method, verb, body, CTL_TIMEOUT_MS, &answer) == 0)
+		rc = say(c, answer, done, zone);
+	free(zone);
+	return rc;
+}
+
+int cmd_zone_add(struct ctl *c)
+{
+	const char *source = ctl_option(c, "source"), *policy = ctl_option(c, "policy");
+	char *zone = ctl_zone_name(c->arg[0]);
+	json_t *body, *answer = NULL;
+	int rc = CTL_FAILED;
+
+	if (source == NULL) {
+		free(zone);
+		return ctl_misuse(c->command, "--source must be given");
+	}
+	body = json_pack("{s:s, s:s, s:s*}", "zone", zone, "source", source, "policy", policy);
+	if (ctl_call(c, CTL_KEYDIST, "POST", mem_strdup("/v1/zones"), body, &answer) == 0)
+		rc = say(c, answer, "is added; duetctl key create makes its key", zone);
+	json_decref(body);
+	free(zone);
+	return rc;
+}
+
+int cmd_zone_remove(struct ctl *c)
+{
+	return zone_do(c, CTL_KEYDIST, "DELETE", "", NULL, "is removed; its keys stay in the backups");
+}
+
+int cmd_zone_list(struct ctl *c)
+{
+	struct ctl_table t = { .columns = 5 };
+	json_t *answer = NULL;
+	const json_t *z;
+	size_t i;
+
+	if (ctl_call(c, CTL_KEYDIST, "GET", mem_strdup("/v1/zones"), NULL, &answer) != 0)
+		return CTL_FAILED;
+	if (ctl_json(c, answer))
+		return CTL_DONE;
+	ctl_table_add(&t, "ZONE");
+	ctl_table_add(&t, "STATE");
+	ctl_table_add(&t, "KEYS");
+	ctl_table_add(&t, "POLICY");
+	ctl_table_add(&t, "SOURCE");
+	json_array_foreach(jlist(answer, "zones"), i, z)
+	{
+		const json_t *keys = json_object_get(z, "keys");
+
+		ctl_table_add(&t, "%s", jtext(z, "zone"));
+		ctl_table_add(&t, "%s", jtext(z, "state"));
+		ctl_table_add(&t, "%lld",
+			      json_is_array(keys) ? (long long)json_array_size(keys)
+						  : (long long)json_integer_value(keys));
+		ctl_table_add(&t, "%s", jtext(z, "policy"));
+		ctl_table_add(&t, "%s", jtext(z, "source"));
+	}
+	ctl_table_print(&t);
+	json_decref(answer);
+	return CTL_DONE;
+}
+
+void ctl_print_secondaries(const json_t *list, json_int_t now)
+{
+	struct ctl_table t = { .columns = 5 };
+	char when[CTL_WHEN_LEN];
+	const json_t *s;
+	size_t i;
+
+	if (json_array_size(list) == 0)
+		return;
+	ctl_table_add(&t, "  SECONDARY");
+	ctl_table_add(&t, "SERIAL");
+	ctl_table_add(&t, "ANSWERS");
+	ctl_table_add(&t, "VERSION");
+	ctl_table_add(&t, "SEEN");
+	json_array_foreach(list, i, s)
+	{
+		bool seen = jint(s, "seen_at", 0) > 0;
+
+		ctl_table_add(&t, "  %s", jtext(s, "address"));
+		if (seen)
+			ctl_table_add(&t, "%lld", (long long)jint(s, "serial", 0));
+		else
+			ctl_table_add(&t, "-");
+		ctl_table_add(&t, "%s", jbool(s, "ok") ? "yes" : "no");
+		ctl_table_add(&t, "%s", !seen ? "-" : jbool(s, "explained") ? "known" : "of nobody known");
+		ctl_table_add(&t, "%s", ctl_when(jint(s, "seen_at", 0), now, when));
+	}
+	ctl_table_print(&t);
+}
+
+static void line(const char *what, const char *text)
+{
+	if (*text != '\0')
+		printf("%-14s %s\n", what, text);
+}
+
+static void print_times(const json_t *z, json_int_t now)
+{
+	char when[CTL_WHEN_LEN];
+
+	if (jint(z, "published_at", 0) > 0)
+		line("published", ctl_when(jint(z, "published_at", 0), now, when));
+	if (jint(z, "earliest", 0) > 0 && jint(z, "earliest", 0) < now + 20 * 365 * 86400LL)
+		line("first RRSIG end", ctl_when(jint(z, "earliest", 0), now, when));
+	if (jint(z, "renewal_at", 0) > 0)
+		line("renewal", ctl_when(jint(z, "renewal_at", 0), now, when));
+}
+
+int cmd_zone_status(struct ctl *c)
+{
+	json_t *z = NULL;
+	const json_t *v;
+	json_int_t now = (json_int_t)time(NULL);
+	size_t i;
+
+	if (zone_call(c, CTL_SIGNER, "GET", "status", NULL, CTL_TIMEOUT_MS, &z) != 0)
+		return CTL_FAILED;
+	if (ctl_json(c, z))
+		return CTL_DONE;
+	line("zone", jtext(z, "zone"));
+	line("state", jtext(z, "state"));
+	line("error", jtext(z, "error"));
+	line("hold", jtext(z, "hold"));
+	line("source", jtext(z, "source"));
+	line("policy", jtext(z, "policy"));
+	printf("%-14s %lld", "serial", (long long)jint(z, "serial", 0));
+	printf("   (input %lld, content %lld)\n", (long long)jint(z, "input_serial", 0),
+	       (long long)jint(z, "content", 0));
+	print_times(z, now);
+	line("version", jtext(z, "id"));
+	line("key set", jtext(z, "keyset"));
+	json_array_foreach(jlist(z, "notices"), i, v)
+		line("notice", json_string_value(v) != NULL ? json_string_value(v) : "");
+	json_array_foreach(jlist(z, "peers"), i, v)
+		printf("%-14s %s has serial %lld, content %lld\n", "peer", jtext(v, "name"),
+		       (long long)jint(v, "serial", 0), (long long)jint(v, "content", 0));
+	ctl_print_secondaries(jlist(z, "secondaries"), now);
+	json_decref(z);
+	return CTL_DONE;
+}
+
+int cmd_zone_sign(struct ctl *c)
+{
+	json_t *body = json_pack("{s:b}", "full", ctl_flag(c, "full")), *answer = NULL;
+
+	if (zone_call(c, CTL_SIGNER, "POST", "sign", body, SIGN_TIMEOUT_MS, &answer) != 0)
+		return CTL_FAILED;
+	if (ctl_json(c, answer))
+		return CTL_DONE;
+	printf("%s is published with serial %lld\n", c->arg[0], (long long)jint(answer, "serial", 0));
+	json_decref(answer);
+	return CTL_DONE;
+}
+
+int cmd_zone_hold(struct ctl *c)
+{
+	const char *reason = ctl_option(c, "reason");
+
+	return zone_do(c, CTL_SIGNER, "POST", "hold",
+		       json_pack("{s:s}", "reason", reason != NULL ? reason : "held by hand"),
+		       "is held on this signer; what is served stays fresh");
+}
+
+int cmd_zone_resume(struct ctl *c)
+{
+	return zone_do(c, CTL_SIGNER, "POST", "resume", json_pack("{s:b}", "alone", ctl_flag(c, "alone")),
+		       "goes on");
+}
+
+int cmd_zone_accept_serial(struct ctl *c)
+{
+	return zone_do(c, CTL_SIGNER, "POST", "accept-serial", json_object(),
+		       "takes its source's serial as it is");
+}
+
+int cmd_zone_floor(struct ctl *c)
+{
+	const char *text = c->arg[1];
+	unsigned long long serial;
+	char *end;
+
+	errno = 0;
+	serial = strtoull(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || serial == 0 || serial > UINT32_MAX)
+		return ctl_misuse(c->command, "%s: a serial is a number from 1 to 4294967295", text);
+	return zone_do(c, CTL_SIGNER, "POST", "floor", json_pack("{s:I}", "serial", (json_int_t)serial),
+		       "has a new floor for its serial");
+}
+
+static int write_octets(void *ctx, const char *octets, size_t len)
+{
+	return fwrite(octets, 1, len, ctx) == len ? 0 : -1;
+}
+
+/* To a file: written beside it and renamed, so that nobody reads half a zone. */
+static int export_file(const char *socket, const char *path, const char *file, struct err *e)
+{
+	char *part = mem_printf("%s.part", file);
+	FILE *out = fopen(part, "we");
+	int rc;
+
+	if (out == NULL) {
+		err_errno(e, "%s", part);
+		free(part);
+		return -1;
+	}
+	rc = http_fetch(socket, path, CTL_TIMEOUT_MS, write_octets, out, e);
+	if (fclose(out) != 0 && rc == 0)
+		rc = err_errno(e, "%s", part);
+	if (rc == 0 && rename(part, file) != 0)
+		rc = err_errno(e, "%s", file);
+	if (rc != 0)
+		unlink(part);
+	free(part);
+	return rc;
+}
+
+static int export_json(struct ctl *c, const char *zone, const char *path, struct err *e)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	int rc = http_fetch(ctl_socket(c, CTL_SIGNER), path, CTL_TIMEOUT_MS, write_octets, out, e);
+
+	fclose(out);
+	if (rc == 0)
+		ctl_json(c, json_pack("{s:s, s:s%}", "zone", zone, "text", text, len));
+	free(text);
+	return rc;
+}
+
+int cmd_zone_export(struct ctl *c)
+{
+	const char *file = ctl_option(c, "out"), *socket = ctl_socket(c, CTL_SIGNER);
+	char *zone = ctl_zone_name(c->arg[0]), *path = http_path("/v1/zones/%s/export", zone);
+	struct err e;
+	int rc;
+
+	if (file != NULL)
+		rc = export_file(socket, path, file, &e);
+	else if (c->json)
+		rc = export_json(c, zone, path, &e);
+	else
+		rc = http_fetch(socket, path, CTL_TIMEOUT_MS, write_octets, stdout, &e);
+	if (rc != 0)
+		ctl_fail(c, &e);
+	else if (file != NULL && c->json)
+		ctl_json(c, json_pack("{s:s, s:s}", "zone", zone, "file", file));
+	free(path);
+	free(zone);
+	return rc == 0 ? CTL_DONE : CTL_FAILED;
+}
