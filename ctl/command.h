@@ -107,6 +107,8 @@ int ctl_misuse(const struct ctl_command *cmd, const char *fmt, ...) __attribute_
 /* With --json: prints the object (reference taken over) and returns true.  Else gives the reference back:
  * false. */
 bool ctl_json(struct ctl *c, json_t *j);
+/* The same for an object made for this: its reference is taken over in any case. */
+bool ctl_json_new(struct ctl *c, json_t *j);
 /* A line of progress on standard error, from the third second of a wait on, when it says something new. */
 void ctl_progress(struct ctl *c, int64_t waiting_ms, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -94,7 +94,7 @@ int cmd_drill_readiness(struct ctl *c)
 		if (!c->json)
 			print_node(r);
 	}
-	ctl_json(c, json_pack("{s:b, s:O}", "ready", ready, "nodes", results));
+	ctl_json_new(c, json_pack("{s:b, s:O}", "ready", ready, "nodes", results));
 	rc = ready ? CTL_DONE : CTL_FAILED;
 out:
 	json_decref(results);

@@ -429,7 +429,7 @@ int cmd_drill_failover(struct ctl *c)
 		if (interrupted)
 			break;
 	}
-	ctl_json(c, json_pack("{s:b, s:O}", "ok", ok && !interrupted, "zones", results));
+	ctl_json_new(c, json_pack("{s:b, s:O}", "ok", ok && !interrupted, "zones", results));
 	rc = ok && !interrupted ? CTL_DONE : CTL_FAILED;
 out:
 	json_decref(results);

@@ -132,9 +132,9 @@ int cmd_key_create(struct ctl *c)
 	if (rc == CTL_DONE) {
 		const json_t *keys = states != NULL ? states : jlist(answer, "keys");
 
-		if (!ctl_json(c,
-			      json_pack("{s:s, s:b, s:O, s:b}", "zone", zone, "distributed", states != NULL,
-					"keys", keys, "existing", jbool(answer, "existing"))))
+		if (!ctl_json_new(c, json_pack("{s:s, s:b, s:O, s:b}", "zone", zone, "distributed",
+					       states != NULL, "keys", keys, "existing",
+					       jbool(answer, "existing"))))
 			say_keys(keys, jbool(answer, "existing") ? "was there already"
 				       : states != NULL          ? "is distributed"
 								 : "is made");
@@ -210,8 +210,7 @@ static int list_all(struct ctl *c)
 	}
 	if (!c->json)
 		ctl_table_print(&t);
-	if (!ctl_json(c, json_pack("{s:O}", "zones", all)))
-		; /* the table was the answer */
+	ctl_json_new(c, json_pack("{s:O}", "zones", all));
 	json_decref(all);
 	json_decref(answer);
 	return CTL_DONE;

@@ -78,8 +78,8 @@ int cmd_node_init(struct ctl *c)
 	}
 	own(&p, backup);
 	rc = CTL_DONE;
-	if (ctl_json(c, json_pack("{s:s, s:s, s:s, s:s*}", "line", line, "identity", p.identity, "wrap_key",
-				  p.wrap, "engine_identity", p.engine)))
+	if (ctl_json_new(c, json_pack("{s:s, s:s, s:s, s:s*}", "line", line, "identity", p.identity,
+				      "wrap_key", p.wrap, "engine_identity", p.engine)))
 		goto out;
 	printf("%s\n", line);
 	fprintf(stderr,
@@ -109,7 +109,7 @@ int cmd_recovery_init(struct ctl *c)
 		ctl_fail(c, &e);
 	} else if (file != NULL) {
 		rc = CTL_DONE;
-		if (!ctl_json(c, json_pack("{s:s, s:s}", "line", line, "file", file))) {
+		if (!ctl_json_new(c, json_pack("{s:s, s:s}", "line", line, "file", file))) {
 			printf("%s\n", line);
 			fprintf(stderr,
 				"Public line: node.recovery in every configuration.  %s opens every backup: "

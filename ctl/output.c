@@ -65,6 +65,14 @@ bool ctl_json(struct ctl *c, json_t *j)
 	return true;
 }
 
+bool ctl_json_new(struct ctl *c, json_t *j)
+{
+	if (ctl_json(c, j))
+		return true;
+	json_decref(j);
+	return false;
+}
+
 void ctl_progress(struct ctl *c, int64_t waiting_ms, const char *fmt, ...)
 {
 	static char last[512];

@@ -85,7 +85,7 @@ int cmd_policy_apply(struct ctl *c)
 	if (rc != 0)
 		return CTL_FAILED;
 	if (ctl_flag(c, "check")) {
-		if (!ctl_json(c, json_pack("{s:s, s:b}", "name", p.name, "right", 1)))
+		if (!ctl_json_new(c, json_pack("{s:s, s:b}", "name", p.name, "right", 1)))
 			printf("policy %s is right\n", p.name);
 		return CTL_DONE;
 	}

@@ -3,6 +3,7 @@
 #define DUET_CTL_READINESS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 /*
  * readiness - could signer X die now, and nothing would be lost?

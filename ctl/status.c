@@ -225,7 +225,7 @@ int cmd_reload(struct ctl *c)
 	}
 	if (asked == 0)
 		rc = ctl_fail_text(c, "%s has no section of a daemon", c->conf->path);
-	ctl_json(c, json_pack("{s:O}", "reloaded", done));
+	ctl_json_new(c, json_pack("{s:O}", "reloaded", done));
 	json_decref(done);
 	return rc;
 }

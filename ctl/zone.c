@@ -277,7 +277,7 @@ static int export_json(struct ctl *c, const char *zone, const char *path, struct
 
 	fclose(out);
 	if (rc == 0)
-		ctl_json(c, json_pack("{s:s, s:s%}", "zone", zone, "text", text, len));
+		ctl_json_new(c, json_pack("{s:s, s:s%}", "zone", zone, "text", text, len));
 	free(text);
 	return rc;
 }
@@ -298,7 +298,7 @@ int cmd_zone_export(struct ctl *c)
 	if (rc != 0)
 		ctl_fail(c, &e);
 	else if (file != NULL && c->json)
-		ctl_json(c, json_pack("{s:s, s:s}", "zone", zone, "file", file));
+		ctl_json_new(c, json_pack("{s:s, s:s}", "zone", zone, "file", file));
 	free(path);
 	free(zone);
 	return rc == 0 ? CTL_DONE : CTL_FAILED;
