@@ -112,10 +112,59 @@ static void put_base32(struct line *l, const uint8_t *p, size_t len)
 		put_char(l, digits[v << (5 - bits) & 31]);
 }
 
+/* Only letters, digits, '-', '_' and '*' as they are: Knot reads no others in names, ldns takes "\\@" for the origin. */
+static void put_name(struct line *l, const uint8_t *name)
+{
+	char text[DNAME_TEXT_MAX], *p = text;
+
+	if (name[0] == 0)
+		*p++ = '.';
+	for (; name[0] != 0; name += name[0] + 1u) {
+		for (unsigned i = 1; i <= name[0]; i++) {
+			uint8_t c = name[i], letter = c | 0x20;
+
+			if ((letter >= 'a' && letter <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '*') {
+				*p++ = (char)c;
+			} else {
+				*p++ = '\\';
+				*p++ = (char)('0' + c / 100);
+				*p++ = (char)('0' + c / 10 % 10);
+				*p++ = (char)('0' + c % 10);
+			}
+		}
+		*p++ = '.';
+	}
+	put_octets(l, (const uint8_t *)text, (size_t)(p - text));
+}
+
+/* Types whose text BIND, ldns and Knot read alike.  (ldns reads no CSYNC without types.) */
+static bool is_common(uint16_t type)
+{
+	static const uint16_t types[] = {
+		1,  2,  5,  6,  12, 13, 14, 15, 16, 17, 18, 21, 28, 33, 35, 36, 37, 39, 43, 44, 46, 47, 48,
+		49, 50, 51, 52, 53, 59, 60, 61, 62, 63, 99, 105, 107, 256, 257,
+	};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (types[i] == type)
+			return true;
+	return false;
+}
+
+/* Inside rdata: by name only where every tool knows the name. */
+static void put_type(struct line *l, uint16_t type)
+{
+	char text[16];
+
+	if (is_common(type))
+		put(l, rr_type_text(type, text));
+	else
+		put_f(l, "TYPE%u", type);
+}
+
 static void put_bitmap(struct line *l, const uint8_t *p, size_t len)
 {
 	struct rd r = rd_of(p, len);
-	char type[16];
 
 	while (rd_left(&r) > 0) {
 		unsigned window = rd_u8(&r), n = rd_u8(&r);
@@ -124,7 +173,7 @@ static void put_bitmap(struct line *l, const uint8_t *p, size_t len)
 		for (unsigned i = 0; bits != NULL && i < n * 8; i++) {
 			if (bits[i / 8] & 0x80 >> i % 8) {
 				put_char(l, ' ');
-				put(l, rr_type_text((uint16_t)(window * 256 + i), type));
+				put_type(l, (uint16_t)(window * 256 + i));
 			}
 		}
 	}
@@ -153,12 +202,12 @@ static void put_time(struct line *l, uint32_t t)
 static void put_field(struct line *l, enum field f, const uint8_t *p, size_t len)
 {
 	struct rd r = rd_of(p, len);
-	char text[DNAME_TEXT_MAX];
+	char text[INET6_ADDRSTRLEN];
 
 	if (f != F_BITMAP)
 		put_char(l, ' ');
 	if (f == F_NAME_PACK || f == F_NAME_LOWER || f == F_NAME)
-		put(l, dname_to_text(p, text));
+		put_name(l, p);
 	else if (f == F_U8 || f == F_ALG)
 		put_f(l, "%u", p[0]);
 	else if (f == F_U16 || f == F_CERT_TYPE)
@@ -168,7 +217,7 @@ static void put_field(struct line *l, enum field f, const uint8_t *p, size_t len
 	else if (f == F_TIME)
 		put_time(l, rd_u32(&r));
 	else if (f == F_TYPE)
-		put(l, rr_type_text(rd_u16(&r), text));
+		put_type(l, rd_u16(&r));
 	else if (f == F_IP4 || f == F_IP6)
 		put(l, inet_ntop(f == F_IP4 ? AF_INET : AF_INET6, p, text, sizeof(text)));
 	else if (f == F_STR || f == F_STRS)
@@ -195,21 +244,6 @@ static void put_field(struct line *l, enum field f, const uint8_t *p, size_t len
 		put_f(l, "%u %u %u ", rd_u32(&r), p[4], p[5]), put_hex(l, p + 6, len - 6);
 }
 
-/* Types whose text BIND, ldns and Knot read alike.  (ldns reads no CSYNC without types.) */
-static bool has_text(const struct rr *rr)
-{
-	static const uint16_t types[] = {
-		1,  2,  5,  6,  12, 13, 14, 15, 16, 17, 18, 21, 28, 33, 35, 36, 37, 39, 43, 44, 46, 47, 48,
-		49, 50, 51, 52, 53, 59, 60, 61, 62, 63, 99, 105, 107, 256, 257,
-	};
-
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		if (types[i] == rr->type)
-			return rr->type != 62 || rr->rdlen > 6;
-	}
-	return false;
-}
-
 static bool put_rdata(struct line *l, const struct rr *rr, const struct type_info *info)
 {
 	size_t at = 0;
@@ -229,15 +263,15 @@ static bool put_rdata(struct line *l, const struct rr *rr, const struct type_inf
 char *rr_text(const struct rr *rr)
 {
 	const struct type_info *info = type_info(rr->type);
-	char name[DNAME_TEXT_MAX], type[16];
+	char type[16];
 	struct line l = { .room = 128 };
 	size_t behind_ttl;
 
 	l.p = mem_new(l.room, 1);
-	put(&l, dname_to_text(rr->owner, name));
+	put_name(&l, rr->owner);
 	put_f(&l, " %u IN ", rr->ttl);
 	behind_ttl = l.at;
-	if (info != NULL && has_text(rr)) {
+	if (info != NULL && is_common(rr->type) && (rr->type != 62 || rr->rdlen > 6)) {
 		put(&l, rr_type_text(rr->type, type));
 		if (put_rdata(&l, rr, info))
 			return l.p;
