@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* api: one small function per row of the table. */
+#include "signer/engine/api.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "clock/clock.h"
+#include "signer/engine/kdlink.h"
+#include "signer/engine/netlink.h"
+#include "log/log.h"
+
+#define DRAIN_MAX_MS (24 * 3600 * 1000)
+
+static struct zwork *zone_of(struct engine *e, const struct http_request *q, struct err *err)
+{
+	uint8_t name[DNAME_MAX];
+	char text[DNAME_TEXT_MAX];
+	struct zwork *z;
+
+	if (dname_from_text(q->segment[0], name, err) != 0)
+		return NULL;
+	dname_lower(name, name);
+	if ((z = engine_zone(e, dname_to_text(name, text), false)) == NULL || z->gone) {
+		err_set(err, ERR_NOTFOUND, "zone %s is not here: duetctl zone add", text);
+		return NULL;
+	}
+	return z;
+}
+
+static int on_status(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	(void)q;
+	(void)e;
+	a->body = status_engine(ctx);
+	return 0;
+}
+
+static int on_zone_status(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct zwork *z = zone_of(ctx, q, e);
+
+	if (z == NULL)
+		return -1;
+	a->body = status_zone(z);
+	return 0;
+}
+
+static int on_sign(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct zwork *z = zone_of(ctx, q, e);
+	bool full;
+
+	(void)a;
+	if (z == NULL || http_bool_or(q->body, "full", false, &full, e) != 0)
+		return -1;
+	if (z->hold != NULL)
+		return err_set(e, ERR_REFUSED, "zone %s is on hold: %s", z->name, z->hold);
+	if (z->version == NULL && z->input == NULL && !z->loading && z->loaded == NULL)
+		return err_set(e, ERR_NOTNOW, "zone %s: %s", z->name, z->held_shown != NULL ? z->held_shown : "nothing to sign");
+	z->forced = true;
+	z->full = z->full || full;
+	z->retry_ms = 0;
+	waiter_add(z, WAITER_SIGN, http_later(q));
+	zwork_poke(z);
+	return HTTP_LATER;
+}
+
+static int on_hold(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct zwork *z = zone_of(ctx, q, e);
+	const char *reason;
+
+	(void)a;
+	if (z == NULL || http_text_or(q->body, "reason", "held by an operator", &reason, e) != 0)
+		return -1;
+	zwork_say(&z->hold, "%s", reason);
+	log_event(LOG_NOTICE, "held", "zone=%s msg=%s", z->name, reason);
+	z->status_due = true;
+	zwork_save(z);
+	return 0;
+}
+
+static int on_resume(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct engine *engine = ctx;
+	struct zwork *z = zone_of(ctx, q, e);
+	bool alone;
+
+	(void)a;
+	if (z == NULL || http_bool_or(q->body, "alone", false, &alone, e) != 0)
+		return -1;
+	if (alone && !engine->alone) {
+		engine->alone = true;
+		log_event(LOG_WARNING, "alone", "msg=an operator has new versions made without comparing with another node");
+		kdlink_alone(engine->keydist, NULL);
+	}
+	log_event(LOG_NOTICE, "resumed", "zone=%s", z->name);
+	zwork_say(&z->hold, NULL);
+	z->set_back = false;
+	z->retry_ms = 0;
+	z->source.want_load = z->source.want_load || z->source.error != NULL;
+	z->status_due = true;
+	zwork_save(z);
+	zwork_poke(z);
+	return 0;
+}
+
+static int on_accept_serial(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct engine *engine = ctx;
+	struct zwork *z = zone_of(ctx, q, e);
+
+	if (z == NULL || kdlink_accept_serial(engine->keydist, z->name, e) != 0)
+		return -1;
+	a->body = json_pack("{s:I}", "epoch", (json_int_t)(z->plan == NULL ? 1 : z->plan->epoch + 1));
+	return 0;
+}
+
+static int on_floor(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct engine *engine = ctx;
+	struct zwork *z = zone_of(ctx, q, e);
+	json_int_t serial;
+
+	if (z == NULL || http_int_or(q->body, "serial", 0, 1, UINT32_MAX, &serial, e) != 0)
+		return -1;
+	if (serial == 0)
+		return err_set(e, ERR_SYNTAX, "serial: a number from 1 to %u", UINT32_MAX);
+	if (z->kept.last != 0 && (serial_distance(z->kept.last, (uint32_t)serial) <= 0 ||
+				  serial_distance(z->kept.last, (uint32_t)serial) > SERIAL_WINDOW))
+		return err_set(e, ERR_REFUSED, "serial %u: it must be at most 2^30 above the last one, %u (RFC 1982)",
+			       (unsigned)serial, z->kept.last);
+	if (kdlink_floor(engine->keydist, z->name, (uint32_t)serial, e) != 0)
+		return -1;
+	a->body = json_pack("{s:I}", "serial", serial);
+	return 0;
+}
+
+static int on_export(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct zwork *z = zone_of(ctx, q, e);
+
+	return z == NULL ? -1 : export_open(z, a, e);
+}
+
+static int on_secondaries(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct zwork *z = zone_of(ctx, q, e);
+
+	(void)a;
+	if (z == NULL)
+		return -1;
+	secondary_ask(z);
+	waiter_add(z, WAITER_SECONDARIES, http_later(q));
+	zwork_poke(z);
+	return HTTP_LATER;
+}
+
+static int on_drain(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	json_int_t for_ms;
+
+	if (http_int_or(q->body, "for_ms", 60000, 0, DRAIN_MAX_MS, &for_ms, e) != 0)
+		return -1;
+	engine_drain(ctx, for_ms);
+	a->body = json_pack("{s:I}", "drained_until_ms", for_ms == 0 ? 0 : (json_int_t)(clock_now_s() * 1000 + for_ms));
+	return 0;
+}
+
+static int on_reload(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	(void)q;
+	(void)a;
+	return engine_reload(ctx, e);
+}
+
+static const struct http_route routes[] = {
+	{ "GET", "/v1/status", 0, on_status },
+	{ "GET", "/v1/zones/{zone}/status", 0, on_zone_status },
+	{ "POST", "/v1/zones/{zone}/sign", HTTP_BODY_SMALL, on_sign },
+	{ "POST", "/v1/zones/{zone}/hold", HTTP_BODY_SMALL, on_hold },
+	{ "POST", "/v1/zones/{zone}/resume", HTTP_BODY_SMALL, on_resume },
+	{ "POST", "/v1/zones/{zone}/accept-serial", HTTP_BODY_SMALL, on_accept_serial },
+	{ "POST", "/v1/zones/{zone}/floor", HTTP_BODY_SMALL, on_floor },
+	{ "GET", "/v1/zones/{zone}/export", 0, on_export },
+	{ "POST", "/v1/zones/{zone}/secondaries", HTTP_BODY_SMALL, on_secondaries },
+	{ "POST", "/v1/drain", HTTP_BODY_SMALL, on_drain },
+	{ "POST", "/v1/reload", HTTP_BODY_SMALL, on_reload },
+};
+
+int api_open(struct engine *e, struct err *err)
+{
+	return http_server_open(&e->loop, e->conf->signer.socket, routes, sizeof(routes) / sizeof(routes[0]), e, &e->api, err);
+}

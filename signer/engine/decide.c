@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * decide: what is to be done with a zone now.  Gathers what is known, asks the serial rule (lib/serial), and takes the next
+ * step: ask for fresh word, sign, publish, wait.  Called whenever something has changed, and at the instant that the last
+ * call named; calling it once more is harmless.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "clock/clock.h"
+#include "signer/engine/api.h"
+#include "signer/engine/kdlink.h"
+#include "signer/engine/netlink.h"
+#include "log/log.h"
+
+#define FRESH_MS        5000
+#define ASK_MS          2000
+#define CATCH_UP_MS     5000   /* between two looks at the source for newer content that others have */
+#define RENEW_AGAIN_MS  600000 /* a renewal that did not help is not tried again at once */
+#define KNOWN_MAX       (PEER_WORDS_MAX + SHOWN_MAX + 1)
+
+static bool peers_fresh(const struct zwork *z, int64_t now_ms)
+{
+	const struct engine *e = z->engine;
+
+	if (e->nodes_mono_ms == 0 || now_ms - e->nodes_mono_ms > FRESH_MS)
+		return false;
+	for (size_t i = 0; i < e->node_count; i++) {
+		const struct engine_node *n = &e->node[i];
+
+		if (!n->self && strcmp(n->role, "signer") == 0 && (n->heard_ms < 0 || n->heard_ms > FRESH_MS))
+			return false;
+	}
+	return true;
+}
+
+static bool fresh(struct zwork *z)
+{
+	int64_t now_ms = clock_mono_ms(), since = now_ms - FRESH_MS;
+
+	if (z->ask_until_ms != 0 && now_ms >= z->ask_until_ms && now_ms - z->ask_until_ms < FRESH_MS)
+		return true; /* 2 s of asking are over: who has not answered is not waited for */
+	return source_confirmed(z, since) && peers_fresh(z, now_ms) && secondary_fresh(z, since);
+}
+
+static void ask(struct zwork *z)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	if (z->ask_until_ms == 0 || now_ms - z->ask_until_ms >= FRESH_MS) {
+		z->ask_until_ms = now_ms + ASK_MS;
+		z->asked_ms = now_ms;
+		source_refresh(z);
+		secondary_ask(z);
+	}
+	z->look_ms = z->ask_until_ms < z->look_ms ? z->ask_until_ms : z->look_ms;
+}
+
+static size_t gather(const struct zwork *z, struct serial_version known[KNOWN_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < z->peer_count; i++)
+		known[n++] = (struct serial_version){
+			.from = SERIAL_FROM_SIGNER, .serial = z->peer[i].v.serial, .explained = true,
+			.content = z->peer[i].v.content, .earliest = z->peer[i].v.earliest };
+	if (z->self_serial != 0)
+		known[n++] = (struct serial_version){
+			.from = SERIAL_FROM_SELF, .serial = z->self_serial, .explained = true,
+			.content = z->self_content, .earliest = INT64_MAX };
+	for (size_t i = 0; i < z->shown_count; i++) {
+		const struct shown *s = &z->shown[i];
+		const struct past_version *why = secondary_explained(z, s);
+
+		if (!s->ok || !s->configured)
+			continue;
+		known[n] = (struct serial_version){ .from = SERIAL_FROM_SECONDARY, .serial = s->serial,
+						    .explained = why != NULL, .earliest = INT64_MAX };
+		if (why != NULL) {
+			known[n].content = why->content;
+			known[n].earliest = why->earliest;
+		}
+		n++;
+	}
+	return n;
+}
+
+/* "Hearing a peer starts that anew." */
+static void watch_peers(struct zwork *z)
+{
+	for (size_t i = 0; i < z->peer_count; i++)
+		for (size_t k = 0; k < z->engine->node_count; k++) {
+			const struct engine_node *n = &z->engine->node[k];
+			bool silent = n->heard_ms < 0 || n->heard_ms > FRESH_MS;
+
+			if (strcmp(n->id, z->peer[i].node) != 0)
+				continue;
+			if (z->peer[i].silent && !silent) {
+				z->overtake_at = INT64_MAX;
+				z->overtake_wait_s = SERIAL_OVERTAKE_FIRST_S;
+			}
+			z->peer[i].silent = silent;
+		}
+}
+
+static void watch_unexplained(struct zwork *z, const struct serial_version *known, size_t n, int64_t now)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++)
+		any = any || (!known[i].explained && known[i].serial != 0 && z->kept.last != 0 &&
+			      serial_distance(z->kept.last, known[i].serial) >= 0);
+	if (!any)
+		z->overtake_at = INT64_MAX;
+	else if (z->overtake_at == INT64_MAX)
+		z->overtake_at = now + z->overtake_wait_s;
+}
+
+static void watch_steps(struct zwork *z, const struct serial_version *known, size_t n, const struct content_id *want,
+			int64_t now)
+{
+	bool behind = false;
+
+	for (size_t i = 0; i < n; i++)
+		behind = behind || (known[i].explained && content_cmp(&known[i].content, want) == 0 &&
+				    known[i].content.steps > want->steps);
+	if (!behind)
+		z->behind_since = 0;
+	else if (z->behind_since == 0)
+		z->behind_since = now;
+}
+
+static void look_at_serials(struct zwork *z, int64_t now, struct serial_decision *d, bool signed_now)
+{
+	struct serial_version known[KNOWN_MAX];
+	const struct version_info *info = z->version == NULL ? NULL : version_info(z->version);
+	int64_t now_ms = clock_mono_ms();
+	struct serial_view view = {
+		.now = now, .last = z->kept.last, .serving = info != NULL, .mine = z->kept.mine,
+		.mine_earliest = info == NULL ? INT64_MAX : info->earliest,
+		.want = z->input != NULL && z->hold == NULL ? z->input_id : z->kept.mine,
+		.confirmed = source_confirmed(z, z->source.kind == SOURCE_FILE ? now_ms - FRESH_MS : now_ms - 3600000),
+		.forced = z->forced && z->hold == NULL, .floor = z->plan->floor,
+		.margin_s = (uint32_t)z->plan->policy.renewal_margin_s, .overtake_at = z->overtake_at, .known = known,
+	};
+
+	/* A renewal that could not help (keydist has no fresh DNSKEY signatures) is not repeated at once. */
+	if (z->renewed_ms != 0 && now_ms - z->renewed_ms < RENEW_AGAIN_MS && !signed_now)
+		view.mine_earliest = INT64_MAX;
+	view.want.steps = z->plan->steps;
+	view.fresh = fresh(z);
+	view.known_count = gather(z, known);
+	watch_peers(z);
+	watch_unexplained(z, known, view.known_count, now);
+	watch_steps(z, known, view.known_count, &view.want, now);
+	view.overtake_at = z->overtake_at;
+	view.behind_since = z->behind_since;
+	serial_decide(&view, d);
+	d->cause = NULL; /* it points into this frame */
+}
+
+static const struct {
+	enum serial_alarm alarm;
+	enum log_level level;
+	const char *text;
+} alarm_texts[] = {
+	{ SERIAL_ALARM_CLAIM, LOG_ERROR, "a secondary alone claims a serial that is too high: it is not followed" },
+	{ SERIAL_ALARM_FAR, LOG_ERROR, "a signer's serial or the floor is more than 2^30 away" },
+	{ SERIAL_ALARM_FORCED_UP, LOG_ERROR, "renewed above a serial that nobody explains: signatures were about to expire" },
+	{ SERIAL_ALARM_BEHIND, LOG_ERROR, "renewed content that is older than another signer's: the source does not give the newer" },
+	{ SERIAL_ALARM_DIGEST, LOG_ERROR, "another signer has other content under the same number: the larger digest counts" },
+	{ SERIAL_ALARM_DAY, LOG_WARNING, "70 or more of today's 100 serials are used" },
+	{ SERIAL_ALARM_AHEAD, LOG_WARNING, "serials are more than a day ahead of the date" },
+};
+
+static void show_alarms(struct zwork *z, unsigned alarms)
+{
+	for (size_t i = 0; i < sizeof(alarm_texts) / sizeof(alarm_texts[0]); i++)
+		if ((alarms & alarm_texts[i].alarm) != 0 && (z->alarms & alarm_texts[i].alarm) == 0)
+			log_event(alarm_texts[i].level, "serial-alarm", "zone=%s alarm=%d msg=%s", z->name,
+				  (int)alarm_texts[i].alarm, alarm_texts[i].text);
+	if (alarms != z->alarms)
+		z->status_due = true;
+	z->alarms = alarms;
+}
+
+const char *decide_alarm_text(unsigned alarm)
+{
+	for (size_t i = 0; i < sizeof(alarm_texts) / sizeof(alarm_texts[0]); i++)
+		if (alarm_texts[i].alarm == (enum serial_alarm)alarm)
+			return alarm_texts[i].text;
+	return "";
+}
+
+/* Why nothing new may be made now; NULL: it may.  *quiet: no matter for people. */
+static const char *obstacle(struct zwork *z, int64_t now, bool *quiet)
+{
+	struct engine *e = z->engine;
+	bool half = zwork_within_half(z, now);
+	const char *why;
+
+	*quiet = true;
+	if (z->plan == NULL)
+		return "keydist has not given a plan yet";
+	if (z->plan->state == PLAN_KEEP)
+		return "keydist cannot say which keys to use: going on with what is published";
+	if (z->plan->state == PLAN_HELD)
+		return "no key yet, and policy holds an unsigned zone back: duetctl key create";
+	if (z->version == NULL && z->input == NULL)
+		return z->source.error != NULL ? "the source has given nothing that could be published" : "the source is read";
+	*quiet = false;
+	if (e->hold != NULL && !e->alone)
+		return e->hold;
+	if (z->plan->hold)
+		return "keydist holds this zone";
+	if (!engine_may_make(e) && !half)
+		return "not yet compared with another node since the start: duetctl zone resume --alone goes without";
+	if (!engine_clock_ok(e, half, &why))
+		return why;
+	return NULL;
+}
+
+static void held(struct zwork *z, const char *why, bool quiet)
+{
+	if (z->held_shown == NULL || strcmp(z->held_shown, why) != 0) {
+		zwork_say(&z->held_shown, "%s", why);
+		if (!quiet)
+			log_event(LOG_WARNING, "held", "zone=%s msg=%s", z->name, why);
+		z->status_due = true;
+	}
+}
+
+static void catch_up(struct zwork *z)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	held(z, "another signer has newer content: this node's source must give it", z->catch_up_ms == 0);
+	if (z->catch_up_ms == 0 || now_ms - z->catch_up_ms >= CATCH_UP_MS) {
+		z->catch_up_ms = now_ms;
+		source_refresh(z);
+	}
+}
+
+static void sooner(struct zwork *z, int64_t until)
+{
+	z->look_s = until < z->look_s ? until : z->look_s;
+}
+
+static void act(struct zwork *z, const struct serial_decision *d)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	sooner(z, d->until);
+	if (d->act != SERIAL_CATCH_UP)
+		z->catch_up_ms = 0;
+	switch (d->act) {
+	case SERIAL_NOTHING:
+		pipeline_drop(z);
+		z->ask_until_ms = 0;
+		zwork_say(&z->held_shown, NULL);
+		break;
+	case SERIAL_CATCH_UP:
+		pipeline_drop(z);
+		catch_up(z);
+		break;
+	case SERIAL_ASK:
+		ask(z);
+		break;
+	case SERIAL_WAIT:
+		pipeline_drop(z);
+		held(z, "a serial above ours is not explained: renewal waits for room", false);
+		break;
+	case SERIAL_PUBLISH:
+		if (z->retry_ms != 0 && now_ms < z->retry_ms) {
+			z->look_ms = z->retry_ms < z->look_ms ? z->retry_ms : z->look_ms;
+			break;
+		}
+		zwork_say(&z->held_shown, NULL);
+		if (z->made == NULL)
+			pipeline_sign(z);
+		else
+			pipeline_publish(z, d->serial, (int)d->why);
+		break;
+	}
+}
+
+void zwork_step(struct zwork *z)
+{
+	int64_t now = clock_now_s();
+	struct serial_decision d;
+	const char *why;
+	bool quiet;
+
+	z->poked = false;
+	z->look_s = INT64_MAX;
+	z->look_ms = INT64_MAX;
+	if (z->gone) {
+		if (!z->busy && !z->loading)
+			pipeline_remove(z);
+		return;
+	}
+	source_step(z);
+	if (z->busy)
+		return;
+	if (z->loaded != NULL) {
+		struct zone *loaded = z->loaded;
+
+		z->loaded = NULL;
+		input_taken(z, loaded);
+	}
+	input_renumber(z);
+	if (z->busy)
+		return;
+	if (z->made != NULL && z->made->plan != z->plan)
+		pipeline_drop(z);
+	if ((why = obstacle(z, now, &quiet)) != NULL) {
+		pipeline_drop(z);
+		held(z, why, quiet);
+		if (!z->loading)
+			waiter_failed(z, ERR_NOTNOW, why);
+		return;
+	}
+	look_at_serials(z, now, &d, z->made != NULL);
+	show_alarms(z, d.alarms);
+	act(z, &d);
+}

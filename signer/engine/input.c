@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* input: content that was loaded and checked gets its number, and waits for publication if it is newer. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock/clock.h"
+#include "signer/engine/kdlink.h"
+#include "signer/engine/netlink.h"
+#include "log/log.h"
+
+#define NOTICES_MAX 50
+#define KNOWN_MAX (PAST_MAX + 2 * PEER_WORDS_MAX)
+
+static size_t known(const struct zwork *z, struct content_id out[KNOWN_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < z->others.n; i++)
+		out[n++] = z->others.v[i].content;
+	for (size_t i = 0; i < z->peer_count; i++) {
+		out[n++] = z->peer[i].v.content;
+		out[n++] = z->peer[i].taken;
+	}
+	return n;
+}
+
+static void decide(const struct zwork *z, uint32_t serial, const uint8_t *digest, struct content_decision *out)
+{
+	struct content_id others[KNOWN_MAX];
+	struct content_view view = {
+		.order = policy_order(&z->plan->policy, z->plan->source) == POLICY_ORDER_SERIAL ? CONTENT_SERIAL : CONTENT_SEEN,
+		.epoch = z->plan->epoch, .input_serial = serial, .digest = digest,
+		.mine = z->version != NULL ? &z->kept.mine : NULL, .known = others,
+	};
+
+	view.known_count = known(z, others);
+	content_decide(&view, out);
+}
+
+/* The same content has got a higher number elsewhere: it is ours too, without a new version. */
+static void renumber(struct zwork *z, uint64_t number)
+{
+	const struct version_info *info = version_info(z->version);
+	struct past_version v = { .serial = info->serial, .earliest = info->earliest };
+
+	if (z->kept.mine.number == number && z->kept.mine.epoch == z->plan->epoch)
+		return;
+	z->kept.mine.number = number;
+	z->kept.mine.epoch = z->plan->epoch;
+	v.content = z->kept.mine;
+	memcpy(v.id, info->id, sizeof(v.id));
+	past_add(&z->kept.own, &v);
+	z->status_due = true;
+	zwork_save(z);
+	log_event(LOG_NOTICE, "content", "zone=%s content=%" PRIu64 " msg=another signer gave this number to the same content",
+		  z->name, number);
+}
+
+static void drop_input(struct zwork *z)
+{
+	pipeline_drop(z);
+	zone_free(z->input);
+	z->input = NULL;
+}
+
+static void taken_serial(struct zwork *z, const struct zone *content)
+{
+	z->source.input_serial = content->serial;
+	z->source.have_serial = true;
+	z->source.confirmed_mono_ms = clock_mono_ms();
+	if (z->source.kind == SOURCE_PRIMARY)
+		netlink_zone(z->engine->net, z, false);
+}
+
+static void newer(struct zwork *z, struct zone *content, uint64_t number)
+{
+	drop_input(z);
+	z->input = content;
+	z->input_id = (struct content_id){ .epoch = z->plan->epoch, .number = number };
+	memcpy(z->input_id.digest, content->digest, sizeof(z->input_id.digest));
+	taken_serial(z, content);
+	kdlink_content(z->engine->keydist, z, &z->input_id);
+	z->status_due = true;
+}
+
+static void keep_notices(struct zwork *z, const struct zone *content)
+{
+	notices_free(z);
+	z->notices = mem_new(content->notice_count + 1, sizeof(*z->notices));
+	for (size_t i = 0; i < content->notice_count && i < NOTICES_MAX; i++)
+		z->notices[z->notice_count++] = mem_strdup(content->notices[i]);
+}
+
+void notices_free(struct zwork *z)
+{
+	for (size_t i = 0; i < z->notice_count; i++)
+		free(z->notices[i]);
+	free(z->notices);
+	z->notices = NULL;
+	z->notice_count = 0;
+}
+
+static void tell(const struct zwork *z, const struct zone *content, const struct content_decision *d)
+{
+	log_event(LOG_NOTICE, "zone-loaded", "zone=%s records=%zu serial=%u content=%" PRIu64 " change=%s dropped=%zu", z->name,
+		  content->n, content->serial, d->number, d->result == CONTENT_SAME ? "no" : "yes", content->dropped);
+	for (size_t i = 0; i < content->notice_count && i < NOTICES_MAX; i++)
+		log_event(LOG_NOTICE, "zone-notice", "zone=%s msg=%s", z->name, content->notices[i]);
+	if (d->differs)
+		log_event(LOG_ERROR, "content-differs", "zone=%s content=%" PRIu64 " msg=another input has this number: the "
+			  "larger digest counts as newer", z->name, d->number);
+}
+
+void input_taken(struct zwork *z, struct zone *content)
+{
+	struct content_decision d;
+
+	decide(z, content->serial, content->digest, &d);
+	tell(z, content, &d);
+	keep_notices(z, content);
+	switch (d.result) {
+	case CONTENT_SAME:
+		drop_input(z); /* a change was taken back before it was published */
+		renumber(z, d.number);
+		taken_serial(z, content);
+		zone_free(content);
+		break;
+	case CONTENT_NEWER:
+		newer(z, content, d.number);
+		break;
+	case CONTENT_OLDER:
+		log_event(LOG_WARNING, "zone-refused", "zone=%s serial=%u msg=older than what was taken before; the version "
+			  "before stays served", z->name, content->serial);
+		zwork_say(&z->source.error, "serial %u of the source is older than what was taken before (content %" PRIu64 ")",
+			  content->serial, z->kept.mine.number);
+		zwork_say(&z->source.next, "raise the source's serial, or say: duetctl zone accept-serial %s", z->name);
+		z->source.error_at = clock_now_s();
+		zone_free(content);
+		break;
+	}
+	z->status_due = true;
+}
+
+void input_renumber(struct zwork *z)
+{
+	struct content_decision d;
+
+	if (z->plan == NULL || z->plan->state == PLAN_KEEP || policy_order(&z->plan->policy, z->plan->source) != POLICY_ORDER_SEEN)
+		return;
+	if (z->input != NULL) {
+		decide(z, z->input->serial, z->input->digest, &d);
+		/* Only a number that somebody gave to this digest counts here: ours was given already. */
+		for (size_t i = 0; i < z->peer_count; i++)
+			if (d.number > z->input_id.number && z->peer[i].taken.number == d.number &&
+			    memcmp(z->peer[i].taken.digest, z->input_id.digest, CONTENT_DIGEST_LEN) == 0)
+				z->input_id.number = d.number;
+	} else if (z->version != NULL && z->kept.mine.epoch == z->plan->epoch) {
+		decide(z, version_info(z->version)->input_serial, z->kept.mine.digest, &d);
+		if (d.result == CONTENT_SAME && d.number > z->kept.mine.number)
+			renumber(z, d.number);
+	}
+}

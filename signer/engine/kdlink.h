@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_KDLINK_H
+#define DUET_KDLINK_H
+
+#include "signer/engine/zwork.h"
+
+/* kdlink - the link to the local keydist: plans, peers, their words and TSIG keys come in; status and deeds go out. */
+struct kdlink;
+
+int kdlink_open(struct engine *e, struct kdlink **out, struct err *err);
+void kdlink_close(struct kdlink *k); /* NULL does nothing */
+bool kdlink_up(const struct kdlink *k);
+/* Once a second: heartbeat, silence, statuses that are due. */
+void kdlink_tick(struct kdlink *k);
+void kdlink_status(struct kdlink *k, struct zwork *z);
+/* The DNSKEY RRset of the published version is out. */
+void kdlink_served(struct kdlink *k, const struct zwork *z);
+void kdlink_content(struct kdlink *k, const struct zwork *z, const struct content_id *c);
+int kdlink_floor(struct kdlink *k, const char *zone, uint32_t serial, struct err *e);
+int kdlink_accept_serial(struct kdlink *k, const char *zone, struct err *e);
+int kdlink_alone(struct kdlink *k, struct err *e);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* past: a ring of versions, and its form in the state that is kept with each publication. */
+#include "signer/engine/past.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "msg/msg.h"
+
+static bool same(const struct past_version *v, uint32_t serial, const uint8_t *id)
+{
+	return v->serial == serial && (id == NULL || memcmp(v->id, id, VERSION_ID_LEN) == 0);
+}
+
+void past_add(struct past *p, const struct past_version *v)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (same(&p->v[i], v->serial, v->id)) {
+			p->v[i] = *v;
+			return;
+		}
+	p->v[p->next] = *v;
+	p->next = (p->next + 1) % PAST_MAX;
+	p->n = p->n < PAST_MAX ? p->n + 1 : p->n;
+}
+
+const struct past_version *past_find(const struct past *p, uint32_t serial, const uint8_t *id)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct past_version *v = &p->v[(p->next + PAST_MAX - 1 - i) % PAST_MAX];
+
+		if (same(v, serial, id))
+			return v;
+	}
+	return NULL;
+}
+
+bool hex_read(const char *hex, uint8_t *out, size_t len)
+{
+	size_t got;
+
+	return hex != NULL && strlen(hex) == 2 * len && sodium_hex2bin(out, len, hex, 2 * len, NULL, &got, NULL) == 0 &&
+	       got == len;
+}
+
+json_t *content_to_json(const struct content_id *c)
+{
+	return json_pack("{s:I,s:I,s:I,s:o}", "epoch", (json_int_t)c->epoch, "content", (json_int_t)c->number, "steps",
+			 (json_int_t)c->steps, "digest", msg_json_hex(c->digest, sizeof(c->digest)));
+}
+
+void content_from_json(struct content_id *c, const json_t *o)
+{
+	*c = (struct content_id){
+		.epoch = (uint64_t)json_integer_value(json_object_get(o, "epoch")),
+		.number = (uint64_t)json_integer_value(json_object_get(o, "content")),
+		.steps = (uint64_t)json_integer_value(json_object_get(o, "steps")),
+	};
+	if (!hex_read(json_string_value(json_object_get(o, "digest")), c->digest, sizeof(c->digest)))
+		memset(c->digest, 0, sizeof(c->digest));
+}
+
+json_t *past_to_json(const struct past *p)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct past_version *v = &p->v[(p->next + PAST_MAX - p->n + i) % PAST_MAX];
+		json_t *o = content_to_json(&v->content);
+
+		json_object_set_new(o, "serial", json_integer(v->serial));
+		json_object_set_new(o, "id", msg_json_hex(v->id, sizeof(v->id)));
+		if (v->earliest != INT64_MAX)
+			json_object_set_new(o, "earliest", json_integer(v->earliest));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+void past_from_json(struct past *p, const json_t *list)
+{
+	json_t *o;
+	size_t i;
+
+	json_array_foreach((json_t *)list, i, o) {
+		struct past_version v = { .serial = (uint32_t)json_integer_value(json_object_get(o, "serial")) };
+		const json_t *earliest = json_object_get(o, "earliest");
+
+		content_from_json(&v.content, o);
+		v.earliest = json_is_integer(earliest) ? json_integer_value(earliest) : INT64_MAX;
+		if (v.serial != 0 && hex_read(json_string_value(json_object_get(o, "id")), v.id, sizeof(v.id)))
+			past_add(p, &v);
+	}
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* pipeline: sign in the pool, choose the serial at the end, publish by one commit; also renewal and removal. */
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock/clock.h"
+#include "signer/engine/api.h"
+#include "signer/engine/kdlink.h"
+#include "signer/engine/netlink.h"
+#include "fail/fail.h"
+#include "log/log.h"
+
+#define RETRY_FIRST_MS 5000
+
+struct signing {
+	struct task task;
+	struct zwork *z;
+	struct made *made;
+	bool full;
+	struct err err;
+	int rc;
+};
+
+static void made_free(struct made *m)
+{
+	if (m == NULL)
+		return;
+	change_drop(m->change);
+	if (!m->from_input)
+		zone_free(m->content);
+	plan_unref(m->plan);
+	free(m);
+}
+
+/* change_drop touches the store, so it is a task. */
+struct dropping {
+	struct task task;
+	struct made *made;
+};
+
+static void drop_done(struct task *t)
+{
+	struct dropping *d = (struct dropping *)t;
+
+	made_free(d->made);
+	free(d);
+}
+
+static void drop_later(struct engine *e, struct made *m)
+{
+	struct dropping *d = mem_new(1, sizeof(*d));
+
+	plan_unref(m->plan);
+	m->plan = NULL;
+	if (m->from_input)
+		m->content = NULL;
+	d->made = m;
+	d->task.done = drop_done;
+	engine_task(e, &d->task);
+}
+
+void pipeline_drop(struct zwork *z)
+{
+	if (z->made == NULL)
+		return;
+	drop_later(z->engine, z->made);
+	z->made = NULL;
+}
+
+static void failed(struct zwork *z, const char *what, const struct err *e)
+{
+	char at[CLOCK_TEXT_LEN];
+	int64_t now_ms = clock_mono_ms();
+	int64_t wait_ms = z->error == NULL ? RETRY_FIRST_MS : 6 * RETRY_FIRST_MS;
+
+	z->retry_ms = now_ms + wait_ms;
+	zwork_say(&z->next, "next try at %s", clock_text(clock_now_s() + wait_ms / 1000, at));
+	log_event(LOG_ERROR, what, "zone=%s msg=%s; %s%s", z->name, e->text, z->next,
+		  z->version != NULL ? "; the version before stays served" : "");
+	zwork_say(&z->error, "%s: %s", what, e->text);
+	z->error_at = clock_now_s();
+	z->status_due = true;
+	waiter_failed(z, e->code, z->error);
+}
+
+static void sign_work(struct task *t)
+{
+	struct signing *s = (struct signing *)t;
+	struct zwork *z = s->z;
+	struct made *m = s->made;
+
+	s->rc = -1;
+	fail_point("engine-sign");
+	if (m->content == NULL &&
+	    zone_from_version(z->engine->store, z->version, z->apex, &m->content, &s->err) != 0)
+		return;
+	if (change_begin(z->engine->store, z->apex, &m->change, &s->err) != 0)
+		return;
+	s->rc = zone_sign(m->content, &m->params, z->engine->store, z->version, m->change, &m->info, &m->stats, &s->err);
+}
+
+static void sign_done(struct task *t)
+{
+	struct signing *s = (struct signing *)t;
+	struct zwork *z = s->z;
+	const struct made *m = s->made;
+
+	z->busy = false;
+	if (s->rc != 0) {
+		failed(z, "sign-failed", &s->err);
+		made_free(s->made);
+	} else {
+		log_event(LOG_INFO, "signed", "zone=%s records=%" PRIu64 " rrsigs=%" PRIu64 " signatures=%" PRIu64
+			  " kept-pages=%" PRIu64 " new-pages=%" PRIu64 " octets=%" PRIu64, z->name, m->stats.records,
+			  m->stats.rrsigs, m->stats.made, m->stats.kept_pages, m->stats.new_pages, m->stats.octets);
+		z->made = s->made;
+	}
+	zwork_poke(z);
+	free(s);
+}
+
+/* Each node draws its own salt, once. */
+static void params_salt(struct zwork *z, struct sign_params *p)
+{
+	size_t len = (size_t)z->plan->policy.nsec3_salt_len;
+
+	if (p->denial == DENIAL_NSEC || len == 0)
+		return;
+	if (z->salt_len != len) {
+		free(z->salt);
+		z->salt = mem_new(len, 1);
+		z->salt_len = len;
+		randombytes_buf(z->salt, len);
+	}
+	memcpy(p->nsec3_salt, z->salt, len);
+	p->nsec3_salt_len = (uint8_t)len;
+}
+
+static void params_set(struct zwork *z, struct sign_params *p)
+{
+	static const enum denial denial[] = {
+		[POLICY_NSEC] = DENIAL_NSEC, [POLICY_NSEC3] = DENIAL_NSEC3, [POLICY_NSEC3_OPTOUT] = DENIAL_NSEC3_OPTOUT };
+	const struct policy *policy = &z->plan->policy;
+
+	*p = (struct sign_params){ .now = clock_now_s(), .full = z->full };
+	p->denial = denial[policy->denial];
+	p->nsec3_iterations = (uint16_t)policy->nsec3_iterations;
+	p->inception_offset_s = (uint32_t)policy->inception_offset_s;
+	p->validity_s = (uint32_t)policy->validity_s;
+	p->jitter_s = (uint32_t)policy->jitter_s;
+	p->margin_s = (uint32_t)policy->renewal_margin_s;
+	if (z->plan->state != PLAN_SIGNED)
+		return;
+	p->keys = z->plan->keys;
+	p->key_count = z->plan->key_count;
+	p->ready = z->plan->ready;
+	p->ready_count = z->plan->ready_count;
+	params_salt(z, p);
+}
+
+void pipeline_sign(struct zwork *z)
+{
+	struct signing *s = mem_new(1, sizeof(*s));
+	struct made *m = mem_new(1, sizeof(*m));
+
+	m->plan = plan_ref(z->plan);
+	m->from_input = z->input != NULL && z->hold == NULL;
+	m->content = m->from_input ? z->input : NULL;
+	params_set(z, &m->params);
+	s->z = z;
+	s->made = m;
+	s->task.work = sign_work;
+	s->task.done = sign_done;
+	z->busy = true;
+	engine_task(z->engine, &s->task);
+}
+
+struct publishing {
+	struct task task;
+	struct zwork *z;
+	struct made *made;
+	struct kept kept;
+	struct arena *arena;
+	enum serial_why why;
+	char *keep;
+	struct version *version;
+	struct err err;
+	int rc;
+};
+
+static void publish_work(struct task *t)
+{
+	struct publishing *p = (struct publishing *)t;
+
+	fail_point("engine-publish");
+	p->rc = change_publish(p->made->change, &p->made->info, p->keep, &p->version, &p->err);
+	p->made->change = NULL;
+	fail_point("engine-published");
+}
+
+static const char *const why_text[] = {
+	[SERIAL_WHY_NONE] = "none", [SERIAL_WHY_CHANGE] = "change", [SERIAL_WHY_RENEWAL] = "renewal",
+	[SERIAL_WHY_RENEWAL_BELOW] = "renewal-below", [SERIAL_WHY_OVERTAKING] = "overtaking",
+};
+
+static void tell(const struct zwork *z, const struct publishing *p)
+{
+	const struct version_info *info = version_info(z->version);
+	bool renewal = p->why == SERIAL_WHY_RENEWAL || p->why == SERIAL_WHY_RENEWAL_BELOW;
+	char id[2 * VERSION_ID_LEN + 1], until[CLOCK_TEXT_LEN];
+
+	sodium_bin2hex(id, sizeof(id), info->id, sizeof(info->id));
+	log_event(LOG_NOTICE, "published", "zone=%s serial=%u id=%.16s content=%" PRIu64 " signatures=%" PRIu64
+		  " kept-pages=%" PRIu64 " why=%s until=%s", z->name, info->serial, id, info->content, z->signatures,
+		  p->made->stats.kept_pages, why_text[p->why],
+		  info->earliest == INT64_MAX ? "-" : clock_text(info->earliest, until));
+	if (renewal)
+		log_event(LOG_NOTICE, "renewed", "zone=%s serial=%u signatures=%" PRIu64 " kept-pages=%" PRIu64, z->name,
+			  info->serial, z->signatures, p->made->stats.kept_pages);
+}
+
+static void overtook(struct zwork *z)
+{
+	z->overtake_wait_s *= 2;
+	if (z->overtake_wait_s > SERIAL_OVERTAKE_LAST_S)
+		z->overtake_wait_s = SERIAL_OVERTAKE_LAST_S;
+	z->overtake_at = clock_now_s() + z->overtake_wait_s;
+}
+
+static void published(struct zwork *z, struct publishing *p)
+{
+	version_unref(z->version);
+	z->version = p->version;
+	z->kept = p->kept;
+	z->signatures = p->made->stats.made + version_info(z->version)->soa_sig_count;
+	if (p->made->from_input) {
+		zone_free(z->input);
+		z->input = NULL;
+	}
+	z->forced = false;
+	z->full = false;
+	z->retry_ms = 0;
+	z->ask_until_ms = 0;
+	z->renewed_ms = p->why == SERIAL_WHY_RENEWAL || p->why == SERIAL_WHY_RENEWAL_BELOW ? clock_mono_ms() : 0;
+	if (p->why == SERIAL_WHY_OVERTAKING)
+		overtook(z);
+	if (z->self_serial != 0 && !serial_gt(z->self_serial, z->kept.last))
+		z->self_serial = 0;
+	zwork_say(&z->error, NULL);
+	zwork_say(&z->next, NULL);
+	tell(z, p);
+	z->status_due = true;
+	/* The peers' word first, so that a secondary that is told shows what they can explain. */
+	kdlink_status(z->engine->keydist, z);
+	netlink_version(z->engine->net, z);
+	kdlink_served(z->engine->keydist, z);
+	secondary_published(z);
+	waiter_published(z);
+}
+
+static void publish_done(struct task *t)
+{
+	struct publishing *p = (struct publishing *)t;
+	struct zwork *z = p->z;
+
+	z->busy = false;
+	if (p->rc == 0)
+		published(z, p);
+	else
+		failed(z, "publish-failed", &p->err);
+	made_free(p->made);
+	arena_free(p->arena);
+	free(p->keep);
+	zwork_poke(z);
+	free(p);
+}
+
+/* What will be true once the version in info is published. */
+static void kept_next(const struct zwork *z, const struct made *m, struct kept *k)
+{
+	const struct version_info *info = &m->info;
+	struct past_version v = { .serial = info->serial, .earliest = info->earliest };
+
+	*k = z->kept;
+	k->mine = m->from_input ? z->input_id : z->kept.mine;
+	k->mine.steps = m->plan->steps;
+	k->last = info->serial;
+	memcpy(k->plan_hash, m->plan->hash, sizeof(k->plan_hash));
+	k->previous_ttl = z->version == NULL ? 0 : version_info(z->version)->largest_ttl;
+	if (m->params.key_count == 0 && info->largest_ttl > k->unsigned_ttl)
+		k->unsigned_ttl = info->largest_ttl;
+	v.content = k->mine;
+	memcpy(v.id, info->id, sizeof(v.id));
+	past_add(&k->own, &v);
+}
+
+void pipeline_publish(struct zwork *z, uint32_t serial, int why)
+{
+	struct publishing *p = mem_new(1, sizeof(*p));
+	struct made *m = z->made;
+	const struct content_id *c = m->from_input ? &z->input_id : &z->kept.mine;
+
+	p->z = z;
+	p->made = m;
+	p->why = (enum serial_why)why;
+	p->arena = arena_new();
+	z->made = NULL;
+	m->info.serial = serial;
+	m->info.content = c->number;
+	m->info.epoch = c->epoch;
+	m->info.steps = m->plan->steps;
+	m->info.published_at = clock_now_s();
+	m->info.input_serial = m->from_input ? m->content->serial : z->source.input_serial;
+	m->params.now = clock_now_s();
+	if (zone_sign_soa(m->content, &m->params, serial, p->arena, &m->info, &p->err) != 0) {
+		failed(z, "sign-failed", &p->err);
+		drop_later(z->engine, m);
+		arena_free(p->arena);
+		free(p);
+		return;
+	}
+	kept_next(z, m, &p->kept);
+	p->keep = zwork_keep(z, &p->kept);
+	p->task.work = publish_work;
+	p->task.done = publish_done;
+	z->busy = true;
+	engine_task(z->engine, &p->task);
+}
+
+struct removing {
+	struct task task;
+	struct zwork *z;
+};
+
+static void remove_done(struct task *t)
+{
+	struct removing *r = (struct removing *)t;
+	struct zwork *z = r->z;
+	struct err e;
+
+	z->busy = false;
+	free(r);
+	if (!z->gone) { /* it came back meanwhile */
+		zwork_poke(z);
+		return;
+	}
+	netlink_unserve(z->engine->net, z->name);
+	netlink_zone_gone(z->engine->net, z->name);
+	if (store_remove(z->engine->store, z->apex, &e) != 0)
+		log_event(LOG_ERROR, "store", "zone=%s msg=%s", z->name, e.text);
+	log_event(LOG_NOTICE, "zone-removed", "zone=%s last=%u", z->name, z->kept.last);
+	engine_zone_drop(z->engine, z);
+}
+
+void pipeline_remove(struct zwork *z)
+{
+	struct removing *r = mem_new(1, sizeof(*r));
+
+	pipeline_drop(z);
+	r->z = z;
+	r->task.done = remove_done;
+	z->busy = true;
+	engine_task(z->engine, &r->task);
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* plan: keydist's word on a zone, believed only as far as it can be checked. */
+#include "signer/engine/plan.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena/arena.h"
+#include "msg/msg.h"
+#include "seal/seal.h"
+
+#define KEYS_MAX      16
+#define READY_MAX     8
+#define READY_OCTETS  65535
+#define RECORDS_MAX   64
+
+static const char *const state_text[] = {
+	[PLAN_HELD] = "held", [PLAN_UNSIGNED] = "unsigned", [PLAN_SIGNED] = "signed", [PLAN_KEEP] = "keep",
+};
+
+const char *plan_state_text(enum plan_state state)
+{
+	return state_text[state];
+}
+
+struct plan *plan_ref(struct plan *p)
+{
+	p->refs++;
+	return p;
+}
+
+void plan_unref(struct plan *p)
+{
+	if (p == NULL || --p->refs > 0)
+		return;
+	for (size_t i = 0; i < p->key_count; i++)
+		key_free(p->keys[i]);
+	free(p->keys);
+	free(p->source);
+	arena_free(p->arena);
+	free(p);
+}
+
+static int by_rr(const void *a, const void *b)
+{
+	return rr_cmp(a, b);
+}
+
+static int64_t sig_expiration(const struct rr *sig, int64_t now)
+{
+	struct rd r = rd_of(sig->rdata, sig->rdlen);
+
+	rd_bytes(&r, 8);
+	return now + (int32_t)(rd_u32(&r) - (uint32_t)now); /* RFC 4034 section 3.1.5 */
+}
+
+/* One RRset and its RRSIGs from a record stream. */
+static int ready_read(struct plan *p, const json_t *o, const uint8_t *apex, struct ready_rrset *out, struct err *e)
+{
+	const char *type_text = msg_text(o, "type", 16, e);
+	struct rr rr;
+	uint8_t *octets;
+	size_t len;
+	struct rd r;
+	uint16_t type;
+	int rc;
+
+	if (type_text == NULL)
+		return -1;
+	type = rr_type_from_text(type_text);
+	if (type != TYPE_DNSKEY && type != TYPE_CDS && type != TYPE_CDNSKEY)
+		return err_set(e, ERR_REFUSED, "ready RRset of type %s", type_text);
+	if ((octets = msg_base64(o, "rrset", READY_OCTETS, &len, e)) == NULL)
+		return -1;
+	r = rd_of(arena_dup(p->arena, octets, len), len);
+	free(octets);
+	out->rrs = arena_alloc(p->arena, RECORDS_MAX, sizeof(struct rr));
+	out->sigs = arena_alloc(p->arena, RECORDS_MAX, sizeof(struct rr));
+	while ((rc = rr_read(&r, &rr, e)) == 1) {
+		bool sig = rr.type == TYPE_RRSIG;
+
+		if (!dname_equal(rr.owner, apex) || (!sig && rr.type != type))
+			return err_set(e, ERR_REFUSED, "ready %s RRset holds a record that is none", type_text);
+		if (out->n == RECORDS_MAX || out->sig_count == RECORDS_MAX)
+			return err_set(e, ERR_LIMIT, "ready %s RRset has more than %d records", type_text, RECORDS_MAX);
+		if (sig)
+			out->sigs[out->sig_count++] = rr;
+		else
+			out->rrs[out->n++] = rr;
+	}
+	if (rc != 0 || out->n == 0 || out->sig_count == 0)
+		return rc != 0 ? -1 : err_set(e, ERR_REFUSED, "ready %s RRset is empty or not signed", type_text);
+	qsort(out->rrs, out->n, sizeof(struct rr), by_rr);
+	qsort(out->sigs, out->sig_count, sizeof(struct rr), by_rr);
+	return 0;
+}
+
+static const struct ready_rrset *find_ready(const struct plan *p, uint16_t type)
+{
+	for (size_t i = 0; i < p->ready_count; i++)
+		if (p->ready[i].rrs[0].type == type)
+			return &p->ready[i];
+	return NULL;
+}
+
+/* Every RRSIG of every ready RRset is right for some key of the DNSKEY RRset, and has not expired. */
+static int ready_verify(struct plan *p, const uint8_t *apex, int64_t now, struct err *e)
+{
+	const struct ready_rrset *dnskey = find_ready(p, TYPE_DNSKEY);
+	struct key *key[RECORDS_MAX] = { NULL };
+	int rc = -1;
+
+	if (dnskey == NULL)
+		return err_set(e, ERR_REFUSED, "no DNSKEY RRset");
+	for (size_t i = 0; i < dnskey->n; i++)
+		if (key_from_dnskey(dnskey->rrs[i].rdata, dnskey->rrs[i].rdlen, &key[i], e) != 0)
+			goto out;
+	for (size_t i = 0; i < p->ready_count; i++)
+		for (size_t j = 0; j < p->ready[i].sig_count; j++) {
+			const struct ready_rrset *set = &p->ready[i];
+			bool right = false;
+
+			for (size_t k = 0; k < dnskey->n && !right; k++)
+				right = rrsig_verify(set->rrs, set->n, &set->sigs[j], apex, key[k], NULL) == 0;
+			if (!right) {
+				err_set(e, ERR_CRYPTO, "an RRSIG of a ready RRset is wrong");
+				goto out;
+			}
+			if (sig_expiration(&set->sigs[j], now) <= now) {
+				err_set(e, ERR_REFUSED, "an RRSIG of a ready RRset has expired");
+				goto out;
+			}
+			if (sig_expiration(&set->sigs[j], now) < p->ready_until)
+				p->ready_until = sig_expiration(&set->sigs[j], now);
+		}
+	rc = 0;
+out:
+	for (size_t i = 0; i < dnskey->n; i++)
+		key_free(key[i]);
+	return rc;
+}
+
+/* Opens one box; the key must be one of the DNSKEY RRset. */
+static int key_read(struct plan *p, const json_t *o, const uint8_t *apex, const struct engine_identity *id, struct err *e)
+{
+	const struct ready_rrset *dnskey = find_ready(p, TYPE_DNSKEY);
+	uint8_t hash[KEY_HASH_LEN], *rdata = NULL, *box = NULL;
+	const struct seal_label label = { .purpose = SEAL_ENGINE, .name = apex, .hash = hash };
+	struct secret *der = NULL;
+	struct key *key = NULL;
+	size_t rdata_len, box_len;
+	bool listed = false;
+	int rc = -1;
+
+	if (msg_hex(o, "hash", hash, sizeof(hash), e) != 0 ||
+	    (rdata = msg_base64(o, "dnskey", KEY_RDATA_MAX, &rdata_len, e)) == NULL ||
+	    (box = msg_base64(o, "box", SEAL_MAX, &box_len, e)) == NULL)
+		goto out;
+	for (size_t i = 0; dnskey != NULL && i < dnskey->n; i++)
+		listed = listed || (dnskey->rrs[i].rdlen == rdata_len &&
+				    memcmp(dnskey->rrs[i].rdata, rdata, rdata_len) == 0);
+	if (!listed) {
+		err_set(e, ERR_REFUSED, "a signing key is not in the DNSKEY RRset");
+		goto out;
+	}
+	if (seal_open(&label, id->box_pk, id->box_sk, box, box_len, &der, e) != 0 ||
+	    key_from_pkcs8(rdata, rdata_len, der, &key, e) != 0)
+		goto out;
+	if (memcmp(key_hash(key), hash, KEY_HASH_LEN) != 0 || (key_flags(key) & DNSKEY_FLAG_ZONE) == 0) {
+		err_set(e, ERR_REFUSED, "a signing key is not the one that its hash names, or no zone key");
+		goto out;
+	}
+	p->keys[p->key_count++] = key;
+	key = NULL;
+	rc = 0;
+out:
+	key_free(key);
+	secret_free(der);
+	free(rdata);
+	free(box);
+	return rc;
+}
+
+/* What a version is made of; a plan with another hash asks for a new version. */
+static void plan_digest(struct plan *p)
+{
+	const uint64_t head[] = { (uint64_t)p->state, (uint64_t)p->policy.denial, (uint64_t)p->policy.nsec3_iterations,
+				  (uint64_t)p->policy.nsec3_salt_len, p->steps };
+	crypto_hash_sha256_state c;
+
+	crypto_hash_sha256_init(&c);
+	crypto_hash_sha256_update(&c, (const uint8_t *)head, sizeof(head));
+	for (size_t i = 0; i < p->key_count; i++)
+		crypto_hash_sha256_update(&c, key_hash(p->keys[i]), KEY_HASH_LEN);
+	for (size_t i = 0; i < p->ready_count; i++)
+		for (size_t j = 0; j < p->ready[i].n; j++) {
+			const struct rr *rr = &p->ready[i].rrs[j];
+
+			crypto_hash_sha256_update(&c, (const uint8_t *)&rr->type, sizeof(rr->type));
+			crypto_hash_sha256_update(&c, (const uint8_t *)&rr->ttl, sizeof(rr->ttl));
+			crypto_hash_sha256_update(&c, rr->rdata, rr->rdlen);
+		}
+	crypto_hash_sha256_final(&c, p->hash);
+}
+
+static int signed_read(struct plan *p, const json_t *msg, const uint8_t *apex, const struct engine_identity *id,
+		       int64_t now, struct err *e)
+{
+	const json_t *ready = json_object_get(msg, "ready"), *keys = json_object_get(msg, "keys");
+
+	if (!json_is_array(ready) || json_array_size(ready) > READY_MAX || !json_is_array(keys) ||
+	    json_array_size(keys) > KEYS_MAX || json_array_size(keys) == 0)
+		return err_set(e, ERR_SYNTAX, "ready, keys: lists of at most %d and 1 to %d", READY_MAX, KEYS_MAX);
+	p->ready = arena_alloc(p->arena, READY_MAX, sizeof(*p->ready));
+	for (size_t i = 0; i < json_array_size(ready); i++) {
+		if (ready_read(p, json_array_get(ready, i), apex, &p->ready[p->ready_count], e) != 0)
+			return -1;
+		p->ready_count++;
+	}
+	if (ready_verify(p, apex, now, e) != 0)
+		return -1;
+	p->keys = mem_new(KEYS_MAX, sizeof(*p->keys));
+	for (size_t i = 0; i < json_array_size(keys); i++)
+		if (key_read(p, json_array_get(keys, i), apex, id, e) != 0)
+			return err_ctx(e, "key %zu", i + 1);
+	return 0;
+}
+
+static int state_read(struct plan *p, const json_t *msg, struct err *e)
+{
+	const char *text = msg_text(msg, "state", 16, e);
+
+	for (int i = PLAN_HELD; text != NULL && i <= PLAN_KEEP; i++)
+		if (strcmp(text, state_text[i]) == 0) {
+			p->state = (enum plan_state)i;
+			return 0;
+		}
+	return text == NULL ? -1 : err_set(e, ERR_SYNTAX, "state %s", text);
+}
+
+static int floor_read(struct plan *p, const json_t *msg, struct err *e)
+{
+	const json_t *floor = json_object_get(msg, "floor");
+	uint64_t serial;
+
+	if (floor == NULL || json_is_null(floor))
+		return 0;
+	if (msg_uint(floor, "serial", UINT32_MAX, &serial, e) != 0)
+		return -1;
+	p->floor = (uint32_t)serial;
+	return 0;
+}
+
+int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identity *id, int64_t now, struct plan **out,
+	      struct err *e)
+{
+	struct plan *p = mem_new(1, sizeof(*p));
+	const char *source;
+
+	p->refs = 1;
+	p->arena = arena_new();
+	p->ready_until = INT64_MAX;
+	p->gone = json_is_true(json_object_get(msg, "gone"));
+	p->hold = json_is_true(json_object_get(msg, "hold"));
+	if (msg_uint(msg, "rev", INT64_MAX, &p->rev, e) != 0)
+		p->rev = 0;
+	if (p->gone)
+		goto good;
+	if ((source = msg_text(msg, "source", 1024, e)) == NULL || state_read(p, msg, e) != 0 ||
+	    policy_from_json(json_object_get(msg, "policy"), &p->policy, e) != 0 || floor_read(p, msg, e) != 0 ||
+	    msg_uint(msg, "steps", INT64_MAX, &p->steps, e) != 0 || msg_uint(msg, "epoch", INT64_MAX, &p->epoch, e) != 0)
+		goto bad;
+	p->source = mem_strdup(source);
+	if (p->state == PLAN_SIGNED && signed_read(p, msg, apex, id, now, e) != 0)
+		goto bad;
+	plan_digest(p);
+good:
+	*out = p;
+	return 0;
+bad:
+	plan_unref(p);
+	return -1;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_PLAN_H
+#define DUET_PLAN_H
+
+#include <jansson.h>
+
+#include "identity/identity.h"
+#include "key/key.h"
+#include "policy/policy.h"
+#include "sign/zonesign.h"
+
+/*
+ * plan - what keydist says about one zone, checked: RRsets at the apex that come signed, zone-signing keys opened and
+ * matched to the DNSKEY RRset.  Immutable and reference counted (in the loop only); a task holds a reference.
+ */
+enum plan_state {
+	PLAN_HELD,     /* no key, and policy says not to serve the zone unsigned */
+	PLAN_UNSIGNED,
+	PLAN_SIGNED,
+	PLAN_KEEP,     /* keydist cannot say now: go on with what there is */
+};
+
+struct plan {
+	unsigned refs;
+	bool gone;
+	uint64_t rev;
+	char *source;
+	struct policy policy;
+	enum plan_state state;
+	struct ready_rrset *ready;
+	size_t ready_count;
+	int64_t ready_until;  /* earliest expiration of the ready RRSIGs; INT64_MAX without */
+	struct key **keys;
+	size_t key_count;
+	uint64_t steps;
+	uint32_t floor;
+	uint64_t epoch;
+	bool hold;
+	uint8_t hash[32];     /* over all that a version is made of, RRSIGs aside */
+	struct arena *arena;  /* owns ready */
+};
+
+/*
+ * plan_read - reads and checks a `plan` message.  now: ready RRSIGs must not have expired.  Refusals name what is wrong; the
+ * caller goes on with the plan before.
+ */
+int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identity *id, int64_t now, struct plan **out,
+	      struct err *e);
+struct plan *plan_ref(struct plan *p);
+void plan_unref(struct plan *p); /* NULL does nothing */
+const char *plan_state_text(enum plan_state state);
+
+#endif

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * secondary: what each configured secondary shows.  It is asked for its SOA with RRSIGs after it has acknowledged a NOTIFY, often
+ * while it is not in step, seldom when it is.  net asks; the id of the version is the hash of the RRSIGs that come.
+ */
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock/clock.h"
+#include "signer/engine/netlink.h"
+#include "log/log.h"
+#include "msg/msg.h"
+
+#define TIMEOUT_MS    1500
+#define IN_STEP_MS    300000
+#define SIGS_MAX      16
+#define ANSWER_MAX    65535
+
+/* Waits between polls while not in step, by the number of polls since the publication. */
+static const int64_t wait_ms[] = { 500, 1000, 1000, 2000, 2000, 5000, 5000, 10000, 10000, 30000, 60000 };
+
+static bool covers(const struct conf_secondary *c, const char *zone)
+{
+	for (size_t i = 0; i < c->zone_count; i++)
+		if (strcmp(c->zones[i], "*") == 0 || strcasecmp(c->zones[i], zone) == 0)
+			return true;
+	return false;
+}
+
+static struct shown *find(struct zwork *z, const char *address)
+{
+	for (size_t i = 0; i < z->shown_count; i++)
+		if (strcmp(z->shown[i].address, address) == 0)
+			return &z->shown[i];
+	return NULL;
+}
+
+void secondary_configure(struct zwork *z)
+{
+	const struct conf_signer *c = &z->engine->conf->signer;
+	char address[ADDR_TEXT_LEN];
+
+	for (size_t i = 0; i < z->shown_count; i++)
+		z->shown[i].configured = false;
+	for (size_t i = 0; i < c->secondary_count; i++) {
+		struct shown *s;
+
+		if (!covers(&c->secondaries[i], z->name))
+			continue;
+		addr_text(&c->secondaries[i].address, address);
+		if ((s = find(z, address)) == NULL) {
+			if (z->shown_count == SHOWN_MAX)
+				continue;
+			s = &z->shown[z->shown_count++];
+			*s = (struct shown){ .poll_mono_ms = clock_mono_ms() };
+			memcpy(s->address, address, sizeof(s->address));
+		}
+		free(s->key);
+		s->key = c->secondaries[i].key == NULL ? NULL : mem_strdup(c->secondaries[i].key);
+		s->notify = c->secondaries[i].notify;
+		s->configured = true;
+	}
+}
+
+const struct past_version *secondary_explained(const struct zwork *z, const struct shown *s)
+{
+	const uint8_t *id = s->has_id ? s->id : NULL;
+	const struct past_version *v = past_find(&z->kept.own, s->serial, id);
+
+	if (v == NULL)
+		v = past_find(&z->others, s->serial, id);
+	return v;
+}
+
+static bool in_step(const struct zwork *z, const struct shown *s)
+{
+	const struct past_version *v = secondary_explained(z, s);
+
+	return s->ok && z->version != NULL && v != NULL && serial_distance(z->kept.last, s->serial) >= 0 &&
+	       content_cmp_steps(&v->content, &z->kept.mine) >= 0;
+}
+
+static void plan_next(struct zwork *z, struct shown *s)
+{
+	size_t n = sizeof(wait_ms) / sizeof(wait_ms[0]);
+
+	s->poll_mono_ms = clock_mono_ms() +
+			  (s->in_step ? IN_STEP_MS : wait_ms[s->tries < n ? s->tries : n - 1]);
+	s->tries++;
+	z->look_ms = s->poll_mono_ms < z->look_ms ? s->poll_mono_ms : z->look_ms;
+}
+
+static void poll(struct zwork *z, struct shown *s)
+{
+	if (s->query != 0 || !s->configured)
+		return;
+	s->query = netlink_query(z->engine->net, z, s->address, s->key, "soa", TIMEOUT_MS);
+	plan_next(z, s);
+}
+
+void secondary_tick(struct zwork *z)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	for (size_t i = 0; i < z->shown_count; i++)
+		if (z->version != NULL && z->shown[i].poll_mono_ms <= now_ms)
+			poll(z, &z->shown[i]);
+}
+
+void secondary_published(struct zwork *z)
+{
+	for (size_t i = 0; i < z->shown_count; i++) {
+		struct shown *s = &z->shown[i];
+
+		s->tries = 0;
+		s->in_step = false;
+		s->poll_mono_ms = clock_mono_ms() + wait_ms[0];
+	}
+}
+
+void secondary_ask(struct zwork *z)
+{
+	for (size_t i = 0; i < z->shown_count; i++)
+		poll(z, &z->shown[i]);
+}
+
+bool secondary_fresh(const struct zwork *z, int64_t since_ms)
+{
+	for (size_t i = 0; i < z->shown_count; i++) {
+		const struct shown *s = &z->shown[i];
+
+		if (s->configured && s->seen_mono_ms < since_ms)
+			return false;
+	}
+	return true;
+}
+
+static int sig_cmp(const void *a, const void *b)
+{
+	const struct rr *x = a, *y = b;
+	size_t n = x->rdlen < y->rdlen ? x->rdlen : y->rdlen;
+	int c = memcmp(x->rdata, y->rdata, n);
+
+	return c != 0 ? c : (int)x->rdlen - (int)y->rdlen;
+}
+
+/* The id of the version that an answer shows; zero without RRSIGs. */
+static bool read_soa(const struct zwork *z, const uint8_t *octets, size_t len, uint32_t *serial, uint8_t id[VERSION_ID_LEN])
+{
+	struct rd r = rd_of(octets, len);
+	crypto_hash_sha256_state st;
+	struct rr rr, sigs[SIGS_MAX];
+	bool soa = false;
+	size_t n = 0;
+	int rc;
+
+	while ((rc = rr_read(&r, &rr, NULL)) == 1) {
+		if (!dname_equal(rr.owner, z->apex))
+			continue;
+		if (rr.type == TYPE_SOA) {
+			*serial = soa_serial(rr.rdata, rr.rdlen);
+			soa = true;
+		} else if (rr.type == TYPE_RRSIG && rr.rdlen > 2 && n < SIGS_MAX &&
+			   (rr.rdata[0] << 8 | rr.rdata[1]) == TYPE_SOA) {
+			sigs[n++] = rr;
+		}
+	}
+	if (rc != 0 || !soa)
+		return false;
+	memset(id, 0, VERSION_ID_LEN);
+	if (n == 0)
+		return true;
+	qsort(sigs, n, sizeof(sigs[0]), sig_cmp);
+	crypto_hash_sha256_init(&st);
+	for (size_t i = 0; i < n; i++)
+		crypto_hash_sha256_update(&st, sigs[i].rdata, sigs[i].rdlen);
+	crypto_hash_sha256_final(&st, id);
+	return true;
+}
+
+static void took(struct zwork *z, struct shown *s, uint32_t serial, const uint8_t id[VERSION_ID_LEN])
+{
+	bool changed = !s->ok || s->serial != serial || memcmp(s->id, id, VERSION_ID_LEN) != 0;
+	char hex[2 * VERSION_ID_LEN + 1];
+
+	s->ok = true;
+	s->serial = serial;
+	s->has_id = true;
+	memcpy(s->id, id, VERSION_ID_LEN);
+	s->seen_at = clock_now_s();
+	s->error[0] = '\0';
+	s->in_step = in_step(z, s);
+	if (!changed)
+		return;
+	sodium_bin2hex(hex, sizeof(hex), id, VERSION_ID_LEN);
+	log_event(LOG_NOTICE, "secondary", "zone=%s address=%s serial=%u id=%.16s explained=%s in-step=%s", z->name, s->address,
+		  serial, hex, secondary_explained(z, s) != NULL ? "yes" : "no", s->in_step ? "yes" : "no");
+	z->status_due = true;
+}
+
+static void lost(struct zwork *z, struct shown *s, const char *why)
+{
+	if (s->ok || s->error[0] == '\0') {
+		log_event(LOG_WARNING, "secondary", "zone=%s address=%s result=%s msg=asked again by and by", z->name, s->address, why);
+		z->status_due = true;
+	}
+	s->ok = false;
+	s->in_step = false;
+	snprintf(s->error, sizeof(s->error), "%s", why);
+}
+
+static void answered(struct zwork *z, struct shown *s, const json_t *msg)
+{
+	const char *result = json_string_value(json_object_get(msg, "result"));
+	uint8_t id[VERSION_ID_LEN], *octets;
+	uint32_t serial;
+	size_t len;
+
+	s->query = 0;
+	s->seen_mono_ms = clock_mono_ms();
+	if (result == NULL || strcmp(result, "ok") != 0) {
+		lost(z, s, result == NULL ? "bad" : result);
+	} else if ((octets = msg_base64(msg, "rrs", ANSWER_MAX, &len, NULL)) == NULL) {
+		lost(z, s, "empty");
+	} else {
+		if (read_soa(z, octets, len, &serial, id))
+			took(z, s, serial, id);
+		else
+			lost(z, s, "no SOA");
+		free(octets);
+	}
+	if (s->in_step)
+		s->poll_mono_ms = s->seen_mono_ms + IN_STEP_MS;
+	zwork_poke(z);
+}
+
+void secondary_answer(struct zwork *z, const json_t *msg)
+{
+	uint64_t id;
+
+	if (msg_uint(msg, "id", INT64_MAX, &id, NULL) != 0 || id == 0)
+		return;
+	for (size_t i = 0; i < z->shown_count; i++)
+		if (z->shown[i].query == id)
+			answered(z, &z->shown[i], msg);
+}
+
+static struct shown *named(struct zwork *z, const json_t *msg)
+{
+	const char *address = json_string_value(json_object_get(msg, "address"));
+	struct addr from;
+
+	if (address == NULL)
+		return NULL;
+	if (find(z, address) != NULL)
+		return find(z, address);
+	/* A query comes from another port of the secondary's host. */
+	if (addr_parse(address, 53, &from, NULL) != 0)
+		return NULL;
+	for (size_t i = 0; i < z->shown_count; i++) {
+		struct addr a;
+
+		if (addr_parse(z->shown[i].address, 53, &a, NULL) == 0 && addr_same_host(&a, &from))
+			return &z->shown[i];
+	}
+	return NULL;
+}
+
+void secondary_notified(struct zwork *z, const json_t *msg)
+{
+	const char *result = json_string_value(json_object_get(msg, "result"));
+	struct shown *s = named(z, msg);
+
+	log_event(result != NULL && strcmp(result, "ok") == 0 ? LOG_INFO : LOG_WARNING, "notify",
+		  "zone=%s address=%s result=%s", z->name, s == NULL ? "?" : s->address, result == NULL ? "?" : result);
+	if (s == NULL || result == NULL || strcmp(result, "ok") != 0)
+		return;
+	s->tries = 0;
+	s->poll_mono_ms = clock_mono_ms() + 200;
+	zwork_poke(z);
+}
+
+void secondary_asked(struct zwork *z, const json_t *msg)
+{
+	struct shown *s = named(z, msg);
+	uint64_t serial;
+
+	if (s == NULL || !json_is_true(json_object_get(msg, "authenticated")) ||
+	    msg_uint(msg, "serial", UINT32_MAX, &serial, NULL) != 0)
+		return;
+	if (s->ok && s->serial == (uint32_t)serial)
+		return;
+	/* It says a serial that it did not show: ask for the version itself. */
+	s->poll_mono_ms = clock_mono_ms() + 200;
+	zwork_poke(z);
+}
+
+void secondary_transferred(struct zwork *z, const json_t *msg)
+{
+	struct shown *s = named(z, msg);
+
+	log_event(LOG_INFO, "transferred", "zone=%s address=%s serial=%" JSON_INTEGER_FORMAT " octets=%" JSON_INTEGER_FORMAT
+		  " ms=%" JSON_INTEGER_FORMAT, z->name, json_string_value(json_object_get(msg, "address")),
+		  json_integer_value(json_object_get(msg, "serial")), json_integer_value(json_object_get(msg, "octets")),
+		  json_integer_value(json_object_get(msg, "ms")));
+	if (s == NULL)
+		return;
+	s->tries = 0;
+	s->poll_mono_ms = clock_mono_ms() + 200;
+	zwork_poke(z);
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* zwork: a zone's state from start to end, and what is kept of it with each publication. */
+#include "signer/engine/zwork.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock/clock.h"
+#include "signer/engine/kdlink.h"
+#include "signer/engine/netlink.h"
+#include "log/log.h"
+#include "msg/msg.h"
+
+void zwork_say(char **slot, const char *fmt, ...)
+{
+	char text[1200];
+	va_list ap;
+
+	free(*slot);
+	*slot = NULL;
+	if (fmt == NULL)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	*slot = mem_strdup(text);
+}
+
+struct zwork *zwork_new(struct engine *e, const char *name)
+{
+	struct zwork *z = mem_new(1, sizeof(*z));
+	uint8_t apex[DNAME_MAX];
+
+	z->engine = e;
+	z->peer = mem_new(PEER_WORDS_MAX, sizeof(*z->peer));
+	z->shown = mem_new(SHOWN_MAX, sizeof(*z->shown));
+	if (dname_from_text(name, apex, NULL) == 0)
+		dname_lower(apex, z->apex);
+	dname_to_text(z->apex, z->name);
+	z->look_s = INT64_MAX;
+	z->look_ms = INT64_MAX;
+	z->overtake_at = INT64_MAX;
+	z->overtake_wait_s = SERIAL_OVERTAKE_FIRST_S;
+	secondary_configure(z);
+	return z;
+}
+
+void zwork_free(struct zwork *z)
+{
+	if (z == NULL)
+		return;
+	pipeline_drop(z);
+	plan_unref(z->plan);
+	version_unref(z->version);
+	zone_free(z->input);
+	zone_free(z->loaded);
+	source_free(&z->source);
+	for (size_t i = 0; i < z->shown_count; i++)
+		free(z->shown[i].key);
+	notices_free(z);
+	free(z->shown);
+	free(z->peer);
+	free(z->plan_error);
+	free(z->hold);
+	free(z->salt);
+	free(z->error);
+	free(z->next);
+	free(z->held_shown);
+	free(z);
+}
+
+void zwork_poke(struct zwork *z)
+{
+	z->poked = true;
+	engine_soon(z->engine);
+}
+
+bool zwork_within_half(const struct zwork *z, int64_t now)
+{
+	const struct version_info *info = z->version == NULL ? NULL : version_info(z->version);
+	int64_t margin_s = z->plan != NULL ? z->plan->policy.renewal_margin_s : policy_default().renewal_margin_s;
+
+	return info != NULL && info->earliest != INT64_MAX && info->earliest - margin_s / 2 <= now;
+}
+
+static void keep_read(struct zwork *z, const char *text)
+{
+	json_t *o = json_loads(text, 0, NULL), *j;
+
+	if (o == NULL)
+		return;
+	z->kept.last = (uint32_t)json_integer_value(json_object_get(o, "last"));
+	z->kept.unsigned_ttl = (uint32_t)json_integer_value(json_object_get(o, "unsigned_ttl"));
+	z->kept.previous_ttl = (uint32_t)json_integer_value(json_object_get(o, "previous_ttl"));
+	content_from_json(&z->kept.mine, json_object_get(o, "mine"));
+	past_from_json(&z->kept.own, json_object_get(o, "own"));
+	past_from_json(&z->others, json_object_get(o, "others"));
+	hex_read(json_string_value(json_object_get(o, "plan")), z->kept.plan_hash, sizeof(z->kept.plan_hash));
+	if (json_is_string(j = json_object_get(o, "hold")))
+		zwork_say(&z->hold, "%s", json_string_value(j));
+	if (json_is_string(j = json_object_get(o, "salt")) && json_string_length(j) / 2 <= 255) {
+		z->salt_len = json_string_length(j) / 2;
+		z->salt = mem_new(z->salt_len + 1, 1);
+		if (!hex_read(json_string_value(j), z->salt, z->salt_len))
+			z->salt_len = 0;
+	}
+	json_decref(o);
+}
+
+char *zwork_keep(const struct zwork *z, const struct kept *kept)
+{
+	json_t *o = json_object();
+	char *text;
+
+	json_object_set_new(o, "v", json_integer(1));
+	json_object_set_new(o, "last", json_integer(kept->last));
+	json_object_set_new(o, "unsigned_ttl", json_integer(kept->unsigned_ttl));
+	json_object_set_new(o, "previous_ttl", json_integer(kept->previous_ttl));
+	json_object_set_new(o, "mine", content_to_json(&kept->mine));
+	json_object_set_new(o, "plan", msg_json_hex(kept->plan_hash, sizeof(kept->plan_hash)));
+	json_object_set_new(o, "own", past_to_json(&kept->own));
+	json_object_set_new(o, "others", past_to_json(&z->others));
+	if (z->hold != NULL)
+		json_object_set_new(o, "hold", json_string(z->hold));
+	if (z->salt_len > 0)
+		json_object_set_new(o, "salt", msg_json_hex(z->salt, z->salt_len));
+	text = json_dumps(o, JSON_COMPACT);
+	json_decref(o);
+	return text;
+}
+
+struct save {
+	struct task task;
+	struct zwork *z;
+};
+
+static void save_done(struct task *t)
+{
+	struct save *s = (struct save *)t;
+	char *keep = zwork_keep(s->z, &s->z->kept);
+	struct err e;
+
+	if (store_keep_put(s->z->engine->store, s->z->apex, keep, &e) != 0)
+		log_event(LOG_ERROR, "store", "zone=%s msg=%s", s->z->name, e.text);
+	s->z->busy = false;
+	zwork_poke(s->z);
+	free(keep);
+	free(s);
+}
+
+void zwork_save(struct zwork *z)
+{
+	struct save *s;
+
+	if (z->busy)
+		return; /* the publication under way writes it */
+	s = mem_new(1, sizeof(*s));
+	s->z = z;
+	s->task.done = save_done;
+	z->busy = true;
+	engine_task(z->engine, &s->task);
+}
+
+/* Called while no task runs. */
+void zwork_open(struct zwork *z)
+{
+	char *keep = store_keep_get(z->engine->store, z->apex);
+	const struct version_info *info;
+
+	if (keep != NULL)
+		keep_read(z, keep);
+	free(keep);
+	if ((z->version = store_current(z->engine->store, z->apex)) == NULL)
+		return;
+	info = version_info(z->version);
+	z->kept.last = info->serial;
+	if (keep == NULL || z->kept.mine.number == 0) {
+		z->kept.mine = (struct content_id){ .epoch = info->epoch, .number = info->content, .steps = info->steps };
+		memcpy(z->kept.mine.digest, info->content_digest, sizeof(z->kept.mine.digest));
+	}
+	z->source.input_serial = info->input_serial;
+	z->source.have_serial = true;
+}
+
+static void take_plan(struct zwork *z, struct plan *p)
+{
+	bool again;
+
+	if (p->state == PLAN_KEEP && z->plan != NULL && z->plan->state != PLAN_KEEP) {
+		plan_unref(p); /* nothing new is known: the plan before stands */
+		return;
+	}
+	again = z->plan != NULL ? z->plan->epoch != p->epoch : z->version != NULL && z->kept.mine.epoch != p->epoch;
+	plan_unref(z->plan);
+	z->plan = p;
+	source_set(z, p->source);
+	if (again)
+		source_again(z);
+	if (p->state != PLAN_KEEP && z->version != NULL && memcmp(p->hash, z->kept.plan_hash, sizeof(p->hash)) != 0)
+		z->forced = true;
+}
+
+void zwork_plan(struct zwork *z, const json_t *msg)
+{
+	bool first = z->plan == NULL;
+	struct plan *p;
+	struct err e;
+
+	if (plan_read(msg, z->apex, &z->engine->identity, clock_now_s(), &p, &e) != 0) {
+		if (z->plan_error == NULL || strcmp(z->plan_error, e.text) != 0)
+			log_event(LOG_ERROR, "plan-refused", "zone=%s msg=%s; the plan before stands", z->name, e.text);
+		zwork_say(&z->plan_error, "%s", e.text);
+		z->status_due = true;
+		return;
+	}
+	zwork_say(&z->plan_error, NULL);
+	if (p->gone) {
+		z->gone = true;
+		plan_unref(p);
+		zwork_poke(z);
+		return;
+	}
+	z->gone = false;
+	if (first || z->plan->rev != p->rev || z->plan->state != p->state || z->plan->steps != p->steps)
+		log_event(LOG_NOTICE, "plan", "zone=%s state=%s rev=%" PRIu64 " steps=%" PRIu64 " keys=%zu source=%s", z->name,
+			  plan_state_text(p->state), p->rev, p->steps, p->key_count, p->source);
+	take_plan(z, p);
+	z->status_due = true;
+	zwork_poke(z);
+}
+
+static void word_read(const json_t *status, struct past_version *v, struct content_id *taken)
+{
+	const json_t *earliest = json_object_get(status, "earliest");
+
+	*v = (struct past_version){ .serial = (uint32_t)json_integer_value(json_object_get(status, "serial")) };
+	content_from_json(&v->content, status);
+	v->earliest = json_is_integer(earliest) ? json_integer_value(earliest) : INT64_MAX;
+	hex_read(json_string_value(json_object_get(status, "id")), v->id, sizeof(v->id));
+	*taken = v->content;
+	if (json_is_object(json_object_get(status, "taken")))
+		content_from_json(taken, json_object_get(status, "taken"));
+}
+
+static void word_of_self(struct zwork *z, const struct past_version *v)
+{
+	bool known = past_find(&z->kept.own, v->serial, v->id) != NULL;
+
+	if (v->serial == 0 || known || !serial_set_back(z->kept.last, v->serial))
+		return;
+	if (!z->set_back)
+		log_event(LOG_ERROR, "set-back", "zone=%s serial=%u known=%u msg=others remember a version of ours that "
+			  "we lack: an old copy was put back; its serial is not used again", z->name, z->kept.last, v->serial);
+	z->set_back = true;
+	z->self_serial = v->serial;
+	z->self_content = v->content;
+	past_add(&z->others, v);
+}
+
+void zwork_word(struct zwork *z, const char *node, const char *name, const json_t *status)
+{
+	struct past_version v;
+	struct content_id taken;
+	struct peer_word *w = NULL;
+
+	word_read(status, &v, &taken);
+	if (strcmp(node, z->engine->identity.node_id_text) == 0) {
+		word_of_self(z, &v);
+		zwork_poke(z);
+		return;
+	}
+	for (size_t i = 0; i < z->peer_count; i++)
+		if (strcmp(z->peer[i].node, node) == 0)
+			w = &z->peer[i];
+	if (w == NULL && z->peer_count == PEER_WORDS_MAX)
+		return;
+	if (w == NULL)
+		w = &z->peer[z->peer_count++];
+	snprintf(w->node, sizeof(w->node), "%s", node);
+	snprintf(w->name, sizeof(w->name), "%s", name);
+	w->v = v;
+	w->taken = taken;
+	if (v.serial != 0)
+		past_add(&z->others, &v);
+	zwork_poke(z);
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_ZWORK_H
+#define DUET_ZWORK_H
+
+#include "addr/addr.h"
+#include "signer/engine/engine.h"
+#include "signer/engine/past.h"
+#include "signer/engine/plan.h"
+#include "sign/zonesign.h"
+#include "zone/zone.h"
+
+/*
+ * zwork - the work on one zone: where its input comes from, what is published, what comes next.
+ *
+ * Invariants: 1. version and kept change only when a publication has been committed (or at start, from the store).
+ * 2. input is newer than kept.mine, or there is no version.  3. while made or publishing is set, no other change is open for
+ * the zone.  4. input is replaced only while busy is false.  5. a zone is
+ * freed only when loading and busy are false.
+ */
+
+/* What one secondary shows (secondary.c). */
+struct shown {
+	char address[ADDR_TEXT_LEN];
+	char *key;              /* TSIG name, or NULL */
+	bool notify;
+	bool configured;        /* still in the configuration */
+	uint64_t query;         /* running query to net, 0: none */
+	bool ok;                /* the last answer was one: serial and id are what it shows now */
+	uint32_t serial;
+	bool has_id;            /* false: serial came from an IXFR query alone */
+	uint8_t id[VERSION_ID_LEN];
+	int64_t seen_at;        /* wall clock, for people; 0: never */
+	int64_t seen_mono_ms;
+	int64_t poll_mono_ms;   /* next poll */
+	unsigned tries;         /* polls since the last publication */
+	bool in_step;
+	char error[80];
+};
+#define SHOWN_MAX 64
+
+/* Newest word of one signer on the zone. */
+struct peer_word {
+	char node[NODE_ID_TEXT];
+	char name[64];
+	struct past_version v; /* serial 0: publishes nothing */
+	struct content_id taken; /* input that it has taken, maybe not yet published */
+	bool silent; /* was silent when last looked */
+};
+#define PEER_WORDS_MAX 16
+
+enum source_kind { SOURCE_NONE, SOURCE_FILE, SOURCE_PRIMARY };
+
+/* Where the zone comes from (source.c). */
+struct source {
+	char *text;             /* as in the plan */
+	enum source_kind kind;
+	char *path;             /* file: absolute */
+	char *primary, *key;    /* primary: address, TSIG name or NULL */
+	/* file: what was loaded last, and what was seen when last looked */
+	struct { int64_t mtime_ns, size; uint64_t ino, dev; } loaded, seen;
+	bool exists;
+	int64_t changed_mono_ms; /* when seen changed; loaded once it has been quiet */
+	bool want_load;         /* load also if nothing seems changed */
+	uint8_t *stream;        /* primary: transferred, not yet loaded */
+	size_t stream_len;
+	int64_t confirmed_mono_ms; /* when the source last said that what we have is current; 0: never */
+	uint32_t input_serial;  /* of the input taken last */
+	bool have_serial;
+	char *error;            /* why the newest input was refused; NULL: it was not */
+	int64_t error_at;
+	char *next;             /* what happens next */
+	char *expired;          /* the primary is silent for longer than SOA expire */
+};
+
+/* A signed change that waits to be published. */
+struct made {
+	struct change *change;
+	struct version_info info;
+	struct sign_stats stats;
+	struct plan *plan;
+	struct zone *content;   /* what was signed: the zone's input, or read back from the version */
+	bool from_input;
+	struct sign_params params;
+	uint8_t salt[255];
+};
+
+/* What is written with each publication, and outlives the zone. */
+struct kept {
+	struct content_id mine; /* content that is published */
+	uint32_t last;          /* last serial */
+	uint8_t plan_hash[32];  /* of the plan that the version was made by */
+	uint32_t unsigned_ttl;  /* largest TTL that was ever published unsigned */
+	uint32_t previous_ttl;  /* largest TTL of the version before */
+	struct past own;
+};
+
+struct waiter;
+
+struct zwork {
+	struct engine *engine;
+	char name[DNAME_TEXT_MAX];
+	uint8_t apex[DNAME_MAX];
+
+	struct plan *plan;      /* NULL: none heard in this run */
+	char *plan_error;       /* why keydist's newest plan was refused */
+	bool gone;
+	struct source source;
+
+	/* input: content that is checked and not published yet */
+	struct zone *input;
+	struct content_id input_id;
+	bool loading;
+	struct zone *loaded;    /* loaded, not looked at yet: the pipeline may still use the input before */
+
+	/* what is published */
+	struct version *version; /* NULL: nothing */
+	struct kept kept;
+	struct past others;     /* versions that were in a peer's status */
+	char *hold;             /* operator's reason; changes wait, renewal goes on */
+	uint8_t *salt;          /* NSEC3 salt of this node */
+	size_t salt_len;
+
+	/* what others say */
+	struct peer_word *peer; /* room for PEER_WORDS_MAX */
+	size_t peer_count;
+	uint32_t self_serial;   /* a version of our own that others remember */
+	struct content_id self_content;
+	bool set_back;
+	struct shown *shown;    /* room for SHOWN_MAX */
+	size_t shown_count;
+
+	/* the pipeline */
+	bool poked;
+	bool busy;              /* a task of this zone is queued or runs */
+	struct made *made;
+	bool forced, full;      /* an operator or a new plan wants a new version */
+	int64_t ask_until_ms;   /* asking for fresh word until; 0: not asking */
+	int64_t asked_ms;       /* when word was last asked for */
+	int64_t retry_ms;       /* after a failure: not before; 0: no failure */
+	int64_t look_s;         /* wall clock: step then; INT64_MAX: no instant */
+	int64_t look_ms;        /* monotonic, the same */
+	int64_t renewed_ms;     /* when a renewal was last published */
+	char *error;            /* why the pipeline does not go on; NULL: it does */
+	char *next;             /* what happens next */
+	int64_t error_at;
+	char *held_shown;       /* what event=held said last */
+	unsigned alarms;        /* enum serial_alarm */
+
+	/* overtaking and catching up */
+	int64_t overtake_at;
+	int64_t overtake_wait_s;
+	int64_t behind_since;
+	bool behind;
+	int64_t catch_up_ms;    /* the source was last asked */
+
+	/* status to keydist */
+	bool status_due;
+	int64_t status_ms;
+	struct waiter *waiters; /* open requests (api.h) */
+	char **notices;         /* of the input loaded last */
+	size_t notice_count;
+	uint64_t signatures;    /* made for the version that is published */
+};
+
+/* zwork.c */
+struct zwork *zwork_new(struct engine *e, const char *name);
+/* Frees; the store keeps its version.  Not while loading or busy. */
+void zwork_free(struct zwork *z);
+/* Opens what the store has of it. */
+void zwork_open(struct zwork *z);
+/* Steps soon. */
+void zwork_poke(struct zwork *z);
+void zwork_plan(struct zwork *z, const json_t *msg);
+/* A peer's word on the zone, or our own as others remember it. */
+void zwork_word(struct zwork *z, const char *node, const char *name, const json_t *status);
+/* The JSON that is kept with each publication. */
+char *zwork_keep(const struct zwork *z, const struct kept *kept);
+/* Saves it now (hold, resume). */
+void zwork_save(struct zwork *z);
+/* Replaces *slot by a printed sentence; fmt NULL: by nothing. */
+void zwork_say(char **slot, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool zwork_within_half(const struct zwork *z, int64_t now);
+
+/* source.c */
+void source_set(struct zwork *z, const char *text);
+void source_free(struct source *s);
+/* Looks whether there is something new, starts loading. */
+void source_step(struct zwork *z);
+/* The source is to be asked again now. */
+void source_refresh(struct zwork *z);
+/* What was refused or taken is to be loaded again: another epoch may take it. */
+void source_again(struct zwork *z);
+/* The source has confirmed that what we have is current, since the monotonic instant. */
+bool source_confirmed(const struct zwork *z, int64_t since_ms);
+void source_stream(struct zwork *z, uint32_t serial, uint8_t *stream, size_t len); /* takes over stream */
+void source_same(struct zwork *z, uint32_t serial);
+void source_failed(struct zwork *z, const char *why, int64_t retry_s);
+void source_expired(struct zwork *z, int64_t expire_s);
+/* One watcher for the folder of all zone files. */
+void source_watch(struct engine *e);
+
+/* input.c: content that was loaded and checked; takes over content. */
+void input_taken(struct zwork *z, struct zone *content);
+/* Numbers of content that somebody else may have given meanwhile. */
+void input_renumber(struct zwork *z);
+void notices_free(struct zwork *z);
+
+/* decide.c: does what is to be done now. */
+void zwork_step(struct zwork *z);
+/* The sentence of one enum serial_alarm. */
+const char *decide_alarm_text(unsigned alarm);
+
+/* pipeline.c */
+void pipeline_sign(struct zwork *z);
+void pipeline_publish(struct zwork *z, uint32_t serial, int why);
+void pipeline_drop(struct zwork *z);
+void pipeline_remove(struct zwork *z);
+
+/* secondary.c */
+void secondary_configure(struct zwork *z);
+void secondary_tick(struct zwork *z);
+/* All are polled again, soon. */
+void secondary_published(struct zwork *z);
+void secondary_ask(struct zwork *z);
+/* All that can answer have done so since the monotonic instant. */
+bool secondary_fresh(const struct zwork *z, int64_t since_ms);
+void secondary_answer(struct zwork *z, const json_t *msg);
+void secondary_notified(struct zwork *z, const json_t *msg);
+void secondary_asked(struct zwork *z, const json_t *msg);
+void secondary_transferred(struct zwork *z, const json_t *msg);
+/* What explains it: our own past or a status. */
+const struct past_version *secondary_explained(const struct zwork *z, const struct shown *s);
+
+/* status.c */
+json_t *status_word(const struct zwork *z);    /* for keydist and the peers */
+json_t *status_zone(const struct zwork *z);    /* for people */
+json_t *status_engine(const struct engine *e);
+/* One of "held", "unsigned", "signed", "waiting", "halted", ... */
+const char *status_state(const struct zwork *z);
+
+#endif
