@@ -41,7 +41,8 @@ static size_t bitmap_len(const uint8_t *p, size_t left)
 		uint8_t window = rd_u8(&r), len = rd_u8(&r);
 		const uint8_t *bits = rd_bytes(&r, len);
 
-		if (bits == NULL || len == 0 || len > 32 || window <= last || bits[len - 1] == 0)
+		if (bits == NULL || len == 0 || len > 32 || window <= last || bits[len - 1] == 0 ||
+		    (window == 0 && (bits[0] & 0x80))) /* there is no type 0 */
 			return BAD;
 		last = window;
 	}
