@@ -17,7 +17,8 @@ struct compaction {
 	struct store *s;
 	struct victim *victim;
 	size_t count;
-	struct table **table; /* by zone: its new table, or NULL where it stays */
+	struct victim *damaged; /* where a page could not be read, after ERR_DAMAGE */
+	struct table **table;   /* by zone: its new table, or NULL where it stays */
 };
 
 static struct victim *find_victim(const struct compaction *c, uint32_t volume)
@@ -39,11 +40,9 @@ static void list_volumes(struct compaction *c)
 			c->victim[c->count++].v = v;
 }
 
-/* Counts live octets, and chooses; false when there is nothing to do. */
-static bool choose(struct compaction *c, uint64_t min_dead)
+/* Counts live octets, and chooses. */
+static void choose(struct compaction *c, uint64_t min_dead)
 {
-	bool any = false;
-
 	list_volumes(c);
 	for (size_t z = 0; z < c->s->zone_count; z++) {
 		const struct table *t = c->s->zone[z].current->table;
@@ -59,9 +58,7 @@ static bool choose(struct compaction *c, uint64_t min_dead)
 		uint64_t dead = v->v->end > v->live ? v->v->end - v->live : 0;
 
 		v->chosen = dead > v->live && dead > min_dead;
-		any |= v->chosen;
 	}
-	return any;
 }
 
 /* Copies the zone's pages that lie in chosen volumes; its new table, or NULL when it has none of them. */
@@ -74,17 +71,19 @@ static int move_zone(struct compaction *c, const struct table *from, struct tabl
 
 	for (size_t i = 0; i < table_len(from) && rc == 0; i++) {
 		const struct page_row *row = table_row(from, i);
+		struct victim *victim = find_victim(c, row->volume);
 		struct page_row copy = *row;
 
-		if (!find_victim(c, row->volume)->chosen) {
+		if (!victim->chosen) {
 			rc = table_build_keep(b, row, e);
 			continue;
 		}
 		moved = true;
-		if ((rc = store_read(c->s, row, page, e)) != 0 ||
-		    (rc = volumes_append(&c->s->volumes, page, row->len, &copy.volume, &copy.offset, e)) != 0)
-			break;
-		rc = table_build_put(b, &copy, e);
+		if ((rc = store_read(c->s, row, page, e)) != 0)
+			c->damaged = victim;
+		else if ((rc = volumes_append(&c->s->volumes, page, row->len, &copy.volume, &copy.offset,
+					      e)) == 0)
+			rc = table_build_put(b, &copy, e);
 	}
 	if (rc == 0 && moved)
 		rc = table_build_finish(b, &c->s->volumes, out, e);
@@ -164,26 +163,50 @@ static void take_over(struct compaction *c)
 			volume_delete(c->victim[i].v);
 }
 
+static bool any_chosen(const struct compaction *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (c->victim[i].chosen)
+			return true;
+	return false;
+}
+
+/* Forgets the copies. */
+static void start_over(struct compaction *c)
+{
+	for (size_t i = 0; i < c->s->zone_count; i++) {
+		table_unref(c->table[i]);
+		c->table[i] = NULL;
+	}
+	volumes_rewind(&c->s->volumes);
+}
+
 int store_compact(struct store *s, uint64_t min_dead, struct err *e)
 {
 	struct compaction c = { .s = s };
+	struct err mine = { 0 };
 	int rc = 0;
 
 	if (s->open_changes > 0)
 		return err_set(e, ERR_NOTNOW, "compaction waits for a change to end");
 	c.table = mem_new(s->zone_count, sizeof(struct table *));
-	if (choose(&c, min_dead)) {
-		volumes_seal(&s->volumes);
-		if ((rc = copy_and_commit(&c, e)) == 0)
+	choose(&c, min_dead);
+	for (size_t i = 0; i < c.count; i++)
+		if (c.victim[i].chosen && c.victim[i].v == s->volumes.tail)
+			volumes_seal(&s->volumes); /* nothing is copied to where it is to go */
+	while (any_chosen(&c)) {
+		c.damaged = NULL;
+		if (copy_and_commit(&c, rc == 0 ? &mine : NULL) == 0) {
 			take_over(&c);
-		else
-			err_ctx(e, "compaction");
+			break;
+		}
+		rc = -1;
+		start_over(&c);
+		if (c.damaged == NULL)
+			break;
+		c.damaged->chosen = false; /* it stays as it is until its pages are made again */
 	}
-	for (size_t i = 0; i < s->zone_count; i++)
-		table_unref(c.table[i]);
-	if (rc != 0)
-		volumes_rewind(&s->volumes);
 	free(c.table);
 	free(c.victim);
-	return rc;
+	return rc == 0 ? 0 : err_set(e, mine.code, "compaction: %s", mine.text);
 }

@@ -135,8 +135,10 @@ int store_each_page(struct store *s, const struct table *t,
 int store_walk(struct store *s, const struct version *v, int (*fn)(void *ctx, const struct rr *rr), void *ctx,
 	       struct err *e);
 
-/* Copies live pages out of volumes with more dead than live octets (above min_dead) and deletes those; one commit. Versions
- * held by others keep their volume's descriptor until they are unreferenced. */
+/* Copies live pages out of volumes with more dead than live octets (above min_dead) and deletes those; one commit.
+ * Versions held by others keep their volume's descriptor until they are unreferenced; zones whose pages moved have a new
+ * current version with the same info.  ERR_NOTNOW while a change is open.  ERR_DAMAGE: a volume with a damaged page was
+ * left as it is; the others are done. */
 int store_compact(struct store *s, uint64_t min_dead, struct err *e);
 
 #endif
