@@ -26,6 +26,19 @@ int ctl_load_conf(struct ctl *c)
 	return rc;
 }
 
+bool ctl_default_conf(struct ctl *c)
+{
+	struct conf_errors errors;
+	bool init = c->command->run == cmd_recovery_init || (c->command->run == cmd_node_init && ctl_option(c, "dir") != NULL);
+
+	if (!init)
+		return false;
+	fprintf(stderr, "duetctl: the configuration is not right yet; going on without it\n");
+	conf_parse(CONF_PATH, "", 0, &c->conf, &errors);
+	conf_errors_free(&errors);
+	return true;
+}
+
 const char *ctl_socket(const struct ctl *c, enum ctl_daemon d)
 {
 	if (c->socket[d] != NULL)

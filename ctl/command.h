@@ -91,6 +91,9 @@ void ctl_complete(struct ctl *c, int words, char **word);
 /* The configuration, or its defaults where no file was named and none is there.  -1 when it is wrong; said.
  */
 int ctl_load_conf(struct ctl *c);
+/* For commands that make the very lines that a configuration still lacks: its defaults, where no file was named.  False when the
+ * command needs the configuration. */
+bool ctl_default_conf(struct ctl *c);
 const char *ctl_socket(const struct ctl *c, enum ctl_daemon d);
 /* path is freed.  As http_call; on failure everything is said and -1 returned. */
 int ctl_call(struct ctl *c, enum ctl_daemon d, const char *method, char *path, json_t *body, json_t **out);

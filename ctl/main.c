@@ -19,7 +19,7 @@ int main(int argc, char **argv)
 		return rc;
 	if (secret_init(&e) != 0)
 		return ctl_fail(&c, &e);
-	if (ctl_load_conf(&c) != 0)
+	if (ctl_load_conf(&c) != 0 && !ctl_default_conf(&c))
 		return CTL_FAILED;
 	rc = c.command->run(&c);
 	ctl_progress_end(&c);
