@@ -62,8 +62,7 @@ static void refuse(struct zwork *z, const char *next, const char *why)
 	struct source *s = &z->source;
 
 	if (s->error == NULL || strcmp(s->error, why) != 0)
-		log_event(LOG_WARNING, "zone-refused", "zone=%s source=%s next=%s msg=%s%s", z->name, s->text,
-			  s->kind == SOURCE_FILE ? "file" : "primary", why,
+		log_event(LOG_WARNING, "zone-refused", "zone=%s source=%s msg=%s; %s%s", z->name, s->text, why, next,
 			  z->version != NULL ? "; the version before stays served" : "");
 	zwork_say(&s->error, "%s", why);
 	zwork_say(&s->next, "%s", next);
