@@ -9,6 +9,7 @@
 #include "fact/fact.h"
 #include "fact/log.h"
 #include "fact/state.h"
+#include "http/http.h"
 #include "identity/identity.h"
 #include "msg/msg.h"
 
@@ -75,6 +76,11 @@ const struct cluster_peer *cluster_peers(const struct cluster *c, size_t *n);
 const char *cluster_name(const struct cluster *c, const uint8_t id[NODE_ID_LEN]);
 /* From a name or an id in hex. */
 int cluster_find(const struct cluster *c, const char *name, uint8_t id[NODE_ID_LEN], struct err *e);
+
+/* As GET /v1/status and /v1/nodes show nodes: a new array. */
+json_t *cluster_nodes_json(const struct cluster *c);
+/* GET /v1/facts?zone=Z: JSON lines; an http_handler's body, for any daemon. */
+int cluster_facts_answer(struct cluster *c, const struct http_request *q, struct http_answer *a, struct err *e);
 
 /* ---- saying ---- */
 

@@ -74,6 +74,7 @@ struct key_state {
 	bool created;
 	uint8_t creator[NODE_ID_LEN];
 	uint8_t created_fact[FACT_HASH_LEN];
+	int64_t created_at; /* for people */
 	uint8_t *dnskey;
 	size_t dnskey_len;
 	char role[4]; /* csk, ksk, zsk */

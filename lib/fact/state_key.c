@@ -107,6 +107,7 @@ static void on_created(struct key_state *k, const struct fact *f, const json_t *
 	k->created = true;
 	memcpy(k->creator, f->origin, NODE_ID_LEN);
 	memcpy(k->created_fact, f->hash, FACT_HASH_LEN);
+	k->created_at = f->time;
 	strcpy(k->role, role);
 	memset(k->instead, 0, sizeof(k->instead));
 	msg_hex(body, "instead", k->instead, 32, NULL);

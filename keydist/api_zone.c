@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* api_zone: zones, policies and TSIG keys over HTTP. */
+#include "keydist/api.h"
+
+#include "addr/addr.h"
+#include "arena/arena.h"
+#include "log/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SOURCE_MAX 512
+
+const struct zone_state *api_zone(struct keydist *k, const char *text, bool live, struct err *e)
+{
+	const struct zone_state *z;
+	uint8_t name[DNAME_MAX];
+
+	if (dname_from_text(text, name, e) != 0) {
+		err_ctx(e, "zone");
+		return NULL;
+	}
+	z = state_zone(cluster_state(k->cluster), name);
+	if (z == NULL || (live && zone_addition(z) == NULL)) {
+		err_set(e, ERR_NOTFOUND, "%s is not among the zones", text);
+		return NULL;
+	}
+	return z;
+}
+
+const char *api_zone_state(struct keydist *k, const struct zone_state *z)
+{
+	const struct zone_ctx *c = zone_ctx(k, z->name, false);
+	const char *state = c == NULL ? NULL : json_string_value(json_object_get(c->plan, "state"));
+
+	return state == NULL ? "held" : state;
+}
+
+const char *api_zone_member(const struct zone_state *z, const char *member)
+{
+	const struct add_state *a = zone_addition(z);
+
+	return a == NULL ? "" : json_string_value(json_object_get(a->body, member));
+}
+
+/* ---- zones ---- */
+
+static int on_list(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct keydist *k = ctx;
+	const struct fact_state *s = cluster_state(k->cluster);
+	json_t *list = json_array();
+
+	(void)q;
+	(void)e;
+	for (size_t i = 0; i < s->zones; i++) {
+		const struct zone_state *z = &s->zone[i];
+		json_int_t keys = 0;
+
+		if (zone_addition(z) == NULL)
+			continue;
+		for (size_t j = 0; j < z->keys; j++)
+			keys += z->key[j].created;
+		json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s,s:I}", "zone", z->text, "source",
+						      api_zone_member(z, "source"), "policy", api_zone_member(z, "policy"),
+						      "state", api_zone_state(k, z), "keys", keys));
+	}
+	a->body = json_pack("{s:o}", "zones", list);
+	return 0;
+}
+
+/* "primary:ADDRESS#PORT[,KEY]" */
+static int check_primary(const char *text, struct err *e)
+{
+	char address[128];
+	const char *comma = strchr(text, ',');
+	size_t len = comma == NULL ? strlen(text) : (size_t)(comma - text);
+	uint8_t key[DNAME_MAX];
+	struct addr a;
+
+	if (len >= sizeof(address))
+		return err_set(e, ERR_SYNTAX, "source: no address");
+	memcpy(address, text, len);
+	address[len] = '\0';
+	if (addr_parse(address, 0, &a, e) != 0)
+		return err_ctx(e, "source: primary:ADDRESS#PORT[,KEY]");
+	if (comma != NULL && dname_from_text(comma + 1, key, e) != 0)
+		return err_ctx(e, "source: name of the TSIG key");
+	return 0;
+}
+
+/* "file:NAME", relative to each host's zones-dir, never out of it. */
+static int check_file(const char *name, struct err *e)
+{
+	if (name[0] == '\0' || name[0] == '/')
+		return err_set(e, ERR_SYNTAX, "source: file:NAME, relative to zones-dir of each host");
+	for (const char *p = name; p != NULL; p = strchr(p, '/') == NULL ? NULL : strchr(p, '/') + 1)
+		if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || p[2] == '\0'))
+			return err_set(e, ERR_REFUSED, "source: %s leads out of zones-dir", name);
+	return 0;
+}
+
+static int check_source(const char *source, struct err *e)
+{
+	if (strlen(source) > SOURCE_MAX)
+		return err_set(e, ERR_LIMIT, "source: at most %d octets", SOURCE_MAX);
+	for (const char *p = source; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return err_set(e, ERR_SYNTAX, "source: control characters");
+	if (strncmp(source, "file:", 5) == 0)
+		return check_file(source + 5, e);
+	if (strncmp(source, "primary:", 8) == 0)
+		return check_primary(source + 8, e);
+	return err_set(e, ERR_SYNTAX, "source: %.100s, must be file:NAME or primary:ADDRESS#PORT[,KEY]", source);
+}
+
+static const struct policy_state *find_policy(const struct fact_state *s, const char *name)
+{
+	for (size_t i = 0; i < s->policies; i++)
+		if (strcmp(s->policy[i].name, name) == 0)
+			return &s->policy[i];
+	return NULL;
+}
+
+static int on_add(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct keydist *k = ctx;
+	const struct fact_state *s = cluster_state(k->cluster);
+	const char *text, *source, *policy;
+	const struct zone_state *z;
+	uint8_t name[DNAME_MAX];
+	uint64_t rev = 0;
+
+	(void)a;
+	if (http_text(q->body, "zone", &text, e) != 0 || http_text(q->body, "source", &source, e) != 0 ||
+	    http_text_or(q->body, "policy", "default", &policy, e) != 0 || check_source(source, e) != 0)
+		return -1;
+	if (dname_from_text(text, name, e) != 0)
+		return err_ctx(e, "zone");
+	if (strcmp(policy, "default") != 0 && find_policy(s, policy) == NULL)
+		return err_set(e, ERR_NOTFOUND, "policy: there is none called %.63s", policy);
+	z = state_zone(s, name);
+	if (z != NULL && zone_addition(z) != NULL && strcmp(api_zone_member(z, "source"), source) == 0 &&
+	    strcmp(api_zone_member(z, "policy"), policy) == 0)
+		return 0; /* asking twice is once */
+	for (size_t i = 0; z != NULL && i < z->adds; i++)
+		if (z->add[i].added && z->add[i].rev > rev)
+			rev = z->add[i].rev;
+	if (keydist_say(k, "zone.add", name,
+			json_pack("{s:s,s:s,s:I}", "source", source, "policy", policy, "rev", (json_int_t)rev + 1), e) != 0)
+		return -1;
+	log_event(LOG_NOTICE, "zone-added", "zone=%s source=%s policy=%s", text, source, policy);
+	return 0;
+}
+
+static int on_remove(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct keydist *k = ctx;
+	const struct zone_state *z = api_zone(k, q->segment[0], true, e);
+	json_t *adds = json_array();
+	char text[DNAME_TEXT_MAX];
+
+	(void)a;
+	if (z == NULL) {
+		json_decref(adds);
+		return -1;
+	}
+	strcpy(text, z->text);
+	for (size_t i = 0; i < z->adds; i++)
+		if (z->add[i].added && !z->add[i].removed)
+			json_array_append_new(adds, msg_json_hex(z->add[i].hash, FACT_HASH_LEN));
+	if (keydist_say(k, "zone.remove", z->name, json_pack("{s:o}", "adds", adds), e) != 0)
+		return -1;
+	log_event(LOG_NOTICE, "zone-removed", "zone=%s", text);
+	return 0;
+}
+
+/* ---- policies ---- */
+
+static json_t *policy_now(const struct fact_state *s, const char *name)
+{
+	const struct policy_state *ps = find_policy(s, name);
+	struct policy p = policy_default();
+
+	if (ps != NULL && policy_from_json(json_object_get(ps->reg.body, "policy"), &p, NULL) == 0)
+		p.rev = (int64_t)ps->reg.rev;
+	else if (strcmp(name, "default") != 0)
+		return NULL;
+	return policy_to_json(&p);
+}
+
+static int on_policies(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	const struct fact_state *s = cluster_state(((struct keydist *)ctx)->cluster);
+	json_t *list = json_array();
+
+	(void)q;
+	(void)e;
+	json_array_append_new(list, policy_now(s, "default"));
+	for (size_t i = 0; i < s->policies; i++)
+		if (strcmp(s->policy[i].name, "default") != 0)
+			json_array_append_new(list, policy_now(s, s->policy[i].name));
+	a->body = json_pack("{s:o}", "policies", list);
+	return 0;
+}
+
+static int on_policy(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	const struct fact_state *s = cluster_state(((struct keydist *)ctx)->cluster);
+
+	a->body = policy_now(s, q->segment[0]);
+	return a->body != NULL ? 0 : err_set(e, ERR_NOTFOUND, "there is no policy %.63s", q->segment[0]);
+}
+
+static int on_policy_put(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct keydist *k = ctx;
+	const struct policy_state *ps = find_policy(cluster_state(k->cluster), q->segment[0]);
+	const json_int_t rev = ps == NULL ? 1 : (json_int_t)ps->reg.rev + 1;
+	struct conf_errors errors = { 0 }, warnings = { 0 };
+	struct policy p;
+	int rc = -1;
+
+	if (policy_from_json(q->body, &p, e) != 0)
+		return -1;
+	if (strcmp(p.name, q->segment[0]) != 0)
+		return err_set(e, ERR_SYNTAX, "name: %s, the path says %.63s", p.name, q->segment[0]);
+	policy_check(&p, &errors, &warnings);
+	if (errors.n > 0)
+		err_set(e, ERR_REFUSED, "%s", errors.line[0]);
+	else {
+		p.rev = rev;
+		rc = keydist_say(k, "policy", NULL, json_pack("{s:o,s:I}", "policy", policy_to_json(&p), "rev", rev), e);
+	}
+	conf_errors_free(&errors);
+	conf_errors_free(&warnings);
+	if (rc != 0)
+		return -1;
+	a->body = json_pack("{s:I}", "rev", rev);
+	return 0;
+}
+
+/* ---- TSIG ---- */
+
+static int on_tsig_list(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	(void)q;
+	(void)e;
+	a->body = json_pack("{s:o}", "keys", tsig_list(ctx));
+	return 0;
+}
+
+static int on_tsig_create(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	const char *name, *alg, *file, *out;
+
+	if (http_text(q->body, "name", &name, e) != 0 || http_text_or(q->body, "algorithm", "hmac-sha256", &alg, e) != 0 ||
+	    http_text_or(q->body, "file", NULL, &file, e) != 0 || http_text_or(q->body, "out", NULL, &out, e) != 0)
+		return -1;
+	if ((file != NULL && file[0] != '/') || (out != NULL && out[0] != '/'))
+		return err_set(e, ERR_SYNTAX, "file, out: must be absolute paths");
+	return tsig_create(ctx, name, alg, file, out, &a->body, e);
+}
+
+static int on_tsig_remove(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	(void)a;
+	return tsig_remove(ctx, q->segment[0], http_query(q, "hash"), e);
+}
+
+const struct http_route zone_routes[] = {
+	{ "GET", "/v1/zones", 0, on_list },
+	{ "POST", "/v1/zones", HTTP_BODY_SMALL, on_add },
+	{ "DELETE", "/v1/zones/{zone}", HTTP_BODY_SMALL, on_remove },
+	{ "GET", "/v1/policies", 0, on_policies },
+	{ "GET", "/v1/policies/{name}", 0, on_policy },
+	{ "PUT", "/v1/policies/{name}", HTTP_BODY_SMALL, on_policy_put },
+	{ "GET", "/v1/tsig", 0, on_tsig_list },
+	{ "POST", "/v1/tsig", HTTP_BODY_SMALL, on_tsig_create },
+	{ "DELETE", "/v1/tsig/{name}", HTTP_BODY_SMALL, on_tsig_remove },
+};
+const size_t zone_route_count = sizeof(zone_routes) / sizeof(zone_routes[0]);

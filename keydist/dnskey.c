@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * dnskey: the DNSKEY, CDS and CDNSKEY RRsets of a zone, signed by every KSK and CSK that stands in the DNSKEY RRset.
+ *
+ * What was signed is kept under a digest of what it was made from, so a restart makes no signature, and is made anew well before
+ * the engine would have to renew (DESIGN section 6).
+ */
+#include "keydist/keydist.h"
+
+#include "arena/arena.h"
+#include "clock/clock.h"
+#include "log/log.h"
+#include "rrset/rr.h"
+#include "sign/rrsig.h"
+#include "wire/wire.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RRS_MAX    (2 * VIEWS_MAX)
+#define STREAM_MAX (256u << 10)
+
+static int by_rr(const void *a, const void *b)
+{
+	return rr_cmp(a, b);
+}
+
+static void add(struct rr *rrs, size_t *n, uint16_t type, const struct zone_state *z, uint32_t ttl, const uint8_t *rdata,
+		size_t len)
+{
+	rrs[(*n)++] = (struct rr){ .owner = z->name, .rdata = rdata, .ttl = ttl, .type = type, .rdlen = (uint16_t)len };
+}
+
+/* The records of one type, in canonical order. */
+static size_t collect(uint16_t type, const struct zone_state *z, const struct key_view *views, size_t n, const struct policy *p,
+		      struct arena *a, struct rr rrs[RRS_MAX])
+{
+	const uint32_t ttl = (uint32_t)p->dnskey_ttl_s;
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct key_state *ks = views[i].key;
+		struct key *key = NULL;
+		uint8_t ds[4 + 48];
+
+		if (!views[i].published)
+			continue;
+		if (type == TYPE_DNSKEY)
+			add(rrs, &count, type, z, ttl, ks->dnskey, ks->dnskey_len);
+		else if (!views[i].sep || !views[i].seen_by_all)
+			continue;
+		else if (type == TYPE_CDNSKEY)
+			add(rrs, &count, type, z, ttl, ks->dnskey, ks->dnskey_len);
+		else if (key_from_dnskey(ks->dnskey, ks->dnskey_len, &key, NULL) == 0) {
+			size_t len = key_ds(key, z->name, 2, ds);
+
+			add(rrs, &count, type, z, ttl, arena_dup(a, ds, len), len);
+			key_free(key);
+		}
+	}
+	qsort(rrs, count, sizeof(*rrs), by_rr);
+	return count;
+}
+
+static void digest_of(const struct rr *rrs, size_t count, const struct key_view *views, size_t n, const struct policy *p,
+		      uint8_t out[32])
+{
+	crypto_hash_sha256_state st;
+	uint8_t buf[16];
+	struct wr w = wr_of(buf, sizeof(buf));
+
+	crypto_hash_sha256_init(&st);
+	wr_u16(&w, rrs[0].type);
+	wr_u32(&w, rrs[0].ttl);
+	wr_u64(&w, (uint64_t)p->validity_s);
+	crypto_hash_sha256_update(&st, buf, w.at);
+	crypto_hash_sha256_update(&st, rrs[0].owner, dname_len(rrs[0].owner));
+	for (size_t i = 0; i < count; i++)
+		crypto_hash_sha256_update(&st, rrs[i].rdata, rrs[i].rdlen);
+	for (size_t i = 0; i < n; i++)
+		if (views[i].published && views[i].sep)
+			crypto_hash_sha256_update(&st, views[i].key->hash, 32);
+	crypto_hash_sha256_final(&st, out);
+}
+
+/* Signs with all that sign the apex; earliest is set. */
+static int sign_all(struct keydist *k, const struct zone_state *z, const struct key_view *views, size_t n,
+		    const struct policy *p, const struct rr *rrs, size_t count, struct arena *a, struct wr *w, int64_t *earliest,
+		    struct err *e)
+{
+	const int64_t now = clock_now_s();
+	const struct window window = { now - p->inception_offset_s, now + p->validity_s };
+	struct err why = { 0 };
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++) {
+		struct key *key = NULL;
+		struct rr sig;
+		int rc;
+
+		if (!views[i].published || !views[i].sep)
+			continue;
+		if (keys_open(k, z, views[i].key, &key, &why) != 0)
+			continue; /* the others may be enough, and the alarm is raised by who finds that none is */
+		rc = rrsig_make(rrs, count, z->name, key, window, a, &sig, e);
+		key_free(key);
+		if (rc != 0)
+			return -1;
+		rr_write(w, &sig);
+		any = true;
+	}
+	if (!any)
+		return err_set(e, ERR_NOTFOUND, "no key that signs the DNSKEY RRset can be opened here: %.200s", why.text);
+	*earliest = window.expiration;
+	return w->bad ? err_set(e, ERR_LIMIT, "the apex RRset does not fit %u octets", STREAM_MAX) : 0;
+}
+
+static int make_one(struct keydist *k, const struct zone_state *z, const struct key_view *views, size_t n,
+		    const struct policy *p, uint16_t type, struct arena *a, struct apex_rrset *out, struct err *e)
+{
+	struct rr rrs[RRS_MAX];
+	size_t count = collect(type, z, views, n, p, a, rrs), len = 0;
+	const int64_t renew_at = p->renewal_margin_s + (p->validity_s - p->renewal_margin_s) / 4;
+	uint8_t digest[32], *old, *fresh;
+	int64_t earliest = 0;
+	struct wr w;
+	int rc;
+
+	out->rrset = NULL;
+	if (count == 0)
+		return 0;
+	digest_of(rrs, count, views, n, p, digest);
+	old = store_ready_get(k, digest, &len, &earliest);
+	if (old != NULL && (earliest > clock_now_s() + renew_at || !k->clock_good)) {
+		out->rrset = msg_json_base64(old, len);
+		out->earliest = earliest;
+		free(old);
+		return 0;
+	}
+	if (!k->clock_good)
+		return err_set(e, ERR_NOTNOW, "the clock is not vouched for: %s", k->clock_why);
+	fresh = mem_new(STREAM_MAX, 1);
+	w = wr_of(fresh, STREAM_MAX);
+	for (size_t i = 0; i < count; i++)
+		rr_write(&w, &rrs[i]);
+	rc = sign_all(k, z, views, n, p, rrs, count, a, &w, &earliest, e);
+	if (rc == 0)
+		rc = store_ready_put(k, digest, z->text, fresh, w.at, earliest, e);
+	if (rc == 0) {
+		out->rrset = msg_json_base64(fresh, w.at);
+		out->earliest = earliest;
+	} else if (old != NULL && earliest > clock_now_s()) {
+		/* A private key that is missing never removes its DNSKEY: the old signatures stay while they last. */
+		log_event(LOG_ERROR, "apex-not-renewed", "zone=%s msg=%s", z->text, e->text);
+		out->rrset = msg_json_base64(old, len);
+		out->earliest = earliest;
+		rc = 0;
+	}
+	free(old);
+	free(fresh);
+	return rc;
+}
+
+int dnskey_make(struct keydist *k, const struct zone_state *z, const struct key_view *views, size_t n,
+		const struct policy *p, struct apex_rrset out[3], size_t *count, struct err *e)
+{
+	static const struct {
+		uint16_t type;
+		const char *text;
+	} types[] = { { TYPE_DNSKEY, "DNSKEY" }, { TYPE_CDS, "CDS" }, { TYPE_CDNSKEY, "CDNSKEY" } };
+	struct arena *a = arena_new();
+	int rc = 0;
+
+	*count = 0;
+	for (size_t i = 0; i < 3 && rc == 0; i++) {
+		struct apex_rrset *o = &out[*count];
+
+		if (i > 0 && !p->cds)
+			break;
+		o->type = types[i].text;
+		rc = make_one(k, z, views, n, p, types[i].type, a, o, e);
+		if (rc == 0 && o->rrset != NULL)
+			(*count)++;
+	}
+	if (rc != 0)
+		for (size_t i = 0; i < *count; i++)
+			json_decref(out[i].rrset);
+	arena_free(a);
+	return rc;
+}
