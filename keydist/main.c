@@ -159,13 +159,6 @@ static int start(struct keydist *k, struct err *e)
 	return api_open(k, e);
 }
 
-static void on_closed_all(uv_handle_t *handle, void *arg)
-{
-	(void)arg;
-	if (!uv_is_closing(handle))
-		uv_close(handle, NULL);
-}
-
 static void stop(struct keydist *k)
 {
 	struct err e;
@@ -175,8 +168,10 @@ static void stop(struct keydist *k)
 	engine_close(k);
 	http_server_close(k->http);
 	cluster_close(k->cluster);
-	while (uv_run(&k->loop, UV_RUN_NOWAIT) != 0 && !uv_is_closing((uv_handle_t *)&k->term))
-		uv_walk(&k->loop, on_closed_all, NULL);
+	uv_close((uv_handle_t *)&k->flush, NULL);
+	uv_close((uv_handle_t *)&k->term, NULL);
+	uv_close((uv_handle_t *)&k->intr, NULL);
+	uv_close((uv_handle_t *)&k->hup, NULL);
 	while (uv_run(&k->loop, UV_RUN_DEFAULT) != 0)
 		;
 	uv_loop_close(&k->loop);

@@ -153,9 +153,11 @@ static void on_soon(uv_timer_t *timer)
 {
 	struct cluster *c = timer->data;
 
-	if (c->announce)
+	if (c->announce) {
+		sync_push(c);
 		for (size_t i = 0; i < c->peers; i++)
 			sync_tell(c, &c->peer[i]);
+	}
 	c->announce = false;
 	if (c->changed) {
 		c->changed = false;
@@ -163,10 +165,14 @@ static void on_soon(uv_timer_t *timer)
 	}
 }
 
+void sync_later(struct cluster *c, unsigned ms)
+{
+	uv_timer_start(&c->soon, on_soon, ms, 0);
+}
+
 void sync_soon(struct cluster *c)
 {
-	if (!uv_is_active((uv_handle_t *)&c->soon))
-		uv_timer_start(&c->soon, on_soon, 2, 0);
+	sync_later(c, 2);
 }
 
 /* ---- open, close ---- */
@@ -223,6 +229,7 @@ int cluster_open(const struct cluster_config *config, struct cluster **out, stru
 	uv_timer_init(config->loop, &c->tick);
 	uv_timer_init(config->loop, &c->soon);
 	c->tick.data = c->soon.data = c;
+	c->fresh = json_array();
 	make_rows(c);
 	hub = (struct msg_hub_config){ config->listen, c->self->line.curve_pk, c->self->curve_sk, c->rows, c, on_refused };
 	if (open_files(c, e) != 0 || msg_hub_open(config->loop, &hub, &c->hub, e) != 0 ||
@@ -254,6 +261,7 @@ void cluster_close(struct cluster *c)
 		json_decref(c->peer[i].have);
 	for (size_t i = 0; i < c->statuses; i++)
 		json_decref(c->status[i].status);
+	json_decref(c->fresh);
 	free(c->status);
 	free(c->peer);
 	free(c->line);

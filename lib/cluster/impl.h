@@ -43,6 +43,7 @@ struct cluster {
 	size_t peers;
 	uv_timer_t tick, soon;
 	bool announce, changed; /* what `soon` is to do */
+	json_t *fresh;          /* facts added since then, in base64, to be pushed to everybody; a few only */
 	bool rebuild;           /* the state is to be made anew */
 
 	struct incarnation inc; /* number 0: none taken since the start */
@@ -67,6 +68,8 @@ void sync_on_have(void *ctx, const struct msg_peer *from, json_t *msg);
 void sync_on_facts(void *ctx, const struct msg_peer *from, json_t *msg);
 void sync_tell(struct cluster *c, struct cluster_peer *p);
 void sync_soon(struct cluster *c);
+void sync_later(struct cluster *c, unsigned ms);
+void sync_push(struct cluster *c);
 const struct fact_rules *sync_rules(struct cluster *c, struct fact_rules *rules);
 void sync_applied(struct cluster *c, const struct fact *f);
 int sync_after(struct cluster *c, struct err *e); /* after facts were added and applied */

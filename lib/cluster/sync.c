@@ -20,6 +20,7 @@
 #define BATCH_FACTS  256
 #define VECTOR_MAX   4096
 #define PULL_MS      100
+#define PUSH_FACTS   32
 
 /* ---- rules ---- */
 
@@ -161,6 +162,21 @@ static void send_missing(struct cluster *c, struct cluster_peer *p)
 	json_decref(body);
 }
 
+/* The few facts that came just now go to everybody at once; of many, the vectors tell. */
+void sync_push(struct cluster *c)
+{
+	const size_t n = json_array_size(c->fresh);
+	json_t *body;
+
+	if (n > 0 && n < PUSH_FACTS) {
+		body = json_pack("{s:O}", "facts", c->fresh);
+		for (size_t i = 0; i < c->peers; i++)
+			msg_send(c->hub, c->peer[i].peer.id, c->peer[i].peer.role, "facts", body, NULL);
+		json_decref(body);
+	}
+	json_array_clear(c->fresh);
+}
+
 /* ---- hearing ---- */
 
 /* Whether the peer holds something that we lack and may take. */
@@ -233,8 +249,14 @@ static void heard(struct cluster *c, struct cluster_peer *p, const json_t *msg)
 	look_for_own(c, p);
 	start_compare(c, p);
 	send_missing(c, p);
-	if (peer_has_more(c, p) && clock_mono_ms() - p->asked_ms > PULL_MS)
+	if (!peer_has_more(c, p))
+		return;
+	if (clock_mono_ms() - p->asked_ms > PULL_MS) {
 		sync_tell(c, p);
+	} else if (!uv_is_active((uv_handle_t *)&c->soon)) {
+		c->announce = true;
+		sync_later(c, PULL_MS);
+	}
 }
 
 void sync_on_have(void *ctx, const struct msg_peer *from, json_t *msg)
@@ -275,6 +297,8 @@ static void refused(struct cluster *c, const struct msg_peer *from, const struct
 void sync_applied(struct cluster *c, const struct fact *f)
 {
 	c->rebuild |= fact_state_apply(c->state, f);
+	if (json_array_size(c->fresh) < PUSH_FACTS)
+		json_array_append_new(c->fresh, msg_json_base64(f->octets, f->len));
 	if (c->config.on_fact != NULL)
 		c->config.on_fact(c->config.ctx, f);
 }

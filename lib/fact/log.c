@@ -113,7 +113,7 @@ int fact_log_hash(struct fact_log *l, const uint8_t origin[NODE_ID_LEN], const s
 static void verdict(struct fact_verdict *v, enum fact_result result, const char *why)
 {
 	v->result = result;
-	snprintf(v->why, sizeof(v->why), "%s", why);
+	snprintf(v->why, sizeof(v->why), "%.159s", why);
 }
 
 /* What is to be done with one fact.  -1: the disk failed. */

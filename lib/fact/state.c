@@ -171,10 +171,15 @@ static void on_first(struct fact_state *s, const struct fact *f, json_t *body)
 
 static void on_counts(struct fact_state *s, const struct fact *f, json_t *body)
 {
-	uint8_t id[NODE_ID_LEN];
+	uint8_t id[NODE_ID_LEN], of[NODE_ID_LEN];
 
+	/* A restore says it for the signers that it admits, so that they count each other from their first moment on. */
+	if (json_object_get(body, "of") == NULL)
+		memcpy(of, f->origin, NODE_ID_LEN);
+	else if (msg_hex(body, "of", of, NODE_ID_LEN, NULL) != 0)
+		return;
 	if (msg_hex(body, "node", id, NODE_ID_LEN, NULL) == 0)
-		id_set_add(&need_node(s, f->origin)->counts, id);
+		id_set_add(&need_node(s, of)->counts, id);
 }
 
 static bool read_upto(const json_t *row, struct incarnation *inc, uint64_t *seq)

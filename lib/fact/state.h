@@ -13,7 +13,8 @@
  * Kinds and their bodies (JSON).  "deed" and "promise" as in DESIGN section 4; what is not understood says nothing.
  *   node.first   {"line","name","role"}            the first signer of the cluster admits itself
  *   admitted     {"line","name","role"}            deed: may take part
- *   counts       {"node"}                          deed: from now on every conjunction that the author evaluates has it
+ *   counts       {"node","of"?}                    deed: from now on every conjunction that the author evaluates has it; a
+ *                                                  restore says it `of` the signers that it admits
  *   retired      {"node","line","why","upto":[[number,randomhex,seq],..]}   final; its facts behind `upto` say nothing
  *   zone.add     {"source","policy","rev"}         zone.remove  {"adds":[fact hash,..]}: the additions that its author saw
  *   policy       {"policy":{..},"rev"}
