@@ -186,7 +186,8 @@ static bool may_take(const struct scan *s, int64_t d)
 		if (!counts(s, k) || distance(s, k->serial) != d)
 			continue;
 		any = true;
-		if (!k->explained && !by_signer(k))
+		/* Our own former serial, which we lack, was used already: taking it would be publishing it twice. */
+		if (k->from == SERIAL_FROM_SELF || (!k->explained && !by_signer(k)))
 			return false;
 		if (content_cmp_steps(&k->content, &v->want) != 0 || before(k->earliest, s->half_s) <= v->now)
 			return false;

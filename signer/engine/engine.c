@@ -232,6 +232,7 @@ static void on_tick(uv_timer_t *timer)
 	engine_clock_tick(e);
 	serve_when_due(e);
 	kdlink_tick(e->keydist);
+	engine_upkeep(e);
 	if (e->drain_until_ms != 0 && clock_mono_ms() >= e->drain_until_ms) {
 		e->drain_until_ms = 0;
 		log_event(LOG_NOTICE, "drained", "on=no msg=the time is over: serving again");

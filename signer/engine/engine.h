@@ -83,6 +83,8 @@ struct engine {
 	bool set_back;
 	char *hold;             /* keydist holds this node, and why */
 	bool serving;           /* net answers transfers */
+	int64_t upkeep_ms;      /* monotonic: next upkeep of the store */
+	bool upkeep_on;
 	int64_t drain_until_ms; /* monotonic; 0: not draining */
 	bool stopping;
 	int exit_code;
@@ -99,6 +101,8 @@ void engine_zone_drop(struct engine *e, struct zwork *z);
 void engine_task(struct engine *e, struct task *t);
 /* Has all poked zones stepped soon. */
 void engine_soon(struct engine *e);
+/* upkeep.c: folds in and compacts the store when it is time and nothing else uses it. */
+void engine_upkeep(struct engine *e);
 /* Answers nothing for so long; 0: serves again. */
 void engine_drain(struct engine *e, int64_t for_ms);
 /* Reads the configuration again, all or nothing. */

@@ -126,14 +126,18 @@ static int send_volume(struct netlink *n, uint32_t volume)
 	return 0;
 }
 
-void netlink_volume_gone(struct netlink *n, uint32_t volume)
+void netlink_volumes(struct netlink *n)
 {
-	for (size_t i = 0; i < n->volume_count; i++)
-		if (n->volume[i] == volume) {
-			n->volume[i] = n->volume[--n->volume_count];
-			send_json(n, "volume-gone", json_pack("{s:I}", "volume", (json_int_t)volume), -1);
-			return;
+	for (size_t i = 0; i < n->volume_count;) {
+		uint32_t volume = n->volume[i];
+
+		if (store_volume_fd(n->engine->store, volume) >= 0) {
+			i++;
+			continue;
 		}
+		n->volume[i] = n->volume[--n->volume_count];
+		send_json(n, "volume-gone", json_pack("{s:I}", "volume", (json_int_t)volume), -1);
+	}
 }
 
 static json_t *soa_stream(const struct version_info *info)

@@ -16,7 +16,8 @@ bool netlink_ready(const struct netlink *n);
 /* Serves the zone's version, after the volumes that it needs. */
 void netlink_version(struct netlink *n, const struct zwork *z);
 void netlink_unserve(struct netlink *n, const char *zone);
-void netlink_volume_gone(struct netlink *n, uint32_t volume);
+/* Tells net which volumes the store has let go of. */
+void netlink_volumes(struct netlink *n);
 /* Source of the zone: only primaries are net's business. */
 void netlink_zone(struct netlink *n, const struct zwork *z, bool refresh);
 void netlink_zone_gone(struct netlink *n, const char *zone);

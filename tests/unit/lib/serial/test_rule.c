@@ -177,6 +177,8 @@ static void a_change_takes_t_or_goes_above_it(void **state)
 		  PUB(CHANGE, TODAY + 10), 0, 0 },
 		{ "my own past as others remember it counts", { BASE(TODAY, C(1, 0), C(2, 0), FRESH),
 		  LIST(SELF(TODAY + 3, C(1, 0))) }, PUB(CHANGE, TODAY + 4), 0, 0 },
+		{ "and is never published again, though it has the same content", { BASE(TODAY, C(1, 0), C(2, 0), FRESH),
+		  LIST(SELF(TODAY + 3, C(2, 0))) }, PUB(CHANGE, TODAY + 4), 0, 0 },
 		{ "key steps alone are a change", { BASE(TODAY, C(1, 0), C(1, 1), FRESH) }, PUB(CHANGE, TODAY + 1), 0, 0 },
 		{ "so is an operator's word", { BASE(TODAY, C(1, 0), C(1, 0), FRESH), .forced = true }, PUB(CHANGE, TODAY + 1), 0, 0 },
 		{ "fresh word comes first", { BASE(TODAY, C(1, 0), C(2, 0), FRESH) }, SERIAL_ASK, SERIAL_WHY_CHANGE, TODAY + 1,
