@@ -81,6 +81,8 @@ int ctl_seconds(const struct ctl *c, const char *name, long fallback, long *out)
 void ctl_help(FILE *out);
 void ctl_help_noun(const char *noun, FILE *out);
 void ctl_help_command(const struct ctl_command *cmd, FILE *out);
+/* The commands as mdoc list items, for duetctl(1). */
+void ctl_manual(FILE *out);
 /* Words that may follow those on the line, one per line, for the completion of a shell. */
 void ctl_complete(struct ctl *c, int words, char **word);
 
