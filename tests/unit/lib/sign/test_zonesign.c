@@ -484,6 +484,98 @@ static void changes_lead_to_what_signing_all_gives(void **state)
 	}
 }
 
+#define FLAT 400
+
+/* FLAT hosts below d, without the one of number `without`; a delegation at d if asked for. */
+static struct zone *flat_zone(size_t without, bool cut)
+{
+	size_t room = sizeof(head) + (FLAT + 1) * 40, at;
+	char *text = mem_new(room, 1);
+	struct zone *z;
+
+	at = (size_t)snprintf(text, room, "%s%s", head, cut ? "d NS ns.example.net.\n" : "");
+	for (size_t i = 0; i < FLAT; i++)
+		if (i != without)
+			at += (size_t)snprintf(text + at, room - at, "h%03zu.d A 192.0.2.1\n", i);
+	z = zone_of_text(text);
+	free(text);
+	return z;
+}
+
+static int first_host(void *ctx, const struct rr *rr)
+{
+	size_t *number = ctx;
+
+	*number = rr->owner[1] == 'h' ? (size_t)strtoul((const char *)rr->owner + 2, NULL, 10) : FLAT;
+	return 1;
+}
+
+/* The last NSEC of a page names the first name of the next page. */
+static void nsec_across_a_page_border_follows(void **state)
+{
+	uint8_t *page = mem_new(PAGE_OCTETS_MAX, 1);
+	struct zone *z = flat_zone(FLAT, false);
+	struct signer s, whole;
+	size_t borders = 0;
+	struct err e;
+
+	(void)state;
+	signer_open(&s, "border", DENIAL_NSEC, one_alg, 1);
+	signer_open(&whole, "whole", DENIAL_NSEC, NULL, 0);
+	whole.p = s.p;
+	whole.p.full = true;
+	for (size_t i = 1; i < 6; i++) {
+		struct zone *less;
+		size_t host;
+
+		publish(&s, z, 1);
+		assert_true(table_len(version_table(s.current)) > 6);
+		assert_int_equal(store_read(s.store, table_row(version_table(s.current), i), page, &e), 0);
+		page_walk(page, table_row(version_table(s.current), i)->len, first_host, &host, &e);
+		if (host == FLAT)
+			continue;
+		borders++;
+		less = flat_zone(host, false);
+		publish(&s, less, 2);
+		assert_int_equal(s.stats.new_pages, 2);
+		publish(&whole, less, 2);
+		same_content(&s, &whole);
+		zone_free(less);
+	}
+	assert_true(borders >= 4);
+	free(page);
+	zone_free(z);
+	signer_close(&s);
+	signer_close(&whole);
+}
+
+/* Names on other pages than the new delegation are no longer authoritative, and are again when it goes. */
+static void a_delegation_hides_names_on_other_pages(void **state)
+{
+	static const enum denial modes[] = { DENIAL_NSEC, DENIAL_NSEC3 };
+	struct zone *open = flat_zone(FLAT, false), *cut = flat_zone(FLAT, true);
+
+	(void)state;
+	for (size_t m = 0; m < 2; m++) {
+		struct signer s, whole;
+
+		signer_open(&s, "cut", modes[m], one_alg, 1);
+		signer_open(&whole, "whole", modes[m], NULL, 0);
+		whole.p = s.p;
+		whole.p.full = true;
+		for (uint32_t i = 1; i <= 3; i++) {
+			publish(&s, i == 2 ? cut : open, i);
+			publish(&whole, i == 2 ? cut : open, i);
+			same_content(&s, &whole);
+		}
+		every_signature_verifies(&s);
+		signer_close(&s);
+		signer_close(&whole);
+	}
+	zone_free(open);
+	zone_free(cut);
+}
+
 static void large_rrset_spans_pages(void **state)
 {
 	char *text = mem_new(200000, 1), *more;
@@ -603,6 +695,8 @@ int main(void)
 		cmocka_unit_test(what_pages_depend_on_makes_them_new),
 		cmocka_unit_test(only_pages_that_are_due_are_renewed),
 		cmocka_unit_test(changes_lead_to_what_signing_all_gives),
+		cmocka_unit_test(nsec_across_a_page_border_follows),
+		cmocka_unit_test(a_delegation_hides_names_on_other_pages),
 		cmocka_unit_test(large_rrset_spans_pages),
 		cmocka_unit_test(every_key_signs),
 		cmocka_unit_test(a_version_gives_its_content_back),
