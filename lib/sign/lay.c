@@ -2,20 +2,18 @@
 /*
  * lay: from names to pages.
  *
- * A page of the version before stands for the range from its first name to the next page's.  Ranges that changed, and
- * those that are due, are collected into runs; a run is cut into pages anew, of about equal size.  A run too small for
- * a page of its own takes the next page with it.
+ * A page of the version before stands for the range from its first name to the next page's.  A range that has changed or
+ * is due is a run, which is cut into pages of about equal size; so borders stay where they can.  A run too small for a
+ * page of its own takes the next range with it.  Unless the run's last range is due, the run keeps that range's
+ * signatures where the RRset is the same, and their end for those that are made.
  */
 #include "sign/lay.h"
 
 #include <string.h>
 
-#define RUN_SMALL 4096 /* octets: below it a page joins a neighbour (DESIGN section 7) */
+#include "sign/oldsigs.h"
 
-/* One page of the old table, or all parts with one key. */
-struct group {
-	size_t first, end; /* rows */
-};
+#define RUN_SMALL 4096 /* octets: below it a page joins a neighbour (DESIGN section 7) */
 
 static size_t room(const struct signing *s)
 {
@@ -86,17 +84,22 @@ static bool next_group(const struct table *t, const struct chain *c, size_t at, 
 	return true;
 }
 
-/* Whether the group may be kept for names a to b - 1. */
-static bool still_good(const struct signing *s, const struct chain *c, const struct table *t, struct group g, size_t a,
-		       size_t b)
+static bool is_due(const struct signing *s, const struct table *t, struct group g)
+{
+	for (size_t i = g.first; i < g.end; i++)
+		if (table_row(t, i)->earliest <= s->p->now + s->p->margin_s)
+			return true;
+	return false;
+}
+
+/* Whether names a to b - 1 are what the group was made from. */
+static bool is_same(const struct signing *s, const struct chain *c, const struct table *t, struct group g, size_t a,
+		    size_t b)
 {
 	uint8_t digest[16];
 
 	if (a == b)
 		return false;
-	for (size_t i = g.first; i < g.end; i++)
-		if (table_row(t, i)->earliest <= s->p->now + s->p->margin_s)
-			return false;
 	c->digest(s, a, b, digest);
 	return memcmp(digest, table_row(t, g.first)->digest, sizeof(digest)) == 0;
 }
@@ -118,6 +121,20 @@ static int keep(struct signing *s, const struct table *t, struct group g, struct
 	return 0;
 }
 
+/* As write_run, with the signatures of the group where they are still right. */
+static int rewrite_group(struct signing *s, const struct chain *c, const struct table *t, struct group g, size_t a,
+			 size_t b, uint64_t total, struct err *e)
+{
+	int rc;
+
+	if (oldsigs_load(s->store, t, g, s->p->now, &s->old, e) != 0)
+		return -1;
+	rc = write_run(s, c, a, b, total, e);
+	oldsigs_free(s->old);
+	s->old = NULL;
+	return rc;
+}
+
 int chain_lay(struct signing *s, const struct chain *c, const struct table *old, struct err *e)
 {
 	struct group g, next = { 0 };
@@ -125,23 +142,28 @@ int chain_lay(struct signing *s, const struct chain *c, const struct table *old,
 	bool more = old != NULL && next_group(old, c, 0, &g);
 
 	for (size_t a = 0, b; more; a = b, g = next) {
-		const struct page_row *row;
+		bool due = is_due(s, old, g), alone = run == a;
 		uint64_t size;
+		int rc;
 
 		more = next_group(old, c, g.end, &next);
-		b = c->n;
-		if (more) {
-			row = table_row(old, next.first);
-			b = c->find(s, row->key, row->key_len);
-			if (b < a)
-				b = a;
+		b = more ? c->find(s, table_row(old, next.first)->key, table_row(old, next.first)->key_len) : c->n;
+		if (b < a)
+			b = a;
+		if (alone && !due && is_same(s, c, old, g, a, b)) {
+			if (keep(s, old, g, e) != 0)
+				return -1;
+			run = b;
+			continue;
 		}
-		if (!still_good(s, c, old, g, a, b))
+		size = run_size(s, c, run, b);
+		if (size < RUN_SMALL && more)
 			continue;
-		size = run < a ? run_size(s, c, run, a) : RUN_SMALL;
-		if (size < RUN_SMALL)
-			continue;
-		if ((run < a && write_run(s, c, run, a, size, e) != 0) || keep(s, old, g, e) != 0)
+		if (!due && s->p->key_count > 0)
+			rc = rewrite_group(s, c, old, g, run, b, size, e);
+		else
+			rc = write_run(s, c, run, b, size, e);
+		if (rc != 0)
 			return -1;
 		run = b;
 	}

@@ -7,6 +7,8 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "sign/oldsigs.h"
+
 void pager_begin(struct pager *pg, struct signing *s, enum page_chain chain, const uint8_t *key, size_t key_len,
 		 const uint8_t digest[16])
 {
@@ -15,7 +17,9 @@ void pager_begin(struct pager *pg, struct signing *s, enum page_chain chain, con
 	pg->s = s;
 	pg->window.inception = p->now - p->inception_offset_s;
 	pg->window.expiration = p->now + p->validity_s;
-	if (p->jitter_s > 0)
+	if (s->old != NULL)
+		pg->window.expiration = oldsigs_end(s->old);
+	else if (p->jitter_s > 0)
 		pg->window.expiration -= randombytes_uniform(p->jitter_s);
 	memcpy(pg->key, key, key_len);
 	pg->row = (struct page_row){ .chain = (uint8_t)chain, .key_len = (uint16_t)key_len, .earliest = INT64_MAX };
@@ -84,12 +88,19 @@ int pager_add(struct pager *pg, const struct rr *rr, struct err *e)
 int pager_add_signed(struct pager *pg, const struct rr *rrs, size_t n, struct err *e)
 {
 	const struct sign_params *p = pg->s->p;
+	const struct rr *old;
 	struct rr sig;
 
 	for (size_t i = 0; i < n; i++)
 		if (pager_add(pg, &rrs[i], e) != 0)
 			return -1;
 	for (size_t i = 0; i < p->key_count; i++) {
+		old = pg->s->old == NULL ? NULL : oldsigs_find(pg->s->old, rrs, n, p->keys[i]);
+		if (old != NULL) {
+			if (pager_add(pg, old, e) != 0)
+				return -1;
+			continue;
+		}
 		if (rrsig_make(rrs, n, pg->s->z->apex, p->keys[i], pg->window, pg->s->arena, &sig, e) != 0 ||
 		    pager_add(pg, &sig, e) != 0)
 			return -1;

@@ -28,10 +28,14 @@ struct nsec3_entry {
 };
 #define NSEC3_ENT UINT32_MAX
 
+struct oldsigs;
+
 struct signing {
 	const struct zone *z;
 	const struct sign_params *p;
+	struct store *store;
 	struct change *change;
+	struct oldsigs *old;        /* signatures of the range that is being written, or NULL */
 	struct sign_stats *stats;
 	struct arena *arena;        /* of one page */
 	struct arena *scratch;      /* of one owner: sizes, digests */

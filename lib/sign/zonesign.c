@@ -108,13 +108,13 @@ int zone_sign(const struct zone *z, const struct sign_params *p, struct store *s
 	      struct change *change, struct version_info *info, struct sign_stats *stats, struct err *e)
 {
 	struct sign_stats unwanted;
-	struct signing s = { .z = z, .p = p, .change = change, .stats = stats != NULL ? stats : &unwanted };
+	struct signing s = { .z = z, .p = p, .store = store, .change = change };
 	struct chain names = chain_names, nsec3 = chain_nsec3;
 	const struct table *old = NULL;
 	uint8_t ctx[32];
 	int rc = -1;
 
-	(void)store;
+	s.stats = stats != NULL ? stats : &unwanted;
 	memset(s.stats, 0, sizeof(*s.stats));
 	s.arena = arena_new();
 	s.scratch = arena_new();
