@@ -280,6 +280,14 @@ static const struct layout *layout_of(uint16_t type)
 
 #define EXPANDED_MAX (2 * DNAME_MAX + 20)
 
+static void copy_octets(struct rd *r, size_t n, struct wr *w)
+{
+	const uint8_t *p = rd_bytes(r, n);
+
+	if (p != NULL)
+		wr_bytes(w, p, n);
+}
+
 /* Reads rdlen octets of rdata at r->at, names expanded into `out`. */
 static void read_expanded(struct rd *r, const struct layout *l, size_t rdlen, uint8_t out[EXPANDED_MAX],
 			  struct rr *rr)
@@ -291,15 +299,14 @@ static void read_expanded(struct rd *r, const struct layout *l, size_t rdlen, ui
 		r->bad = true;
 		return;
 	}
-	if (l->before > 0)
-		wr_bytes(&w, rd_bytes(r, l->before), r->bad ? 0 : l->before);
+	copy_octets(r, l->before, &w);
 	for (unsigned i = 0; i < l->names && !r->bad; i++) {
 		uint8_t name[DNAME_MAX];
+		size_t len = dname_read_compressed(r, name);
 
-		wr_bytes(&w, name, dname_read_compressed(r, name));
+		wr_bytes(&w, name, len);
 	}
-	if (l->behind > 0)
-		wr_bytes(&w, rd_bytes(r, l->behind), r->bad ? 0 : l->behind);
+	copy_octets(r, l->behind, &w);
 	if (w.bad || r->at != end)
 		r->bad = true;
 	rr->rdata = out;
