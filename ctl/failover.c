@@ -22,7 +22,7 @@
 
 #define POLL_MS        250
 #define REQUEST_MS     10000
-#define SIGN_MS        600000
+#define SIGN_MS        120000
 #define COME_BACK_S    60
 #define STARTS_ANEW_MS 500
 
