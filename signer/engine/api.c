@@ -12,13 +12,13 @@
 
 #define DRAIN_MAX_MS (24 * 3600 * 1000)
 
-static struct zwork *zone_of(struct engine *e, const struct http_request *q, struct err *err)
+struct zwork *api_zone(struct engine *e, const char *word, struct err *err)
 {
 	uint8_t name[DNAME_MAX];
 	char text[DNAME_TEXT_MAX];
 	struct zwork *z;
 
-	if (dname_from_text(q->segment[0], name, err) != 0)
+	if (dname_from_text(word, name, err) != 0)
 		return NULL;
 	dname_lower(name, name);
 	if ((z = engine_zone(e, dname_to_text(name, text), false)) == NULL || z->gone) {
@@ -26,6 +26,17 @@ static struct zwork *zone_of(struct engine *e, const struct http_request *q, str
 		return NULL;
 	}
 	return z;
+}
+
+static struct zwork *zone_of(struct engine *e, const struct http_request *q, struct err *err)
+{
+	return api_zone(e, q->segment[0], err);
+}
+
+/* A waiter that is an open HTTP request. */
+static void answer(void *ctx, json_t *body, const struct err *why)
+{
+	http_finish(ctx, body, why);
 }
 
 static int on_status(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
@@ -46,23 +57,44 @@ static int on_zone_status(void *ctx, const struct http_request *q, struct http_a
 	return 0;
 }
 
+/* Whether a new version may be asked for now. */
+static int may_sign(const struct zwork *z, struct err *e)
+{
+	if (z->hold != NULL)
+		return err_set(e, ERR_REFUSED, "zone %s is on hold: %s", z->name, z->hold);
+	if (z->version == NULL && z->input == NULL && !z->loading && z->loaded == NULL)
+		return err_set(e, ERR_NOTNOW, "zone %s: %s", z->name, z->held_shown != NULL ? z->held_shown : "nothing to sign");
+	return 0;
+}
+
+int api_sign(struct zwork *z, bool full, waiter_fn *fn, void *ctx, struct err *e)
+{
+	if (may_sign(z, e) != 0)
+		return -1;
+	z->forced = true;
+	z->full = z->full || full;
+	z->retry_ms = 0;
+	waiter_add(z, WAITER_SIGN, fn, ctx);
+	zwork_poke(z);
+	return 0;
+}
+
+void api_ask_secondaries(struct zwork *z, waiter_fn *fn, void *ctx)
+{
+	secondary_ask(z);
+	waiter_add(z, WAITER_SECONDARIES, fn, ctx);
+	zwork_poke(z);
+}
+
 static int on_sign(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
 {
 	struct zwork *z = zone_of(ctx, q, e);
 	bool full;
 
 	(void)a;
-	if (z == NULL || http_bool_or(q->body, "full", false, &full, e) != 0)
+	if (z == NULL || http_bool_or(q->body, "full", false, &full, e) != 0 || may_sign(z, e) != 0)
 		return -1;
-	if (z->hold != NULL)
-		return err_set(e, ERR_REFUSED, "zone %s is on hold: %s", z->name, z->hold);
-	if (z->version == NULL && z->input == NULL && !z->loading && z->loaded == NULL)
-		return err_set(e, ERR_NOTNOW, "zone %s: %s", z->name, z->held_shown != NULL ? z->held_shown : "nothing to sign");
-	z->forced = true;
-	z->full = z->full || full;
-	z->retry_ms = 0;
-	waiter_add(z, WAITER_SIGN, http_later(q));
-	zwork_poke(z);
+	api_sign(z, full, answer, http_later(q), e);
 	return HTTP_LATER;
 }
 
@@ -151,9 +183,7 @@ static int on_secondaries(void *ctx, const struct http_request *q, struct http_a
 	(void)a;
 	if (z == NULL)
 		return -1;
-	secondary_ask(z);
-	waiter_add(z, WAITER_SECONDARIES, http_later(q));
-	zwork_poke(z);
+	api_ask_secondaries(z, answer, http_later(q));
 	return HTTP_LATER;
 }
 

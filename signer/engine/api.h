@@ -13,13 +13,20 @@ int api_open(struct engine *e, struct err *err);
 enum waiter_kind { WAITER_SIGN, WAITER_SECONDARIES };
 
 struct waiter;
-void waiter_add(struct zwork *z, enum waiter_kind kind, struct http_later *later);
+/* Who waits is called once: with the answer (its reference is taken over), or with the reason. */
+typedef void waiter_fn(void *ctx, json_t *body, const struct err *why);
+void waiter_add(struct zwork *z, enum waiter_kind kind, waiter_fn *fn, void *ctx);
 /* Something new was published. */
 void waiter_published(struct zwork *z);
 /* Nothing will be, and why. */
 void waiter_failed(struct zwork *z, enum err_code code, const char *why);
 /* Answers whose deadline has come, or who waits for nothing any more. */
 void waiter_tick(struct zwork *z);
+
+/* What both the API and keydist's requests ask for; fn as of a waiter.  -1: refused at once, fn is not called. */
+struct zwork *api_zone(struct engine *e, const char *name, struct err *err);
+int api_sign(struct zwork *z, bool full, waiter_fn *fn, void *ctx, struct err *e);
+void api_ask_secondaries(struct zwork *z, waiter_fn *fn, void *ctx);
 
 /* export.c: the published version as text, page by page. */
 int export_open(struct zwork *z, struct http_answer *a, struct err *e);

@@ -11,16 +11,18 @@
 struct waiter {
 	struct waiter *next;
 	enum waiter_kind kind;
-	struct http_later *later;
+	waiter_fn *fn;
+	void *ctx;
 	int64_t since_ms, until_ms;
 };
 
-void waiter_add(struct zwork *z, enum waiter_kind kind, struct http_later *later)
+void waiter_add(struct zwork *z, enum waiter_kind kind, waiter_fn *fn, void *ctx)
 {
 	struct waiter *w = mem_new(1, sizeof(*w));
 
 	w->kind = kind;
-	w->later = later;
+	w->fn = fn;
+	w->ctx = ctx;
 	w->since_ms = clock_mono_ms();
 	w->until_ms = w->since_ms + (kind == WAITER_SIGN ? SIGN_MS : SECONDARIES_MS);
 	w->next = z->waiters;
@@ -32,7 +34,7 @@ static void finish(struct waiter **at, json_t *body, const struct err *why)
 	struct waiter *w = *at;
 
 	*at = w->next;
-	http_finish(w->later, body, why);
+	w->fn(w->ctx, body, why);
 	free(w);
 }
 
