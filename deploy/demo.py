@@ -94,7 +94,13 @@ def sign(cluster, secondaries):
     for s in secondaries:
         wait_until(lambda server=s: server.signed(ZONE), 20, "%s serves %s signed" % (s.name, ZONE))
         show("%-8s serves serial %s, signed" % (s.name, s.serial(ZONE)))
+    wait_until(lambda: ready(s1), 30, "the signers know of each other and of their secondaries", every=0.2)
     ctl(s1, "status")
+
+
+def ready(host):
+    """Whether any signer could die now."""
+    return host.ctl("drill", "readiness", check=False).returncode == 0
 
 
 def validate(lab, cluster, secondaries):
