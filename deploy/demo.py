@@ -53,7 +53,7 @@ def show(text):
 def ctl(host, *args, check=True):
     """Runs duetctl on a host and shows the command and what it said."""
     show("%s$ duetctl %s" % (host.name, " ".join(args)))
-    p = host.ctl(*args, check=check)
+    p = host.ctl(*args, check=check, timeout=100)
     show("\n".join("  " + row for row in (p.stdout + p.stderr).splitlines()))
     return p
 

@@ -245,6 +245,8 @@ class Cluster:
             for p in h.procs.values():
                 p.wait_event("event=ready", timeout)
         first = self.signers()[0]
+        if len(self.hosts) > 1:         # the first signer says so once it has compared with another node
+            first.keydist.wait_event("event=node-first", timeout)
         for h in list(self.hosts.values()):
             if h is not first:
                 first.ctl("node", "add", "--name", h.name, "--role", h.role, h.line)
