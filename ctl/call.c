@@ -29,7 +29,8 @@ int ctl_load_conf(struct ctl *c)
 bool ctl_default_conf(struct ctl *c)
 {
 	struct conf_errors errors;
-	bool init = c->command->run == cmd_recovery_init || (c->command->run == cmd_node_init && ctl_option(c, "dir") != NULL);
+	bool init = c->command->run == cmd_recovery_init ||
+		    (c->command->run == cmd_node_init && ctl_option(c, "dir") != NULL);
 
 	if (!init)
 		return false;
@@ -72,4 +73,16 @@ int ctl_call(struct ctl *c, enum ctl_daemon d, const char *method, char *path, j
 		return 0;
 	ctl_fail(c, &e);
 	return -1;
+}
+
+int ctl_request(struct ctl *c, const char *node, const char *what, json_t *args, unsigned timeout_ms,
+		json_t **out, struct err *e)
+{
+	json_t *body =
+		json_pack("{s:s, s:o, s:i}", "what", what, "args", args, "timeout_ms", (int)timeout_ms);
+	int rc = ctl_try(c, CTL_KEYDIST, "POST", http_path("/v1/nodes/%s/request", node), body,
+			 timeout_ms + 5000, out, e);
+
+	json_decref(body);
+	return rc;
 }

@@ -103,6 +103,10 @@ int ctl_call(struct ctl *c, enum ctl_daemon d, const char *method, char *path, j
 int ctl_try(struct ctl *c, enum ctl_daemon d, const char *method, char *path, json_t *body,
 	    unsigned timeout_ms, json_t **out, struct err *e);
 
+/* A request to any node's signer, relayed by keydist; args is taken over. */
+int ctl_request(struct ctl *c, const char *node, const char *what, json_t *args, unsigned timeout_ms, json_t **out,
+		struct err *e);
+
 /* ---- output (output.c) ---- */
 
 /* Says a refusal; returns CTL_FAILED. */

@@ -3,11 +3,15 @@
 #include "ctl/command.h"
 
 #include "arena/arena.h"
+#include "clock/clock.h"
 #include "ctl/readiness.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define PROBE_MS     5000
+#define PROBED_ZONES 50 /* with more, what the signers saw last must do */
 
 static void print_zone(const json_t *z)
 {
@@ -48,6 +52,42 @@ static bool zone_known(const json_t *status, const char *zone)
 	return false;
 }
 
+/* One signer asks the zone's secondaries now; what they show takes the place of what its status remembers. */
+static void ask_secondaries(struct ctl *c, const char *zone, json_t *entry)
+{
+	json_t *word = json_object_get(entry, "status"), *answer = NULL;
+	struct err e;
+
+	if (json_array_size(jlist(word, "secondaries")) == 0)
+		return;
+	if (ctl_request(c, jtext(entry, "name"), "probe-secondaries", json_pack("{s:s}", "zone", zone),
+			PROBE_MS, &answer, &e) == 0 &&
+	    jlist(answer, "secondaries") != NULL)
+		json_object_set(word, "secondaries", json_object_get(answer, "secondaries"));
+	json_decref(answer);
+}
+
+/* Every living signer asks its secondaries now, where that is not too much at once. */
+static void refresh(struct ctl *c, json_t *status, const char *zone)
+{
+	int64_t began_ms = clock_mono_ms();
+	json_t *zones = json_object_get(status, "zones"), *z, *entry;
+	size_t i, k;
+
+	if (zone == NULL && json_array_size(zones) > PROBED_ZONES)
+		return;
+	json_array_foreach(zones, i, z)
+	{
+		if (zone != NULL && strcmp(jtext(z, "zone"), zone) != 0)
+			continue;
+		ctl_progress(c, clock_mono_ms() - began_ms, "%s: asking its secondaries", jtext(z, "zone"));
+		json_array_foreach(json_object_get(z, "nodes"), k,
+				   entry) if (readiness_lives(status, jtext(entry, "name")))
+			ask_secondaries(c, jtext(z, "zone"), entry);
+	}
+	ctl_progress_end(c);
+}
+
 /* The rule for one signer, or for each that counts. */
 static json_t *judge(const json_t *status, const char *node, const char *zone)
 {
@@ -83,6 +123,7 @@ int cmd_drill_readiness(struct ctl *c)
 		ctl_fail_text(c, "%s: no such zone", zone);
 		goto out;
 	}
+	refresh(c, status, zone);
 	results = judge(status, node, zone);
 	if (json_array_size(results) == 0) {
 		ctl_fail_text(c, "%s: no such signer", node != NULL ? node : "the cluster");

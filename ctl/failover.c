@@ -55,19 +55,6 @@ static void on_signal(int sig)
 	interrupted = 1;
 }
 
-/* A request to a node's signer, relayed by keydist. */
-static int request(struct ctl *c, const char *node, const char *what, json_t *args, unsigned timeout_ms,
-		   json_t **out, struct err *e)
-{
-	json_t *body =
-		json_pack("{s:s, s:o, s:i}", "what", what, "args", args, "timeout_ms", (int)timeout_ms);
-	int rc = ctl_try(c, CTL_KEYDIST, "POST", http_path("/v1/nodes/%s/request", node), body,
-			 timeout_ms + 5000, out, e);
-
-	json_decref(body);
-	return rc;
-}
-
 static int get_status(struct ctl *c, json_t **status, struct err *e)
 {
 	return ctl_try(c, CTL_KEYDIST, "GET", mem_strdup("/v1/status"), NULL, CTL_TIMEOUT_MS, status, e);
@@ -135,8 +122,8 @@ static void probe(struct drill *d, const json_t *status)
 
 		if (strcmp(name, d->node) == 0 || !readiness_lives(status, name))
 			continue;
-		if (request(d->c, name, "probe-secondaries", json_pack("{s:s}", "zone", d->zone), REQUEST_MS,
-			    &answer, &e) != 0)
+		if (ctl_request(d->c, name, "probe-secondaries", json_pack("{s:s}", "zone", d->zone),
+				REQUEST_MS, &answer, &e) != 0)
 			continue;
 		json_array_foreach(jlist(answer, "secondaries"), k, seen) look(d, seen);
 		json_decref(answer);
@@ -186,8 +173,9 @@ static int silence(struct drill *d, long for_s, struct err *e)
 	int rc;
 
 	if (!ctl_flag(d->c, "kill"))
-		return request(d->c, d->node, "drain", json_pack("{s:I}", "for_ms", (json_int_t)for_s * 1000),
-			       REQUEST_MS, NULL, e);
+		return ctl_request(d->c, d->node, "drain",
+				   json_pack("{s:I}", "for_ms", (json_int_t)for_s * 1000), REQUEST_MS, NULL,
+				   e);
 	if (ctl_try(d->c, CTL_SIGNER, "GET", mem_strdup("/v1/status"), NULL, CTL_TIMEOUT_MS, &status, e) != 0)
 		return -1;
 	pid = (pid_t)jint(status, "pid", 0);
@@ -210,8 +198,8 @@ static int change(struct drill *d, const json_t *status, struct err *e)
 
 		if (strcmp(name, d->node) == 0 || !readiness_lives(status, name))
 			continue;
-		if (request(d->c, name, "sign", json_pack("{s:s}", "zone", d->zone), SIGN_MS, &answer, e) !=
-		    0)
+		if (ctl_request(d->c, name, "sign", json_pack("{s:s}", "zone", d->zone), SIGN_MS, &answer,
+				e) != 0)
 			continue;
 		d->serial = jint(answer, "serial", 0);
 		d->other = mem_strdup(name);
@@ -249,13 +237,13 @@ static double bring_back(struct drill *d)
 	struct err e;
 
 	if (!ctl_flag(d->c, "kill"))
-		request(d->c, d->node, "drain", json_pack("{s:i}", "for_ms", 0), REQUEST_MS, NULL, &e);
+		ctl_request(d->c, d->node, "drain", json_pack("{s:i}", "for_ms", 0), REQUEST_MS, NULL, &e);
 	else
 		ctl_sleep_ms(STARTS_ANEW_MS);
 	while (!interrupted && clock_mono_ms() - began_ms < COME_BACK_S * 1000) {
 		json_t *answer = NULL;
-		bool back = request(d->c, d->node, "status", json_pack("{s:s}", "zone", d->zone), REQUEST_MS,
-				    &answer, &e) == 0 &&
+		bool back = ctl_request(d->c, d->node, "status", json_pack("{s:s}", "zone", d->zone),
+					REQUEST_MS, &answer, &e) == 0 &&
 			    jint(answer, "content", 0) > 0 && jint(answer, "serial", 0) > 0;
 
 		back = back && serial_at_least(jint(answer, "serial", 0), d->before);

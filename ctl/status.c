@@ -69,7 +69,10 @@ static void zone_rows(struct ctl_table *t, const json_t *z, json_int_t now)
 		ctl_table_add(t, "%s", *jtext(w, "state") != '\0' ? jtext(w, "state") : jtext(z, "state"));
 		ctl_table_add(t, "%lld", (long long)jint(w, "serial", 0));
 		ctl_table_add(t, "%lld", (long long)jint(w, "content", 0));
-		ctl_table_add(t, "%.8s", *jtext(w, "keyset") != '\0' ? jtext(w, "keyset") : "unsigned");
+		ctl_table_add(t, "%.8s",
+			      *jtext(w, "keyset") != '\0' ? jtext(w, "keyset")
+			      : jint(w, "serial", 0) > 0  ? "unsigned"
+							  : "-");
 		if (*jtext(w, "keyset") == '\0')
 			ctl_table_add(t, "-");
 		else
@@ -88,7 +91,7 @@ static void zone_rows(struct ctl_table *t, const json_t *z, json_int_t now)
 static void print_zones(const json_t *zones, json_int_t now)
 {
 	static const char *const heads[] = { "ZONE",    "SIGNER",  "STATE",           "SERIAL",
-					     "CONTENT", "KEY SET", "FIRST RRSIG END", "" };
+					     "CONTENT", "KEY SET", "FIRST RRSIG END", "NOTE" };
 	struct ctl_table t = { .columns = 8 };
 	const json_t *z;
 	size_t i;

@@ -134,7 +134,10 @@ void ctl_print_secondaries(const json_t *list, json_int_t now)
 			ctl_table_add(&t, "%lld", (long long)jint(s, "serial", 0));
 		else
 			ctl_table_add(&t, "-");
-		ctl_table_add(&t, "%s", jbool(s, "ok") ? "yes" : "no");
+		ctl_table_add(&t, "%s",
+			      jbool(s, "ok")                       ? "yes"
+			      : seen || *jtext(s, "error") != '\0' ? "no"
+								   : "not asked yet");
 		ctl_table_add(&t, "%s", !seen ? "-" : jbool(s, "explained") ? "known" : "of nobody known");
 		ctl_table_add(&t, "%s", ctl_when(jint(s, "seen_at", 0), now, when));
 	}
