@@ -146,7 +146,10 @@ class Host:
 
     def ctl(self, *args, check=True, timeout=60):
         """duetctl on this host; CompletedProcess."""
-        return run([self.lab.program("duetctl"), "-c", self.yaml] + list(args), timeout=timeout, check=check, env=self.env())
+        return run(self.ctl_argv(*args), timeout=timeout, check=check, env=self.env())
+
+    def ctl_argv(self, *args):
+        return [self.lab.program("duetctl"), "-c", self.yaml] + list(args)
 
     def put_zone(self, file, text):
         """Puts a zone file into this host's zones-dir, all at once."""
