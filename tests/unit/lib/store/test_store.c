@@ -488,6 +488,53 @@ static void compaction_keeps_content_and_frees_octets(void **state)
 	free(next);
 }
 
+static void copy_file(const char *from_dir, const char *name)
+{
+	static uint8_t octets[1 << 20];
+	char path[512];
+	size_t n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", from_dir, name);
+	f = fopen(path, "rb");
+	assert_non_null(f);
+	n = fread(octets, 1, sizeof(octets), f);
+	fclose(f);
+	snprintf(path, sizeof(path), "%s/%s", lab_dir, name);
+	f = fopen(path, "wb");
+	assert_int_equal(fwrite(octets, 1, n, f), n);
+	fclose(f);
+}
+
+/* tests/unit/lib/store/old has a store of each schema there ever was: serial 6, then 7. */
+static void old_stores_are_read_and_go_on(void **state)
+{
+	static const char *const old[] = { "tests/unit/lib/store/old/schema-1" };
+	struct model *one = lab_model(7, 5, 3), *two;
+
+	(void)state;
+	one->mark[1] = 0;
+	one->mark[3] = 4;
+	one->mark[9] = 5;
+	two = lab_next(one);
+	two->mark[0] = 9;
+	for (size_t i = 0; i < sizeof(old) / sizeof(old[0]); i++) {
+		struct store *s;
+
+		copy_file(old[i], "store.db");
+		copy_file(old[i], "vol-1");
+		s = lab_open();
+		lab_check(s, one);
+		assert_int_equal(lab_publish(s, one, two, NULL), 0);
+		store_close(s);
+		s = lab_open();
+		lab_check(s, two);
+		store_close(s);
+	}
+	free(one);
+	free(two);
+}
+
 static bool volume_exists(uint32_t id)
 {
 	char path[256];
@@ -554,6 +601,7 @@ int main(void)
 		TEST(foreign_newer_and_broken_databases_are_refused),
 		TEST(row_out_of_bounds_is_damage),
 		TEST(interrupted_changes_are_cleaned_up_at_open),
+		TEST(old_stores_are_read_and_go_on),
 		TEST(compaction_keeps_content_and_frees_octets),
 		TEST(compaction_leaves_out_what_is_damaged),
 	};
