@@ -53,7 +53,7 @@ static void renumber(struct zwork *z, uint64_t number)
 	past_add(&z->kept.own, &v);
 	z->status_due = true;
 	zwork_save(z);
-	log_event(LOG_NOTICE, "content", "zone=%s content=%" PRIu64 " msg=another signer gave this number to the same content",
+	log_event(LOG_NOTICE, "content", "zone=%s content=%" PRIu64 " msg=the same content has this higher number now",
 		  z->name, number);
 }
 
