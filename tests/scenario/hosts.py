@@ -252,7 +252,10 @@ class Cluster:
             first.keydist.wait_event("event=node-first", timeout)
         for h in list(self.hosts.values()):
             if h is not first:
-                first.ctl("node", "add", "--name", h.name, "--role", h.role, h.line)
+                # The first node is admitted by itself, once it has looked at the others.
+                args = ("node", "add", "--name", h.name, "--role", h.role, h.line)
+                wait_until(lambda: first.ctl(*args, check=False).returncode == 0, timeout, "duetctl node add " + h.name,
+                           every=0.2)
         return self
 
     def put_zone(self, file, text):

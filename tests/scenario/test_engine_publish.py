@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The signer's engine: from source to publication, what a restart does, what is refused, what is shown."""
+
+import json
+import os
+
+from duetlab import *
+
+ZONE = "example.org"
+DOT = "zone=example.org."
+
+
+def pair(lab, n=20, secondaries=True):
+    """Two signers and a vault that sign ZONE; NSD is a secondary of signer1."""
+    cluster = Cluster(lab, signers=2, backups=1).init()
+    nsd = NSD(lab, "nsd", [ZONE], [cluster.signer1.addr])
+    if secondaries:
+        cluster.add_secondary(nsd, of=["signer1"])
+    cluster.write_confs()
+    cluster.start()
+    cluster.add_zone(ZONE, small_zone(ZONE, n=n))
+    cluster.signer1.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    if secondaries:
+        nsd.start()
+    return cluster, nsd
+
+
+def status(host, zone=ZONE):
+    """What `zone status` says on that host."""
+    return json.loads(host.ctl("--json", "zone", "status", zone).stdout)
+
+
+def change(cluster, serial, more="", on=None):
+    for h in on or cluster.signers():
+        h.put_zone(ZONE + ".zone", small_zone(ZONE, serial=serial, more=more))
+
+
+@limit(240)
+def test_both_sign_and_settle_on_one_serial(lab):
+    cluster, nsd = pair(lab)
+    s1, s2 = cluster.signer1, cluster.signer2
+    wait_until(lambda: s1.serial(ZONE) == s2.serial(ZONE), 20, "one serial on both")
+    nsd.wait_serial(ZONE, s1.serial(ZONE))
+    for host in (s1, s2):
+        verify(axfr_file(lab, host.addr, ZONE), ZONE)
+    for i in range(2, 6):
+        change(cluster, i, "change%d TXT \"yes\"\n" % i)
+        for host in (s1, s2):
+            wait_until(lambda h=host: query(h.addr, "change%d.%s." % (i, ZONE), "SOA") is not None and
+                       "change%d" % i in axfr_text(h.addr, ZONE), 20, "%s has change %d" % (host.name, i), every=0.2)
+        wait_until(lambda: s1.serial(ZONE) == s2.serial(ZONE), 20, "one serial on both after change %d" % i)
+    nsd.wait_serial(ZONE, s1.serial(ZONE))
+    # Every publication went up, on both.
+    for host in (s1, s2):
+        serials = events(host.signer, "event=published " + DOT, "serial")
+        if any(int(b) <= int(a) for a, b in zip(serials, serials[1:])):
+            raise Failed("serials of %s: %s" % (host.name, serials))
+
+
+def events(process, words, field):
+    """The values of one field in all log lines with these words."""
+    out = []
+    with open(process.log, encoding="utf-8", errors="replace") as f:
+        for line in f:
+            if all(w in line.split() for w in words.split()):
+                out.append(dict(w.split("=", 1) for w in line.split() if "=" in w).get(field))
+    return out
+
+
+@limit(240)
+def test_a_restart_makes_no_signature(lab):
+    cluster, nsd = pair(lab)
+    s1 = cluster.signer1
+    nsd.wait_serial(ZONE, s1.serial(ZONE))
+    before = axfr_text(s1.addr, ZONE)
+    for way in ("stop", "kill"):
+        mark = s1.signer.mark()
+        getattr(s1, way)("signer")
+        s1.start("signer")
+        s1.signer.wait_event("event=zone-loaded " + DOT + " change=no", 20, mark)
+        if axfr_text(s1.addr, ZONE) != before:
+            raise Failed("another version after " + way)
+        if s1.signer.count("event=signed", mark) or s1.signer.count("event=published", mark):
+            raise Failed("signed after " + way)
+    # Also with keydist down: served once the wait is over, nothing made.
+    s1.kill()
+    mark = s1.signer.mark()
+    s1.start("signer")
+    if axfr_text(s1.addr, ZONE) != before or s1.signer.count("event=signed", mark):
+        raise Failed("another version while keydist is down")
+    s1.start("keydist")
+    change(cluster, 2, "later TXT \"x\"\n")
+    wait_until(lambda: "later" in axfr_text(s1.addr, ZONE), 20, "signs again")
+
+
+@limit(240)
+def test_bad_input_keeps_the_version(lab):
+    cluster, nsd = pair(lab, secondaries=False)
+    s1 = cluster.signer1
+    good = small_zone(ZONE, serial=1)
+    before = axfr_text(s1.addr, ZONE)
+    lines = good.count("\n")
+    cases = [
+        ("syntax error", good + "bad A 1.2.3\n", "example.org.zone:%d" % (lines + 1)),
+        ("outside the zone", good + "www.example.net. A 192.0.2.1\n", "example.org.zone:%d" % (lines + 1)),
+        ("two SOAs", good + "@ SOA ns1 other 1 2 3 4 5\n", "SOA"),
+        ("no SOA", "\n".join(r for r in good.splitlines() if " SOA " not in r) + "\n", "SOA"),
+        ("CNAME beside data", good + "host1 CNAME host2\n", "CNAME"),
+        ("TTL above the maximum", good + "long 99999999 A 192.0.2.1\n", "TTL"),
+        ("include outside", good + "$INCLUDE /etc/hostname\n", "INCLUDE"),
+    ]
+    for what, text, words in cases:
+        mark = s1.signer.mark()
+        s1.put_zone(ZONE + ".zone", text)
+        said = s1.signer.wait_event("event=zone-refused " + DOT, 15, mark)
+        shown = status(s1)
+        if words not in said["msg"] or words not in (shown["error"] or ""):
+            raise Failed("%s: %s, status %s" % (what, said, shown["error"]))
+        if not shown.get("next"):
+            raise Failed("%s: status does not say what happens next" % what)
+        if axfr_text(s1.addr, ZONE) != before:
+            raise Failed("%s: another version is served" % what)
+    os.unlink(os.path.join(s1.zones, ZONE + ".zone"))
+    wait_until(lambda: "not there" in (status(s1)["error"] or ""), 10, "the missing file is shown")
+    mark = s1.signer.mark()
+    s1.put_zone(ZONE + ".zone", good)
+    s1.signer.wait_event("event=zone-loaded " + DOT, 15, mark)
+    wait_until(lambda: status(s1)["error"] is None, 10, "the error is gone")
+    if axfr_text(s1.addr, ZONE) != before:
+        raise Failed("the same file made another version")
+
+
+@limit(180)
+def test_file_replaced_by_rename_and_by_symlink(lab):
+    cluster, nsd = pair(lab, secondaries=False)
+    s1 = cluster.signer1
+    path = os.path.join(s1.zones, ZONE + ".zone")
+    change(cluster, 2, "renamed TXT \"x\"\n", on=[s1])
+    wait_until(lambda: "renamed" in axfr_text(s1.addr, ZONE), 15, "the renamed file is taken")
+    releases = lab.folder("signer1", "zones", "releases")
+    for n in (3, 4):
+        target = lab.write(os.path.join(releases, "%d.zone" % n), small_zone(ZONE, serial=n, more="link%d TXT \"x\"\n" % n))
+        os.symlink(target, path + ".new")
+        os.rename(path + ".new", path)
+        wait_until(lambda: "link%d" % n in axfr_text(s1.addr, ZONE), 15, "link %d is taken" % n)
+    with open(path, "a", encoding="ascii") as f:    # in place, behind the link
+        f.write("appended TXT \"x\"\n")
+    wait_until(lambda: "appended" in axfr_text(s1.addr, ZONE), 15, "the file that grew is taken")
+
+
+@limit(180)
+def test_hold_drain_sign_floor(lab):
+    cluster, nsd = pair(lab, secondaries=False)
+    s1, s2 = cluster.signer1, cluster.signer2
+    wait_until(lambda: s1.serial(ZONE) == s2.serial(ZONE) and not status(s1)["busy"], 20, "both are quiet")
+    s1.ctl("zone", "hold", ZONE, "--reason", "someone looks at it")
+    before = s1.serial(ZONE)
+    change(cluster, 2, "held TXT \"x\"\n")
+    wait_until(lambda: "held" in axfr_text(s2.addr, ZONE), 20, "signer2 takes the change")
+    if s1.serial(ZONE) != before or status(s1)["hold"] != "someone looks at it":
+        raise Failed("the held zone moved: %s" % status(s1))
+    s1.kill("signer")               # the hold survives
+    s1.start("signer")
+    wait_until(lambda: status(s1)["hold"] == "someone looks at it", 20, "still held")
+    s1.ctl("zone", "resume", ZONE)
+    wait_until(lambda: "held" in axfr_text(s1.addr, ZONE), 20, "the change after resume")
+    signatures = status(s1)["signatures"]
+    s1.ctl("zone", "sign", ZONE, "--full")
+    if status(s1)["signatures"] < signatures or status(s1)["signatures"] < 10:
+        raise Failed("not signed anew: %s" % status(s1))
+    wanted = s1.serial(ZONE) + 5000
+    s2.ctl("zone", "floor", ZONE, str(wanted))
+    for host in (s1, s2):
+        wait_until(lambda h=host: h.serial(ZONE) >= wanted, 20, "%s is above the floor" % host.name)
+    s1.ctl("zone", "export", ZONE)
