@@ -126,9 +126,11 @@ static void check_content(struct scene *s)
 		if (content_cmp(word_of(o), s->mine, &differ) >= 0)
 			continue;
 		bad++;
-		say(s, "content", FAILED, "%s has %s content (number %lld, %s has %lld)", jtext(o, "name"),
-		    differ ? "other" : "older", (long long)jint(word_of(o), "content", 0), s->node,
-		    (long long)jint(s->mine, "content", 0));
+		say(s, "content", FAILED,
+		    "%s has %s content (number %lld with %lld key steps, %s has %lld with %lld)",
+		    jtext(o, "name"), differ ? "other" : "older", (long long)jint(word_of(o), "content", 0),
+		    (long long)jint(word_of(o), "steps", 0), s->node, (long long)jint(s->mine, "content", 0),
+		    (long long)jint(s->mine, "steps", 0));
 	}
 	if (bad == 0 && json_array_size(s->others) > 0)
 		say(s, "content", OK, "the others have content %lld too",

@@ -127,7 +127,7 @@ static void what_the_other_lacks_is_told(void **state)
 		const char *text, *check, *result, *part;
 	} cases[] = {
 		{ "content", 6, NULL, "content", "failed",
-		  "signer2 has older content (number 6, signer1 has 7)" },
+		  "signer2 has older content (number 6 with 1 key steps, signer1 has 7 with 1)" },
 		{ "content", 8, NULL, "content", "ok", "" },
 		{ "epoch", -1, NULL, "content", "failed", "older content" },
 		{ "steps", 0, NULL, "content", "failed", "older content" },
