@@ -46,7 +46,8 @@
  * ready       {}                                sandboxed and serving
  * asked       {"zone":Z,"address":A,"serial":N,"authenticated":bool}   an IXFR or SOA query of a secondary told its serial (IXFR)
  * transferred {"zone":Z,"address":A,"serial":N,"octets":N,"ms":N}      a transfer out has ended well
- * notified    {"zone":Z,"address":A,"result":"ok"|"timeout"|"rcode","rcode":N}    final result of NOTIFY to one secondary
+ * notified    {"zone":Z,"address":A,"serial":N,"result":"ok"|"timeout"|"rcode"|"bad","rcode":N}    final result of NOTIFY to
+ *              one secondary; bad: what came was no answer to it, or its TSIG was wrong
  * answer      {"id":N,"result":"ok"|"timeout"|"refused"|"bad","rcode":N,"rrs":base64 record stream,"serial":N,"ms":N}
  * input       {"zone":Z,"serial":N,"primary":A,"kind":"axfr","octets":N} + memfd (record stream)
  * input-same  {"zone":Z,"serial":N}              the primary confirmed that this serial is current

@@ -74,19 +74,19 @@ const uint8_t *dname_read(struct rd *r)
 size_t dname_read_compressed(struct rd *r, uint8_t out[DNAME_MAX])
 {
 	size_t at = r->at, limit = r->at, used = 0, behind = 0;
-	bool jumped = false;
+	unsigned jumps = 0;
 
-	/* Each pointer leads before the place where the part that holds it began, so the walk ends. */
+	/* Each pointer leads before the place where the part that holds it began, so the walk ends; no name needs more
+	 * pointers than labels, and without that bound a message could be all pointers to pointers. */
 	while (!r->bad && at < r->len) {
 		uint8_t len = r->p[at];
 
 		if ((len & 0xc0) == 0xc0 && r->len - at >= 2) {
 			size_t to = (size_t)(len & 0x3f) << 8 | r->p[at + 1];
 
-			if (!jumped)
+			if (jumps == 0)
 				behind = at + 2;
-			jumped = true;
-			if (to >= limit)
+			if (to >= limit || ++jumps > LABELS_MAX)
 				break;
 			at = limit = to;
 			continue;
@@ -97,7 +97,7 @@ size_t dname_read_compressed(struct rd *r, uint8_t out[DNAME_MAX])
 		used += len + 1u;
 		at += len + 1u;
 		if (len == 0) {
-			r->at = jumped ? behind : at;
+			r->at = jumps > 0 ? behind : at;
 			return used;
 		}
 	}

@@ -42,26 +42,74 @@ struct exchange {
 	char why[256]; /* what was wrong with what came last */
 };
 
+/* How many exchanges run with one server. */
+struct host {
+	struct addr addr;
+	unsigned running;
+};
+
 struct exchanges {
-	struct exchange *running, *waiting;
+	struct exchange *running, *waiting, **waiting_end;
 	unsigned count;
+	struct host *hosts; /* those with exchanges running */
+	size_t host_count;
 	struct io *kick; /* starts those that wait, out of the way of the call that ended one */
 };
 
-static void attach(struct exchange *x, struct exchange **list)
+static void run_list(struct exchange *x)
 {
-	while (*list != NULL)
-		list = &(*list)->next;
-	x->at = list;
-	*list = x;
+	struct exchanges *all = x->net->exchanges;
+
+	x->running = true;
+	x->next = all->running;
+	x->at = &all->running;
+	if (x->next != NULL)
+		x->next->at = &x->next;
+	all->running = x;
+	all->count++;
+}
+
+static void wait_list(struct exchange *x)
+{
+	struct exchanges *all = x->net->exchanges;
+
+	x->at = all->waiting_end;
+	*all->waiting_end = x;
+	all->waiting_end = &x->next;
 }
 
 static void detach(struct exchange *x)
 {
+	if (!x->running && x->next == NULL)
+		x->net->exchanges->waiting_end = x->at;
 	*x->at = x->next;
 	if (x->next != NULL)
 		x->next->at = x->at;
 	x->next = NULL;
+}
+
+/* Counts one more with this server; false when there are as many as allowed. */
+static bool host_take(struct exchanges *all, const struct addr *addr)
+{
+	for (size_t i = 0; i < all->host_count; i++)
+		if (addr_equal(&all->hosts[i].addr, addr)) {
+			if (all->hosts[i].running >= EXCHANGES_PER_HOST)
+				return false;
+			all->hosts[i].running++;
+			return true;
+		}
+	all->hosts = mem_grow(all->hosts, all->host_count + 1, sizeof(struct host));
+	all->hosts[all->host_count++] = (struct host){ .addr = *addr, .running = 1 };
+	return true;
+}
+
+static void host_give(struct exchanges *all, const struct addr *addr)
+{
+	for (size_t i = 0; i < all->host_count; i++)
+		if (addr_equal(&all->hosts[i].addr, addr) && --all->hosts[i].running == 0) {
+			all->hosts[i] = all->hosts[--all->host_count];
+			return;
+		}
 }
 
 void exchange_cancel(struct exchange *x)
@@ -71,6 +119,7 @@ void exchange_cancel(struct exchange *x)
 	detach(x);
 	if (x->running) {
 		x->net->exchanges->count--;
+		host_give(x->net->exchanges, &x->spec.to);
 		if (x->net->exchanges->waiting != NULL)
 			io_timer(x->net->exchanges->kick, 0);
 	}
@@ -223,6 +272,11 @@ static void on_time(void *ctx)
 {
 	struct exchange *x = ctx;
 
+	if (!x->tcp && x->tried >= x->spec.tries && x->spec.tcp_at_last) {
+		x->tcp = true;
+		open_and_send(x);
+		return;
+	}
 	if (x->tcp || x->tried >= x->spec.tries) {
 		finish(x, EXCHANGE_TIMEOUT, NULL, x->why[0] != '\0' ? NULL : "no answer");
 		return;
@@ -333,11 +387,7 @@ static void on_event(void *ctx, int events)
 
 static void start(struct exchange *x)
 {
-	struct exchanges *all = x->net->exchanges;
-
-	attach(x, &all->running);
-	all->count++;
-	x->running = true;
+	run_list(x);
 	x->in = mem_new(1, 2 + DNS_MESSAGE_MAX);
 	open_and_send(x);
 }
@@ -345,12 +395,16 @@ static void start(struct exchange *x)
 static void kick(void *ctx)
 {
 	struct exchanges *all = ((struct net *)ctx)->exchanges;
+	struct exchange *next;
 
-	while (all->waiting != NULL && all->count < EXCHANGES_MAX) {
-		struct exchange *x = all->waiting;
-
+	/* One that starts may end at once, and what it then calls may take others off the list: begin anew after each. */
+	for (struct exchange *x = all->waiting; x != NULL && all->count < EXCHANGES_MAX; x = next) {
+		next = x->next;
+		if (!host_take(all, &x->spec.to))
+			continue;
 		detach(x);
 		start(x);
+		next = all->waiting;
 	}
 }
 
@@ -380,7 +434,7 @@ struct exchange *exchange_start(struct net *net, const struct exchange_spec *spe
 			x->spec.answer = NULL;
 	}
 	/* Never from here: done must not be called before the caller has the exchange. */
-	attach(x, &net->exchanges->waiting);
+	wait_list(x);
 	io_timer(net->exchanges->kick, 0);
 	return x;
 }
@@ -388,6 +442,7 @@ struct exchange *exchange_start(struct net *net, const struct exchange_spec *spe
 void exchanges_init(struct net *net)
 {
 	net->exchanges = mem_new(1, sizeof(*net->exchanges));
+	net->exchanges->waiting_end = &net->exchanges->waiting;
 	net->exchanges->kick = io_new(&net->loop, -1, net, NULL, kick);
 }
 
@@ -400,6 +455,7 @@ void exchanges_fini(struct net *net)
 	while (all->waiting != NULL)
 		exchange_cancel(all->waiting);
 	io_close(all->kick);
+	free(all->hosts);
 	free(all);
 	net->exchanges = NULL;
 }

@@ -7,9 +7,11 @@
 
 /*
  * exchange - one query of ours and its one answer, over UDP with repetitions or over TCP; a truncated answer is asked for
- * again over TCP.  At most EXCHANGES_MAX run at once, others wait their turn.
+ * again over TCP.  At most EXCHANGES_MAX run at once, and EXCHANGES_PER_HOST with one server, so that a silent one holds
+ * nobody else up; others wait their turn.
  */
-#define EXCHANGES_MAX 256
+#define EXCHANGES_MAX      256
+#define EXCHANGES_PER_HOST 32
 
 enum exchange_result {
 	EXCHANGE_OK,      /* an answer that belongs to the query, with a right TSIG if asked for; any RCODE */
@@ -24,6 +26,7 @@ struct exchange_spec {
 	uint16_t type;
 	uint8_t opcode;
 	bool tcp;
+	bool tcp_at_last;   /* UDP first, and TCP when no answer came */
 	bool edns;          /* with DO */
 	const struct rr *answer; /* record for the answer section (NOTIFY), copied; or NULL */
 	bool has_key;

@@ -232,7 +232,8 @@ static void checked(void *ctx, enum exchange_result result, const struct dns_msg
 static void check(struct primary *p)
 {
 	struct exchange_spec spec = { .to = p->source.addr, .name = p->zone->apex, .type = TYPE_SOA, .opcode = DNS_QUERY,
-				      .has_key = p->source.has_key, .key = p->source.key, .tries = 3, .wait_ms = 1000 };
+				      .has_key = p->source.has_key, .key = p->source.key, .tries = 3, .wait_ms = 1000,
+				      .tcp_at_last = true };
 
 	if (p->check != NULL || p->fetch != NULL)
 		return;

@@ -88,7 +88,7 @@ def test_bind_is_primary_with_tsig_and_notify(lab):
 class Liar:
     """A primary whose every message is made by hand: answer(query) gives the list of wire messages, or None to say nothing."""
 
-    def __init__(self, lab, answer, port=5300):
+    def __init__(self, lab, answer, port=5300, udp=True):
         self.addr, self.port, self.answer, self.axfrs = lab.addr(), port, answer, 0
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.bind((self.addr, port))
@@ -96,7 +96,7 @@ class Liar:
         self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.tcp.bind((self.addr, port))
         self.tcp.listen(10)
-        for f in (self._udp, self._tcp):
+        for f in (self._udp, self._tcp) if udp else (self._tcp,):
             threading.Thread(target=f, daemon=True).start()
 
     def _udp(self):
@@ -379,3 +379,35 @@ def test_notify_is_repeated_and_given_up(lab):
     r = dns.message.make_response(m)
     silent.sendto(r.to_wire(), peer)
     net.wait("notified", zone=ZONE, serial=2, result="ok", address=at)
+
+
+def test_a_primary_that_answers_over_tcp_alone(lab):
+    net = Net(lab)
+
+    def answer(q):
+        if q.question[0].rdtype == dns.rdatatype.SOA:
+            return [reply(q, soa(9))]
+        return [reply(q, soa(9), NS, A), reply(q, soa(9))]
+    liar = Liar(lab, answer, udp=False)
+    net.send("zone", zone=ZONE, source={"primary": "%s#%d" % (liar.addr, liar.port), "key": None}, refresh=True, have=None)
+    net.wait("input", zone=ZONE, serial=9, timeout=20)
+
+
+def test_a_silent_secondary_holds_nobody_up(lab):
+    net = Net(lab)
+    silent, quick = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+    for s in (silent, quick):
+        s.bind((lab.addr(), 5300))
+    net.peers(secondaries=[{"address": "%s#%d" % s.getsockname(), "key": None, "zones": ["*"], "notify": True}
+                           for s in (silent, quick)])
+    quick.settimeout(10)
+    began = time.monotonic()
+    for i in range(400):
+        net.publish(zone_text("z%d.test." % i, 1, hosts=1))
+    told = set()
+    while len(told) < 400:
+        wire, peer = quick.recvfrom(4096)
+        m = dns.message.from_wire(wire)
+        told.add(m.question[0].name)
+        quick.sendto(dns.message.make_response(m).to_wire(), peer)
+    print("400 zones told in %.2f s beside a silent secondary" % (time.monotonic() - began))
