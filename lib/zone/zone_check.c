@@ -119,9 +119,10 @@ static void occlusion(struct zone_build *b, const struct owner *o, const struct 
 			continue;
 		if (cut->ns != NULL && (t == TYPE_A || t == TYPE_AAAA || (at_cut && (t == TYPE_NS || t == TYPE_DS))))
 			continue;
-		zone_build_notice(b, NOTICE_OCCLUDED, "%s %s is occluded by the %s at %s",
+		zone_build_notice(b, NOTICE_OCCLUDED, "%s %s is occluded by the %s at %s%s",
 				  dname_to_text(o->rr->rr.owner, name), rr_type_text(t, type),
-				  cut->ns != NULL ? "delegation" : "DNAME", dname_to_text(cut->rr->rr.owner, above));
+				  cut->ns != NULL ? "delegation" : "DNAME", dname_to_text(cut->rr->rr.owner, above),
+				  cut->ns != NULL ? "" : "; Knot refuses such a zone (RFC 6672 section 2.4)");
 	}
 }
 
