@@ -189,29 +189,36 @@ void ctl_key_rows(struct ctl_table *t, const char *zone, const json_t *keys)
 	json_array_foreach(keys, i, k) key_row(t, zone, k);
 }
 
+static json_t *keys_by_zone(const json_t *status)
+{
+	json_t *all = json_array();
+	const json_t *z;
+	size_t i;
+
+	json_array_foreach(jlist(status, "zones"), i, z) {
+		json_t *keys = json_object_get(z, "keys");
+
+		json_array_append_new(all, json_pack("{s:s, s:o}", "zone", jtext(z, "zone"), "keys",
+						     json_is_array(keys) ? json_incref(keys) : json_array()));
+	}
+	return json_pack("{s:o}", "zones", all);
+}
+
 static int list_all(struct ctl *c)
 {
 	struct ctl_table t = { .columns = 0 };
-	json_t *answer = NULL, *all;
+	json_t *answer = NULL;
 	const json_t *z;
 	size_t i;
 
 	if (ctl_call(c, CTL_KEYDIST, "GET", mem_strdup("/v1/status"), NULL, &answer) != 0)
 		return CTL_FAILED;
-	all = json_array();
-	ctl_key_table(&t);
-	json_array_foreach(jlist(answer, "zones"), i, z)
-	{
-		json_t *keys = json_object_get(z, "keys");
-
-		json_array_append_new(all, json_pack("{s:s, s:O}", "zone", jtext(z, "zone"), "keys",
-						     json_is_array(keys) ? keys : json_null()));
-		ctl_key_rows(&t, jtext(z, "zone"), jlist(z, "keys"));
-	}
-	if (!c->json)
+	if (!ctl_json_new(c, keys_by_zone(answer))) {
+		ctl_key_table(&t);
+		json_array_foreach(jlist(answer, "zones"), i, z)
+			ctl_key_rows(&t, jtext(z, "zone"), jlist(z, "keys"));
 		ctl_table_print(&t);
-	ctl_json_new(c, json_pack("{s:O}", "zones", all));
-	json_decref(all);
+	}
 	json_decref(answer);
 	return CTL_DONE;
 }
