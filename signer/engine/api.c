@@ -159,6 +159,10 @@ static int on_floor(void *ctx, const struct http_request *q, struct http_answer 
 		return -1;
 	if (serial == 0)
 		return err_set(e, ERR_SYNTAX, "serial: a number from 1 to %u", UINT32_MAX);
+	if ((uint32_t)serial == z->kept.last) { /* said twice: it is there already */
+		a->body = json_pack("{s:I}", "serial", serial);
+		return 0;
+	}
 	if (z->kept.last != 0 && (serial_distance(z->kept.last, (uint32_t)serial) <= 0 ||
 				  serial_distance(z->kept.last, (uint32_t)serial) > SERIAL_WINDOW))
 		return err_set(e, ERR_REFUSED, "serial %u: it must be at most 2^30 above the last one, %u (RFC 1982)",
