@@ -62,7 +62,7 @@ def check_fields(path, denial_ttl):
     """What no judge looks at: label counts of wildcards, TTLs of RRSIG and of denial records (RFC 9077)."""
     for line in records(path):
         owner, ttl, _, rdtype, rdata = line.split(" ", 4)
-        labels = [x for x in owner.split(".") if x]     # duet-sign writes a dot inside a label as \\046
+        labels = [x for x in re.split(r"(?<!\\)\.", owner) if x]
         if rdtype == "RRSIG":
             _, _, count, original = rdata.split(" ")[:4]
             if int(count) != len(labels) - (labels[:1] == ["*"]) or original != ttl:
