@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What both signers serve, for every mode of denial, algorithm and kind of input, before the judges of others."""
 
-from duetlab import Cluster, Failed, axfr_file, limit
+from duetlab import DNS_PORT, Cluster, Failed, find_program, limit, run
 from test_sign import judge, types_zone
 import zonegen
 
@@ -31,15 +31,23 @@ def both_sign(lab, algorithms, more="", kinds=tuple(KINDS)):
         cluster.wait_signed(zone, 60)
         keys = []
         for h in cluster.signers():
-            judge(axfr_file(lab, h.addr, zone), zone, kind)
+            judge(fetch(h, zone), zone, kind)
             keys.append(dnskeys(h, zone))
         if keys[0] != keys[1] or {k.split()[2] for k in keys[0]} != {str(alg)}:
             raise Failed("%s: DNSKEY RRsets %s" % (zone, keys))
 
 
+def fetch(host, zone):
+    """The zone as dig transfers and prints it, in a file; dnspython writes some types as BIND does not read them."""
+    out = run([find_program("dig"), "@" + host.addr, "-p", str(DNS_PORT), zone, "AXFR", "+onesoa", "+noall", "+answer",
+               "+nosplit"]).stdout
+    rows = (row.split(None, 4) for row in out.splitlines() if row)
+    return host.lab.write("axfr/%s.%s" % (zone, host.name), "".join(" ".join(r) + "\n" for r in rows))
+
+
 def dnskeys(host, zone):
-    """The DNSKEY records that a signer serves, from its AXFR file."""
-    with open(host.lab.path("axfr/%s.%s.zone" % (zone.strip("."), host.addr)), encoding="utf-8") as f:
+    """The DNSKEY records among what fetch brought."""
+    with open(host.lab.path("axfr/%s.%s" % (zone, host.name)), encoding="utf-8") as f:
         return sorted(row.split(" ", 4)[4].strip() for row in f if row.split(" ")[3] == "DNSKEY")
 
 
