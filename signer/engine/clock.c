@@ -11,6 +11,7 @@
 #include "log/log.h"
 
 #define KEYDIST_FRESH_MS 5000
+#define JUMP_MS          3000
 #define SYNCHRONISED     "/run/systemd/timesync/synchronized"
 
 /* ProtectClock hides adjtimex, timesyncd's file does as well. */
@@ -30,9 +31,16 @@ static int64_t drift_s(const struct engine_clock *c)
 	return clock_now_s() - c->vouched_now_s - (clock_mono_ms() - c->vouched_mono_ms) / 1000;
 }
 
+static bool jumped(const struct engine_clock *c)
+{
+	return c->ever && (drift_s(c) > CLOCK_AGREE_S || drift_s(c) < -CLOCK_AGREE_S);
+}
+
+/* After a jump, what keydist said before it, or was about to say, counts no more. */
 static bool keydist_fresh(const struct engine_clock *c)
 {
-	return c->keydist_mono_ms != 0 && clock_mono_ms() - c->keydist_mono_ms <= KEYDIST_FRESH_MS;
+	return c->keydist_mono_ms != 0 && clock_mono_ms() - c->keydist_mono_ms <= KEYDIST_FRESH_MS &&
+	       (c->jump_mono_ms == 0 || c->keydist_mono_ms > c->jump_mono_ms + JUMP_MS);
 }
 
 /*
@@ -44,18 +52,17 @@ static bool vouched(struct engine *e)
 	struct engine_clock *c = &e->clock;
 	const struct clock_view view = { .trust = e->conf->node.clock == CONF_CLOCK_TRUST, .now = clock_now_s(),
 					 .kernel = system_says() };
-	bool jumped = c->ever && (drift_s(c) > CLOCK_AGREE_S || drift_s(c) < -CLOCK_AGREE_S);
 	const char *why;
 
 	if (!view.trust && keydist_fresh(c)) {
 		snprintf(c->why, sizeof(c->why), "%s", c->keydist_why);
 		return c->keydist_vouched;
 	}
-	if (clock_vouched(&view, &why) == CLOCK_VOUCHED && (view.trust || !jumped)) {
+	if (clock_vouched(&view, &why) == CLOCK_VOUCHED && (view.trust || !jumped(c))) {
 		snprintf(c->why, sizeof(c->why), "%s", why);
 		return true;
 	}
-	snprintf(c->why, sizeof(c->why), "%s", jumped ? "the clock has jumped, and keydist is silent" : why);
+	snprintf(c->why, sizeof(c->why), "%s", jumped(c) ? "the clock has jumped" : why);
 	return false;
 }
 
@@ -64,9 +71,14 @@ void engine_clock_tick(struct engine *e)
 	struct engine_clock *c = &e->clock;
 	bool was = c->vouched;
 
+	if (!jumped(c))
+		c->jump_mono_ms = 0;
+	else if (c->jump_mono_ms == 0)
+		c->jump_mono_ms = clock_mono_ms();
 	c->vouched = vouched(e);
 	if (c->vouched) {
 		c->ever = true;
+		c->jump_mono_ms = 0;
 		c->vouched_now_s = clock_now_s();
 		c->vouched_mono_ms = clock_mono_ms();
 	}
@@ -89,5 +101,5 @@ bool engine_clock_ok(struct engine *e, bool within_half, const char **why)
 
 	engine_clock_tick(e);
 	*why = c->why;
-	return c->vouched || (within_half && c->ever && drift_s(c) <= CLOCK_AGREE_S && drift_s(c) >= -CLOCK_AGREE_S);
+	return c->vouched || (within_half && c->ever && !jumped(c));
 }

@@ -206,6 +206,8 @@ static const char *obstacle(struct zwork *z, int64_t now, bool *quiet)
 		return "keydist cannot say which keys to use: going on with what is published";
 	if (z->plan->state == PLAN_HELD)
 		return "no key yet, and policy holds an unsigned zone back: duetctl key create";
+	if (z->plan->state == PLAN_SIGNED && z->plan->ready_until <= now)
+		return "keydist's signatures of the DNSKEY RRset have expired: waiting for new ones";
 	if (z->version == NULL && z->input == NULL)
 		return z->source.error != NULL ? "the source has given nothing that could be published" : "the source is read";
 	*quiet = false;
@@ -215,9 +217,7 @@ static const char *obstacle(struct zwork *z, int64_t now, bool *quiet)
 		return "keydist holds this zone";
 	if (!engine_may_make(e) && !half)
 		return "not yet compared with another node since the start: duetctl zone resume --alone goes without";
-	if (!engine_clock_ok(e, half, &why))
-		return why;
-	return NULL;
+	return engine_clock_ok(e, half, &why) ? NULL : why;
 }
 
 static void held(struct zwork *z, const char *why, bool quiet)

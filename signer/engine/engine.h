@@ -45,6 +45,7 @@ struct engine_clock {
 	bool ever;
 	int64_t vouched_now_s;  /* wall and monotonic clock when it was last vouched for */
 	int64_t vouched_mono_ms;
+	int64_t jump_mono_ms;   /* when wall and monotonic clock were first seen to disagree since then; 0: they agree */
 	bool doubt_shown;
 	char why[160];
 	bool keydist_vouched;   /* keydist's last word and when it came */

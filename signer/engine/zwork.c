@@ -195,6 +195,8 @@ static void take_plan(struct zwork *z, struct plan *p)
 		return;
 	}
 	again = z->plan != NULL ? z->plan->epoch != p->epoch : z->version != NULL && z->kept.mine.epoch != p->epoch;
+	if (z->plan != NULL && p->ready_until > z->plan->ready_until)
+		z->renewed_ms = 0; /* a renewal that could not help may do so now */
 	plan_unref(z->plan);
 	z->plan = p;
 	source_set(z, p->source);

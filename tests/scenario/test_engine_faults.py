@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Faults under the engine: moved clocks, SIGKILL at every step, a full disk, an old copy put back."""
+
+import os
+import shutil
+import subprocess
+
+from duetlab import *
+from test_engine_publish import DOT, ZONE, change, events, pair, quiet, status
+
+DAY = 86400
+
+
+def move(cluster, seconds):
+    for h in cluster.hosts.values():
+        h.set_clock(seconds)
+
+
+@limit(240)
+def test_renewal_under_a_moved_clock(lab):
+    """A week later everything is near its end: both renew, nothing else changes, and the judges agree on that day."""
+    cluster, nsd = pair(lab)
+    s1, s2 = cluster.signer1, cluster.signer2
+    nsd.wait_serial(ZONE, s1.serial(ZONE))
+    first = {h.name: status(h)["earliest"] for h in (s1, s2)}
+    marks = {h.name: h.signer.mark() for h in (s1, s2)}
+    for days in (4, 8):             # not at once: a jump is doubted
+        move(cluster, days * DAY)
+    for h in (s1, s2):
+        wait_until(lambda host=h: status(host)["earliest"] > first[host.name] + 5 * DAY, 60, "%s renews" % h.name, every=0.3)
+    wait_until(lambda: s1.serial(ZONE) == s2.serial(ZONE), 30, "one serial")
+    nsd.wait_serial(ZONE, s1.serial(ZONE), 30)
+    for h in (s1, s2):
+        if h.signer.count("event=renewed " + DOT, marks[h.name]) < 1 and h.signer.count("event=published " + DOT, marks[h.name]) < 1:
+            raise Failed("%s did not say that it renewed" % h.name)
+        verify(axfr_file(lab, h.addr, ZONE), ZONE, at=h.now())
+
+
+@limit(240)
+def test_a_year_jump_stops_signing_and_nothing_else(lab):
+    cluster, nsd = pair(lab)
+    s1, s2 = cluster.signer1, cluster.signer2
+    before = axfr_text(s1.addr, ZONE)
+    mark = s1.signer.mark()
+    s1.set_clock(365 * DAY)
+    s1.signer.wait_event("event=clock-doubt", 20, mark)
+    change(cluster, 2, "year TXT \"x\"\n")
+    wait_until(lambda: "year" in axfr_text(s2.addr, ZONE), 30, "signer2 goes on")
+    wait_until(lambda: s1.signer.count("event=zone-loaded " + DOT, mark) > 0, 20, "signer1 has read the change")
+    wait_until(lambda: (status(s1)["held"] or "") != "", 20, "status says why")
+    if axfr_text(s1.addr, ZONE) != before or s1.signer.count("event=signed", mark):
+        raise Failed("signer1 signed with a clock of next year")
+    back = s1.signer.mark()
+    s1.set_clock(0)
+    s1.signer.wait_event("event=clock-vouched", 20, back)
+    wait_until(lambda: "year" in axfr_text(s1.addr, ZONE), 30, "signer1 goes on once its clock is right")
+
+
+@limit(300)
+def test_kill_at_every_step_of_a_publication(lab):
+    cluster, nsd = pair(lab)
+    s1 = cluster.signer1
+    n = 1
+    for point in ("engine-sign", "engine-publish", "store-after-append", "store-before-sync", "store-after-sync", "store-before-commit",
+                  "store-after-commit", "engine-published"):
+        for host in cluster.signers():
+            host.signer.wait_event("event=ready", 20)
+        before, served = s1.serial(ZONE), axfr_text(s1.addr, ZONE)
+        s1.stop("signer")
+        s1.start("signer", fail=point)
+        if s1.serial(ZONE) != before or axfr_text(s1.addr, ZONE) != served:
+            raise Failed("%s: a restart changed what is served" % point)
+        s1.signer.expect_failure = True
+        n += 1
+        change(cluster, n, "kill%d TXT \"x\"\n" % n)
+        wait_until(lambda: not s1.signer.running(), 30, "%s is reached" % point)
+        mark = s1.signer.mark()
+        s1.start("signer")
+        if s1.serial(ZONE) < before:
+            raise Failed("%s: the serial went back" % point)
+        wait_until(lambda: "kill%d" % n in axfr_text(s1.addr, ZONE), 30, "%s: the change is published after all" % point)
+        if s1.serial(ZONE) <= before:
+            raise Failed("%s: the serial did not go up" % point)
+        verify(axfr_file(lab, s1.addr, ZONE), ZONE)
+        nsd.wait_serial(ZONE, s1.serial(ZONE), 30)
+        if s1.signer.count("event=set-back", mark):
+            raise Failed("%s: taken for an old copy" % point)
+
+
+def mount_tmpfs(lab, folder, kilobytes):
+    argv = ["mount", "-t", "tmpfs", "-o", "size=%dk" % kilobytes, "tmpfs", folder]
+    if os.geteuid() != 0 or subprocess.run(argv, capture_output=True, check=False).returncode != 0:
+        raise Skip("a tmpfs cannot be mounted here")
+    lab.closers.append(lambda: subprocess.run(["umount", "-l", folder], check=False))
+
+
+@limit(240)
+def test_a_full_disk_keeps_the_version(lab):
+    cluster = Cluster(lab, signers=2, backups=1).init()
+    s1, s2 = cluster.signer1, cluster.signer2
+    folder = lab.folder("signer1", "lib", "signer")
+    mount_tmpfs(lab, folder, 1500)
+    cluster.start()
+    cluster.add_zone(ZONE, small_zone(ZONE))
+    s1.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    quiet(cluster)
+    before = axfr_text(s1.addr, ZONE)
+    with open(os.path.join(folder, "ballast"), "wb", buffering=0) as f:
+        try:
+            while True:
+                f.write(b"x" * 4096)
+        except OSError:
+            pass
+    mark = s1.signer.mark()
+    change(cluster, 2, "full TXT \"x\"\n")
+    wait_until(lambda: "full" in axfr_text(s2.addr, ZONE), 30, "signer2 takes the change")
+    wait_until(lambda: status(s1)["state"] == "stopped", 30, "status shows the full disk", every=0.2)
+    shown = status(s1)
+    if "space" not in shown["error"] or not shown["next"]:
+        raise Failed("status: %s, next %s" % (shown["error"], shown["next"]))
+    if axfr_text(s1.addr, ZONE) != before:
+        raise Failed("the version changed")
+    s1.kill("signer")               # a start with a full disk serves too
+    s1.start("signer")
+    if axfr_text(s1.addr, ZONE) != before:
+        raise Failed("after a start with a full disk: another version")
+    os.unlink(os.path.join(folder, "ballast"))
+    wait_until(lambda: "full" in axfr_text(s1.addr, ZONE), 60, "it goes on when there is room", every=0.2)
+    wait_until(lambda: status(s1)["error"] is None, 20, "the error is gone")
+
+
+@limit(240)
+def test_an_old_copy_put_back(lab):
+    """An old copy of the signer's state: it never publishes a serial again that it used, and ends above all."""
+    cluster, nsd = pair(lab)
+    s1, s2 = cluster.signer1, cluster.signer2
+    s1.stop("signer")
+    copy = lab.path("copy")
+    shutil.copytree(os.path.join(s1.state, "signer"), copy)
+    s1.start("signer")
+    for n in (2, 3, 4):
+        change(cluster, n, "new%d TXT \"x\"\n" % n)
+        for h in (s1, s2):
+            wait_until(lambda host=h: "new%d" % n in axfr_text(host.addr, ZONE), 30, "%s has change %d" % (h.name, n), every=0.1)
+    s1.ctl("zone", "sign", ZONE)    # one that only signer1 made
+    highest = s1.serial(ZONE)
+    wait_until(lambda: any(p["serial"] == highest for p in status(s2)["peers"]), 20, "signer2 knows signer1's serial")
+    nsd.wait_serial(ZONE, highest, 30)
+    s1.kill("signer")
+    shutil.rmtree(os.path.join(s1.state, "signer"))
+    shutil.copytree(copy, os.path.join(s1.state, "signer"))
+    mark = s1.signer.mark()
+    s1.start("signer")
+    s1.signer.wait_event("event=set-back", 30, mark)
+    wait_until(lambda: s1.serial(ZONE) > highest and "new4" in axfr_text(s1.addr, ZONE), 60, "signer1 is above its own past", every=0.2)
+    serials = events(s1.signer, "event=published " + DOT, "serial")
+    if len(set(serials)) != len(serials):
+        raise Failed("a serial was published twice: %s" % serials)
+    nsd.wait_serial(ZONE, s1.serial(ZONE), 30)
+    if not status(s1)["alarms"]:
+        raise Failed("no alarm")
