@@ -287,3 +287,25 @@ def test_readiness_of_a_lonely_signer(lab):
     p = expect(readiness(), 1, "readiness")
     if "must not die now" not in p.stdout:
         raise Failed(p.stdout)
+
+
+@limit(120)
+def test_a_signer_that_nobody_answers_waits_for_the_operator(lab):
+    """After a start without the others: the last version is served, no new one is made until zone resume --alone."""
+    cluster = Cluster(lab, signers=2, backups=1, conf={"*": {"node": {"clock": "trust"}}}).init()
+    cluster.start()
+    s1 = cluster.signer1
+    cluster.add_zone(ZONE, small_zone(ZONE))
+    s1.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    wait_until(lambda: s1.serial(ZONE) == cluster.signer2.serial(ZONE), 30, "the signers agree")
+    for host in cluster.hosts.values():
+        host.stop()
+    s1.start()
+    old = wait_until(lambda: s1.serial(ZONE), 20, "the last version is served")
+    s1.put_zone(ZONE + ".zone", small_zone(ZONE, more="more TXT \"text\"\n"))
+    wait_until(lambda: "not yet compared" in s1.ctl("zone", "status", ZONE).stdout, 20, "it says what it waits for")
+    if s1.serial(ZONE) != old:
+        raise Failed("a new version without comparison: %s after %s" % (s1.serial(ZONE), old))
+    expect(s1.ctl("zone", "resume", ZONE, "--alone", check=False), 0, "resume --alone")
+    wait_until(lambda: s1.serial(ZONE) != old, 20, "the change is published")
