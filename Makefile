@@ -109,7 +109,7 @@ $(O)/bench/%: $(O)/tests/bench/%.o $(O)/libduet.a
 CHECK = $(MAKE) --no-print-directory SAN=address,undefined TEST=1
 CHECK_O = build/san-address-undefined/test
 check-build: all bench-programs
-	$(Q)$(CHECK) all tests
+	+$(Q)$(CHECK) all tests
 check: check-build
 	$(Q)tests/run --programs $(CHECK_O)/bin --unit $(CHECK_O)/unit --fuzz $(CHECK_O)/fuzz --release build/bin $(T)
 

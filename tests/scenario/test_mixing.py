@@ -104,6 +104,8 @@ def test_mixing(lab):
     for kind in VALIDATORS:
         r = kind(lab, "broken-" + kind.__name__.lower(), stubs, anchors).start()
         for zone in ZONES:
-            got = ask_all(r.addr, r.port, questions(zone, 80))
-            if got.bogus == 0:
+            asked = questions(zone, 80)
+            got = ask_all(r.addr, r.port, asked)
+            # Unbound and kresd say SERVFAIL; named answers without AD where it can.
+            if got.good == len(asked):
                 raise Failed("%s did not notice a broken signature in %s: %s" % (r.name, zone, got))

@@ -58,20 +58,21 @@ def test_restore(lab):
         for zone in ZONES:
             h.put_zone(zone + ".zone", small_zone(zone))
     cluster.write_confs()
+    nsd.stop()
+    nsd.masters = primaries([h.addr for h in new])
+    nsd.start()
     vault.stop()
     vault.start()
-    vault.ctl(*command)
     for h in new:
         h.start()
+    vault.backupd.wait_event("event=compared", 20)
+    vault.ctl(*command)
     for zone in ZONES:
         cluster.wait_signed(zone, 60)
         for h in new:
             if key_hashes(h, zone) != hashes[zone]:
                 raise Failed("%s: keys of %s are %s, were %s" % (h.name, zone, key_hashes(h, zone), hashes[zone]))
             verify(axfr_file(lab, h.addr, zone), zone)
-    nsd.stop()
-    nsd.masters = primaries([h.addr for h in new])
-    nsd.start()
     for zone in ZONES:
         # The secondary takes the new signers' version: its serial is above what was served before.
         nsd.wait_serial(zone, lambda s, z=zone: 0 < (s - serials[z]) & 0xffffffff < 2 ** 31, 30)
