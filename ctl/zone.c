@@ -177,6 +177,8 @@ int cmd_zone_status(struct ctl *c)
 	line("state", jtext(z, "state"));
 	line("error", jtext(z, "error"));
 	line("hold", jtext(z, "hold"));
+	line("waits for", jtext(z, "held"));
+	line("next", jtext(z, "next"));
 	line("source", jtext(z, "source"));
 	line("policy", jtext(z, "policy"));
 	printf("%-14s %lld", "serial", (long long)jint(z, "serial", 0));
@@ -185,6 +187,8 @@ int cmd_zone_status(struct ctl *c)
 	print_times(z, now);
 	line("version", jtext(z, "id"));
 	line("key set", jtext(z, "keyset"));
+	json_array_foreach(jlist(z, "alarms"), i, v)
+		line("ALARM", json_string_value(v) != NULL ? json_string_value(v) : "");
 	json_array_foreach(jlist(z, "notices"), i, v)
 		line("notice", json_string_value(v) != NULL ? json_string_value(v) : "");
 	json_array_foreach(jlist(z, "peers"), i, v)
