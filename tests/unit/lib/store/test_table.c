@@ -182,6 +182,34 @@ static void many_small_changes_keep_sharing(void **state)
 	free(m);
 }
 
+/* A chunk that lost nearly all of its rows takes in the one behind it. */
+static void small_chunk_melts_into_its_neighbour(void **state)
+{
+	struct model *m = lab_model(1, 2560, 1), *less = lab_next(m), *next;
+	struct store *s = lab_open();
+	struct version *v, *w;
+
+	(void)state;
+	for (unsigned i = 256; i < 506; i++)
+		less->mark[i] = 0;
+	assert_int_equal(lab_publish(s, NULL, m, NULL), 0);
+	assert_int_equal(lab_publish(s, m, less, NULL), 0);
+	v = current(s);
+	next = lab_next(less);
+	next->mark[508] = 3;
+	assert_int_equal(lab_publish(s, less, next, NULL), 0);
+	w = current(s);
+	assert_int_equal(table_len(version_table(w)), 2310);
+	assert_in_range(shared_rows(version_table(v), version_table(w)), 2310 - 256, 2310 - 64);
+	version_unref(v);
+	version_unref(w);
+	lab_check(s, next);
+	store_close(s);
+	free(m);
+	free(less);
+	free(next);
+}
+
 static int stop(void *ctx, const struct page_row *was, const struct page_row *is)
 {
 	(void)was;
@@ -224,6 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(one_changed_page_copies_one_chunk),
 		TEST(random_changes_give_the_right_table_and_differences),
+		TEST(small_chunk_melts_into_its_neighbour),
 		TEST(many_small_changes_keep_sharing),
 		TEST(differences_from_nothing_and_to_nothing),
 	};
