@@ -131,8 +131,11 @@ static struct zone_state *need_zone(struct fact_state *s, const uint8_t *name)
 
 /* ---- nodes ---- */
 
-static void take_line(struct node_state *n, const struct node_line *line)
+static void take_line(struct node_state *n, const struct node_line *line, const struct fact *f)
 {
+	if (n->known && memcmp(n->line_fact, f->hash, FACT_HASH_LEN) >= 0)
+		return;
+	memcpy(n->line_fact, f->hash, FACT_HASH_LEN);
 	n->known = true;
 	n->line = *line;
 }
@@ -150,7 +153,7 @@ static void on_admitted(struct fact_state *s, const struct fact *f, json_t *body
 		return;
 	node_id_of(line.sign_pk, id);
 	n = need_node(s, id);
-	take_line(n, &line);
+	take_line(n, &line, f);
 	reg_take(&n->admitted, 0, f->hash, body);
 	role = json_string_value(json_object_get(n->admitted.body, "role"));
 	n->role = strcmp(role, "backup") == 0 ? NODE_BACKUP : NODE_SIGNER;
@@ -233,7 +236,7 @@ static void on_retired(struct fact_state *s, const struct fact *f, json_t *body)
 	if (text != NULL && node_line_parse(text, &line, NULL) == 0) {
 		node_id_of(line.sign_pk, line_id);
 		if (memcmp(id, line_id, NODE_ID_LEN) == 0)
-			take_line(n, &line);
+			take_line(n, &line, f);
 	}
 	if (n->upto == NULL)
 		n->upto = json_array();

@@ -50,6 +50,7 @@ struct node_state {
 	uint8_t id[NODE_ID_LEN];
 	bool known; /* its line is known from facts */
 	struct node_line line;
+	uint8_t line_fact[FACT_HASH_LEN]; /* that says so; of several the largest hash */
 	struct fact_reg admitted; /* body: line, name, role; the largest hash counts for the name */
 	enum node_role role;
 	struct id_set counts; /* whom it says it counts */
