@@ -164,7 +164,7 @@ static bool is_dohpath(const char *p, size_t len)
 {
 	const char *open = memchr(p, '{', len), *dns;
 
-	if (!is_utf8((const uint8_t *)p, len) || open == NULL)
+	if (!is_utf8((const uint8_t *)p, len) || open == NULL || p[0] != '/')
 		return false;
 	dns = memmem(open, len - (size_t)(open - p), "dns", 3);
 	return dns != NULL && memchr(dns, '}', len - (size_t)(dns - p)) != NULL;

@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* rdata_special: text of the types whose later fields depend on earlier ones, and the way through ldns. */
+/* rdata_special: text of the types whose later fields depend on earlier ones. */
 #include <arpa/inet.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <ldns/ldns.h>
-
-#include "arena/arena.h"
 #include "dname/dname.h"
 #include "rrset/rdata_text.h"
-#include "rrset/rr.h"
 
 /* Kind 0 is written as ".", others as an address or a name. */
 static int gateway(struct rdata_text *t, unsigned kind, struct err *e)
@@ -180,54 +174,4 @@ int rdata_special(enum field f, struct rdata_text *t, struct err *e)
 	if (f == F_A6)
 		return a6(t, e);
 	return dotted_hex(t, f == F_NSAP, e);
-}
-
-/* The rest of the tokens as they stood, in one line behind a head that ldns wants. */
-static char *line_of(const char *type, const struct rdata_text *t)
-{
-	size_t room = 64;
-	char *line, *p;
-
-	for (size_t i = 0; i < t->n; i++)
-		room += t->tokens[i].len + 3;
-	line = mem_new(1, room);
-	p = line + sprintf(line, ". 0 IN %s", type);
-	for (size_t i = 0; i < t->n; i++) {
-		const struct token *k = &t->tokens[i];
-
-		if (!k->joined || i == 0)
-			*p++ = ' ';
-		if (k->quoted)
-			*p++ = '"';
-		memcpy(p, k->text, k->len);
-		p += k->len;
-		if (k->quoted)
-			*p++ = '"';
-	}
-	*p = '\0';
-	return line;
-}
-
-int rdata_by_ldns(uint16_t type, struct rdata_text *t, struct err *e)
-{
-	ldns_rdf *origin = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, dname_len(t->origin), t->origin);
-	ldns_buffer *wire = ldns_buffer_new(512);
-	ldns_rr *rr = NULL;
-	char word[16];
-	char *line = line_of(rr_type_text(type, word), t);
-	ldns_status status = LDNS_STATUS_MEM_ERR;
-
-	if (origin != NULL && wire != NULL)
-		status = ldns_rr_new_frm_str(&rr, line, 0, origin, NULL);
-	if (status == LDNS_STATUS_OK)
-		status = ldns_rr_rdata2buffer_wire(wire, rr);
-	if (status == LDNS_STATUS_OK)
-		wr_bytes(&t->w, ldns_buffer_begin(wire), ldns_buffer_position(wire));
-	else
-		err_set(e, ERR_SYNTAX, "rdata of type %s: %s", word, ldns_get_errorstr_by_id(status));
-	ldns_rr_free(rr);
-	ldns_buffer_free(wire);
-	ldns_rdf_deep_free(origin);
-	free(line);
-	return status == LDNS_STATUS_OK ? 0 : -1;
 }

@@ -243,8 +243,10 @@ static int hex(struct rdata_text *t, struct err *e)
 	for (; t->at < t->n; t->at++) {
 		const struct token *k = &t->tokens[t->at];
 
+		if (k->quoted)
+			return rdata_bad(k, "hexadecimal without quotes", e);
 		for (uint32_t i = 0; i < k->len; i++) {
-			int d = k->quoted ? -1 : hex_digit(k->text[i]);
+			int d = hex_digit(k->text[i]);
 
 			if (d < 0)
 				return rdata_bad(k, "hexadecimal", e);
@@ -272,14 +274,16 @@ static int base64(struct rdata_text *t, struct err *e)
 	for (; t->at < t->n; t->at++) {
 		const struct token *k = &t->tokens[t->at];
 
+		if (k->quoted)
+			return rdata_bad(k, "base 64 without quotes", e);
 		for (uint32_t i = 0; i < k->len; i++) {
 			int d = b64_digit(k->text[i]);
 
-			if (!k->quoted && k->text[i] == '=' && digits % 4 + pads < 4 && digits % 4 >= 2) {
+			if (k->text[i] == '=' && digits % 4 + pads < 4 && digits % 4 >= 2) {
 				pads++;
 				continue;
 			}
-			if (k->quoted || d < 0 || pads > 0)
+			if (d < 0 || pads > 0)
 				return rdata_bad(k, "base 64 (RFC 4648 section 4)", e);
 			v = v << 6 | (unsigned)d;
 			if (++digits % 4 != 1)
@@ -375,6 +379,10 @@ int rdata_field(enum field f, struct rdata_text *t, struct err *e)
 		return bitmap(t, false, e);
 	case F_NXTMAP:
 		return bitmap(t, true, e);
+	case F_WKS:
+	case F_LOC:
+	case F_APL:
+		return rdata_old(f, t, e);
 	case F_SVCB:
 		return rdata_svcb(t, e);
 	case F_A6:
@@ -387,9 +395,6 @@ int rdata_field(enum field f, struct rdata_text *t, struct err *e)
 	case F_HEX_N: /* only in types that are left out of the input */
 	case F_B32_N:
 	case F_ZONEMD:
-	case F_WKS: /* whole types that go through ldns */
-	case F_LOC:
-	case F_APL:
 	case F_OPAQUE:
 		break;
 	}
@@ -426,13 +431,6 @@ static int by_fields(const struct type_info *info, struct rdata_text *t, struct 
 	return 0;
 }
 
-static bool through_ldns(const struct type_info *info)
-{
-	enum field f = (enum field)info->fields[0];
-
-	return f == F_WKS || f == F_LOC || f == F_APL;
-}
-
 int rdata_from_text(uint16_t rr_type, struct rdata_text *t, struct err *e)
 {
 	const struct type_info *info = type_info(rr_type);
@@ -445,8 +443,6 @@ int rdata_from_text(uint16_t rr_type, struct rdata_text *t, struct err *e)
 	else if (info == NULL || info->fields[0] == F_OPAQUE)
 		return err_set(e, ERR_REFUSED, "no text form of type %s is known; write its rdata as \\# (RFC 3597 section 5)",
 			       rr_type_text(rr_type, word));
-	else if (through_ldns(info))
-		rc = rdata_by_ldns(rr_type, t, e);
 	else
 		rc = by_fields(info, t, e);
 	if (rc != 0)

@@ -11,9 +11,9 @@
 #include "wire/wire.h"
 
 /*
- * rdata_text - rdata from presentation format (RFC 1035 section 5.1).  Most types are read field by field as their row
- * in the table of types says; a few with a syntax of their own go through ldns.  A type that has no text form here is
- * refused by name; \# (RFC 3597 section 5) works for every type.
+ * rdata_text - rdata from presentation format (RFC 1035 section 5.1).  Types are read field by field as their row
+ * in the table of types says.  A type that has no text form here is refused by name; \# (RFC 3597 section 5) works for
+ * every type.
  */
 struct token {
 	const char *text; /* escapes still in it, quotes around it not */
@@ -47,10 +47,10 @@ bool token_copy(const struct token *t, char *out, size_t room);
 /* Octets with escapes resolved, at most room; false when too long or an escape is wrong. */
 bool token_octets(const struct token *t, uint8_t *out, size_t room, size_t *len);
 
-/* Fields and types that have a form of their own (rdata_special.c, rdata_svcb.c), and those that go through ldns. */
+/* Fields and types that have a form of their own (rdata_special.c, rdata_svcb.c, rdata_old.c). */
 int rdata_special(enum field f, struct rdata_text *t, struct err *e);
 int rdata_svcb(struct rdata_text *t, struct err *e);
-int rdata_by_ldns(uint16_t type, struct rdata_text *t, struct err *e);
+int rdata_old(enum field f, struct rdata_text *t, struct err *e);
 /* The next token, or NULL and an error that says what was expected. */
 const struct token *rdata_next(struct rdata_text *t, const char *what, struct err *e);
 /* Names the token that is wrong. */
