@@ -45,7 +45,7 @@ static void choose(struct compaction *c, uint64_t min_dead)
 {
 	list_volumes(c);
 	for (size_t z = 0; z < c->s->zone_count; z++) {
-		const struct table *t = c->s->zone[z].current->table;
+		const struct table *t = c->s->zone[z]->current->table;
 
 		for (size_t i = 0; i < table_len(t); i++) {
 			const struct page_row *row = table_row(t, i);
@@ -113,10 +113,10 @@ static int commit(struct compaction *c, struct err *e)
 	if (db_begin(s->db, e) != 0 || store_put_volumes(s, e) != 0)
 		return -1;
 	for (size_t i = 0; i < s->zone_count; i++) {
-		struct rows rows = { .db = s->db, .zone = s->zone[i].id, .e = e };
+		struct rows rows = { .db = s->db, .zone = s->zone[i]->id, .e = e };
 
 		if (c->table[i] != NULL &&
-		    table_diff(s->zone[i].current->table, c->table[i], write_row, &rows) != 0)
+		    table_diff(s->zone[i]->current->table, c->table[i], write_row, &rows) != 0)
 			return -1;
 	}
 	for (size_t i = 0; i < c->count; i++)
@@ -131,7 +131,7 @@ static int copy_and_commit(struct compaction *c, struct err *e)
 	struct store *s = c->s;
 
 	for (size_t i = 0; i < s->zone_count; i++)
-		if (move_zone(c, s->zone[i].current->table, &c->table[i], e) != 0)
+		if (move_zone(c, s->zone[i]->current->table, &c->table[i], e) != 0)
 			return -1;
 	if (volumes_sync(&s->volumes, e) != 0)
 		return -1;
@@ -150,11 +150,11 @@ static void take_over(struct compaction *c)
 
 	volumes_committed(&s->volumes);
 	for (size_t i = 0; i < s->zone_count; i++) {
-		struct version *old = s->zone[i].current;
+		struct version *old = s->zone[i]->current;
 
 		if (c->table[i] == NULL)
 			continue;
-		s->zone[i].current = version_new(&old->info, c->table[i]);
+		s->zone[i]->current = version_new(&old->info, c->table[i]);
 		c->table[i] = NULL;
 		version_unref(old);
 	}

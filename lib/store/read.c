@@ -14,13 +14,13 @@
 static const char *zone_of(const struct store *s, const struct page_row *row, char name[DNAME_TEXT_MAX])
 {
 	for (size_t i = 0; i < s->zone_count; i++) {
-		const struct table *t = s->zone[i].current->table;
+		const struct table *t = s->zone[i]->current->table;
 
 		for (size_t k = 0; k < table_len(t); k++) {
 			const struct page_row *r = table_row(t, k);
 
 			if (r->volume == row->volume && r->offset == row->offset)
-				return dname_to_text(s->zone[i].apex, name);
+				return dname_to_text(s->zone[i]->apex, name);
 		}
 	}
 	return "(an older version)";

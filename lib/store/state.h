@@ -32,7 +32,7 @@ struct store {
 	int lock;
 	struct db *db;
 	struct volumes volumes;
-	struct stored_zone *zone;
+	struct stored_zone **zone;
 	size_t zone_count, zone_cap;
 	unsigned open_changes;
 	unsigned sync_failures;  /* a change that was open at one has pages that may be lost */

@@ -23,7 +23,7 @@ static size_t zone_place(const struct store *s, const uint8_t *apex, bool *found
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
-		int order = dname_cmp(s->zone[mid].apex, apex);
+		int order = dname_cmp(s->zone[mid]->apex, apex);
 
 		if (order == 0) {
 			*found = true;
@@ -43,7 +43,23 @@ struct stored_zone *store_find(struct store *s, const uint8_t *apex)
 	bool found;
 	size_t i = zone_place(s, apex, &found);
 
-	return found ? &s->zone[i] : NULL;
+	return found ? s->zone[i] : NULL;
+}
+
+/* Puts a new entry at index i. */
+static struct stored_zone *insert_zone(struct store *s, size_t i, const uint8_t *apex)
+{
+	struct stored_zone *z = mem_new(1, sizeof(*z));
+
+	z->apex_len = dname_lower(apex, z->apex);
+	if (s->zone_count == s->zone_cap) {
+		s->zone_cap = s->zone_cap * 2 + 16;
+		s->zone = mem_grow(s->zone, s->zone_cap, sizeof(struct stored_zone *));
+	}
+	memmove(&s->zone[i + 1], &s->zone[i], (s->zone_count - i) * sizeof(struct stored_zone *));
+	s->zone[i] = z;
+	s->zone_count++;
+	return z;
 }
 
 struct stored_zone *store_entry(struct store *s, const uint8_t *apex)
@@ -51,26 +67,18 @@ struct stored_zone *store_entry(struct store *s, const uint8_t *apex)
 	bool found;
 	size_t i = zone_place(s, apex, &found);
 
-	if (found)
-		return &s->zone[i];
-	if (s->zone_count == s->zone_cap) {
-		s->zone_cap = s->zone_cap * 2 + 16;
-		s->zone = mem_grow(s->zone, s->zone_cap, sizeof(*s->zone));
-	}
-	memmove(&s->zone[i + 1], &s->zone[i], (s->zone_count - i) * sizeof(*s->zone));
-	s->zone_count++;
-	s->zone[i] = (struct stored_zone){ .id = 0 };
-	s->zone[i].apex_len = dname_lower(apex, s->zone[i].apex);
-	return &s->zone[i];
+	return found ? s->zone[i] : insert_zone(s, i, apex);
 }
 
 void store_forget(struct store *s, struct stored_zone *z)
 {
-	size_t i = (size_t)(z - s->zone);
+	bool found;
+	size_t i = zone_place(s, z->apex, &found);
 
 	version_unref(z->current);
+	free(z);
 	s->zone_count--;
-	memmove(z, z + 1, (s->zone_count - i) * sizeof(*z));
+	memmove(&s->zone[i], &s->zone[i + 1], (s->zone_count - i) * sizeof(struct stored_zone *));
 }
 
 /* Who holds the lock, as its holder wrote it. */
@@ -114,12 +122,11 @@ static int load_volume(void *ctx, uint32_t id, uint64_t end, struct err *e)
 	return volumes_add(&s->volumes, id, end, e);
 }
 
-/* Rows come zone by zone; both questions are ordered by the zone's id. */
+/* Rows come zone by zone; both questions are ordered by the zone's id.  Until all is read, zone[] is in that
+ * order. */
 struct load {
 	struct store *s;
-	struct stored_zone
-		*by_id; /* entries in order of id; current->table is missing until its pages are read */
-	size_t count, cap, at;
+	size_t at; /* index of the zone whose pages come */
 	struct table_build *build;
 };
 
@@ -127,38 +134,28 @@ static int load_zone(void *ctx, int64_t id, const uint8_t *apex, const struct ve
 		     struct err *e)
 {
 	struct load *l = ctx;
-	struct stored_zone *z;
+	struct stored_zone *z = insert_zone(l->s, l->s->zone_count, apex);
 
 	(void)e;
-	if (l->count == l->cap) {
-		l->cap = l->cap * 2 + 16;
-		l->by_id = mem_grow(l->by_id, l->cap, sizeof(*l->by_id));
-	}
-	z = &l->by_id[l->count++];
-	*z = (struct stored_zone){ .id = id, .current = version_new(info, NULL) };
-	z->apex_len = dname_lower(apex, z->apex);
+	z->id = id;
+	z->current = version_new(info, NULL);
 	return 0;
 }
 
 /* Gives the zone at l->at its table and goes on to the next. */
 static int finish_zone(struct load *l, struct err *e)
 {
-	struct stored_zone *from = &l->by_id[l->at], *z;
+	struct stored_zone *z = l->s->zone[l->at++];
 
-	if (table_build_finish(l->build, &l->s->volumes, &from->current->table, e) != 0) {
+	if (table_build_finish(l->build, &l->s->volumes, &z->current->table, e) != 0) {
 		char name[DNAME_TEXT_MAX];
 
 		if (e != NULL)
 			e->code = ERR_DAMAGE;
-		return err_ctx(e, "zone %s", dname_to_text(from->apex, name));
+		return err_ctx(e, "zone %s", dname_to_text(z->apex, name));
 	}
-	z = store_entry(l->s, from->apex);
-	z->id = from->id;
-	z->current = from->current;
-	from->current = NULL;
 	table_build_free(l->build);
 	l->build = table_build_new(NULL);
-	l->at++;
 	return 0;
 }
 
@@ -166,12 +163,19 @@ static int load_page(void *ctx, int64_t zone, const struct page_row *row, struct
 {
 	struct load *l = ctx;
 
-	while (l->at < l->count && l->by_id[l->at].id != zone)
+	while (l->at < l->s->zone_count && l->s->zone[l->at]->id != zone)
 		if (finish_zone(l, e) != 0)
 			return -1;
-	if (l->at == l->count)
+	if (l->at == l->s->zone_count)
 		return err_set(e, ERR_DAMAGE, "a page of no zone");
 	return table_build_put(l->build, row, e);
+}
+
+static int by_apex(const void *a, const void *b)
+{
+	const struct stored_zone *const *x = a, *const *y = b;
+
+	return dname_cmp((*x)->apex, (*y)->apex);
 }
 
 static int load(struct store *s, struct err *e)
@@ -182,14 +186,13 @@ static int load(struct store *s, struct err *e)
 	if (db_each_volume(s->db, load_volume, s, e) != 0 || volumes_clean(&s->volumes, e) != 0 ||
 	    db_each_zone(s->db, load_zone, &l, e) != 0 || db_each_page(s->db, load_page, &l, e) != 0)
 		goto out;
-	while (l.at < l.count)
+	while (l.at < s->zone_count)
 		if (finish_zone(&l, e) != 0)
 			goto out;
+	if (s->zone_count > 0)
+		qsort(s->zone, s->zone_count, sizeof(struct stored_zone *), by_apex);
 	rc = 0;
 out:
-	for (size_t i = 0; i < l.count; i++)
-		version_unref(l.by_id[i].current);
-	free(l.by_id);
 	table_build_free(l.build);
 	return rc;
 }
@@ -233,8 +236,10 @@ void store_close(struct store *s)
 {
 	if (s == NULL)
 		return;
-	for (size_t i = 0; i < s->zone_count; i++)
-		version_unref(s->zone[i].current);
+	for (size_t i = 0; i < s->zone_count; i++) {
+		version_unref(s->zone[i]->current);
+		free(s->zone[i]);
+	}
 	free(s->zone);
 	volumes_fini(&s->volumes);
 	db_close(s->db);
@@ -257,7 +262,7 @@ int store_zones(struct store *s, int (*fn)(void *ctx, const uint8_t *apex), void
 
 	(void)e;
 	for (size_t i = 0; i < s->zone_count && rc == 0; i++)
-		rc = fn(ctx, s->zone[i].apex);
+		rc = fn(ctx, s->zone[i]->apex);
 	return rc;
 }
 

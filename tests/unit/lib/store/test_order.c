@@ -14,6 +14,7 @@ static struct {
 	bool watching;
 	bool log_dirty, volume_dirty, entry_missing; /* written since their last sync */
 	unsigned log_syncs, volume_syncs, early;     /* early: the log was written while a volume was dirty */
+	size_t log_octets, volume_octets;            /* written */
 	int log_sync_fails, log_write_fails;         /* errno to say */
 } disk;
 
@@ -50,8 +51,10 @@ ssize_t pwrite(int fd, const void *p, size_t len, off_t offset)
 		}
 		disk.early += disk.volume_dirty || disk.entry_missing;
 		disk.log_dirty = true;
+		disk.log_octets += len;
 	} else if (file == FILE_VOLUME) {
 		disk.volume_dirty = true;
+		disk.volume_octets += len;
 		disk.entry_missing |= offset == 0;
 	}
 	return syscall(SYS_pwrite64, fd, p, len, offset);
@@ -165,6 +168,28 @@ static void new_serial_alone_syncs_no_volume(void **state)
 	free(next);
 }
 
+/* The cost of a change is the change's: one page, and the few database pages where its rows lie. */
+static void one_changed_page_writes_a_few_rows(void **state)
+{
+	struct model *m = lab_model(1, 2900, 1), *next = lab_next(m);
+	struct store *s = lab_open();
+
+	(void)state;
+	assert_int_equal(lab_publish(s, NULL, m, NULL), 0);
+	assert_int_equal(store_idle(s, NULL), 0);
+	watch();
+	next->mark[1234] = 2;
+	assert_int_equal(lab_publish(s, m, next, NULL), 0);
+	assert_in_range(disk.volume_octets, LAB_PAD, 2 * LAB_PAD);
+	assert_in_range(disk.log_octets, 1, 8 * 4200);
+	store_close(s);
+	s = lab_open();
+	lab_check(s, next);
+	store_close(s);
+	free(m);
+	free(next);
+}
+
 static void refused_commit_keeps_the_old_version(void **state)
 {
 	struct model *one = lab_model(1, 50, 1), *two = lab_model(2, 60, 2);
@@ -213,6 +238,7 @@ int main(void)
 		TEST(pages_are_on_disk_before_the_commit_that_names_them),
 		TEST(what_is_kept_is_on_disk_when_acknowledged),
 		TEST(new_serial_alone_syncs_no_volume),
+		TEST(one_changed_page_writes_a_few_rows),
 		TEST(refused_commit_keeps_the_old_version),
 	};
 
