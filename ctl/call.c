@@ -32,9 +32,9 @@ bool ctl_default_conf(struct ctl *c)
 	bool init = c->command->run == cmd_recovery_init ||
 		    (c->command->run == cmd_node_init && ctl_option(c, "dir") != NULL);
 
-	if (!init)
+	if (!init && (c->command->daemon == CTL_NONE || c->socket[c->command->daemon] == NULL))
 		return false;
-	fprintf(stderr, "duetctl: the configuration is not right yet; going on without it\n");
+	fprintf(stderr, "duetctl: the configuration is not right; going on without it\n");
 	conf_parse(CONF_PATH, "", 0, &c->conf, &errors);
 	conf_errors_free(&errors);
 	return true;

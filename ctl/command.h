@@ -93,8 +93,9 @@ void ctl_complete(struct ctl *c, int words, char **word);
 /* The configuration, or its defaults where no file was named and none is there.  -1 when it is wrong; said.
  */
 int ctl_load_conf(struct ctl *c);
-/* For commands that make the very lines that a configuration still lacks: its defaults, where no file was named.  False when the
- * command needs the configuration. */
+/* Goes on with the defaults when the configuration is wrong: for commands that make the very lines that it
+ * still lacks, and where the command line names the socket.  False when the command needs the configuration.
+ */
 bool ctl_default_conf(struct ctl *c);
 const char *ctl_socket(const struct ctl *c, enum ctl_daemon d);
 /* path is freed.  As http_call; on failure everything is said and -1 returned. */
@@ -104,8 +105,8 @@ int ctl_try(struct ctl *c, enum ctl_daemon d, const char *method, char *path, js
 	    unsigned timeout_ms, json_t **out, struct err *e);
 
 /* A request to any node's signer, relayed by keydist; args is taken over. */
-int ctl_request(struct ctl *c, const char *node, const char *what, json_t *args, unsigned timeout_ms, json_t **out,
-		struct err *e);
+int ctl_request(struct ctl *c, const char *node, const char *what, json_t *args, unsigned timeout_ms,
+		json_t **out, struct err *e);
 
 /* ---- output (output.c) ---- */
 

@@ -195,7 +195,8 @@ static json_t *keys_by_zone(const json_t *status)
 	const json_t *z;
 	size_t i;
 
-	json_array_foreach(jlist(status, "zones"), i, z) {
+	json_array_foreach(jlist(status, "zones"), i, z)
+	{
 		json_t *keys = json_object_get(z, "keys");
 
 		json_array_append_new(all, json_pack("{s:s, s:o}", "zone", jtext(z, "zone"), "keys",

@@ -61,7 +61,7 @@ static void check_signer(const struct conf *c, const struct yaml_node *root, str
 			if (addr_equal(&s->listen[i], &s->listen[k]))
 				option_mistake(r, line_of(root, "signer", "listen"), "signer.listen",
 					       "an address is given twice, each must stand once");
-	if (s->keydist == NULL)
+	if (s->keydist == NULL && !c->keydist.present)
 		option_mistake(r, line_of(root, "signer", "keydist"), "signer.keydist",
 			       "must be given where there is no keydist.listen: tcp://ADDRESS:PORT");
 	if (s->max_tcp_per_address > s->max_tcp)

@@ -21,10 +21,11 @@ enum option_type {
 	OPTION_PATH,     /* char *             absolute path */
 	OPTION_DOMAIN,   /* char *             domain name; gets its final dot */
 	OPTION_ENDPOINT, /* char *             tcp://ADDRESS:PORT */
-	OPTION_LINE, /* char *             prefix `word[0].text`, then exactly `most` characters of base64url
-		      */
-	OPTION_WRAP, /* char *             file:/path or systemd-credential:NAME */
-	OPTION_ADDR, /* struct addr        ADDRESS#PORT, port 53 when none is given */
+	OPTION_LINE,   /* char *             prefix `words[0].text`, then `most` characters, a public line of
+			* lib/identity
+			*/
+	OPTION_WRAP,   /* char *             file:/path or systemd-credential:NAME */
+	OPTION_ADDR,   /* struct addr        ADDRESS#PORT, port 53 when none is given */
 	OPTION_PREFIX, /* struct prefix */
 	OPTION_WORD,   /* int                one of `words`, ended by a NULL text */
 	OPTION_COUNT,  /* int64_t            least..most */

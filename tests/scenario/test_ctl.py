@@ -69,6 +69,10 @@ def test_nobody_answers(lab):
     for part in ("wrong.yaml:2: node.nam: unknown option", 'wrong.yaml:4: keydist.listen: "here" is not allowed'):
         if part not in p.stderr:
             raise Failed("not said: %s\n%s" % (part, p.stderr))
+    p = expect(run([lab.program("duetctl"), "-c", conf, "--socket", "/nowhere", "status"], check=False), 1, "--socket")
+    if "/nowhere" not in p.stderr:
+        raise Failed(p.stderr)
+    expect(run([lab.program("duetctl"), "-c", conf, "recovery", "init"], check=False), 0, "recovery init")
 
 
 @limit(180)
@@ -309,3 +313,66 @@ def test_a_signer_that_nobody_answers_waits_for_the_operator(lab):
         raise Failed("a new version without comparison: %s after %s" % (s1.serial(ZONE), old))
     expect(s1.ctl("zone", "resume", ZONE, "--alone", check=False), 0, "resume --alone")
     wait_until(lambda: s1.serial(ZONE) != old, 20, "the change is published")
+
+
+@limit(90)
+def test_reload_is_all_or_nothing(lab):
+    """A file with a mistake changes nothing and every mistake is said; SIGHUP and duetctl reload take a right one."""
+    cluster = Cluster(lab, signers=2, backups=1).init()
+    cluster.start()
+    s1 = cluster.signer1
+    cluster.add_zone(ZONE, small_zone(ZONE))
+    s1.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    good = open(s1.yaml).read()
+    knot = Knot(lab, "knot", [ZONE], [s1.addr])
+
+    def secondaries():
+        return [s["address"].split("#")[0] for s in json.loads(s1.ctl("--json", "zone", "status", ZONE).stdout)["secondaries"]]
+
+    lab.write(s1.yaml, good.replace("listen:", "listens:").replace('role: "backup"', 'role: "king"'))
+    p = expect(run(["curl", "-s", "--unix-socket", s1.conf["signer"]["socket"], "-X", "POST", "http://duet/v1/reload"]), 0, "reload")
+    if json.loads(p.stdout)["error"] != "syntax":
+        raise Failed(p.stdout)
+    for word in ("signer.listens:", "peers[1].role:"):
+        if not any(word in row and "event=config-wrong" in row for row in open(s1.signer.log)):
+            raise Failed("not in the log: %s\n%s" % (word, s1.signer.tail()))
+    marks = [(d, d.mark()) for d in (s1.signer, s1.keydist)]
+    for d, _ in marks:
+        d.popen.send_signal(signal.SIGHUP)
+    for d, mark in marks:
+        d.wait_event("event=config-wrong", 10, mark)
+    lab.write(s1.yaml, good)
+    if not s1.signed(ZONE) or secondaries():
+        raise Failed("the wrong configuration was taken")
+    cluster.add_secondary(knot, of=[s1])
+    cluster.write_confs()
+    expect(s1.ctl("reload", check=False), 0, "reload")
+    wait_until(lambda: secondaries() == [knot.addr], 10, "the new secondary is known")
+    s1.conf["signer"]["secondaries"] = []
+    cluster.write_confs()
+    s1.signer.popen.send_signal(signal.SIGHUP)
+    wait_until(lambda: secondaries() == [], 10, "SIGHUP is a reload")
+
+
+def test_daemons_check_and_print_their_configuration(lab):
+    """--check names every mistake and exits 1; --print-config prints a file that reads the same; a missing section is said."""
+    cluster = Cluster(lab, signers=1, backups=1).init()
+    s1, vault = cluster.signer1, cluster.vault
+    for host, programs in ((s1, ("duet-signer", "duet-keydist")), (vault, ("duet-backupd",))):
+        for program in programs:
+            argv = [lab.program(program), "-c", host.yaml]
+            expect(run(argv + ["--check"], check=False), 0, program)
+            first = expect(run(argv + ["--print-config"], check=False), 0, program).stdout
+            again = lab.write("again.yaml", first)
+            if run([lab.program(program), "-c", again, "--print-config"]).stdout != first or "clock:" not in first:
+                raise Failed(first)
+            expect(run(argv + ["--nonsense"], check=False), 2, program)
+            expect(run([lab.program(program), "--help"], check=False), 0, program)
+    p = expect(run([lab.program("duet-backupd"), "-c", s1.yaml, "--check"], check=False), 1, "no section")
+    if "backupd: this section must be there" not in p.stderr:
+        raise Failed(p.stderr)
+    wrong = lab.write("wrong.yaml", "node: {name: '?'}\nsigner: {listen: [x], max-tcp: -1}\n")
+    p = expect(run([lab.program("duet-signer"), "-c", wrong, "--check"], check=False), 1, "mistakes")
+    if len(re.findall(r"^\S+wrong\.yaml:\d+: \S+: ", p.stderr, re.M)) != 4:
+        raise Failed(p.stderr)

@@ -9,32 +9,33 @@
 
 #include <cmocka.h>
 
-/* duet1 and 134 characters */
-#define NODE_LINE(c)                                                                                         \
-	"duet1" c                                                                                            \
-	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"         \
-	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+/* well-formed, of nobody */
+#define LINE_A                                                                                               \
+	"duet1Bu6Gma5N6spSEa6k9mb-vG_tKQDj7M8ISk860SLEiyNGj4KbRZAsp-ybutjRP7bwCZWjr5Khu_-"                   \
+	"H7S6c_42wKLGcB52evGCCnJsqjFI-E9dNWhz49Yutc_qV6QIGqAgYZMhblA"
+#define LINE_B                                                                                               \
+	"duet1SW0mXc702wIvjQWGP6OhRDslswVliNin15K8fUd-EvYhomx6-quRizrRWb8x9KZD6IjpQZQ7Mrc"                   \
+	"hmDrSkUj-dv_7ERq18fW7WH0vfsljpBm5VlX4W0kg1a6-586IwiZH8t-UnQ"
 
 static const char good[] =
 	"node: {name: signer1, clock: trust}\n"
 	"peers:\n"
 	"  - name: signer2\n"
-	"    line: " NODE_LINE("a") "\n"
-				    "    role: signer\n"
-				    "    endpoint: tcp://192.0.2.2:5301\n"
-				    "  - {name: vault, line: " NODE_LINE(
-					    "b") ", role: backup, endpoint: \"tcp://[2001:db8::3]:5301\"}\n"
-						 "keydist:\n"
-						 "  listen: tcp://192.0.2.1:5301\n"
-						 "signer:\n"
-						 "  listen: [192.0.2.1#53, \"2001:db8::1\"]\n"
-						 "  serve-wait-s: 2m\n"
-						 "  secondaries:\n"
-						 "    - address: 192.0.2.53\n"
-						 "    - {address: 192.0.2.54#5353, key: xfr.example, zones: "
-						 "[example.org, example.net.], notify: no}\n"
-						 "  transfer:\n"
-						 "    - {prefix: 192.0.2.0/24, key: null}\n";
+	"    line: " LINE_A "\n"
+	"    role: signer\n"
+	"    endpoint: tcp://192.0.2.2:5301\n"
+	"  - {name: vault, line: " LINE_B ", role: backup, endpoint: \"tcp://[2001:db8::3]:5301\"}\n"
+	"keydist:\n"
+	"  listen: tcp://192.0.2.1:5301\n"
+	"signer:\n"
+	"  listen: [192.0.2.1#53, \"2001:db8::1\"]\n"
+	"  serve-wait-s: 2m\n"
+	"  secondaries:\n"
+	"    - address: 192.0.2.53\n"
+	"    - {address: 192.0.2.54#5353, key: xfr.example, zones: "
+	"[example.org, example.net.], notify: no}\n"
+	"  transfer:\n"
+	"    - {prefix: 192.0.2.0/24, key: null}\n";
 
 static struct conf *parse(const char *text, struct conf_errors *errors)
 {
@@ -199,6 +200,24 @@ static void broken_yaml_and_its_extras_are_refused_by_line(void **state)
 	}
 }
 
+static void a_slip_in_a_line_is_found_by_its_checksum(void **state)
+{
+	static const char text[] =
+		"peers: [{name: a, role: signer, endpoint: tcp://192.0.2.2:5301, line: " LINE_A "}]\n";
+	char *copy = strdup(text), *p = strstr(copy, "duet1") + 40;
+	struct conf_errors errors;
+
+	(void)state;
+	conf_free(parse(text, &errors));
+	*p = *p == 'B' ? 'C' : 'B';
+	assert_null(parse(copy, &errors));
+	assert_int_equal(errors.n, 1);
+	assert_non_null(strstr(errors.line[0], "t.yaml:1: peers[0].line: \"duet1"));
+	assert_non_null(strstr(errors.line[0], "checksum is wrong"));
+	conf_errors_free(&errors);
+	free(copy);
+}
+
 static void an_absent_file_is_one_mistake(void **state)
 {
 	struct conf_errors errors;
@@ -254,6 +273,7 @@ int main(void)
 		cmocka_unit_test(every_mistake_is_told_with_its_line),
 		cmocka_unit_test(what_is_printed_reads_back_the_same),
 		cmocka_unit_test(broken_yaml_and_its_extras_are_refused_by_line),
+		cmocka_unit_test(a_slip_in_a_line_is_found_by_its_checksum),
 		cmocka_unit_test(an_absent_file_is_one_mistake),
 		cmocka_unit_test(durations_read_and_write),
 	};
