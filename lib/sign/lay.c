@@ -84,11 +84,17 @@ static bool next_group(const struct table *t, const struct chain *c, size_t at, 
 	return true;
 }
 
+/* Also where signatures outlive what policy (or a clock that was set back) allows now. */
 static bool is_due(const struct signing *s, const struct table *t, struct group g)
 {
-	for (size_t i = g.first; i < g.end; i++)
-		if (table_row(t, i)->earliest <= s->p->now + s->p->margin_s)
+	const struct sign_params *p = s->p;
+
+	for (size_t i = g.first; i < g.end; i++) {
+		const struct page_row *row = table_row(t, i);
+
+		if (row->earliest <= p->now + p->margin_s || (row->rrsigs > 0 && row->earliest > p->now + p->validity_s))
 			return true;
+	}
 	return false;
 }
 

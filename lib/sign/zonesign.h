@@ -46,7 +46,7 @@ struct sign_stats {
  *
  * z         checked content; borrowed
  * previous  version to reuse pages from, or NULL: a page whose range of names has the same unsigned records, chain
- *           neighbours and sign_ctx, and that does not expire within the margin, is kept; of one whose records
+ *           neighbours and sign_ctx, and that ends between now + margin and now + validity, is kept; of one whose records
  *           changed, the signatures over the same RRsets are kept, and new ones end with them
  * info      on success sign_ctx, earliest, largest_ttl, keyset and content_digest are set; serial, SOA and its RRSIGs
  *           are not: they are made at publication by zone_sign_soa

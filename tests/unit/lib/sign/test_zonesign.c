@@ -447,6 +447,11 @@ static void only_pages_that_are_due_are_renewed(void **state)
 	pages_are_well_formed(&s);
 	publish(&s, z, 3);
 	assert_int_equal(s.stats.new_pages, 0);
+	s.p.validity_s = 9 * DAY; /* a shorter life by policy: what was renewed outlives it */
+	s.p.jitter_s = DAY;
+	publish(&s, z, 4);
+	assert_int_equal(s.stats.new_pages, due);
+	assert_true(version_info(s.current)->earliest <= s.p.now + 9 * DAY);
 	zone_free(z);
 	signer_close(&s);
 }
