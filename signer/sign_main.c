@@ -30,8 +30,10 @@ struct options {
 static const char usage[] =
 	"usage: duet-sign --zone NAME --keys DIR [options] --out FILE INPUT\n"
 	"\n"
-	"Signs the zone file INPUT with the BIND key pairs of the zone in DIR and writes it to FILE (- is standard output).\n"
-	"Keys with the SEP flag sign the DNSKEY RRset; those without it sign the rest, or all keys where there is none\n"
+	"Signs the zone file INPUT with the BIND key pairs of the zone in DIR and writes it to FILE (- is "
+	"standard output).\n"
+	"Keys with the SEP flag sign the DNSKEY RRset; those without it sign the rest, or all keys where "
+	"there is none\n"
 	"without it for an algorithm.\n"
 	"\n"
 	"  --nsec3                 NSEC3 instead of NSEC\n"
@@ -50,8 +52,24 @@ static const char usage[] =
 	"\n"
 	"Exit: 0 done, 1 refused or failed, 2 misused.\n";
 
-enum { OPT_ZONE = 256, OPT_KEYS, OPT_NSEC3, OPT_OPTOUT, OPT_ITERATIONS, OPT_SALT, OPT_SERIAL, OPT_DNSKEY_TTL, OPT_VALIDITY,
-       OPT_JITTER, OPT_INCEPTION, OPT_THREADS, OPT_OUT, OPT_QUIET, OPT_HELP, OPT_VERSION };
+enum {
+	OPT_ZONE = 256,
+	OPT_KEYS,
+	OPT_NSEC3,
+	OPT_OPTOUT,
+	OPT_ITERATIONS,
+	OPT_SALT,
+	OPT_SERIAL,
+	OPT_DNSKEY_TTL,
+	OPT_VALIDITY,
+	OPT_JITTER,
+	OPT_INCEPTION,
+	OPT_THREADS,
+	OPT_OUT,
+	OPT_QUIET,
+	OPT_HELP,
+	OPT_VERSION
+};
 
 static const struct option long_options[] = {
 	{ "zone", required_argument, NULL, OPT_ZONE },
@@ -95,7 +113,8 @@ static bool salt(const char *hex, struct sign_params *p)
 	size_t len = strlen(hex);
 	char pair[3] = "";
 
-	if (len % 2 != 0 || len / 2 > sizeof(p->nsec3_salt) || hex[strspn(hex, "0123456789abcdefABCDEF")] != '\0')
+	if (len % 2 != 0 || len / 2 > sizeof(p->nsec3_salt) ||
+	    hex[strspn(hex, "0123456789abcdefABCDEF")] != '\0')
 		return false;
 	for (size_t i = 0; i < len / 2; i++) {
 		memcpy(pair, hex + 2 * i, 2);
@@ -250,7 +269,8 @@ static int sign(const struct options *o, const struct zone *z, struct store *sto
 	if (change_begin(store, o->zone, &change, e) != 0)
 		goto out;
 	if (zone_sign(z, &o->params, store, NULL, change, &info, stats, e) == 0 &&
-	    zone_sign_soa(z, &o->params, o->serial != SERIAL_NONE ? o->serial : z->serial, arena, &info, e) == 0)
+	    zone_sign_soa(z, &o->params, o->serial != SERIAL_NONE ? o->serial : z->serial, arena, &info, e) ==
+		    0)
 		rc = change_publish(change, &info, NULL, v, e);
 	else
 		change_drop(change);
@@ -259,8 +279,8 @@ out:
 	return rc;
 }
 
-static void say(const struct options *o, const struct zone *z, const struct sign_stats *stats, int64_t read_ms,
-		int64_t sign_ms, int64_t write_ms)
+static void say(const struct options *o, const struct zone *z, const struct sign_stats *stats,
+		int64_t read_ms, int64_t sign_ms, int64_t write_ms)
 {
 	char zone[DNAME_TEXT_MAX];
 
@@ -268,8 +288,9 @@ static void say(const struct options *o, const struct zone *z, const struct sign
 	for (size_t i = 0; i < z->notice_count; i++)
 		log_event(LOG_NOTICE, "input", "zone=%s msg=%s", zone, z->notices[i]);
 	log_event(LOG_NOTICE, "signed",
-		  "zone=%s records=%llu rrsigs=%llu pages=%llu octets=%llu read_ms=%lld sign_ms=%lld write_ms=%lld", zone,
-		  (unsigned long long)stats->records, (unsigned long long)stats->rrsigs,
+		  "zone=%s records=%llu rrsigs=%llu pages=%llu octets=%llu read_ms=%lld sign_ms=%lld "
+		  "write_ms=%lld",
+		  zone, (unsigned long long)stats->records, (unsigned long long)stats->rrsigs,
 		  (unsigned long long)stats->new_pages, (unsigned long long)stats->octets, (long long)read_ms,
 		  (long long)sign_ms, (long long)write_ms);
 }

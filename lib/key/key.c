@@ -46,12 +46,13 @@ bool key_algorithm_known(unsigned alg)
 const char *key_algorithm_text(unsigned alg)
 {
 	static const char digits[256][4] = {
-#define D1(n)  #n
-#define D4(p)  D1(p##0), D1(p##1), D1(p##2), D1(p##3), D1(p##4), D1(p##5), D1(p##6), D1(p##7), D1(p##8), D1(p##9)
-		D1(0),	D1(1),	D1(2),	D1(3),	D1(4),	D1(5),	D1(6),	D1(7),	D1(8),	D1(9),	D4(1),	D4(2),
-		D4(3),	D4(4),	D4(5),	D4(6),	D4(7),	D4(8),	D4(9),	D4(10), D4(11), D4(12), D4(13), D4(14),
-		D4(15), D4(16), D4(17), D4(18), D4(19), D4(20), D4(21), D4(22), D4(23), D4(24), "250",	"251",
-		"252",	"253",	"254",	"255",
+#define D1(n) #n
+#define D4(p)                                                                                                \
+	D1(p##0), D1(p##1), D1(p##2), D1(p##3), D1(p##4), D1(p##5), D1(p##6), D1(p##7), D1(p##8), D1(p##9)
+		D1(0),  D1(1),  D1(2),  D1(3),  D1(4),  D1(5),  D1(6),  D1(7),  D1(8),  D1(9),
+		D4(1),  D4(2),  D4(3),  D4(4),  D4(5),  D4(6),  D4(7),  D4(8),  D4(9),  D4(10),
+		D4(11), D4(12), D4(13), D4(14), D4(15), D4(16), D4(17), D4(18), D4(19), D4(20),
+		D4(21), D4(22), D4(23), D4(24), "250",  "251",  "252",  "253",  "254",  "255",
 #undef D4
 #undef D1
 	};
@@ -102,7 +103,7 @@ static int by_octets(const void *a, const void *b)
 
 int key_set_hash(const struct rr *dnskeys, size_t n, uint8_t out[KEY_HASH_LEN], struct err *e)
 {
-	uint8_t (*hashes)[KEY_HASH_LEN] = mem_new(n + 1, sizeof(*hashes));
+	uint8_t(*hashes)[KEY_HASH_LEN] = mem_new(n + 1, sizeof(*hashes));
 
 	for (size_t i = 0; i < n; i++) {
 		if (dnskeys[i].rdlen < 4) {
@@ -123,11 +124,14 @@ int key_from_dnskey(const uint8_t *rdata, size_t len, struct key **out, struct e
 	struct key *k = NULL;
 
 	if (len < 5 || len > KEY_RDATA_MAX)
-		return err_set(e, ERR_SYNTAX, "DNSKEY rdata of %zu octets, must be 5 to %u", len, KEY_RDATA_MAX);
+		return err_set(e, ERR_SYNTAX, "DNSKEY rdata of %zu octets, must be 5 to %u", len,
+			       KEY_RDATA_MAX);
 	if (rdata[2] != 3)
-		return err_set(e, ERR_SYNTAX, "DNSKEY protocol %u, must be 3 (RFC 4034 section 2.1.2)", rdata[2]);
+		return err_set(e, ERR_SYNTAX, "DNSKEY protocol %u, must be 3 (RFC 4034 section 2.1.2)",
+			       rdata[2]);
 	if ((alg = key_alg_find(rdata[3])) == NULL)
-		return err_set(e, ERR_CRYPTO, "DNSKEY algorithm %u, must be 8, 10, 13, 14, 15 or 16", rdata[3]);
+		return err_set(e, ERR_CRYPTO, "DNSKEY algorithm %u, must be 8, 10, 13, 14, 15 or 16",
+			       rdata[3]);
 	k = mem_new(1, sizeof(*k));
 	k->alg = alg;
 	k->rdlen = len;
@@ -185,7 +189,8 @@ int key_generate(unsigned alg, uint16_t flags, unsigned bits, struct key **out, 
 	if (bits == 0 && a->pub_len == 0)
 		bits = RSA_BITS_DEFAULT;
 	if (a->pub_len == 0 ? bits < RSA_BITS_MIN || bits > RSA_BITS_MAX : bits != 0)
-		return err_set(e, ERR_REFUSED, "a key of %u bits for %s: RSA has %u to %u, others do not choose", bits,
+		return err_set(e, ERR_REFUSED,
+			       "a key of %u bits for %s: RSA has %u to %u, others do not choose", bits,
 			       a->text, RSA_BITS_MIN, RSA_BITS_MAX);
 	if ((priv = generate(a, bits)) == NULL ||
 	    (len = key_evp_public_octets(a, priv, rdata + 4, sizeof(rdata) - 4)) == 0) {

@@ -15,16 +15,20 @@
  * key - one DNSSEC key: its DNSKEY rdata, and its private half where this process has it.
  *
  * A key is named by the SHA-256 of its DNSKEY rdata with the REVOKE bit clear (key hash), never by its tag.
- * All cryptography is OpenSSL's (Ed25519 signing may be libsodium's).  A private half is always stored and loaded
- * together with the public one and proven by a probe signature (OpenSSL takes mismatched halves).
+ * All cryptography is OpenSSL's (Ed25519 signing may be libsodium's).  A private half is always stored and
+ * loaded together with the public one and proven by a probe signature (OpenSSL takes mismatched halves).
  */
-#define KEY_HASH_LEN   32
-#define KEY_RDATA_MAX  1032 /* DNSKEY rdata of RSA-4096 with a long exponent fits */
-#define KEY_SIG_MAX    512  /* RSA-4096 */
+#define KEY_HASH_LEN  32
+#define KEY_RDATA_MAX 1032 /* DNSKEY rdata of RSA-4096 with a long exponent fits */
+#define KEY_SIG_MAX   512  /* RSA-4096 */
 
 enum key_algorithm {
-	ALG_RSASHA256 = 8, ALG_RSASHA512 = 10, ALG_ECDSAP256SHA256 = 13, ALG_ECDSAP384SHA384 = 14,
-	ALG_ED25519 = 15, ALG_ED448 = 16,
+	ALG_RSASHA256 = 8,
+	ALG_RSASHA512 = 10,
+	ALG_ECDSAP256SHA256 = 13,
+	ALG_ECDSAP384SHA384 = 14,
+	ALG_ED25519 = 15,
+	ALG_ED448 = 16,
 };
 #define DNSKEY_FLAG_ZONE   0x0100
 #define DNSKEY_FLAG_REVOKE 0x0080
@@ -44,7 +48,8 @@ size_t key_sig_len(const struct key *k);
 int key_generate(unsigned alg, uint16_t flags, unsigned bits, struct key **out, struct err *e);
 /* A key without private half, from DNSKEY rdata (protocol 3, known algorithm, sane public key). */
 int key_from_dnskey(const uint8_t *rdata, size_t len, struct key **out, struct err *e);
-/* Joins DNSKEY rdata and PKCS #8 DER (borrowed); refused unless a probe signature made with one verifies with the other. */
+/* Joins DNSKEY rdata and PKCS #8 DER (borrowed); refused unless a probe signature made with one verifies with
+ * the other. */
 int key_from_pkcs8(const uint8_t *rdata, size_t len, struct secret *der, struct key **out, struct err *e);
 /* NULL does nothing. */
 void key_free(struct key *k);
@@ -52,13 +57,14 @@ void key_free(struct key *k);
 const uint8_t *key_rdata(const struct key *k, size_t *len);
 unsigned key_alg(const struct key *k);
 uint16_t key_flags(const struct key *k);
-uint16_t key_tag(const struct key *k);                    /* RFC 4034 appendix B */
-const uint8_t *key_hash(const struct key *k);             /* KEY_HASH_LEN octets */
+uint16_t key_tag(const struct key *k);        /* RFC 4034 appendix B */
+const uint8_t *key_hash(const struct key *k); /* KEY_HASH_LEN octets */
 bool key_has_private(const struct key *k);
 /* Tag of any DNSKEY rdata. */
 uint16_t dnskey_tag(const uint8_t *rdata, size_t len);
 
-/* Hash of a key set: SHA-256 over the sorted key hashes of a DNSKEY RRset's records, whatever their algorithm. */
+/* Hash of a key set: SHA-256 over the sorted key hashes of a DNSKEY RRset's records, whatever their
+ * algorithm. */
 int key_set_hash(const struct rr *dnskeys, size_t n, uint8_t out[KEY_HASH_LEN], struct err *e);
 /* The key hash of any DNSKEY rdata of at least four octets. */
 void dnskey_hash(const uint8_t *rdata, size_t len, uint8_t out[KEY_HASH_LEN]);
@@ -72,13 +78,15 @@ int key_sign(struct key *k, const uint8_t *data, size_t len, uint8_t *sig, size_
 int key_verify(const struct key *k, const uint8_t *data, size_t len, const uint8_t *sig, size_t sig_len,
 	       struct err *e);
 
-/* DS rdata (RFC 4034 section 5.1) for digest type 2 (SHA-256) or 4 (SHA-384); CDS has the same.  Returns its length. */
+/* DS rdata (RFC 4034 section 5.1) for digest type 2 (SHA-256) or 4 (SHA-384); CDS has the same.  Returns its
+ * length. */
 size_t key_ds(const struct key *k, const uint8_t *zone, unsigned digest_type, uint8_t out[4 + 48]);
 
 /* BIND key files K<zone>+<alg>+<tag>.key and .private.  Reading finds every key of the zone in dir, sorted by
  * hash; one without its .private file comes without private half. Neither writes over a file (ERR_EXISTS). */
 int key_write_bind(const struct key *k, const uint8_t *zone, uint32_t ttl, const char *dir, struct err *e);
-int key_read_bind(const char *dir, const uint8_t *zone, struct key **keys, size_t max, size_t *n, struct err *e);
+int key_read_bind(const char *dir, const uint8_t *zone, struct key **keys, size_t max, size_t *n,
+		  struct err *e);
 /* PKCS #8 PEM file of mode 0600. */
 int key_write_pem(const struct key *k, const char *path, struct err *e);
 

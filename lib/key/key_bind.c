@@ -45,7 +45,8 @@ static size_t stem(const uint8_t *zone, char out[STEM_MAX])
 	return at;
 }
 
-static int write_public(const struct key *k, const uint8_t *zone, uint32_t ttl, const char *path, struct err *e)
+static int write_public(const struct key *k, const uint8_t *zone, uint32_t ttl, const char *path,
+			struct err *e)
 {
 	char name[DNAME_TEXT_MAX], text[4 * KEY_RDATA_MAX];
 	int fd, saved;
@@ -62,7 +63,8 @@ static int write_public(const struct key *k, const uint8_t *zone, uint32_t ttl, 
 		return -1;
 	}
 	fprintf(f, "; This is a %s key, keyid %u, for %s\n",
-		key_flags(k) & DNSKEY_FLAG_SEP ? "key-signing" : "zone-signing", k->tag, dname_to_text(zone, name));
+		key_flags(k) & DNSKEY_FLAG_SEP ? "key-signing" : "zone-signing", k->tag,
+		dname_to_text(zone, name));
 	fprintf(f, "%s %u IN DNSKEY %u 3 %u %s\n", name, ttl, key_flags(k), k->alg->number, text);
 	if (fflush(f) != 0 || fsync(fd) != 0) {
 		saved = errno;
@@ -100,7 +102,8 @@ static size_t base64_rest(const char *words, uint8_t *out, size_t cap)
 	size_t n = 0;
 	const char *end = NULL;
 
-	if (sodium_base642bin(out, cap, words, strlen(words), " \t\r\n()", &n, &end, sodium_base64_VARIANT_ORIGINAL) != 0 ||
+	if (sodium_base642bin(out, cap, words, strlen(words), " \t\r\n()", &n, &end,
+			      sodium_base64_VARIANT_ORIGINAL) != 0 ||
 	    *end != '\0')
 		return 0;
 	return n;
@@ -125,7 +128,8 @@ static int parse_line(char *line, const uint8_t *zone, struct key **out, struct 
 	while (word != NULL && strcasecmp(word, "DNSKEY") != 0);
 	for (size_t i = 0; i < 3; i++) {
 		word = word == NULL ? NULL : strtok_r(NULL, " \t\r\n", &save);
-		if (word == NULL || (number[i] = strtoul(word, &end, 10)) > (i == 0 ? 65535 : 255) || *end != '\0')
+		if (word == NULL || (number[i] = strtoul(word, &end, 10)) > (i == 0 ? 65535 : 255) ||
+		    *end != '\0')
 			return err_set(e, ERR_SYNTAX, "no DNSKEY record");
 	}
 	rdata[0] = (uint8_t)(number[0] >> 8);
@@ -178,8 +182,8 @@ static bool is_key_file(const char *file, const char *begin, size_t begin_len)
 {
 	size_t len = strlen(file);
 
-	return len > begin_len + 4 && strncmp(file, begin, begin_len) == 0 && strcmp(file + len - 4, ".key") == 0 &&
-	       strchr(file + begin_len, '+') != NULL;
+	return len > begin_len + 4 && strncmp(file, begin, begin_len) == 0 &&
+	       strcmp(file + len - 4, ".key") == 0 && strchr(file + begin_len, '+') != NULL;
 }
 
 static int by_hash(const void *a, const void *b)
@@ -187,7 +191,8 @@ static int by_hash(const void *a, const void *b)
 	return memcmp(key_hash(*(struct key *const *)a), key_hash(*(struct key *const *)b), KEY_HASH_LEN);
 }
 
-int key_read_bind(const char *dir, const uint8_t *zone, struct key **keys, size_t max, size_t *n, struct err *e)
+int key_read_bind(const char *dir, const uint8_t *zone, struct key **keys, size_t max, size_t *n,
+		  struct err *e)
 {
 	char begin[STEM_MAX];
 	size_t begin_len = stem(zone, begin), found = 0;

@@ -21,7 +21,8 @@ int key_evp_err(struct err *e, const char *what)
 	const char *reason = code == 0 ? NULL : ERR_reason_error_string(code);
 
 	ERR_clear_error();
-	return err_set(e, ERR_CRYPTO, "%s%s%s", what, reason != NULL ? ": " : "", reason != NULL ? reason : "");
+	return err_set(e, ERR_CRYPTO, "%s%s%s", what, reason != NULL ? ": " : "",
+		       reason != NULL ? reason : "");
 }
 
 static EVP_PKEY *from_params(const char *type, OSSL_PARAM *params)
@@ -37,7 +38,8 @@ static EVP_PKEY *from_params(const char *type, OSSL_PARAM *params)
 }
 
 /* Exponent length in one octet, or 0 and two octets; exponent; modulus (RFC 3110 section 2). */
-static int rsa_split(const struct key_alg *alg, const uint8_t *pub, size_t len, BIGNUM **n, BIGNUM **exp, struct err *e)
+static int rsa_split(const struct key_alg *alg, const uint8_t *pub, size_t len, BIGNUM **n, BIGNUM **exp,
+		     struct err *e)
 {
 	struct rd r = rd_of(pub, len);
 	const uint8_t *p;
@@ -47,15 +49,16 @@ static int rsa_split(const struct key_alg *alg, const uint8_t *pub, size_t len, 
 	if ((exp_len = rd_u8(&r)) == 0)
 		exp_len = rd_u16(&r);
 	if (exp_len == 0 || (p = rd_bytes(&r, exp_len)) == NULL || rd_left(&r) == 0)
-		return err_set(e, ERR_SYNTAX, "RSA public key of %zu octets is cut short (RFC 3110 section 2)", len);
+		return err_set(e, ERR_SYNTAX,
+			       "RSA public key of %zu octets is cut short (RFC 3110 section 2)", len);
 	*exp = BN_bin2bn(p, (int)exp_len, NULL);
 	*n = BN_bin2bn(pub + r.at, (int)rd_left(&r), NULL);
 	if (*exp == NULL || *n == NULL)
 		return key_evp_err(e, "RSA public key");
 	bits = (unsigned)BN_num_bits(*n);
 	if (bits < alg->bits_min || bits > RSA_BITS_MAX)
-		return err_set(e, ERR_CRYPTO, "RSA modulus of %u bits, must be %u to %u (RFC 5702 section 2)", bits,
-			       alg->bits_min, RSA_BITS_MAX);
+		return err_set(e, ERR_CRYPTO, "RSA modulus of %u bits, must be %u to %u (RFC 5702 section 2)",
+			       bits, alg->bits_min, RSA_BITS_MAX);
 	if (!BN_is_odd(*exp) || BN_is_one(*exp) || BN_num_bits(*exp) > RSA_EXP_BITS || !BN_is_odd(*n))
 		return err_set(e, ERR_CRYPTO, "RSA public exponent or modulus is not sane");
 	return 0;
@@ -92,7 +95,8 @@ static EVP_PKEY *ec_public(const struct key_alg *alg, const uint8_t *pub, size_t
 	EVP_PKEY *pkey;
 
 	memcpy(point + 1, pub, len);
-	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t)alg->group, 0);
+	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
+						     (char *)(uintptr_t)alg->group, 0);
 	params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, len + 1);
 	params[2] = OSSL_PARAM_construct_end();
 	if ((pkey = from_params(alg->type, params)) == NULL)
@@ -105,8 +109,8 @@ int key_evp_public(const struct key_alg *alg, const uint8_t *pub, size_t len, EV
 	EVP_PKEY *pkey;
 
 	if (alg->pub_len != 0 && len != alg->pub_len)
-		return err_set(e, ERR_SYNTAX, "public key of %zu octets, must be %zu for %s", len, alg->pub_len,
-			       alg->text);
+		return err_set(e, ERR_SYNTAX, "public key of %zu octets, must be %zu for %s", len,
+			       alg->pub_len, alg->text);
 	if (alg->pub_len == 0)
 		pkey = rsa_public(alg, pub, len, e);
 	else if (alg->group != NULL)

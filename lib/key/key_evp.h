@@ -7,8 +7,8 @@
 #include "key/key.h"
 
 /*
- * key_evp - for the files of lib/key only: what a key is made of, and how DNSKEY rdata and OpenSSL's keys become
- * each other.
+ * key_evp - for the files of lib/key only: what a key is made of, and how DNSKEY rdata and OpenSSL's keys
+ * become each other.
  */
 struct key_alg {
 	uint8_t number;
@@ -30,7 +30,8 @@ struct key {
 	EVP_MD *md;           /* NULL where alg->md is */
 	EVP_MD_CTX *md_ctx;   /* for signing: the digest, or EdDSA in one go; made by the first signature */
 	EVP_PKEY_CTX *signer; /* RSA and ECDSA; made by the first signature */
-	uint8_t *ed25519;     /* Ed25519: libsodium's form of the private half, in OpenSSL's secure heap as priv is */
+	uint8_t *ed25519; /* Ed25519: libsodium's form of the private half, in OpenSSL's secure heap as priv
+			     is */
 	uint8_t hash[KEY_HASH_LEN];
 	uint16_t tag;
 	size_t rdlen;
@@ -40,7 +41,8 @@ struct key {
 /* NULL when it is none of ours. */
 const struct key_alg *key_alg_find(unsigned number);
 
-/* OpenSSL's public key from what lies behind the first four octets of DNSKEY rdata; refuses one that is not sane. */
+/* OpenSSL's public key from what lies behind the first four octets of DNSKEY rdata; refuses one that is not
+ * sane. */
 int key_evp_public(const struct key_alg *alg, const uint8_t *pub, size_t len, EVP_PKEY **out, struct err *e);
 /* The inverse: writes at most cap octets, returns how many, or 0. */
 size_t key_evp_public_octets(const struct key_alg *alg, EVP_PKEY *pkey, uint8_t *out, size_t cap);

@@ -23,14 +23,10 @@ struct field {
 };
 
 static const struct field rsa_fields[] = {
-	{ "Modulus", OSSL_PKEY_PARAM_RSA_N },
-	{ "PublicExponent", OSSL_PKEY_PARAM_RSA_E },
-	{ "PrivateExponent", OSSL_PKEY_PARAM_RSA_D },
-	{ "Prime1", OSSL_PKEY_PARAM_RSA_FACTOR1 },
-	{ "Prime2", OSSL_PKEY_PARAM_RSA_FACTOR2 },
-	{ "Exponent1", OSSL_PKEY_PARAM_RSA_EXPONENT1 },
-	{ "Exponent2", OSSL_PKEY_PARAM_RSA_EXPONENT2 },
-	{ "Coefficient", OSSL_PKEY_PARAM_RSA_COEFFICIENT1 },
+	{ "Modulus", OSSL_PKEY_PARAM_RSA_N },           { "PublicExponent", OSSL_PKEY_PARAM_RSA_E },
+	{ "PrivateExponent", OSSL_PKEY_PARAM_RSA_D },   { "Prime1", OSSL_PKEY_PARAM_RSA_FACTOR1 },
+	{ "Prime2", OSSL_PKEY_PARAM_RSA_FACTOR2 },      { "Exponent1", OSSL_PKEY_PARAM_RSA_EXPONENT1 },
+	{ "Exponent2", OSSL_PKEY_PARAM_RSA_EXPONENT2 }, { "Coefficient", OSSL_PKEY_PARAM_RSA_COEFFICIENT1 },
 };
 #define RSA_FIELDS (sizeof(rsa_fields) / sizeof(rsa_fields[0]))
 
@@ -51,7 +47,8 @@ static const char *find_field(const char *text, size_t len, const char *name, si
 				at++;
 				line--;
 			}
-			while (line > 0 && (at[line - 1] == ' ' || at[line - 1] == '\r' || at[line - 1] == '\t'))
+			while (line > 0 &&
+			       (at[line - 1] == ' ' || at[line - 1] == '\r' || at[line - 1] == '\t'))
 				line--;
 			*value_len = line;
 			return at;
@@ -67,8 +64,9 @@ static size_t field_octets(const char *text, size_t len, const char *name, uint8
 	size_t value_len, n = 0;
 	const char *value = find_field(text, len, name, &value_len), *end;
 
-	if (value == NULL || sodium_base642bin(buf, FIELD_MAX, value, value_len, NULL, &n, &end,
-					       sodium_base64_VARIANT_ORIGINAL) != 0 ||
+	if (value == NULL ||
+	    sodium_base642bin(buf, FIELD_MAX, value, value_len, NULL, &n, &end,
+			      sodium_base64_VARIANT_ORIGINAL) != 0 ||
 	    end != value + value_len)
 		return 0;
 	return n;
@@ -78,7 +76,8 @@ static size_t field_octets(const char *text, size_t len, const char *name, uint8
 static bool push(OSSL_PARAM_BLD *bld, const char *param, const uint8_t *octets, size_t len, BIGNUM **bn)
 {
 	*bn = BN_secure_new();
-	return *bn != NULL && BN_bin2bn(octets, (int)len, *bn) != NULL && OSSL_PARAM_BLD_push_BN(bld, param, *bn);
+	return *bn != NULL && BN_bin2bn(octets, (int)len, *bn) != NULL &&
+	       OSSL_PARAM_BLD_push_BN(bld, param, *bn);
 }
 
 static EVP_PKEY *pair_from(const char *type, OSSL_PARAM_BLD *bld)
@@ -122,7 +121,8 @@ static EVP_PKEY *ec_private(const struct key *k, const uint8_t *octets, size_t l
 	EVP_PKEY *pkey = NULL;
 
 	memcpy(point + 1, k->rdata + 4, k->alg->pub_len);
-	if (bld != NULL && OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, k->alg->group, 0) &&
+	if (bld != NULL &&
+	    OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, k->alg->group, 0) &&
 	    OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point, k->alg->pub_len + 1) &&
 	    push(bld, OSSL_PKEY_PARAM_PRIV_KEY, octets, len, &bn))
 		pkey = pair_from(k->alg->type, bld);
@@ -189,8 +189,8 @@ static bool put_number(char *text, size_t *at, const struct field *f, EVP_PKEY *
 	int len;
 	bool ok;
 
-	ok = EVP_PKEY_get_bn_param(pkey, f->param, &bn) && (len = pad != 0 ? pad : BN_num_bytes(bn)) <= FIELD_MAX &&
-	     BN_bn2binpad(bn, buf, len) == len;
+	ok = EVP_PKEY_get_bn_param(pkey, f->param, &bn) &&
+	     (len = pad != 0 ? pad : BN_num_bytes(bn)) <= FIELD_MAX && BN_bn2binpad(bn, buf, len) == len;
 	if (ok)
 		put_field(text, at, f->text, buf, (size_t)len);
 	BN_clear_free(bn);

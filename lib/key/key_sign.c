@@ -2,8 +2,9 @@
 /*
  * key_sign: signatures in DNSSEC's form (RFC 5702 section 3, RFC 6605 section 4, RFC 8080 section 4).
  *
- * Digest context and signing context of a key are made once and reused: fetching them anew costs OpenSSL 3 more than
- * half of a P-256 signature.  Ed25519 is signed by libsodium, which does it in less than half of OpenSSL's time.
+ * Digest context and signing context of a key are made once and reused: fetching them anew costs OpenSSL 3
+ * more than half of a P-256 signature.  Ed25519 is signed by libsodium, which does it in less than half of
+ * OpenSSL's time.
  */
 #include "key/key_evp.h"
 
@@ -127,7 +128,8 @@ static size_t ecdsa_to_der(const uint8_t *sig, size_t half, uint8_t *der, size_t
 	return n > 0 ? (size_t)n : 0;
 }
 
-static bool verify_digest(const struct key *k, const uint8_t *data, size_t len, const uint8_t *sig, size_t sig_len)
+static bool verify_digest(const struct key *k, const uint8_t *data, size_t len, const uint8_t *sig,
+			  size_t sig_len)
 {
 	EVP_PKEY_CTX *ctx = NULL;
 	uint8_t digest[EVP_MAX_MD_SIZE], der[128];
@@ -148,7 +150,8 @@ static bool verify_digest(const struct key *k, const uint8_t *data, size_t len, 
 	return ok;
 }
 
-static bool verify_whole(const struct key *k, const uint8_t *data, size_t len, const uint8_t *sig, size_t sig_len)
+static bool verify_whole(const struct key *k, const uint8_t *data, size_t len, const uint8_t *sig,
+			 size_t sig_len)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	bool ok = ctx != NULL && EVP_DigestVerifyInit_ex(ctx, NULL, NULL, NULL, NULL, k->pub, NULL) > 0 &&
@@ -164,8 +167,8 @@ int key_verify(const struct key *k, const uint8_t *data, size_t len, const uint8
 	bool ok = sig_len == key_sig_len(k);
 
 	if (ok)
-		ok = k->md != NULL ? verify_digest(k, data, len, sig, sig_len) :
-				     verify_whole(k, data, len, sig, sig_len);
+		ok = k->md != NULL ? verify_digest(k, data, len, sig, sig_len)
+				   : verify_whole(k, data, len, sig, sig_len);
 	if (!ok) {
 		key_evp_err(e, "the signature is not right");
 		return err_ctx(e, "key %u/%s", k->tag, k->alg->text);
@@ -173,7 +176,8 @@ int key_verify(const struct key *k, const uint8_t *data, size_t len, const uint8
 	return 0;
 }
 
-/* Not in a struct secret: opening one for each signature costs as much as the signature, and priv lies beside it. */
+/* Not in a struct secret: opening one for each signature costs as much as the signature, and priv lies beside
+ * it. */
 static bool take_ed25519(struct key *k)
 {
 	struct secret *seed = secret_new(crypto_sign_ed25519_SEEDBYTES);
@@ -183,7 +187,8 @@ static bool take_ed25519(struct key *k)
 
 	k->ed25519 = OPENSSL_secure_malloc(KEY_ED25519_LEN);
 	ok = k->ed25519 != NULL && EVP_PKEY_get_raw_private_key(k->priv, p, &len) > 0 &&
-	     len == crypto_sign_ed25519_SEEDBYTES && crypto_sign_ed25519_seed_keypair(pub, k->ed25519, p) == 0;
+	     len == crypto_sign_ed25519_SEEDBYTES &&
+	     crypto_sign_ed25519_seed_keypair(pub, k->ed25519, p) == 0;
 	secret_close(seed);
 	secret_free(seed);
 	return ok;

@@ -17,8 +17,8 @@
 /* Type bitmap (RFC 4034 section 4.1.2) of n types in rising order without duplicates; returns its length. */
 size_t bitmap_write(const uint16_t *types, size_t n, uint8_t out[BITMAP_MAX]);
 
-/* NSEC rdata: next owner in lower case (so that validators which still lower-case it, RFC 4034 section 6.2 before
- * RFC 6840 section 5.1, see the same octets), bitmap. */
+/* NSEC rdata: next owner in lower case (so that validators which still lower-case it, RFC 4034 section 6.2
+ * before RFC 6840 section 5.1, see the same octets), bitmap. */
 void nsec_rdata(const uint8_t *next, const uint16_t *types, size_t n, struct arena *arena, struct rr *out);
 
 #define NSEC3_HASH_LEN    20 /* SHA-1 is the only hash (RFC 5155 section 11) */

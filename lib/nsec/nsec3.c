@@ -25,7 +25,8 @@ int nsec3_hasher_new(const struct nsec3_params *params, struct nsec3_hasher **ou
 	h->ctx = EVP_MD_CTX_new();
 	if (h->md == NULL || h->ctx == NULL) {
 		nsec3_hasher_free(h);
-		return err_set(e, ERR_CRYPTO, "OpenSSL has no SHA-1 here, which NSEC3 needs (RFC 5155 section 11)");
+		return err_set(e, ERR_CRYPTO,
+			       "OpenSSL has no SHA-1 here, which NSEC3 needs (RFC 5155 section 11)");
 	}
 	*out = h;
 	return 0;
@@ -44,9 +45,9 @@ static int once(struct nsec3_hasher *h, const uint8_t *p, size_t len, uint8_t ou
 {
 	return EVP_DigestInit_ex2(h->ctx, h->md, NULL) && EVP_DigestUpdate(h->ctx, p, len) &&
 			       EVP_DigestUpdate(h->ctx, h->params.salt, h->params.salt_len) &&
-			       EVP_DigestFinal_ex(h->ctx, out, NULL) ?
-		       0 :
-		       -1;
+			       EVP_DigestFinal_ex(h->ctx, out, NULL)
+		       ? 0
+		       : -1;
 }
 
 int nsec3_hash(struct nsec3_hasher *h, const uint8_t *name, uint8_t out[NSEC3_HASH_LEN], struct err *e)

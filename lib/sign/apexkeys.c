@@ -43,10 +43,13 @@ static int dnskey_rrset(const uint8_t *zone, struct key **keys, size_t n, uint32
 		const uint8_t *rdata = key_rdata(keys[i], &len);
 
 		if (!any(keys, n, key_alg(keys[i]), true) && !any(keys, n, key_alg(keys[i]), false))
-			return err_set(e, ERR_REFUSED, "no private key of algorithm %s, which the DNSKEY RRset has "
-				       "(RFC 4035 section 2.2)", key_algorithm_text(key_alg(keys[i])));
-		out->rrs[i] = (struct rr){ .owner = zone, .type = TYPE_DNSKEY, .ttl = ttl, .rdata = rdata,
-					   .rdlen = (uint16_t)len };
+			return err_set(e, ERR_REFUSED,
+				       "no private key of algorithm %s, which the DNSKEY RRset has "
+				       "(RFC 4035 section 2.2)",
+				       key_algorithm_text(key_alg(keys[i])));
+		out->rrs[i] = (struct rr){
+			.owner = zone, .type = TYPE_DNSKEY, .ttl = ttl, .rdata = rdata, .rdlen = (uint16_t)len
+		};
 	}
 	qsort(out->rrs, n, sizeof(*out->rrs), by_rr);
 	for (size_t i = 0; i < n; i++)

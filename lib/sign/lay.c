@@ -2,10 +2,10 @@
 /*
  * lay: from names to pages.
  *
- * A page of the version before stands for the range from its first name to the next page's.  A range that has changed or
- * is due is a run, which is cut into pages of about equal size; so borders stay where they can.  A run too small for a
- * page of its own takes the next range with it.  Unless the run's last range is due, the run keeps that range's
- * signatures where the RRset is the same, and their end for those that are made.
+ * A page of the version before stands for the range from its first name to the next page's.  A range that has
+ * changed or is due is a run, which is cut into pages of about equal size; so borders stay where they can.  A
+ * run too small for a page of its own takes the next range with it.  Unless the run's last range is due, the
+ * run keeps that range's signatures where the RRset is the same, and their end for those that are made.
  */
 #include "sign/lay.h"
 
@@ -34,7 +34,8 @@ static int write_range(struct signing *s, const struct chain *c, size_t a, size_
 }
 
 /* Cuts names a to b - 1, of `total` octets, into pages. */
-static int write_run(struct signing *s, const struct chain *c, size_t a, size_t b, uint64_t total, struct err *e)
+static int write_run(struct signing *s, const struct chain *c, size_t a, size_t b, uint64_t total,
+		     struct err *e)
 {
 	uint64_t pages = total <= room(s) ? 1 : (total + PAGE_FILL - 1) / PAGE_FILL, k = 1, done = 0;
 	size_t start = a, in_page = 0;
@@ -92,15 +93,16 @@ static bool is_due(const struct signing *s, const struct table *t, struct group 
 	for (size_t i = g.first; i < g.end; i++) {
 		const struct page_row *row = table_row(t, i);
 
-		if (row->earliest <= p->now + p->margin_s || (row->rrsigs > 0 && row->earliest > p->now + p->validity_s))
+		if (row->earliest <= p->now + p->margin_s ||
+		    (row->rrsigs > 0 && row->earliest > p->now + p->validity_s))
 			return true;
 	}
 	return false;
 }
 
 /* Whether names a to b - 1 are what the group was made from. */
-static bool is_same(const struct signing *s, const struct chain *c, const struct table *t, struct group g, size_t a,
-		    size_t b)
+static bool is_same(const struct signing *s, const struct chain *c, const struct table *t, struct group g,
+		    size_t a, size_t b)
 {
 	uint8_t digest[16];
 
@@ -128,8 +130,8 @@ static int keep(struct signing *s, const struct table *t, struct group g, struct
 }
 
 /* As write_run, with the signatures of the group where they are still right. */
-static int rewrite_group(struct signing *s, const struct chain *c, const struct table *t, struct group g, size_t a,
-			 size_t b, uint64_t total, struct err *e)
+static int rewrite_group(struct signing *s, const struct chain *c, const struct table *t, struct group g,
+			 size_t a, size_t b, uint64_t total, struct err *e)
 {
 	int rc;
 
@@ -153,7 +155,8 @@ int chain_lay(struct signing *s, const struct chain *c, const struct table *old,
 		int rc;
 
 		more = next_group(old, c, g.end, &next);
-		b = more ? c->find(s, table_row(old, next.first)->key, table_row(old, next.first)->key_len) : c->n;
+		b = more ? c->find(s, table_row(old, next.first)->key, table_row(old, next.first)->key_len)
+			 : c->n;
 		if (b < a)
 			b = a;
 		if (alone && !due && is_same(s, c, old, g, a, b)) {

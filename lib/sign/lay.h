@@ -5,8 +5,8 @@
 #include "sign/pager.h"
 
 /*
- * lay - for the files of lib/sign only: cuts a chain of names into pages, keeping the pages of the version before
- * where nothing in their range has changed.
+ * lay - for the files of lib/sign only: cuts a chain of names into pages, keeping the pages of the version
+ * before where nothing in their range has changed.
  */
 struct chain {
 	enum page_chain id;
@@ -23,7 +23,7 @@ struct chain {
 	int (*emit)(struct pager *pg, size_t i, struct err *e);
 };
 
-extern const struct chain chain_names;  /* n is filled in by the user */
+extern const struct chain chain_names; /* n is filled in by the user */
 extern const struct chain chain_nsec3;
 
 /* old: the table to keep pages of, or NULL. */

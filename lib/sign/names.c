@@ -36,7 +36,8 @@ static size_t ready_size(const struct signing *s)
 
 static bool is_signed(const struct signing *s, const struct owner *o, uint16_t type)
 {
-	return signing_on(s) && (o->kind == OWNER_AUTHORITATIVE || (o->kind == OWNER_DELEGATION && type == TYPE_DS));
+	return signing_on(s) &&
+	       (o->kind == OWNER_AUTHORITATIVE || (o->kind == OWNER_DELEGATION && type == TYPE_DS));
 }
 
 static bool has_nsec(const struct signing *s, const struct owner *o)
@@ -63,8 +64,8 @@ static size_t names_size(const struct signing *s, size_t i)
 
 		arena_reset(s->scratch);
 		n = owner_types(s, i, s->scratch, &types);
-		size += RR_FIXED + dname_len(owner_name(s, owners_next_in_chain(s, i + 1))) + bitmap_bound(types, n) +
-			s->rrsig_octets;
+		size += RR_FIXED + dname_len(owner_name(s, owners_next_in_chain(s, i + 1))) +
+			bitmap_bound(types, n) + s->rrsig_octets;
 	}
 	if (i == 0 && signing_on(s))
 		size += ready_size(s);
@@ -108,7 +109,8 @@ static void digest_rrs(crypto_generichash_state *st, const struct rr *rrs, size_
 	}
 }
 
-/* What depends on more than the records of the range: kinds of owners, the next name of the last NSEC, the apex. */
+/* What depends on more than the records of the range: kinds of owners, the next name of the last NSEC, the
+ * apex. */
 static void names_digest(const struct signing *s, size_t a, size_t b, uint8_t out[16])
 {
 	crypto_generichash_state st;

@@ -50,8 +50,9 @@ static int refuse_collision(const struct signing *s, struct err *e)
 {
 	for (size_t i = 1; i < s->nsec3_count; i++)
 		if (memcmp(s->nsec3[i].hash, s->nsec3[i - 1].hash, NSEC3_HASH_LEN) == 0)
-			return err_set(e, ERR_CRYPTO,
-				       "two names have one NSEC3 hash: take another salt (RFC 5155 section 7.1)");
+			return err_set(
+				e, ERR_CRYPTO,
+				"two names have one NSEC3 hash: take another salt (RFC 5155 section 7.1)");
 	return 0;
 }
 
@@ -66,7 +67,8 @@ int nsec3_find(struct signing *s, struct err *e)
 	int rc = -1;
 
 	if (s->apex_len + 1 + NSEC3_LABEL_LEN > DNAME_MAX)
-		return err_set(e, ERR_LIMIT, "a zone name of %zu octets leaves no room for NSEC3 names", s->apex_len);
+		return err_set(e, ERR_LIMIT, "a zone name of %zu octets leaves no room for NSEC3 names",
+			       s->apex_len);
 	if (nsec3_hasher_new(&s->nsec3_params, &h, e) != 0)
 		return -1;
 	for (size_t i = 0; i < s->owner_count; i++) {
@@ -77,7 +79,8 @@ int nsec3_find(struct signing *s, struct err *e)
 			continue;
 		if (push(s, &room, h, name, (uint32_t)i, e) != 0)
 			goto out;
-		/* Ancestors that the name before does not have, and that are no owners, since they would come between. */
+		/* Ancestors that the name before does not have, and that are no owners, since they would come
+		 * between. */
 		labels = before == NULL ? dname_labels(name) : shared_labels(before, name) + 1;
 		for (; labels < dname_labels(name); labels++)
 			if (push(s, &room, h, dname_suffix(name, labels), NSEC3_ENT, e) != 0)
@@ -111,8 +114,8 @@ static size_t nsec3_size(const struct signing *s, size_t i)
 
 	arena_reset(s->scratch);
 	n = entry_types(s, i, s->scratch, &types);
-	return 1 + NSEC3_LABEL_LEN + 2 + 10 + 6 + s->nsec3_params.salt_len + NSEC3_HASH_LEN + bitmap_bound(types, n) +
-	       s->rrsig_octets;
+	return 1 + NSEC3_LABEL_LEN + 2 + 10 + 6 + s->nsec3_params.salt_len + NSEC3_HASH_LEN +
+	       bitmap_bound(types, n) + s->rrsig_octets;
 }
 
 static size_t nsec3_key(const struct signing *s, size_t i, uint8_t out[DNAME_KEY_MAX])
@@ -174,7 +177,8 @@ static int nsec3_emit(struct pager *pg, size_t i, struct err *e)
 
 	entry_name(s, i, name);
 	rr.owner = name;
-	nsec3_rdata(&s->nsec3_params, s->nsec3_flags, s->nsec3[(i + 1) % s->nsec3_count].hash, types, n, s->arena, &rr);
+	nsec3_rdata(&s->nsec3_params, s->nsec3_flags, s->nsec3[(i + 1) % s->nsec3_count].hash, types, n,
+		    s->arena, &rr);
 	return pager_add_signed(pg, &rr, 1, e);
 }
 

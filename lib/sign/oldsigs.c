@@ -2,8 +2,8 @@
 /*
  * oldsigs: what a page that changes keeps of its signatures.
  *
- * A signature is right as long as its RRset is the same in canonical form with its TTL, and the key is the same: the
- * caller asks only for pages signed under the same sign_ctx, which names the keys by hash.
+ * A signature is right as long as its RRset is the same in canonical form with its TTL, and the key is the
+ * same: the caller asks only for pages signed under the same sign_ctx, which names the keys by hash.
  */
 #include "sign/oldsigs.h"
 
@@ -68,8 +68,8 @@ static int by_rr(const void *a, const void *b)
 	return rr_cmp(a, b);
 }
 
-int oldsigs_load(struct store *store, const struct table *t, struct group g, int64_t now, struct oldsigs **out,
-		 struct err *e)
+int oldsigs_load(struct store *store, const struct table *t, struct group g, int64_t now,
+		 struct oldsigs **out, struct err *e)
 {
 	struct oldsigs *o = mem_new(1, sizeof(*o));
 	uint8_t *page = mem_new(PAGE_OCTETS_MAX, 1);

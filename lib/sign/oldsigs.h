@@ -6,7 +6,8 @@
 #include "store/store.h"
 
 /*
- * oldsigs - for the files of lib/sign only: the signatures of pages that are written anew although they are not due.
+ * oldsigs - for the files of lib/sign only: the signatures of pages that are written anew although they are
+ * not due.
  */
 
 /* One page of a table, or all parts with one key. */
@@ -16,9 +17,10 @@ struct group {
 
 struct oldsigs;
 
-/* Reads the group's pages.  *out is NULL where they cannot be used: damaged, or RRSIGs that do not end together. */
-int oldsigs_load(struct store *store, const struct table *t, struct group g, int64_t now, struct oldsigs **out,
-		 struct err *e);
+/* Reads the group's pages.  *out is NULL where they cannot be used: damaged, or RRSIGs that do not end
+ * together. */
+int oldsigs_load(struct store *store, const struct table *t, struct group g, int64_t now,
+		 struct oldsigs **out, struct err *e);
 /* NULL does nothing. */
 void oldsigs_free(struct oldsigs *o);
 /* When the signatures end; those that are made for the same page end then too. */

@@ -9,8 +9,8 @@
 
 #include "sign/oldsigs.h"
 
-void pager_begin(struct pager *pg, struct signing *s, enum page_chain chain, const uint8_t *key, size_t key_len,
-		 const uint8_t digest[16])
+void pager_begin(struct pager *pg, struct signing *s, enum page_chain chain, const uint8_t *key,
+		 size_t key_len, const uint8_t digest[16])
 {
 	const struct sign_params *p = s->p;
 
@@ -22,7 +22,9 @@ void pager_begin(struct pager *pg, struct signing *s, enum page_chain chain, con
 	else if (p->jitter_s > 0)
 		pg->window.expiration -= randombytes_uniform(p->jitter_s);
 	memcpy(pg->key, key, key_len);
-	pg->row = (struct page_row){ .chain = (uint8_t)chain, .key_len = (uint16_t)key_len, .earliest = INT64_MAX };
+	pg->row = (struct page_row){ .chain = (uint8_t)chain,
+				     .key_len = (uint16_t)key_len,
+				     .earliest = INT64_MAX };
 	memcpy(pg->row.digest, digest, sizeof(pg->row.digest));
 	page_build_reset(s->build);
 	arena_reset(s->arena);

@@ -5,8 +5,9 @@
 #include "sign/signing.h"
 
 /*
- * pager - for the files of lib/sign only: the pages of one range of names.  A range fills one page; more only where one
- * owner does not fit, and then they are parts with the same key.  All signatures that the pager makes end together.
+ * pager - for the files of lib/sign only: the pages of one range of names.  A range fills one page; more only
+ * where one owner does not fit, and then they are parts with the same key.  All signatures that the pager
+ * makes end together.
  */
 struct pager {
 	struct signing *s;
@@ -16,8 +17,8 @@ struct pager {
 };
 
 /* Begins a range whose first name has this sort key and whose content has this digest. */
-void pager_begin(struct pager *pg, struct signing *s, enum page_chain chain, const uint8_t *key, size_t key_len,
-		 const uint8_t digest[16]);
+void pager_begin(struct pager *pg, struct signing *s, enum page_chain chain, const uint8_t *key,
+		 size_t key_len, const uint8_t digest[16]);
 /* Adds one record, as it is. */
 int pager_add(struct pager *pg, const struct rr *rr, struct err *e);
 /* Adds an RRset, and its RRSIG by every key. */

@@ -10,8 +10,8 @@
 
 #include "wire/wire.h"
 
-#define FIXED     18   /* octets of RRSIG rdata in front of the signer's name */
-#define ON_STACK  4096 /* most RRsets with their RRSIG's head are smaller */
+#define FIXED    18   /* octets of RRSIG rdata in front of the signer's name */
+#define ON_STACK 4096 /* most RRsets with their RRSIG's head are smaller */
 
 struct head {
 	uint16_t covered;
@@ -81,7 +81,8 @@ int rrsig_make(const struct rr *rrs, size_t n, const uint8_t *zone, struct key *
 	};
 	int rc;
 
-	assert(window.inception < window.expiration && window.expiration - window.inception < INT64_C(1) << 31);
+	assert(window.inception < window.expiration && window.expiration - window.inception < INT64_C(1)
+												      << 31);
 	if (cap > sizeof(stack))
 		heap = mem_new(cap, 1);
 	w = wr_of(heap != NULL ? heap : stack, cap);
@@ -122,8 +123,8 @@ static int signed_owner(const uint8_t *owner, unsigned labels, uint8_t out[DNAME
 	return 0;
 }
 
-static int read_head(struct rd *r, struct head *h, const struct rr *rrset, const uint8_t *zone, const struct key *key,
-		     struct err *e)
+static int read_head(struct rd *r, struct head *h, const struct rr *rrset, const uint8_t *zone,
+		     const struct key *key, struct err *e)
 {
 	const uint8_t *signer;
 
@@ -142,13 +143,13 @@ static int read_head(struct rd *r, struct head *h, const struct rr *rrset, const
 	if (!dname_equal(signer, zone))
 		return err_set(e, ERR_CRYPTO, "RRSIG's signer is not the zone");
 	if (h->algorithm != key_alg(key) || h->tag != key_tag(key))
-		return err_set(e, ERR_CRYPTO, "RRSIG is by key %u/%u, not %u/%u", h->tag, h->algorithm, key_tag(key),
-			       key_alg(key));
+		return err_set(e, ERR_CRYPTO, "RRSIG is by key %u/%u, not %u/%u", h->tag, h->algorithm,
+			       key_tag(key), key_alg(key));
 	return 0;
 }
 
-int rrsig_verify(const struct rr *rrs, size_t n, const struct rr *sig, const uint8_t *zone, const struct key *key,
-		 struct err *e)
+int rrsig_verify(const struct rr *rrs, size_t n, const struct rr *sig, const uint8_t *zone,
+		 const struct key *key, struct err *e)
 {
 	struct rd r = rd_of(sig->rdata, sig->rdlen);
 	uint8_t owner[DNAME_MAX], *octets;
@@ -162,7 +163,8 @@ int rrsig_verify(const struct rr *rrs, size_t n, const struct rr *sig, const uin
 	if (!dname_equal(sig->owner, rrs[0].owner))
 		return err_set(e, ERR_CRYPTO, "RRSIG is at another name");
 	sig_len = rd_left(&r);
-	cap = signed_len(rrs, n, zone) + n * 2; /* a wildcard may be one label of one octet longer than the owner */
+	cap = signed_len(rrs, n, zone) +
+	      n * 2; /* a wildcard may be one label of one octet longer than the owner */
 	octets = mem_new(cap, 1);
 	w = wr_of(octets, cap);
 	write_head(&w, &h, zone);

@@ -11,7 +11,8 @@
 #include "rrset/rr.h"
 
 struct window {
-	int64_t inception;  /* seconds since 1970 UTC; inception < expiration, under 2^31 apart (RFC 4034 3.1.5) */
+	int64_t inception; /* seconds since 1970 UTC; inception < expiration, under 2^31 apart (RFC
+			      4034 3.1.5) */
 	int64_t expiration;
 };
 
@@ -29,8 +30,9 @@ struct window {
 int rrsig_make(const struct rr *rrs, size_t n, const uint8_t *zone, struct key *key, struct window window,
 	       struct arena *arena, struct rr *out, struct err *e);
 
-/* Verifies one RRSIG over an RRset with one key; ignores the time.  For tests and for checking what peers send. */
-int rrsig_verify(const struct rr *rrs, size_t n, const struct rr *sig, const uint8_t *zone, const struct key *key,
-		 struct err *e);
+/* Verifies one RRSIG over an RRset with one key; ignores the time.  For tests and for checking what peers
+ * send. */
+int rrsig_verify(const struct rr *rrs, size_t n, const struct rr *sig, const uint8_t *zone,
+		 const struct key *key, struct err *e);
 
 #endif

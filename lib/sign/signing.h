@@ -6,7 +6,8 @@
 #include "sign/zonesign.h"
 
 /*
- * signing - for the files of lib/sign only: one run of zone_sign, and what it knows about the owners of the zone.
+ * signing - for the files of lib/sign only: one run of zone_sign, and what it knows about the owners of the
+ * zone.
  */
 enum owner_kind {
 	OWNER_AUTHORITATIVE,
@@ -35,21 +36,21 @@ struct signing {
 	const struct sign_params *p;
 	struct store *store;
 	struct change *change;
-	struct oldsigs *old;        /* signatures of the range that is being written, or NULL */
+	struct oldsigs *old; /* signatures of the range that is being written, or NULL */
 	struct sign_stats *stats;
-	struct arena *arena;        /* of one page */
-	struct arena *scratch;      /* of one owner: sizes, digests */
+	struct arena *arena;   /* of one page */
+	struct arena *scratch; /* of one owner: sizes, digests */
 	struct page_build *build;
-	struct owner *owners;       /* in canonical order; the apex is the first */
+	struct owner *owners; /* in canonical order; the apex is the first */
 	size_t owner_count;
-	struct nsec3_entry *nsec3;  /* in hash order */
+	struct nsec3_entry *nsec3; /* in hash order */
 	size_t nsec3_count;
 	struct nsec3_params nsec3_params;
 	uint8_t nsec3_flags;
-	uint32_t denial_ttl;        /* min(SOA TTL, SOA MINIMUM) (RFC 9077) */
+	uint32_t denial_ttl; /* min(SOA TTL, SOA MINIMUM) (RFC 9077) */
 	size_t apex_len;
-	size_t rrsig_octets;        /* the RRSIGs of one RRset in a page, all keys */
-	int64_t earliest;           /* over all pages so far */
+	size_t rrsig_octets; /* the RRSIGs of one RRset in a page, all keys */
+	int64_t earliest;    /* over all pages so far */
 };
 
 static inline bool signing_on(const struct signing *s)
@@ -73,7 +74,8 @@ int owners_find(struct signing *s, struct err *e);
 /* The first owner at or behind i that is in the denial chain of NSEC; the apex (0) when there is none. */
 size_t owners_next_in_chain(const struct signing *s, size_t i);
 
-/* The types for the bitmap of an owner, rising; memory from arena.  For a delegation: NS, and DS if it is secure. */
+/* The types for the bitmap of an owner, rising; memory from arena.  For a delegation: NS, and DS if it is
+ * secure. */
 size_t owner_types(const struct signing *s, size_t i, struct arena *arena, uint16_t **types);
 
 /* Upper bound for a type bitmap's length. */

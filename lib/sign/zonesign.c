@@ -11,15 +11,19 @@
 
 #include "sign/lay.h"
 
-#define RRSIG_FIXED (2 + 10 + 18) /* a pointer as owner, type to rdlength, rdata in front of the signer's name */
+#define RRSIG_FIXED                                                                                          \
+	(2 + 10 + 18) /* a pointer as owner, type to rdlength, rdata in front of the signer's name */
 
 static int check_params(const struct sign_params *p, struct err *e)
 {
 	if ((uint64_t)p->inception_offset_s + p->validity_s >= UINT64_C(1) << 31 || p->validity_s == 0)
-		return err_set(e, ERR_LIMIT, "signatures valid for %u s from %u s ago: at most 2^31 s (RFC 4034 section 3.1.5)",
-			       p->validity_s, p->inception_offset_s);
+		return err_set(
+			e, ERR_LIMIT,
+			"signatures valid for %u s from %u s ago: at most 2^31 s (RFC 4034 section 3.1.5)",
+			p->validity_s, p->inception_offset_s);
 	if (p->jitter_s > p->validity_s)
-		return err_set(e, ERR_LIMIT, "jitter of %u s is above the validity of %u s", p->jitter_s, p->validity_s);
+		return err_set(e, ERR_LIMIT, "jitter of %u s is above the validity of %u s", p->jitter_s,
+			       p->validity_s);
 	for (size_t i = 0; i < p->key_count; i++) {
 		if (!key_has_private(p->keys[i]) || !(key_flags(p->keys[i]) & DNSKEY_FLAG_ZONE))
 			return err_set(e, ERR_CRYPTO, "key %u/%s cannot sign the zone", key_tag(p->keys[i]),
@@ -37,7 +41,7 @@ static int by_octets(const void *a, const void *b)
 static void sign_ctx(const struct signing *s, uint8_t out[32])
 {
 	const struct sign_params *p = s->p;
-	uint8_t (*hashes)[KEY_HASH_LEN] = mem_new(p->key_count + 1, sizeof(*hashes));
+	uint8_t(*hashes)[KEY_HASH_LEN] = mem_new(p->key_count + 1, sizeof(*hashes));
 	uint8_t head[32 + DNAME_MAX];
 	struct wr w = wr_of(head, sizeof(head));
 	crypto_generichash_state st;
@@ -104,8 +108,9 @@ static int prepare(struct signing *s, struct err *e)
 	return signing_nsec3(s) ? nsec3_find(s, e) : 0;
 }
 
-int zone_sign(const struct zone *z, const struct sign_params *p, struct store *store, struct version *previous,
-	      struct change *change, struct version_info *info, struct sign_stats *stats, struct err *e)
+int zone_sign(const struct zone *z, const struct sign_params *p, struct store *store,
+	      struct version *previous, struct change *change, struct version_info *info,
+	      struct sign_stats *stats, struct err *e)
 {
 	struct sign_stats unwanted;
 	struct signing s = { .z = z, .p = p, .store = store, .change = change };

@@ -21,7 +21,8 @@ struct ready_rrset {
 };
 
 struct sign_params {
-	struct key **keys;      /* zone-signing keys, each signs every authoritative RRset; 0 keys: the zone stays unsigned */
+	struct key **keys; /* zone-signing keys, each signs every authoritative RRset; 0 keys: the zone stays
+			      unsigned */
 	size_t key_count;
 	const struct ready_rrset *ready;
 	size_t ready_count;
@@ -32,9 +33,9 @@ struct sign_params {
 	int64_t now;
 	uint32_t inception_offset_s;
 	uint32_t validity_s;
-	uint32_t jitter_s;      /* a page's signatures end together at now + validity - random(jitter) */
-	uint32_t margin_s;      /* pages of `previous` that expire within it are signed anew */
-	bool full;              /* reuse nothing */
+	uint32_t jitter_s; /* a page's signatures end together at now + validity - random(jitter) */
+	uint32_t margin_s; /* pages of `previous` that expire within it are signed anew */
+	bool full;         /* reuse nothing */
 };
 
 struct sign_stats {
@@ -45,11 +46,11 @@ struct sign_stats {
  * zone_sign - puts the pages of the signed zone into `change` (not published).
  *
  * z         checked content; borrowed
- * previous  version to reuse pages from, or NULL: a page whose range of names has the same unsigned records, chain
- *           neighbours and sign_ctx, and that ends between now + margin and now + validity, is kept; of one whose records
- *           changed, the signatures over the same RRsets are kept, and new ones end with them
- * info      on success sign_ctx, earliest, largest_ttl, keyset and content_digest are set; serial, SOA and its RRSIGs
- *           are not: they are made at publication by zone_sign_soa
+ * previous  version to reuse pages from, or NULL: a page whose range of names has the same unsigned records,
+ * chain neighbours and sign_ctx, and that ends between now + margin and now + validity, is kept; of one whose
+ * records changed, the signatures over the same RRsets are kept, and new ones end with them info      on
+ * success sign_ctx, earliest, largest_ttl, keyset and content_digest are set; serial, SOA and its RRSIGs are
+ * not: they are made at publication by zone_sign_soa
  *
  * TTL of NSEC and NSEC3 is min(SOA TTL, SOA MINIMUM) (RFC 9077).  Occluded names and glue are not signed.
  * Returns 0 or -1 with ERR_CRYPTO, ERR_LIMIT, ERR_IO.
@@ -62,7 +63,9 @@ int zone_sign(const struct zone *z, const struct sign_params *p, struct store *s
 int zone_sign_soa(const struct zone *z, const struct sign_params *p, uint32_t serial, struct arena *arena,
 		  struct version_info *info, struct err *e);
 
-/* The unsigned content of a published version, read back from its pages (for renewal while a source is away or wrong). */
-int zone_from_version(struct store *s, const struct version *v, const uint8_t *apex, struct zone **out, struct err *e);
+/* The unsigned content of a published version, read back from its pages (for renewal while a source is away
+ * or wrong). */
+int zone_from_version(struct store *s, const struct version *v, const uint8_t *apex, struct zone **out,
+		      struct err *e);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * zonesoa: what is made at publication: the SOA with its serial, its RRSIGs, the version id.  And the way back, from
- * a version to its unsigned content.
+ * zonesoa: what is made at publication: the SOA with its serial, its RRSIGs, the version id.  And the way
+ * back, from a version to its unsigned content.
  */
 #include "sign/zonesign.h"
 
@@ -36,7 +36,8 @@ int zone_sign_soa(const struct zone *z, const struct sign_params *p, uint32_t se
 {
 	const struct rr *soa = &z->rr[z->soa];
 	uint8_t *rdata = arena_dup(arena, soa->rdata, soa->rdlen);
-	struct window window = { .inception = p->now - p->inception_offset_s, .expiration = p->now + p->validity_s };
+	struct window window = { .inception = p->now - p->inception_offset_s,
+				 .expiration = p->now + p->validity_s };
 	struct rr *sigs = arena_alloc(arena, p->key_count + 1, sizeof(*sigs));
 
 	if (p->jitter_s > 0)
@@ -91,7 +92,8 @@ static int collect(void *ctx, const struct rr *rr)
 	return 0;
 }
 
-int zone_from_version(struct store *store, const struct version *v, const uint8_t *apex, struct zone **out, struct err *e)
+int zone_from_version(struct store *store, const struct version *v, const uint8_t *apex, struct zone **out,
+		      struct err *e)
 {
 	struct zone_limits limits = ZONE_LIMITS_DEFAULT;
 	struct stream s = { .input_serial = version_info(v)->input_serial, .e = e };

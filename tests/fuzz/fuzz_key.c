@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * fuzz_key: what lib/key reads from others.  The first octet says which: 'd' DNSKEY rdata and a signature over it,
- * 'k' a .key file, 'p' a .private file beside the .key file of an algorithm, 's' RRSIG rdata, 'n' an NSEC3 label.
+ * fuzz_key: what lib/key reads from others.  The first octet says which: 'd' DNSKEY rdata and a signature
+ * over it, 'k' a .key file, 'p' a .private file beside the .key file of an algorithm, 's' RRSIG rdata, 'n' an
+ * NSEC3 label.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -79,12 +80,15 @@ static void dnskey(const uint8_t *data, size_t len)
 static void rrsig(const uint8_t *data, size_t len)
 {
 	/* RFC 8080 section 6.1 */
-	static const uint8_t rdata[] = { 1, 1, 3, 15, 0x97, 0x4d, 0x96, 0xa2, 0x2d, 0x22, 0x4b, 0xc0, 0x1a, 0xdb, 0x91,
-					 0x50, 0x91, 0x47, 0x7d, 0x44, 0xcc, 0xd9, 0x1c, 0x9a, 0x41, 0xa1, 0x14, 0x30,
-					 0x01, 0x01, 0x17, 0xd5, 0x2c, 0x59, 0x24, 0x0e };
+	static const uint8_t rdata[] = { 1,    1,    3,    15,   0x97, 0x4d, 0x96, 0xa2, 0x2d,
+					 0x22, 0x4b, 0xc0, 0x1a, 0xdb, 0x91, 0x50, 0x91, 0x47,
+					 0x7d, 0x44, 0xcc, 0xd9, 0x1c, 0x9a, 0x41, 0xa1, 0x14,
+					 0x30, 0x01, 0x01, 0x17, 0xd5, 0x2c, 0x59, 0x24, 0x0e };
 	static const uint8_t owner[] = "\001*\003WWW\007example\003net";
 	const struct rr rr = { .owner = owner, .type = TYPE_A, .ttl = 5, .rdata = data, .rdlen = 4 };
-	const struct rr sig = { .owner = owner, .type = TYPE_RRSIG, .ttl = 5, .rdata = data, .rdlen = (uint16_t)len };
+	const struct rr sig = {
+		.owner = owner, .type = TYPE_RRSIG, .ttl = 5, .rdata = data, .rdlen = (uint16_t)len
+	};
 	struct key *k = NULL;
 	struct err e;
 
@@ -97,8 +101,9 @@ static void rrsig(const uint8_t *data, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static const char key_file[] = "example.net. IN DNSKEY 257 3 13 GojIhhXUN/u4v54ZQqGSnyhWJwaubCvTmeexv7bR6edbkrSqQpF6"
-				       "4cYbcB7wNcP+e+MAnLr+Wi9xMWyQLc8NAA==\n";
+	static const char key_file[] =
+		"example.net. IN DNSKEY 257 3 13 GojIhhXUN/u4v54ZQqGSnyhWJwaubCvTmeexv7bR6edbkrSqQpF6"
+		"4cYbcB7wNcP+e+MAnLr+Wi9xMWyQLc8NAA==\n";
 	uint8_t hash[NSEC3_HASH_LEN], label[NSEC3_LABEL_LEN];
 
 	begin();

@@ -54,7 +54,8 @@ static void published_keys_have_their_tags_and_ds(void **state)
 
 static void tag_folds_the_carry_once(void **state)
 {
-	/* Sum 0x1ffff: low half 0xffff plus carry 1 is 0x10000, of which 16 bits count (RFC 4034 appendix B). */
+	/* Sum 0x1ffff: low half 0xffff plus carry 1 is 0x10000, of which 16 bits count (RFC 4034 appendix B).
+	 */
 	static const uint8_t rdata[] = { 0xff, 0xff, 0xff, 0xff, 0x00, 0x01 };
 
 	(void)state;
@@ -157,13 +158,18 @@ static void dnskeys_that_are_not_sane_are_refused(void **state)
 		const char *text;
 		enum err_code code;
 	} bad[] = {
-		{ ". IN DNSKEY 257 2 15 l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1SxZJA4=", ERR_SYNTAX }, /* protocol */
-		{ ". IN DNSKEY 257 3 5 AwEAAcFcGsaxxdgiuuGmCkVImy4h99CqT7jwY3pexA==", ERR_CRYPTO },  /* algorithm */
-		{ ". IN DNSKEY 257 3 15 l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1Sxa", ERR_SYNTAX },    /* 30 octets */
-		{ ". IN DNSKEY 257 3 13 GojIhhXUN/u4v54ZQqGSnyhWJwaubCvTmeexv7bR6edbkrSqQpF64cYbcB7wNcP+e+MAnLr"
-		  "+Wi9xMWyQLc8NAQ==", ERR_CRYPTO }, /* not on the curve */
-		{ ". IN DNSKEY 257 3 8 AwEAAcFcGsaxxdgi", ERR_CRYPTO },  /* 64 bits */
-		{ ". IN DNSKEY 257 3 8 AAD/wVwaxrHF2CI=", ERR_SYNTAX },  /* exponent longer than all */
+		{ ". IN DNSKEY 257 2 15 l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1SxZJA4=",
+		  ERR_SYNTAX }, /* protocol */
+		{ ". IN DNSKEY 257 3 5 AwEAAcFcGsaxxdgiuuGmCkVImy4h99CqT7jwY3pexA==",
+		  ERR_CRYPTO }, /* algorithm */
+		{ ". IN DNSKEY 257 3 15 l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1Sxa",
+		  ERR_SYNTAX }, /* 30 octets */
+		{ ". IN DNSKEY 257 3 13 "
+		  "GojIhhXUN/u4v54ZQqGSnyhWJwaubCvTmeexv7bR6edbkrSqQpF64cYbcB7wNcP+e+MAnLr"
+		  "+Wi9xMWyQLc8NAQ==",
+		  ERR_CRYPTO },                                         /* not on the curve */
+		{ ". IN DNSKEY 257 3 8 AwEAAcFcGsaxxdgi", ERR_CRYPTO }, /* 64 bits */
+		{ ". IN DNSKEY 257 3 8 AAD/wVwaxrHF2CI=", ERR_SYNTAX }, /* exponent longer than all */
 	};
 
 	(void)state;
@@ -182,7 +188,8 @@ static void limits_of_new_keys(void **state)
 {
 	static const struct {
 		unsigned alg, flags, bits;
-	} bad[] = { { 5, 256, 0 }, { 8, 256, 1024 }, { 8, 256, 8192 }, { 13, 256, 2048 }, { 13, 0, 0 }, { 13, 385, 0 } };
+	} bad[] = { { 5, 256, 0 },     { 8, 256, 1024 }, { 8, 256, 8192 },
+		    { 13, 256, 2048 }, { 13, 0, 0 },     { 13, 385, 0 } };
 	struct key *k = NULL;
 	struct err e;
 

@@ -12,7 +12,8 @@ static void hashes_of_rfc_5155(void **state)
 {
 	static const struct {
 		const char *name, *hash;
-	} rows[] = { /* RFC 5155 appendix A: 12 iterations, salt aabbccdd */
+	} rows[] = {
+		/* RFC 5155 appendix A: 12 iterations, salt aabbccdd */
 		{ "example.", "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom" },
 		{ "a.example.", "35mthgpgcu1qg68fab165klnsnk3dpvl" },
 		{ "ai.example.", "gjeqe526plbf1g8mklp59enfd789njgi" },
@@ -27,7 +28,9 @@ static void hashes_of_rfc_5155(void **state)
 		{ "2t7b4g4vsa5smi47k61mv5bv1a22bojr.example.", "kohar7mbb8dc2ce8a9qvl8hon4k53uhi" },
 		{ "XX.Example.", "t644ebqk9bibcna874givr6joj62mlhv" },
 	};
-	const struct nsec3_params params = { .iterations = 12, .salt_len = 4, .salt = { 0xaa, 0xbb, 0xcc, 0xdd } };
+	const struct nsec3_params params = { .iterations = 12,
+					     .salt_len = 4,
+					     .salt = { 0xaa, 0xbb, 0xcc, 0xdd } };
 	struct nsec3_hasher *h = NULL;
 	struct err e;
 
@@ -58,8 +61,9 @@ static void bitmaps(void **state)
 		{ { 0 }, 0, 0, { 0 } },
 		{ { 1, 15, 46, 47 }, 4, 8, { 0, 6, 0x40, 0x01, 0, 0, 0, 0x03 } },
 		/* RFC 4034 section 4.3: A MX RRSIG NSEC TYPE1234 */
-		{ { 1, 15, 46, 47, 1234 }, 5, 37, { 0, 6, 0x40, 0x01, 0, 0, 0, 0x03, 4, 27, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-						    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x20 } },
+		{ { 1, 15, 46, 47, 1234 }, 5, 37, { 0, 6, 0x40, 0x01, 0, 0, 0, 0x03, 4, 27, 0,   0, 0,
+						    0, 0, 0,    0,    0, 0, 0, 0,    0, 0,  0,   0, 0,
+						    0, 0, 0,    0,    0, 0, 0, 0,    0, 0,  0x20 } },
 		{ { 255, 256, 65535 }, 3, 34 + 3 + 34, { 0, 32 } },
 	};
 	uint8_t out[BITMAP_MAX];

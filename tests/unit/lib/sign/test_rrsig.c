@@ -48,8 +48,9 @@ static ldns_status judged_by_ldns(const struct rr *rrs, size_t n, const struct r
 	ldns_rr_list *rrset = ldns_rr_list_new(), *good = ldns_rr_list_new(), *keys = ldns_rr_list_new();
 	size_t len;
 	const uint8_t *rdata = key_rdata(key, &len);
-	const struct rr dnskey = { .owner = zone, .type = TYPE_DNSKEY, .ttl = 3600, .rdata = rdata,
-				   .rdlen = (uint16_t)len };
+	const struct rr dnskey = {
+		.owner = zone, .type = TYPE_DNSKEY, .ttl = 3600, .rdata = rdata, .rdlen = (uint16_t)len
+	};
 	ldns_rr *s = rr_to_ldns(sig);
 	ldns_status st;
 
@@ -180,7 +181,8 @@ static void verification_looks_at_every_field(void **state)
 	assert_int_equal(rrsig_make(rrs, 1, zone, k, window, arena, &sig, &e), 0);
 	assert_int_equal(rrsig_verify(rrs, 1, &sig, other, k, &e), -1);
 	assert_int_equal(rrsig_verify(rrs, 1, &sig, zone, k2, &e), -1);
-	for (size_t i = 0; i < sig.rdlen; i++) { /* any octet: type, algorithm, labels, TTL, times, tag, name, signature */
+	for (size_t i = 0; i < sig.rdlen;
+	     i++) { /* any octet: type, algorithm, labels, TTL, times, tag, name, signature */
 		((uint8_t *)(uintptr_t)sig.rdata)[i] ^= 0x01;
 		assert_int_equal(rrsig_verify(rrs, 1, &sig, zone, k, &e), -1);
 		((uint8_t *)(uintptr_t)sig.rdata)[i] ^= 0x01;

@@ -47,7 +47,8 @@ static void empty_folder(const char *path)
 	closedir(d);
 }
 
-static void signer_open(struct signer *s, const char *name, enum denial denial, const unsigned *algs, size_t n)
+static void signer_open(struct signer *s, const char *name, enum denial denial, const unsigned *algs,
+			size_t n)
 {
 	struct err e;
 
@@ -57,8 +58,12 @@ static void signer_open(struct signer *s, const char *name, enum denial denial, 
 	if (store_open(s->path, &s->store, &e) != 0)
 		fail_msg("%s", e.text);
 	s->arena = arena_new();
-	s->p = (struct sign_params){ .denial = denial, .now = NOW, .inception_offset_s = 3600, .validity_s = 14 * DAY,
-				     .jitter_s = DAY, .margin_s = 7 * DAY };
+	s->p = (struct sign_params){ .denial = denial,
+				     .now = NOW,
+				     .inception_offset_s = 3600,
+				     .validity_s = 14 * DAY,
+				     .jitter_s = DAY,
+				     .margin_s = 7 * DAY };
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(key_generate(algs[i], 257, 0, &s->keys[i], &e), 0);
 	s->key_count = n;
@@ -182,7 +187,8 @@ static void verify_one(const struct signer *s, const struct content *c, size_t s
 	assert_int_equal(c->rr[sig].ttl, c->rr[first].ttl);
 	assert_int_equal(ttl, c->rr[first].ttl);
 	for (size_t i = 0; i < s->key_count; i++)
-		if (key_tag(s->keys[i]) == tag && rrsig_verify(c->rr + first, n, &c->rr[sig], apex, s->keys[i], &e) == 0)
+		if (key_tag(s->keys[i]) == tag &&
+		    rrsig_verify(c->rr + first, n, &c->rr[sig], apex, s->keys[i], &e) == 0)
 			return;
 	fail_msg("an RRSIG over type %u by key %u is wrong", covered, tag);
 }
@@ -269,8 +275,9 @@ static void pages_are_well_formed(const struct signer *s)
 	assert_true(version_info(s->current)->earliest <= table_earliest(version_table(s->current)));
 }
 
-static const char head[] = "$ORIGIN example.org.\n$TTL 300\n"
-			   "@ SOA ns1 host 1 3600 900 604800 600\n@ NS ns1\n@ NS ns2.example.net.\nns1 A 192.0.2.1\n";
+static const char head[] =
+	"$ORIGIN example.org.\n$TTL 300\n"
+	"@ SOA ns1 host 1 3600 900 604800 600\n@ NS ns1\n@ NS ns2.example.net.\nns1 A 192.0.2.1\n";
 
 /* Lines that can be there or not, one name or delegation each. */
 static char *line_text(size_t i, unsigned variant)
@@ -286,13 +293,15 @@ static char *line_text(size_t i, unsigned variant)
 		return mem_printf("d%03zu NS ns.d%03zu\nns.d%03zu A 192.0.2.%u\n", i, i, i, variant);
 	case 3:
 		return mem_printf("s%03zu NS ns.example.net.\ns%03zu DS %u 13 2 "
-				  "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n", i, i, variant);
+				  "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n",
+				  i, i, variant);
 	case 4:
 		return mem_printf("a.b.e%03zu TXT \"%u\"\n", i / 16, variant);
 	case 5:
 		return mem_printf("*.w%03zu MX %u mail\nx%zu.y.s%03zu A 192.0.2.5\n", i, variant, i, i - 2);
 	case 6:
-		return mem_printf("o.p%03zu NS ns.example.net.\nq.o.p%03zu AAAA 2001:db8::%u\n", i / 16, i / 16, variant);
+		return mem_printf("o.p%03zu NS ns.example.net.\nq.o.p%03zu AAAA 2001:db8::%u\n", i / 16,
+				  i / 16, variant);
 	default:
 		return mem_printf("z%03zu DNAME d%u.example.net.\nbelow.z%03zu A 192.0.2.7\n", i, variant, i);
 	}
@@ -485,7 +494,8 @@ static void changes_lead_to_what_signing_all_gives(void **state)
 				every_signature_verifies(&s);
 			zone_free(z);
 			for (unsigned i = rand_r(&seed) % 8; i > 0; i--) {
-				size_t at = (size_t)rand_r(&seed) % NAMES, n = rand_r(&seed) % 4 == 0 ? 40 : 1;
+				size_t at = (size_t)rand_r(&seed) % NAMES,
+				       n = rand_r(&seed) % 4 == 0 ? 40 : 1;
 
 				for (size_t k = at; k < NAMES && k < at + n; k++)
 					variant[k] = n > 1 ? variant[at] == 0 : (unsigned)rand_r(&seed) % 4;
@@ -601,7 +611,8 @@ static void large_rrset_spans_pages(void **state)
 
 	(void)state;
 	for (int i = 0; i < 100; i++) {
-		at += (size_t)snprintf(text + at, 200000 - at, "big TXT \"%03d%0200d\" \"%0200d\"\n", i, i, i);
+		at += (size_t)snprintf(text + at, 200000 - at, "big TXT \"%03d%0200d\" \"%0200d\"\n", i, i,
+				       i);
 	}
 	z = zone_of_text(text);
 	signer_open(&s, "large", DENIAL_NSEC, one_alg, 1);
