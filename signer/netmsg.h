@@ -39,6 +39,7 @@
  *              "transfer":[{"prefix":"192.0.2.0/24","key":K|null}]}    whole list, replaces the one before
  * query       {"id":N,"zone":Z,"address":A,"key":K|null,"what":"soa"|"dnskey","timeout_ms":N}    ask a server; TCP for dnskey
  * drain       {"for_ms":N}                      answer nothing (drop UDP, close TCP) until then; 0: serve again
+ * notify      {"zone":Z,"address":A}            tell this secondary again: it still shows an older version
  * hold-serve  {"on":bool}                       at start: answer SERVFAIL to SOA and transfers until off
  *
  * net -> engine

@@ -264,6 +264,12 @@ uint64_t netlink_query(struct netlink *n, const struct zwork *z, const char *add
 	return n->next_query;
 }
 
+void netlink_notify(struct netlink *n, const char *zone, const char *address)
+{
+	if (n->ready)
+		send_json(n, "notify", json_pack("{s:s,s:s}", "zone", zone, "address", address), -1);
+}
+
 void netlink_drain(struct netlink *n, int64_t for_ms)
 {
 	if (n->ready)

@@ -26,6 +26,8 @@ void netlink_peers(struct netlink *n);
 /* Returns the id under which the answer comes; 0: net is not ready. */
 uint64_t netlink_query(struct netlink *n, const struct zwork *z, const char *address, const char *key, const char *what,
 		       unsigned timeout_ms);
+/* Tells one secondary again. */
+void netlink_notify(struct netlink *n, const char *zone, const char *address);
 void netlink_drain(struct netlink *n, int64_t for_ms);
 void netlink_hold_serve(struct netlink *n, bool on);
 /* Takes over the keys; the list itself is borrowed. */

@@ -15,6 +15,8 @@
 
 #define TIMEOUT_MS    1500
 #define IN_STEP_MS    300000
+#define NOTIFY_TRIES  4    /* polls after which one that is still behind is told again */
+#define NOTIFY_AGAIN_MS 5000
 #define SIGS_MAX      16
 #define ANSWER_MAX    65535
 
@@ -211,6 +213,17 @@ static void lost(struct zwork *z, struct shown *s, const char *why)
 	snprintf(s->error, sizeof(s->error), "%s", why);
 }
 
+/* It was away, or did not listen: told again, as often as it is polled by itself. */
+static void tell_again(struct zwork *z, struct shown *s)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	if (!s->notify || !s->ok || s->tries < NOTIFY_TRIES || z->version == NULL || now_ms - s->told_ms < NOTIFY_AGAIN_MS)
+		return;
+	s->told_ms = now_ms;
+	netlink_notify(z->engine->net, z->name, s->address);
+}
+
 static void answered(struct zwork *z, struct shown *s, const json_t *msg)
 {
 	const char *result = json_string_value(json_object_get(msg, "result"));
@@ -233,6 +246,8 @@ static void answered(struct zwork *z, struct shown *s, const json_t *msg)
 	}
 	if (s->in_step)
 		s->poll_mono_ms = s->seen_mono_ms + IN_STEP_MS;
+	else
+		tell_again(z, s);
 	zwork_poke(z);
 }
 
@@ -277,7 +292,6 @@ void secondary_notified(struct zwork *z, const json_t *msg)
 		  "zone=%s address=%s result=%s", z->name, s == NULL ? "?" : s->address, result == NULL ? "?" : result);
 	if (s == NULL || result == NULL || strcmp(result, "ok") != 0)
 		return;
-	s->tries = 0;
 	s->poll_mono_ms = clock_mono_ms() + 200;
 	zwork_poke(z);
 }

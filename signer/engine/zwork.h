@@ -32,6 +32,7 @@ struct shown {
 	int64_t seen_at;        /* wall clock, for people; 0: never */
 	int64_t seen_mono_ms;
 	int64_t poll_mono_ms;   /* next poll */
+	int64_t told_ms;        /* when it was last told again */
 	unsigned tries;         /* polls since the last publication */
 	bool in_step;
 	char error[80];

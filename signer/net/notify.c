@@ -97,6 +97,18 @@ void notify_zone(struct net *net, const struct net_zone *zone)
 			notify_one(net, zone, &net->peers[i]);
 }
 
+void notify_again(struct net *net, const struct net_zone *zone, const struct addr *to)
+{
+	if (net->drained || net->holding || zone->now == NULL)
+		return;
+	for (const struct notify *n = net->notifies; n != NULL; n = n->next)
+		if (dname_equal(n->apex, zone->apex) && addr_equal(&n->to, to))
+			return;
+	for (size_t i = 0; i < net->peer_count; i++)
+		if (net->peers[i].notify && addr_equal(&net->peers[i].addr, to) && peer_has_zone(&net->peers[i], zone->apex))
+			notify_one(net, zone, &net->peers[i]);
+}
+
 static void cancel(struct net *net, const uint8_t *apex)
 {
 	struct notify *next;

@@ -9,6 +9,8 @@
  * engine as `notified`.  A new version cancels what still runs for an older one.
  */
 void notify_zone(struct net *net, const struct net_zone *zone);
+/* One secondary again: engine saw that it lacks the version. Nothing happens while one is still under way. */
+void notify_again(struct net *net, const struct net_zone *zone, const struct addr *to);
 void notify_cancel(struct net *net, const uint8_t *apex);
 /* All zones that have a version: after a drain. */
 void notify_all(struct net *net);

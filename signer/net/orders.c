@@ -211,6 +211,24 @@ static int on_hold_serve(struct order *o, struct err *e)
 	return 0;
 }
 
+static int on_notify(struct order *o, struct err *e)
+{
+	const char *text = json_string_value(json_object_get(o->json, "address"));
+	uint8_t apex[DNAME_MAX];
+	const struct net_zone *zone;
+	struct addr to;
+
+	if (get_zone(o, apex, e) != 0)
+		return -1;
+	if (text == NULL)
+		return err_set(e, ERR_SYNTAX, "address is no text");
+	if (addr_parse(text, 0, &to, e) != 0)
+		return -1;
+	if ((zone = net_zone_find(o->net, apex)) != NULL)
+		notify_again(o->net, zone, &to);
+	return 0;
+}
+
 static const struct {
 	const char *type;
 	int (*handler)(struct order *o, struct err *e);
@@ -225,6 +243,7 @@ static const struct {
 	{ "query", on_query },
 	{ "drain", on_drain },
 	{ "hold-serve", on_hold_serve },
+	{ "notify", on_notify },
 };
 
 static int dispatch(struct order *o, struct err *e)
