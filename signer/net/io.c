@@ -47,12 +47,7 @@ int io_fd(const struct io *io)
 	return io->fd;
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events)
-{
-	struct io *io = poll->data;
-
-	io->on_event(io->ctx, status < 0 ? UV_READABLE | UV_WRITABLE : events);
-}
+static void on_poll(uv_poll_t *poll, int status, int events);
 
 void io_want(struct io *io, int events)
 {
@@ -63,6 +58,22 @@ void io_want(struct io *io, int events)
 		uv_poll_stop(&io->poll);
 	else
 		uv_poll_start(&io->poll, events, on_poll);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+	struct io *io = poll->data;
+	int want = io->want;
+
+	if (status >= 0) {
+		io->on_event(io->ctx, events);
+		return;
+	}
+	/* libuv has stopped watching; an error that the callback has read, such as ICMP's, is not the end. */
+	io->want = 0;
+	io->on_event(io->ctx, UV_READABLE | UV_WRITABLE);
+	if (io->want == 0)
+		io_want(io, want);
 }
 
 static void on_time(uv_timer_t *timer)

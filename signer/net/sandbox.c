@@ -63,18 +63,24 @@ static int drop_capabilities(struct err *e)
 	return 0;
 }
 
+static int allow_if(scmp_filter_ctx ctx, int call, unsigned arg, enum scmp_compare op, scmp_datum_t a, scmp_datum_t b)
+{
+	const struct scmp_arg_cmp cmp = { .arg = arg, .op = op, .datum_a = a, .datum_b = b };
+
+	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, call, 1, &cmp);
+}
+
 /* Rules that look at arguments. */
 static int add_conditional(scmp_filter_ctx ctx)
 {
-	const uint32_t allow = SCMP_ACT_ALLOW;
 	int rc = 0;
 
-	rc |= seccomp_rule_add(ctx, allow, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET));
-	rc |= seccomp_rule_add(ctx, allow, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET6));
-	rc |= seccomp_rule_add(ctx, allow, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	rc |= seccomp_rule_add(ctx, allow, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	rc |= seccomp_rule_add(ctx, allow, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, FIONBIO));
-	rc |= seccomp_rule_add(ctx, allow, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+	rc |= allow_if(ctx, SCMP_SYS(socket), 0, SCMP_CMP_EQ, AF_INET, 0);
+	rc |= allow_if(ctx, SCMP_SYS(socket), 0, SCMP_CMP_EQ, AF_INET6, 0);
+	rc |= allow_if(ctx, SCMP_SYS(mmap), 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	rc |= allow_if(ctx, SCMP_SYS(mprotect), 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	rc |= allow_if(ctx, SCMP_SYS(ioctl), 1, SCMP_CMP_EQ, FIONBIO, 0);
+	rc |= allow_if(ctx, SCMP_SYS(tgkill), 0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0);
 	return rc;
 }
 

@@ -242,13 +242,16 @@ static bool fill(struct xfrout *x)
 		x->stage = STAGE_PAGES;
 	}
 	while (x->stage == STAGE_PAGES) {
-		size_t octets, count = run_of(x, BUFFER_LEN - at, PAGES_MAX - nth, &octets);
+		size_t octets, count;
 
-		if (x->next == x->v->page_count)
+		if (x->next == x->v->page_count) {
 			x->stage = STAGE_TAIL;
-		else if (count == 0)
+			break;
+		}
+		count = run_of(x, BUFFER_LEN - at, PAGES_MAX - nth, &octets);
+		if (count == 0)
 			return true;
-		else if (!put_run(x, &at, &nth, count, octets))
+		if (!put_run(x, &at, &nth, count, octets))
 			return false;
 	}
 	if (nth == PAGES_MAX || BUFFER_LEN - at < DNS_MESSAGE_MAX + 2)

@@ -92,7 +92,8 @@ def filled_pages(origin, count, records=60):
 class Net:
     """The net process.  events: what it said, oldest first, as dicts ("fd" where one came)."""
 
-    def __init__(self, lab, name="net", addr=None, port=DNS_PORT, env=None):
+    def __init__(self, lab, name="net", addr=None, port=DNS_PORT, env=None, more=()):
+        """more: further addresses to serve on, "ADDRESS#PORT"."""
         self.lab, self.addr, self.port = lab, addr or lab.addr(), port
         exe = os.path.join(os.path.dirname(lab.programs.rstrip("/")), "unit", "signer", "net", "test_net")
         if not os.access(exe, os.X_OK):
@@ -101,7 +102,7 @@ class Net:
         self.sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with open(self.process.log, "ab") as out:
             self.process.popen = subprocess.Popen(
-                [exe, "drive", str(theirs.fileno()), "%s#%d" % (self.addr, self.port)], stdin=subprocess.DEVNULL,
+                [exe, "drive", str(theirs.fileno()), "%s#%d" % (self.addr, self.port), *more], stdin=subprocess.DEVNULL,
                 stdout=out, stderr=out, pass_fds=[theirs.fileno()], preexec_fn=die_with_parent,
                 env=dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0", **(env or {})))
         theirs.close()

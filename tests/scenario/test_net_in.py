@@ -410,3 +410,18 @@ def test_a_silent_secondary_holds_nobody_up(lab):
         told.add(m.question[0].name)
         quick.sendto(dns.message.make_response(m).to_wire(), peer)
     print("400 zones told in %.2f s beside a silent secondary" % (time.monotonic() - began))
+
+
+def test_a_secondary_that_comes_up_a_little_late_is_told(lab):
+    net = Net(lab)
+    addr = lab.addr()
+    net.peers(secondaries=[{"address": addr + "#5300", "key": None, "zones": ["*"], "notify": True}])
+    net.publish(zone_text(ZONE, 1))
+    net.process.wait_event("event=serving zone=%s serial=1" % ZONE)
+    time.sleep(0.4)                     # the first NOTIFY meets a closed port, ICMP says so
+    late = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    late.bind((addr, 5300))
+    late.settimeout(10)
+    wire, peer = late.recvfrom(4096)
+    late.sendto(dns.message.make_response(dns.message.from_wire(wire)).to_wire(), peer)
+    net.wait("notified", timeout=3, zone=ZONE, serial=1, result="ok")

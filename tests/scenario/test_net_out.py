@@ -368,3 +368,35 @@ def test_limits_on_connections(lab):
         expect("idle", s.recv(1), b"")
     if time.monotonic() - began > 4 * float(os.environ.get("DUET_PATIENCE", "1")):
         raise Failed("idle connections stay open")
+
+
+def test_ipv6_and_all_addresses(lab):
+    six, any_port = lab.port("127.0.0.1"), lab.port("127.0.0.1")
+    net = Net(lab, more=["::1#%d" % six, "0.0.0.0#%d" % any_port])
+    net.peers(transfer=[{"prefix": "127.0.0.0/8", "key": None}, {"prefix": "::1", "key": None}])
+    net.publish(zone_text(ZONE, 7))
+    net.process.wait_event("event=serving zone=" + ZONE)
+    q = dns.message.make_query(ZONE, "SOA")
+    for f in (dns.query.udp, dns.query.tcp):
+        expect("IPv6", f(q, "::1", port=six, timeout=5).answer[0][0].serial, 7)
+        # dnspython takes an answer only from the address that it asked
+        expect("all addresses", f(q, lab.addr(), port=any_port, timeout=5).answer[0][0].serial, 7)
+    expect("AXFR over IPv6", len(axfr("::1", ZONE, six).nodes), 304)
+
+
+def test_a_zone_that_is_its_soa_alone(lab):
+    net = Net(lab)
+    everybody(net)
+    net.publish("$ORIGIN %s\n@ 300 SOA . . 1 2 3 4 5\n" % ZONE)
+    net.process.wait_event("event=serving zone=%s serial=1 pages=0" % ZONE)
+    expect("SOA records", [m.answer[0][0].serial for m in dns.query.xfr(net.addr, ZONE, port=net.port, relativize=False,
+                                                                        lifetime=10)], [1, 1])
+
+
+def test_a_zone_in_scattered_pages(lab):
+    net = Net(lab)
+    everybody(net)
+    net.publish(zone_text(ZONE, 7, hosts=3000), per_page=3, gap=100)
+    net.process.wait_event("event=serving zone=" + ZONE)
+    if axfr(net.addr, ZONE, net.port) != dns.zone.from_text(zone_text(ZONE, 7, hosts=3000), relativize=False):
+        raise Failed("another zone")
