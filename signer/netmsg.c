@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* netmsg: packets with descriptors over a SOCK_SEQPACKET socket, sealed memfds, and the packet of TSIG keys. */
+/* netmsg: packets with descriptors over a SOCK_SEQPACKET socket, sealed memfds, and the packet of TSIG keys.
+ */
 #include "signer/netmsg.h"
 
 #include <assert.h>
@@ -26,8 +27,8 @@ int netmsg_send(int sock, const void *packet, size_t len, const int *fds, size_t
 	ssize_t n;
 
 	if (len == 0 || len > NETMSG_MAX || fd_count > NETMSG_FDS)
-		return err_set(e, ERR_LIMIT, "packet of %zu octets and %zu descriptors, at most %d and %d", len,
-			       fd_count, NETMSG_MAX, NETMSG_FDS);
+		return err_set(e, ERR_LIMIT, "packet of %zu octets and %zu descriptors, at most %d and %d",
+			       len, fd_count, NETMSG_MAX, NETMSG_FDS);
 	if (fd_count > 0) {
 		struct cmsghdr *c;
 
@@ -80,7 +81,9 @@ long netmsg_recv(int sock, void *packet, size_t cap, int fds[NETMSG_FDS], size_t
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = { .iov_base = packet, .iov_len = cap };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.buf,
 			      .msg_controllen = sizeof(control.buf) };
 	ssize_t n;
 

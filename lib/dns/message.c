@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-
 const char *dns_rcode_text(unsigned rcode, char out[16])
 {
-	static const char *const names[] = { "NOERROR", "FORMERR",  "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",
-					     "YXDOMAIN", "YXRRSET", "NXRRSET",  "NOTAUTH",  "NOTZONE" };
+	static const char *const names[] = { "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN",
+					     "NOTIMP",  "REFUSED", "YXDOMAIN", "YXRRSET",
+					     "NXRRSET", "NOTAUTH", "NOTZONE" };
 
 	if (rcode < sizeof(names) / sizeof(names[0]))
 		snprintf(out, 16, "%s", names[rcode]);
@@ -32,7 +32,8 @@ int dns_rr_read(struct rd *r, struct dns_rr *out, struct err *e)
 	out->rdata_at = r->at;
 	rd_bytes(r, out->rdlen);
 	if (r->bad)
-		return err_set(e, ERR_SYNTAX, "record at octet %zu of the message is malformed or cut off", at);
+		return err_set(e, ERR_SYNTAX, "record at octet %zu of the message is malformed or cut off",
+			       at);
 	return 0;
 }
 
@@ -117,11 +118,13 @@ static int read_additional(struct rd *r, struct dns_msg *out, struct err *e)
 			return -1;
 		if (rr.type == TYPE_OPT) {
 			if (out->edns || rr.owner[0] != 0)
-				return err_set(e, ERR_SYNTAX, "OPT twice or with an owner (RFC 6891 section 6.1.1)");
+				return err_set(e, ERR_SYNTAX,
+					       "OPT twice or with an owner (RFC 6891 section 6.1.1)");
 			read_opt(&rr, out);
 		} else if (rr.type == TYPE_TSIG) {
 			if (i + 1 != out->arcount)
-				return err_set(e, ERR_SYNTAX, "TSIG is not the last record (RFC 8945 section 5.1)");
+				return err_set(e, ERR_SYNTAX,
+					       "TSIG is not the last record (RFC 8945 section 5.1)");
 			if (read_tsig(out, &rr, at, &out->tsig, e) != 0)
 				return -1;
 		}
@@ -193,13 +196,14 @@ long dns_rdata_read(const struct dns_msg *m, const struct dns_rr *rr, uint8_t *o
 
 	r.at = rr->rdata_at;
 	for (const uint8_t *f = info == NULL ? NULL : info->fields; f != NULL && *f != F_END; f++)
-		if (copy_field(&r, end, (enum field)*f, &w) != 0)
-			return err_set(e, ERR_SYNTAX, "rdata of a %s record is malformed", rr_type_text(rr->type, type));
+		if (copy_field(&r, end, (enum field) * f, &w) != 0)
+			return err_set(e, ERR_SYNTAX, "rdata of a %s record is malformed",
+				       rr_type_text(rr->type, type));
 	if (r.at < end)
 		wr_bytes(&w, r.p + r.at, end - r.at);
 	if (w.bad)
-		return err_set(e, ERR_LIMIT, "rdata of a %s record is above %d octets", rr_type_text(rr->type, type),
-			       DNS_MESSAGE_MAX);
+		return err_set(e, ERR_LIMIT, "rdata of a %s record is above %d octets",
+			       rr_type_text(rr->type, type), DNS_MESSAGE_MAX);
 	return rdata_check(rr->type, out, w.at, e) == 0 ? (long)w.at : -1;
 }
 

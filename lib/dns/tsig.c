@@ -2,9 +2,10 @@
 /*
  * tsig: RFC 8945 over OpenSSL's EVP_MAC.
  *
- * Invariants of a transaction: 1. `prior` is the MAC that the next one covers: the query's, then that of the last message
- * that had one.  2. once `open`, the context has taken the key, prior, and every message since.  3. `messages` counts those
- * after the query; the first is signed with all variables, later ones with the timers only.
+ * Invariants of a transaction: 1. `prior` is the MAC that the next one covers: the query's, then that of the
+ * last message that had one.  2. once `open`, the context has taken the key, prior, and every message
+ * since.  3. `messages` counts those after the query; the first is signed with all variables, later ones with
+ * the timers only.
  */
 #include "dns/tsig.h"
 
@@ -207,8 +208,8 @@ static void set_prior(struct tsig *t, const uint8_t *mac, size_t len)
 }
 
 /* name, class ANY, ttl 0, and the rdata of a TSIG record. */
-static size_t write_rr(uint8_t *out, size_t cap, const uint8_t *name, const uint8_t *alg, const struct variables *v,
-		       const uint8_t *mac, size_t mac_len, uint16_t id)
+static size_t write_rr(uint8_t *out, size_t cap, const uint8_t *name, const uint8_t *alg,
+		       const struct variables *v, const uint8_t *mac, size_t mac_len, uint16_t id)
 {
 	struct wr w = wr_of(out, cap);
 	size_t alg_len = dname_len(alg);
@@ -235,7 +236,9 @@ static size_t write_rr(uint8_t *out, size_t cap, const uint8_t *name, const uint
 size_t tsig_sign(struct tsig *t, const uint8_t *message, size_t len, int64_t now_s, enum tsig_error error,
 		 uint8_t out[TSIG_RR_MAX])
 {
-	struct variables v = { .signed_at = (uint64_t)now_s, .fudge_s = TSIG_FUDGE_S, .error = (uint16_t)error };
+	struct variables v = { .signed_at = (uint64_t)now_s,
+			       .fudge_s = TSIG_FUDGE_S,
+			       .error = (uint16_t)error };
 	uint8_t mac[TSIG_MAC_MAX], now[6];
 	struct wr w = wr_of(now, sizeof(now));
 
@@ -247,14 +250,15 @@ size_t tsig_sign(struct tsig *t, const uint8_t *message, size_t len, int64_t now
 		v.other = now;
 		v.other_len = sizeof(now);
 	}
-	if (!begin(t) || !update(t, message, len) || !add_variables(t, &v, t->messages > 0) || !finish(t, mac))
+	if (!begin(t) || !update(t, message, len) || !add_variables(t, &v, t->messages > 0) ||
+	    !finish(t, mac))
 		return 0;
 	set_prior(t, mac, algs[t->key->alg].mac_len);
 	if (t->queried)
 		t->messages++;
 	t->queried = true;
-	return write_rr(out, TSIG_RR_MAX, t->key->name, algs[t->key->alg].name, &v, mac, algs[t->key->alg].mac_len,
-			(uint16_t)(message[0] << 8 | message[1]));
+	return write_rr(out, TSIG_RR_MAX, t->key->name, algs[t->key->alg].name, &v, mac,
+			algs[t->key->alg].mac_len, (uint16_t)(message[0] << 8 | message[1]));
 }
 
 /* The message as it was before its TSIG was appended. */
@@ -280,8 +284,11 @@ static bool update_received(struct tsig *t, const struct dns_msg *m)
 static bool mac_fits(struct tsig *t, const struct dns_msg *m)
 {
 	const struct dns_tsig *s = &m->tsig;
-	const struct variables v = { .signed_at = s->signed_at, .fudge_s = s->fudge_s, .error = s->error,
-				     .other = s->other, .other_len = s->other_len };
+	const struct variables v = { .signed_at = s->signed_at,
+				     .fudge_s = s->fudge_s,
+				     .error = s->error,
+				     .other = s->other,
+				     .other_len = s->other_len };
 	uint8_t mac[TSIG_MAC_MAX];
 
 	if (!begin(t) || !update_received(t, m) || !add_variables(t, &v, t->messages > 0) || !finish(t, mac))
@@ -308,8 +315,8 @@ static bool key_fits(const struct tsig_key *key, const struct dns_tsig *s)
 	return dname_equal(key->name, s->name) && dname_equal(algs[key->alg].name, s->alg);
 }
 
-enum tsig_error tsig_verify_query(const struct dns_msg *m, struct tsig_key *const *keys, size_t n, int64_t now_s,
-				  struct tsig **out, bool *formerr)
+enum tsig_error tsig_verify_query(const struct dns_msg *m, struct tsig_key *const *keys, size_t n,
+				  int64_t now_s, struct tsig **out, bool *formerr)
 {
 	const struct dns_tsig *s = &m->tsig;
 	enum tsig_error error = TSIG_BADKEY;
@@ -339,12 +346,16 @@ enum tsig_error tsig_verify_query(const struct dns_msg *m, struct tsig_key *cons
 	(*out)->query_signed_at = s->signed_at;
 	if (!time_fits(s, now_s))
 		return TSIG_BADTIME;
-	return s->mac_len < algs[(*out)->key->alg].mac_len ? TSIG_BADTRUNC : TSIG_NOERROR; /* we take whole MACs only */
+	return s->mac_len < algs[(*out)->key->alg].mac_len ? TSIG_BADTRUNC
+							   : TSIG_NOERROR; /* we take whole MACs only */
 }
 
-size_t tsig_error_rr(const struct dns_msg *query, enum tsig_error error, int64_t now_s, uint8_t out[TSIG_RR_MAX * 2])
+size_t tsig_error_rr(const struct dns_msg *query, enum tsig_error error, int64_t now_s,
+		     uint8_t out[TSIG_RR_MAX * 2])
 {
-	const struct variables v = { .signed_at = (uint64_t)now_s, .fudge_s = TSIG_FUDGE_S, .error = (uint16_t)error };
+	const struct variables v = { .signed_at = (uint64_t)now_s,
+				     .fudge_s = TSIG_FUDGE_S,
+				     .error = (uint16_t)error };
 
 	return write_rr(out, TSIG_RR_MAX * 2, query->tsig.name, query->tsig.alg, &v, NULL, 0, query->id);
 }
@@ -370,7 +381,8 @@ static int verify_unsigned(struct tsig *t, const struct dns_msg *m, struct err *
 	if (t->messages == 0)
 		return err_set(e, ERR_CRYPTO, "answer has no TSIG");
 	if (++t->unsigned_run > UNSIGNED_MAX)
-		return err_set(e, ERR_CRYPTO, "more than %d messages in a row without TSIG (RFC 8945 section 5.3.1)",
+		return err_set(e, ERR_CRYPTO,
+			       "more than %d messages in a row without TSIG (RFC 8945 section 5.3.1)",
 			       UNSIGNED_MAX);
 	t->messages++;
 	return begin(t) && update_received(t, m) ? 0 : err_set(e, ERR_CRYPTO, "HMAC fails");
@@ -383,17 +395,21 @@ int tsig_verify(struct tsig *t, const struct dns_msg *m, int64_t now_s, struct e
 	if (!s->present)
 		return verify_unsigned(t, m, e);
 	if (s->mac_len == 0 && s->error != 0)
-		return err_set(e, ERR_CRYPTO, "server answers TSIG error %u (%s)", s->error, error_text(s->error));
+		return err_set(e, ERR_CRYPTO, "server answers TSIG error %u (%s)", s->error,
+			       error_text(s->error));
 	if (!key_fits(t->key, s))
 		return err_set(e, ERR_CRYPTO, "answer is signed with another TSIG key");
 	if (s->mac_len != algs[t->key->alg].mac_len)
-		return err_set(e, ERR_CRYPTO, "TSIG MAC of %u octets, must be %u", s->mac_len, algs[t->key->alg].mac_len);
+		return err_set(e, ERR_CRYPTO, "TSIG MAC of %u octets, must be %u", s->mac_len,
+			       algs[t->key->alg].mac_len);
 	if (!mac_fits(t, m))
 		return err_set(e, ERR_CRYPTO, "TSIG does not verify (BADSIG)");
 	if (s->error != 0)
-		return err_set(e, ERR_CRYPTO, "server answers TSIG error %u (%s)", s->error, error_text(s->error));
+		return err_set(e, ERR_CRYPTO, "server answers TSIG error %u (%s)", s->error,
+			       error_text(s->error));
 	if (!time_fits(s, now_s))
-		return err_set(e, ERR_CRYPTO, "TSIG time is %lld s away from ours, at most %u s are allowed (BADTIME)",
+		return err_set(e, ERR_CRYPTO,
+			       "TSIG time is %lld s away from ours, at most %u s are allowed (BADTIME)",
 			       (long long)(now_s - (int64_t)s->signed_at), s->fudge_s);
 	set_prior(t, s->mac, s->mac_len);
 	t->messages++;

@@ -46,7 +46,8 @@ static int read_zones(const json_t *item, struct peer *p, struct err *e)
 	if (!json_is_array(zones))
 		return err_set(e, ERR_SYNTAX, "zones is no list");
 	p->zones = mem_new(json_array_size(zones), DNAME_MAX);
-	json_array_foreach(zones, i, zone) {
+	json_array_foreach(zones, i, zone)
+	{
 		const char *text = json_string_value(zone);
 
 		if (text == NULL)
@@ -89,12 +90,8 @@ int access_set(struct net *net, const struct json_t *message, struct err *e)
 	size_t count = json_array_size(secondaries) + json_array_size(transfer), n = 0, i;
 	struct peer *peers = mem_new(count, sizeof(*peers));
 
-	json_array_foreach(secondaries, i, item)
-		if (read_secondary(item, &peers[n++], e) != 0)
-			goto fail;
-	json_array_foreach(transfer, i, item)
-		if (read_transfer(item, &peers[n++], e) != 0)
-			goto fail;
+	json_array_foreach(secondaries, i, item) if (read_secondary(item, &peers[n++], e) != 0) goto fail;
+	json_array_foreach(transfer, i, item) if (read_transfer(item, &peers[n++], e) != 0) goto fail;
 	access_free(net);
 	net->peers = peers;
 	net->peer_count = n;
@@ -112,7 +109,8 @@ bool peer_has_zone(const struct peer *peer, const uint8_t *apex)
 	return peer->all_zones;
 }
 
-bool access_allows(const struct net *net, const uint8_t *apex, const struct addr *from, const struct tsig_key *key)
+bool access_allows(const struct net *net, const uint8_t *apex, const struct addr *from,
+		   const struct tsig_key *key)
 {
 	for (size_t i = 0; i < net->peer_count; i++) {
 		const struct peer *p = &net->peers[i];

@@ -83,8 +83,9 @@ static void log_refused(const struct request *q, const char *why)
 		lines = 0;
 	second = now;
 	if (++lines <= 10)
-		log_event(LOG_INFO, "refused", "zone=%s type=%s address=%s msg=%s", dname_to_text(q->m.qname, name),
-			  rr_type_text(q->m.qtype, type), addr_text(q->from, from), why);
+		log_event(LOG_INFO, "refused", "zone=%s type=%s address=%s msg=%s",
+			  dname_to_text(q->m.qname, name), rr_type_text(q->m.qtype, type),
+			  addr_text(q->from, from), why);
 }
 
 /* Our SOA, with its RRSIGs when DO is set; TC when it does not fit. */
@@ -98,8 +99,8 @@ static enum answer_kind soa(struct request *q, const struct served *v)
 	begin(q, DNS_AA, RCODE_NOERROR);
 	w->cap = cap - tail_len(q);
 	while (rr_read(&r, &rr, NULL) == 1)
-		if (rr.type == TYPE_SOA || (rr.type == TYPE_RRSIG && q->m.dnssec_ok && rr.rdlen > 2 && rr.rdata[0] == 0 &&
-					    rr.rdata[1] == TYPE_SOA))
+		if (rr.type == TYPE_SOA || (rr.type == TYPE_RRSIG && q->m.dnssec_ok && rr.rdlen > 2 &&
+					    rr.rdata[0] == 0 && rr.rdata[1] == TYPE_SOA))
 			dns_build_rr(w, DNS_ANSWER, &rr);
 	if (w->bad)
 		begin(q, DNS_AA | DNS_TC, RCODE_NOERROR);
@@ -126,8 +127,8 @@ static void tell_asked(const struct request *q, const struct net_zone *zone)
 	char from[ADDR_TEXT_LEN];
 
 	link_send(q->net, "asked",
-		  json_pack("{s:s, s:s, s:I, s:b}", "zone", zone->text, "address", addr_text(q->from, from), "serial",
-			    (json_int_t)q->m.serial, "authenticated", shown_key(q) != NULL),
+		  json_pack("{s:s, s:s, s:I, s:b}", "zone", zone->text, "address", addr_text(q->from, from),
+			    "serial", (json_int_t)q->m.serial, "authenticated", shown_key(q) != NULL),
 		  -1, true);
 }
 
@@ -205,10 +206,10 @@ static bool authenticate(struct request *q, enum answer_kind *kind)
 	}
 	if (q->tsig_error == TSIG_NOERROR)
 		return true;
-	log_refused(q, q->tsig_error == TSIG_BADKEY	? "TSIG BADKEY"
-		       : q->tsig_error == TSIG_BADSIG	? "TSIG BADSIG"
-		       : q->tsig_error == TSIG_BADTIME	? "TSIG BADTIME"
-							: "TSIG BADTRUNC");
+	log_refused(q, q->tsig_error == TSIG_BADKEY    ? "TSIG BADKEY"
+		       : q->tsig_error == TSIG_BADSIG  ? "TSIG BADSIG"
+		       : q->tsig_error == TSIG_BADTIME ? "TSIG BADTIME"
+						       : "TSIG BADTRUNC");
 	*kind = plain(q, RCODE_NOTAUTH, -1);
 	return false;
 }
@@ -228,8 +229,8 @@ static enum answer_kind decide(struct request *q)
 	return q->m.opcode == DNS_NOTIFY ? notify(q) : query(q);
 }
 
-enum answer_kind answer_query(struct net *net, const uint8_t *p, size_t len, const struct addr *from, bool tcp,
-			      struct answer *out)
+enum answer_kind answer_query(struct net *net, const uint8_t *p, size_t len, const struct addr *from,
+			      bool tcp, struct answer *out)
 {
 	struct request q = { .net = net, .from = from, .tcp = tcp, .out = out };
 	enum answer_kind kind;

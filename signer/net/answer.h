@@ -6,8 +6,8 @@
 #include "signer/net/state.h"
 
 /*
- * answer - decides what one query gets: nothing, a message, or a transfer.  All access rules are here, and none of the
- * sockets.
+ * answer - decides what one query gets: nothing, a message, or a transfer.  All access rules are here, and
+ * none of the sockets.
  */
 enum answer_kind { ANSWER_NONE, ANSWER_MESSAGE, ANSWER_TRANSFER };
 
@@ -20,7 +20,7 @@ struct answer {
 	uint8_t qname[DNAME_MAX];
 };
 
-enum answer_kind answer_query(struct net *net, const uint8_t *query, size_t len, const struct addr *from, bool tcp,
-			      struct answer *out);
+enum answer_kind answer_query(struct net *net, const uint8_t *query, size_t len, const struct addr *from,
+			      bool tcp, struct answer *out);
 
 #endif

@@ -21,7 +21,8 @@ struct ask {
 	int64_t began_ms;
 };
 
-/* The RRset that was asked for and its RRSIGs as a record stream; its length, 0 when there is none or it is no such. */
+/* The RRset that was asked for and its RRSIGs as a record stream; its length, 0 when there is none or it is
+ * no such. */
 static size_t collect(const struct ask *a, const struct dns_msg *m, uint8_t *out, bool *soa, uint32_t *serial)
 {
 	struct rd r = rd_of(m->p, m->len);
@@ -36,7 +37,8 @@ static size_t collect(const struct ask *a, const struct dns_msg *m, uint8_t *out
 		if (dns_rr_read(&r, &rr, NULL) != 0)
 			break;
 		if (rr.class != CLASS_IN || !dname_equal(rr.owner, a->apex) ||
-		    (rr.type != a->type && rr.type != TYPE_RRSIG) || (len = dns_rdata_read(m, &rr, rdata, NULL)) < 0)
+		    (rr.type != a->type && rr.type != TYPE_RRSIG) ||
+		    (len = dns_rdata_read(m, &rr, rdata, NULL)) < 0)
 			continue;
 		if (rr.type == TYPE_RRSIG && (rdata[0] << 8 | rdata[1]) != a->type)
 			continue;
@@ -47,7 +49,10 @@ static size_t collect(const struct ask *a, const struct dns_msg *m, uint8_t *out
 			*serial = rd_u32(&s);
 			*soa = true;
 		}
-		rr_write(&w, &(struct rr){ .owner = rr.owner, .rdata = rdata, .ttl = rr.ttl, .type = rr.type,
+		rr_write(&w, &(struct rr){ .owner = rr.owner,
+					   .rdata = rdata,
+					   .ttl = rr.ttl,
+					   .type = rr.type,
 					   .rdlen = (uint16_t)len });
 	}
 	free(rdata);
@@ -83,7 +88,8 @@ static void done(void *ctx, enum exchange_result result, const struct dns_msg *m
 		len = collect(a, m, rrs, &soa, &serial);
 	sodium_bin2base64(text, cap, rrs, len, sodium_base64_VARIANT_ORIGINAL);
 	j = json_pack("{s:I, s:s, s:I, s:s, s:I}", "id", a->id, "result", result_text(result), "rcode",
-		      (json_int_t)(m == NULL ? 0 : m->rcode), "rrs", text, "ms", (json_int_t)(clock_mono_ms() - a->began_ms));
+		      (json_int_t)(m == NULL ? 0 : m->rcode), "rrs", text, "ms",
+		      (json_int_t)(clock_mono_ms() - a->began_ms));
 	if (soa)
 		json_object_set_new(j, "serial", json_integer(serial));
 	if (result != EXCHANGE_OK)
@@ -109,7 +115,8 @@ int ask_start(struct net *net, const json_t *query, struct err *e)
 		return err_set(e, ERR_SYNTAX, "query needs id, zone, address and what");
 	if (strcmp(what, "soa") != 0 && strcmp(what, "dnskey") != 0)
 		return err_set(e, ERR_SYNTAX, "what is %s, must be soa or dnskey", what);
-	if (addr_parse(address, 53, &spec.to, e) != 0 || (key != NULL && dname_from_text(key, key_name, e) != 0))
+	if (addr_parse(address, 53, &spec.to, e) != 0 ||
+	    (key != NULL && dname_from_text(key, key_name, e) != 0))
 		return -1;
 	a = mem_new(1, sizeof(*a));
 	if (dname_from_text(zone, a->apex, e) != 0) {

@@ -6,7 +6,8 @@
 
 #include "signer/net/state.h"
 
-/* ask - engine's `query`: asks a server for SOA or DNSKEY and says `answer`.  ERR_SYNTAX for a message without form. */
+/* ask - engine's `query`: asks a server for SOA or DNSKEY and says `answer`.  ERR_SYNTAX for a message
+ * without form. */
 int ask_start(struct net *net, const json_t *query, struct err *e);
 
 #endif

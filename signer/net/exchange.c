@@ -2,8 +2,8 @@
 /*
  * exchange: our own queries.
  *
- * Each has a socket and an ID of its own.  Over UDP what does not fit is ignored and waited on, since anybody can send it;
- * the sentence says what came last.  Over TCP it ends the exchange.
+ * Each has a socket and an ID of its own.  Over UDP what does not fit is ignored and waited on, since anybody
+ * can send it; the sentence says what came last.  Over TCP it ends the exchange.
  */
 #include "signer/net/exchange.h"
 
@@ -130,7 +130,8 @@ void exchange_cancel(struct exchange *x)
 	free(x);
 }
 
-static void finish(struct exchange *x, enum exchange_result result, const struct dns_msg *reply, const char *why)
+static void finish(struct exchange *x, enum exchange_result result, const struct dns_msg *reply,
+		   const char *why)
 {
 	exchange_done_fn *done = x->done;
 	uint8_t *in = x->in; /* holds the reply */
@@ -168,12 +169,14 @@ static bool build(struct exchange *x)
 
 		key = keyring_newest(x->net, x->key);
 		if (key == NULL) {
-			snprintf(x->why, sizeof(x->why), "TSIG key %.200s is not known here", dname_to_text(x->key, text));
+			snprintf(x->why, sizeof(x->why), "TSIG key %.200s is not known here",
+				 dname_to_text(x->key, text));
 			return false;
 		}
 		x->tsig = tsig_new(key);
-		len = x->tsig == NULL || w.bad ? 0 :
-			tsig_sign(x->tsig, w.p, w.at, clock_now_s(), TSIG_NOERROR, record);
+		len = x->tsig == NULL || w.bad
+			      ? 0
+			      : tsig_sign(x->tsig, w.p, w.at, clock_now_s(), TSIG_NOERROR, record);
 		if (len == 0) {
 			snprintf(x->why, sizeof(x->why), "TSIG cannot be made");
 			return false;
@@ -259,7 +262,8 @@ static bool take(struct exchange *x, const uint8_t *p, size_t len)
 			return true;
 		}
 	}
-	/* An error without signature (RFC 8945 section 5.3.2) cannot be proven; it only makes us try again later. */
+	/* An error without signature (RFC 8945 section 5.3.2) cannot be proven; it only makes us try again
+	 * later. */
 	if (x->tcp || (ours && m.rcode != RCODE_NOERROR)) {
 		char text[16], why[sizeof(x->why)];
 
@@ -350,7 +354,8 @@ static void kick(void *ctx)
 	struct exchanges *all = ((struct net *)ctx)->exchanges;
 	struct exchange *next;
 
-	/* One that starts may end at once, and what it then calls may take others off the list: begin anew after each. */
+	/* One that starts may end at once, and what it then calls may take others off the list: begin anew
+	 * after each. */
 	for (struct exchange *x = all->waiting; x != NULL && all->count < EXCHANGES_MAX; x = next) {
 		next = x->next;
 		if (!host_take(all, &x->spec.to))
@@ -361,7 +366,8 @@ static void kick(void *ctx)
 	}
 }
 
-struct exchange *exchange_start(struct net *net, const struct exchange_spec *spec, exchange_done_fn *done, void *ctx)
+struct exchange *exchange_start(struct net *net, const struct exchange_spec *spec, exchange_done_fn *done,
+				void *ctx)
 {
 	struct exchange *x = mem_new(1, sizeof(*x));
 

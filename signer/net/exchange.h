@@ -6,15 +6,15 @@
 #include "signer/net/state.h"
 
 /*
- * exchange - one query of ours and its one answer, over UDP with repetitions or over TCP; a truncated answer is asked for
- * again over TCP.  At most EXCHANGES_MAX run at once, and EXCHANGES_PER_HOST with one server, so that a silent one holds
- * nobody else up; others wait their turn.
+ * exchange - one query of ours and its one answer, over UDP with repetitions or over TCP; a truncated answer
+ * is asked for again over TCP.  At most EXCHANGES_MAX run at once, and EXCHANGES_PER_HOST with one server, so
+ * that a silent one holds nobody else up; others wait their turn.
  */
 #define EXCHANGES_MAX      256
 #define EXCHANGES_PER_HOST 32
 
 enum exchange_result {
-	EXCHANGE_OK,      /* an answer that belongs to the query, with a right TSIG if asked for; any RCODE */
+	EXCHANGE_OK, /* an answer that belongs to the query, with a right TSIG if asked for; any RCODE */
 	EXCHANGE_TIMEOUT,
 	EXCHANGE_REFUSED, /* the other host has no server there */
 	EXCHANGE_BAD,     /* an answer, but not one to be used: why says more */
@@ -26,8 +26,8 @@ struct exchange_spec {
 	uint16_t type;
 	uint8_t opcode;
 	bool tcp;
-	bool tcp_at_last;   /* UDP first, and TCP when no answer came */
-	bool edns;          /* with DO */
+	bool tcp_at_last;        /* UDP first, and TCP when no answer came */
+	bool edns;               /* with DO */
 	const struct rr *answer; /* record for the answer section (NOTIFY), copied; or NULL */
 	bool has_key;
 	const uint8_t *key; /* name */
@@ -36,10 +36,12 @@ struct exchange_spec {
 };
 
 /* reply: valid during the call, NULL unless EXCHANGE_OK.  The exchange is gone when this is called. */
-typedef void exchange_done_fn(void *ctx, enum exchange_result result, const struct dns_msg *reply, const char *why);
+typedef void exchange_done_fn(void *ctx, enum exchange_result result, const struct dns_msg *reply,
+			      const char *why);
 
 struct exchange;
-struct exchange *exchange_start(struct net *net, const struct exchange_spec *spec, exchange_done_fn *done, void *ctx);
+struct exchange *exchange_start(struct net *net, const struct exchange_spec *spec, exchange_done_fn *done,
+				void *ctx);
 void exchange_cancel(struct exchange *x); /* done is not called; NULL does nothing */
 
 void exchanges_init(struct net *net);

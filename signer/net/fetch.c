@@ -97,7 +97,9 @@ static int put(void *ctx, const struct rr *rr, struct err *e)
 
 static void succeed(struct fetch *f)
 {
-	struct fetch_result result = { .memfd = f->memfd, .serial = inbound_serial(&f->in), .octets = f->in.octets,
+	struct fetch_result result = { .memfd = f->memfd,
+				       .serial = inbound_serial(&f->in),
+				       .octets = f->in.octets,
 				       .soa_len = f->in.soa_len };
 	fetch_done_fn *done = f->done;
 	void *ctx = f->ctx;
@@ -151,7 +153,9 @@ static void read_some(struct fetch *f)
 {
 	for (int i = 0; i < 2 * READS; i++) {
 		size_t want = f->msg_len < 2 ? 2 : 2 + (size_t)(f->msg[0] << 8 | f->msg[1]);
-		ssize_t n = f->msg_len == want ? 0 : recv(io_fd(f->io), f->msg + f->msg_len, want - f->msg_len, 0);
+		ssize_t n = f->msg_len == want
+				    ? 0
+				    : recv(io_fd(f->io), f->msg + f->msg_len, want - f->msg_len, 0);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
@@ -163,7 +167,8 @@ static void read_some(struct fetch *f)
 			char why[128];
 
 			snprintf(why, sizeof(why),
-				 "transfer is cut off: the connection ended after %u messages and %ju records, before the last SOA",
+				 "transfer is cut off: the connection ended after %u messages and %ju "
+				 "records, before the last SOA",
 				 f->in.messages, (uintmax_t)f->in.records);
 			fail(f, why);
 			return;
@@ -211,7 +216,8 @@ static void on_time(void *ctx)
 	if (f->query_at < f->query_len)
 		snprintf(why, sizeof(why), "no connection within %d s", IDLE_MS / 1000);
 	else
-		snprintf(why, sizeof(why), "nothing came for %d s, after %u messages", IDLE_MS / 1000, f->in.messages);
+		snprintf(why, sizeof(why), "nothing came for %d s, after %u messages", IDLE_MS / 1000,
+			 f->in.messages);
 	fail(f, why);
 }
 
@@ -229,9 +235,11 @@ static int build(struct fetch *f, struct err *e)
 		size_t len;
 
 		if (key == NULL)
-			return err_set(e, ERR_NOTFOUND, "TSIG key %s is not known here", dname_to_text(f->source.key, text));
+			return err_set(e, ERR_NOTFOUND, "TSIG key %s is not known here",
+				       dname_to_text(f->source.key, text));
 		f->tsig = tsig_new(key);
-		len = f->tsig == NULL ? 0 : tsig_sign(f->tsig, w.p, w.at, clock_now_s(), TSIG_NOERROR, record);
+		len = f->tsig == NULL ? 0
+				      : tsig_sign(f->tsig, w.p, w.at, clock_now_s(), TSIG_NOERROR, record);
 		if (len == 0)
 			return err_set(e, ERR_CRYPTO, "TSIG cannot be made");
 		dns_build_raw(&w, record, len);
@@ -259,7 +267,9 @@ struct fetch *fetch_start(struct net *net, const uint8_t *apex, const struct pri
 	f->source = *source;
 	f->done = done;
 	f->ctx = ctx;
-	f->in = (struct inbound){ .apex = f->apex, .max_octets = net->config->max_input_octets, .put = put, .ctx = f };
+	f->in = (struct inbound){
+		.apex = f->apex, .max_octets = net->config->max_input_octets, .put = put, .ctx = f
+	};
 	inbound_init(&f->in);
 	f->msg = mem_new(1, 2 + DNS_MESSAGE_MAX);
 	f->buf = mem_new(1, BUF_LEN);

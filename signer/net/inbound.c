@@ -32,13 +32,15 @@ static int check_header(const struct inbound *in, const struct dns_msg *m, struc
 	if ((m->flags & DNS_QR) == 0 || m->opcode != DNS_QUERY || (m->flags & DNS_TC) != 0)
 		return err_set(e, ERR_SYNTAX, "message %u is no answer to AXFR", in->messages + 1);
 	if (m->id != in->id)
-		return err_set(e, ERR_SYNTAX, "message %u has ID %u, the query had %u", in->messages + 1, m->id, in->id);
+		return err_set(e, ERR_SYNTAX, "message %u has ID %u, the query had %u", in->messages + 1,
+			       m->id, in->id);
 	if (m->rcode != RCODE_NOERROR)
 		return err_set(e, ERR_REFUSED, "primary answers %s", dns_rcode_text(m->rcode, text));
 	/* RFC 5936 section 2.2.1: the question stands in the first message and may stand in others. */
 	if (m->qdcount == 0 && in->messages > 0)
 		return 0;
-	if (m->qdcount != 1 || m->qtype != TYPE_AXFR || m->qclass != CLASS_IN || !dname_equal(m->qname, in->apex))
+	if (m->qdcount != 1 || m->qtype != TYPE_AXFR || m->qclass != CLASS_IN ||
+	    !dname_equal(m->qname, in->apex))
 		return err_set(e, ERR_SYNTAX, "message %u answers another question", in->messages + 1);
 	return 0;
 }
@@ -53,7 +55,8 @@ static int on_soa(struct inbound *in, const struct rr *rr, struct err *e)
 	}
 	if (in->soa_len == rr->rdlen && memcmp(in->soa, rr->rdata, rr->rdlen) == 0)
 		return 1;
-	return err_set(e, ERR_SYNTAX, "transfer begins with SOA serial %u and ends with another SOA, serial %u",
+	return err_set(e, ERR_SYNTAX,
+		       "transfer begins with SOA serial %u and ends with another SOA, serial %u",
 		       inbound_serial(in), soa_serial(rr->rdata, rr->rdlen));
 }
 
@@ -65,14 +68,14 @@ static int on_record(struct inbound *in, const struct dns_msg *m, const struct d
 	int end;
 
 	if (raw->class != CLASS_IN)
-		return err_set(e, ERR_SYNTAX, "%s %s is of class %u, must be IN", dname_to_text(raw->owner, owner),
-			       rr_type_text(raw->type, type), raw->class);
+		return err_set(e, ERR_SYNTAX, "%s %s is of class %u, must be IN",
+			       dname_to_text(raw->owner, owner), rr_type_text(raw->type, type), raw->class);
 	if (!dname_is_within(raw->owner, in->apex))
 		return err_set(e, ERR_SYNTAX, "%s %s is outside the zone", dname_to_text(raw->owner, owner),
 			       rr_type_text(raw->type, type));
 	if (raw->type == TYPE_OPT || raw->type == 0 || (raw->type >= 128 && raw->type <= 255))
-		return err_set(e, ERR_SYNTAX, "%s is of type %s, which no zone can hold", dname_to_text(raw->owner, owner),
-			       rr_type_text(raw->type, type));
+		return err_set(e, ERR_SYNTAX, "%s is of type %s, which no zone can hold",
+			       dname_to_text(raw->owner, owner), rr_type_text(raw->type, type));
 	if ((len = dns_rdata_read(m, raw, in->rdata, e)) < 0)
 		return err_ctx(e, "%s", dname_to_text(raw->owner, owner));
 	rr.rdlen = (uint16_t)len;
@@ -112,6 +115,7 @@ int inbound_message(struct inbound *in, const struct dns_msg *m, struct err *e)
 	}
 	/* Messages without records bring a transfer nowhere; a few are no harm. */
 	if (in->messages > 1000 && in->messages / 1000 > in->records)
-		return err_set(e, ERR_SYNTAX, "%u messages with %ju records", in->messages, (uintmax_t)in->records);
+		return err_set(e, ERR_SYNTAX, "%u messages with %ju records", in->messages,
+			       (uintmax_t)in->records);
 	return 0;
 }

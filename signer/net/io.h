@@ -6,10 +6,12 @@
 #include <uv.h>
 
 /*
- * io - one descriptor and one timer in net's loop, with the object that they belong to.  After io_close no callback comes.
+ * io - one descriptor and one timer in net's loop, with the object that they belong to.  After io_close no
+ * callback comes.
  */
 struct io;
-typedef void io_event_fn(void *ctx, int events); /* UV_READABLE | UV_WRITABLE; both on an error of the descriptor */
+typedef void io_event_fn(void *ctx,
+			 int events); /* UV_READABLE | UV_WRITABLE; both on an error of the descriptor */
 typedef void io_timer_fn(void *ctx);
 
 /* fd: owned by the io from now on, non-blocking; -1: a timer only.  Nothing is watched yet. */

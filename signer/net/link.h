@@ -8,7 +8,8 @@
 #include "signer/net/state.h"
 
 /*
- * link - net's end of the socket to engine.  Packets that do not fit now wait in a queue; those that only inform
+ * link - net's end of the socket to engine.  Packets that do not fit now wait in a queue; those that only
+ * inform
  * (`asked`, `transferred`) are dropped while the queue is long.
  */
 void link_start(struct net *net, int sock);

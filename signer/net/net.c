@@ -70,7 +70,8 @@ static int raise_files(struct net_config *config, struct err *e)
 			       (uintmax_t)limit.rlim_max, (uintmax_t)fixed + 16);
 	if (config->max_tcp > limit.rlim_max - fixed) {
 		config->max_tcp = (unsigned)(limit.rlim_max - fixed);
-		log_event(LOG_WARNING, "max-tcp", "max_tcp=%u msg=lowered to what RLIMIT_NOFILE allows", config->max_tcp);
+		log_event(LOG_WARNING, "max-tcp", "max_tcp=%u msg=lowered to what RLIMIT_NOFILE allows",
+			  config->max_tcp);
 	}
 	limit.rlim_cur = fixed + config->max_tcp;
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRIES         5    /* at 0, 1, 3, 7 and 15 s; given up after 31 */
+#define TRIES         5 /* at 0, 1, 3, 7 and 15 s; given up after 31 */
 #define FIRST_WAIT_MS 1000
 
 struct notify {
@@ -58,11 +58,11 @@ static void done(void *ctx, enum exchange_result result, const struct dns_msg *r
 	if (strcmp(text, "ok") == 0)
 		log_event(LOG_INFO, "notified", "zone=%s serial=%u address=%s", zone, n->serial, to);
 	else
-		log_event(LOG_WARNING, "notify-failed", "zone=%s serial=%u address=%s result=%s msg=%s", zone, n->serial, to,
-			  text, reply == NULL ? why : dns_rcode_text(code, rcode));
+		log_event(LOG_WARNING, "notify-failed", "zone=%s serial=%u address=%s result=%s msg=%s", zone,
+			  n->serial, to, text, reply == NULL ? why : dns_rcode_text(code, rcode));
 	link_send(n->net, "notified",
-		  json_pack("{s:s, s:s, s:I, s:s, s:I}", "zone", zone, "address", to, "serial", (json_int_t)n->serial,
-			    "result", text, "rcode", (json_int_t)code),
+		  json_pack("{s:s, s:s, s:I, s:s, s:I}", "zone", zone, "address", to, "serial",
+			    (json_int_t)n->serial, "result", text, "rcode", (json_int_t)code),
 		  -1, true);
 	forget(n);
 }
@@ -72,8 +72,13 @@ static void notify_one(struct net *net, const struct net_zone *zone, const struc
 	struct notify *n = mem_new(1, sizeof(*n));
 	struct rd r = rd_of(zone->now->soa, zone->now->soa_len);
 	struct rr soa;
-	struct exchange_spec spec = { .to = peer->addr, .name = n->apex, .type = TYPE_SOA, .opcode = DNS_NOTIFY,
-				      .has_key = peer->has_key, .key = peer->key, .tries = TRIES,
+	struct exchange_spec spec = { .to = peer->addr,
+				      .name = n->apex,
+				      .type = TYPE_SOA,
+				      .opcode = DNS_NOTIFY,
+				      .has_key = peer->has_key,
+				      .key = peer->key,
+				      .tries = TRIES,
 				      .wait_ms = FIRST_WAIT_MS };
 
 	n->net = net;

@@ -5,8 +5,8 @@
 #include "signer/net/state.h"
 
 /*
- * notify - NOTIFY to secondaries (RFC 1996): sent again after 1, 2, 4, 8 and 16 s, then given up; the end is told to
- * engine as `notified`.  A new version cancels what still runs for an older one.
+ * notify - NOTIFY to secondaries (RFC 1996): sent again after 1, 2, 4, 8 and 16 s, then given up; the end is
+ * told to engine as `notified`.  A new version cancels what still runs for an older one.
  */
 void notify_zone(struct net *net, const struct net_zone *zone);
 /* One secondary again: engine saw that it lacks the version. Nothing happens while one is still under way. */

@@ -70,7 +70,8 @@ static int on_version(struct order *o, struct err *e)
 	size_t len = 0;
 	int fd = o->fd;
 
-	if (get_zone(o, apex, e) != 0 || get_u32(o, "serial", &serial, e) != 0 || get_u32(o, "pages", &pages, e) != 0)
+	if (get_zone(o, apex, e) != 0 || get_u32(o, "serial", &serial, e) != 0 ||
+	    get_u32(o, "pages", &pages, e) != 0)
 		return -1;
 	if (base64 == NULL)
 		return err_set(e, ERR_SYNTAX, "soa is missing");

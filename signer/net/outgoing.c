@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* outgoing: what all our own queries need: a socket with our address, and a look at whether an answer is one. */
+/* outgoing: what all our own queries need: a socket with our address, and a look at whether an answer is one.
+ */
 #include "signer/net/exchange.h"
 
 #include <errno.h>

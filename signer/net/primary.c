@@ -6,8 +6,8 @@
  *                                 |  same serial, failure                      | failure
  *                                 +------------> waiting <---------------------+
  *
- * After a success the timer is SOA refresh.  After a failure it is 5 s, doubling up to SOA retry (or 5 minutes while no SOA is
- * known), with a fifth of jitter.
+ * After a success the timer is SOA refresh.  After a failure it is 5 s, doubling up to SOA retry (or 5
+ * minutes while no SOA is known), with a fifth of jitter.
  */
 #include "signer/net/primary.h"
 
@@ -42,13 +42,12 @@ struct primary {
 	struct io *timer;
 	struct exchange *check;
 	struct fetch *fetch;
-	bool again;   /* a NOTIFY came while we were busy */
+	bool again; /* a NOTIFY came while we were busy */
 	unsigned failures;
 	int64_t confirmed_ms;
 	int64_t checked_ms; /* when the last check began */
 	bool expired_said;
 };
-
 
 /* Jitter keeps zones that failed together from asking together. */
 static int64_t jittered_ms(int64_t s)
@@ -103,8 +102,8 @@ static void failed(struct primary *p, const char *why)
 	log_event(LOG_WARNING, "input-failed", "zone=%s primary=%s retry_s=%jd msg=%s", p->zone->text, from,
 		  (intmax_t)retry_s, why);
 	link_send(p->net, "input-failed",
-		  json_pack("{s:s, s:s, s:s, s:I}", "zone", p->zone->text, "primary", from, "why", why, "retry_s",
-			    (json_int_t)retry_s),
+		  json_pack("{s:s, s:s, s:s, s:I}", "zone", p->zone->text, "primary", from, "why", why,
+			    "retry_s", (json_int_t)retry_s),
 		  -1, false);
 	say_expired(p);
 	io_timer(p->timer, jittered_ms(retry_s));
@@ -139,17 +138,18 @@ static void fetched(void *ctx, const struct fetch_result *result)
 	}
 	if (p->has_have && serial_distance(p->have, result->serial) < 0) {
 		close(result->memfd);
-		snprintf(why, sizeof(why), "transfer has serial %u, which lies below %u that we have", result->serial,
-			 p->have);
+		snprintf(why, sizeof(why), "transfer has serial %u, which lies below %u that we have",
+			 result->serial, p->have);
 		failed(p, why);
 		return;
 	}
 	addr_text(&p->source.addr, from);
-	log_event(LOG_NOTICE, "input", "zone=%s serial=%u primary=%s octets=%ju", p->zone->text, result->serial, from,
-		  (uintmax_t)result->octets);
+	log_event(LOG_NOTICE, "input", "zone=%s serial=%u primary=%s octets=%ju", p->zone->text,
+		  result->serial, from, (uintmax_t)result->octets);
 	link_send(p->net, "input",
-		  json_pack("{s:s, s:I, s:s, s:s, s:I}", "zone", p->zone->text, "serial", (json_int_t)result->serial,
-			    "primary", from, "kind", "axfr", "octets", (json_int_t)result->octets),
+		  json_pack("{s:s, s:I, s:s, s:s, s:I}", "zone", p->zone->text, "serial",
+			    (json_int_t)result->serial, "primary", from, "kind", "axfr", "octets",
+			    (json_int_t)result->octets),
 		  result->memfd, false);
 	p->has_have = true;
 	p->have = result->serial;
@@ -193,12 +193,14 @@ static void on_soa(struct primary *p, const uint8_t *soa, size_t len)
 		start_fetch(p);
 	} else if (ahead == 0) {
 		link_send(p->net, "input-same",
-			  json_pack("{s:s, s:I}", "zone", p->zone->text, "serial", (json_int_t)serial), -1, false);
+			  json_pack("{s:s, s:I}", "zone", p->zone->text, "serial", (json_int_t)serial), -1,
+			  false);
 		confirmed(p, soa, len);
 	} else {
 		snprintf(why, sizeof(why),
-			 "primary's serial %u lies below %u that we have (RFC 1982); `zone accept-serial` takes it", serial,
-			 p->have);
+			 "primary's serial %u lies below %u that we have (RFC 1982); `zone accept-serial` "
+			 "takes it",
+			 serial, p->have);
 		failed(p, why);
 	}
 }
@@ -216,7 +218,8 @@ static void checked(void *ctx, enum exchange_result result, const struct dns_msg
 		return;
 	}
 	if (m->rcode != RCODE_NOERROR) {
-		snprintf(text, sizeof(text), "primary answers %s to a SOA query", dns_rcode_text(m->rcode, rcode));
+		snprintf(text, sizeof(text), "primary answers %s to a SOA query",
+			 dns_rcode_text(m->rcode, rcode));
 		failed(p, text);
 		return;
 	}
@@ -225,14 +228,21 @@ static void checked(void *ctx, enum exchange_result result, const struct dns_msg
 	if (len > 0 && (m->flags & DNS_AA) != 0)
 		on_soa(p, soa, (size_t)len);
 	else
-		failed(p, len > 0 ? "primary's answer is not authoritative" : "primary's answer has no SOA of the zone");
+		failed(p, len > 0 ? "primary's answer is not authoritative"
+				  : "primary's answer has no SOA of the zone");
 	free(soa);
 }
 
 static void check(struct primary *p)
 {
-	struct exchange_spec spec = { .to = p->source.addr, .name = p->zone->apex, .type = TYPE_SOA, .opcode = DNS_QUERY,
-				      .has_key = p->source.has_key, .key = p->source.key, .tries = 3, .wait_ms = 1000,
+	struct exchange_spec spec = { .to = p->source.addr,
+				      .name = p->zone->apex,
+				      .type = TYPE_SOA,
+				      .opcode = DNS_QUERY,
+				      .has_key = p->source.has_key,
+				      .key = p->source.key,
+				      .tries = 3,
+				      .wait_ms = 1000,
 				      .tcp_at_last = true };
 
 	if (p->check != NULL || p->fetch != NULL)
@@ -247,8 +257,8 @@ static void on_time(void *ctx)
 	check(ctx);
 }
 
-void primary_set(struct net *net, struct net_zone *zone, const struct primary_source *source, bool refresh, bool has_have,
-		 uint32_t have)
+void primary_set(struct net *net, struct net_zone *zone, const struct primary_source *source, bool refresh,
+		 bool has_have, uint32_t have)
 {
 	struct primary *p = zone->primary;
 	bool changed = p == NULL || !addr_equal(&p->source.addr, &source->addr) ||
@@ -288,7 +298,8 @@ bool primary_is(const struct primary *p, const struct addr *from, const struct t
 {
 	if (p == NULL || !addr_same_host(&p->source.addr, from))
 		return false;
-	/* Without a key too, as BIND sends it unless told otherwise: it is a hint, and the query that follows is signed. */
+	/* Without a key too, as BIND sends it unless told otherwise: it is a hint, and the query that follows
+	 * is signed. */
 	return key == NULL || !p->source.has_key || dname_equal(p->source.key, key->name);
 }
 

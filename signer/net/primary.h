@@ -5,9 +5,9 @@
 #include "signer/net/state.h"
 
 /*
- * primary - keeps the input of one zone as fresh as its primary's SOA timers ask (RFC 1034 section 4.3.5): a SOA query every
- * refresh, AXFR when the serial is above ours, retry with back-off when something failed, and word to engine when expire has
- * passed without confirmation.
+ * primary - keeps the input of one zone as fresh as its primary's SOA timers ask (RFC 1034 section 4.3.5): a
+ * SOA query every refresh, AXFR when the serial is above ours, retry with back-off when something failed, and
+ * word to engine when expire has passed without confirmation.
  */
 struct primary_source {
 	struct addr addr;
@@ -16,10 +16,11 @@ struct primary_source {
 };
 
 /* Makes or changes the zone's primary.  have: the input serial that engine has taken, if any. */
-void primary_set(struct net *net, struct net_zone *zone, const struct primary_source *source, bool refresh, bool has_have,
-		 uint32_t have);
+void primary_set(struct net *net, struct net_zone *zone, const struct primary_source *source, bool refresh,
+		 bool has_have, uint32_t have);
 void primary_free(struct primary *p); /* NULL does nothing; what runs is given up */
-/* Whether a NOTIFY of this sender counts: the configured address, and if it is signed, by the configured key. */
+/* Whether a NOTIFY of this sender counts: the configured address, and if it is signed, by the configured key.
+ */
 bool primary_is(const struct primary *p, const struct addr *from, const struct tsig_key *key);
 /* Looks soon, once a second at most. */
 void primary_notified(struct primary *p);

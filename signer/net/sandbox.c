@@ -34,8 +34,8 @@ static const int allowed[] = {
 	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(poll),
 	SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
 	/* memory; mmap and mprotect stand below */
-	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(mlock), SCMP_SYS(munlock),
-	SCMP_SYS(memfd_create), SCMP_SYS(getrandom),
+	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(mlock),
+	SCMP_SYS(munlock), SCMP_SYS(memfd_create), SCMP_SYS(getrandom),
 	/* ending, signals, one thread's locks */
 	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(rt_sigaction), SCMP_SYS(sigaltstack), SCMP_SYS(restart_syscall), SCMP_SYS(futex),
@@ -45,10 +45,11 @@ static const int allowed[] = {
 #ifdef SANITIZED
 /* What a report asks for on its way out: it goes on without. */
 static const int refused[] = {
-	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(stat), SCMP_SYS(newfstatat),
-	SCMP_SYS(fstat), SCMP_SYS(pipe), SCMP_SYS(pipe2), SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(clone),
-	SCMP_SYS(clone3), SCMP_SYS(execve), SCMP_SYS(ptrace), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), SCMP_SYS(prctl),
-	SCMP_SYS(sched_getaffinity), SCMP_SYS(sysinfo), SCMP_SYS(process_vm_readv), SCMP_SYS(uname),
+	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(stat),
+	SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(pipe), SCMP_SYS(pipe2), SCMP_SYS(fork), SCMP_SYS(vfork),
+	SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(execve), SCMP_SYS(ptrace), SCMP_SYS(getrlimit),
+	SCMP_SYS(prlimit64), SCMP_SYS(prctl), SCMP_SYS(sched_getaffinity), SCMP_SYS(sysinfo),
+	SCMP_SYS(process_vm_readv), SCMP_SYS(uname),
 };
 #endif
 
@@ -63,7 +64,8 @@ static int drop_capabilities(struct err *e)
 	return 0;
 }
 
-static int allow_if(scmp_filter_ctx ctx, int call, unsigned arg, enum scmp_compare op, scmp_datum_t a, scmp_datum_t b)
+static int allow_if(scmp_filter_ctx ctx, int call, unsigned arg, enum scmp_compare op, scmp_datum_t a,
+		    scmp_datum_t b)
 {
 	const struct scmp_arg_cmp cmp = { .arg = arg, .op = op, .datum_a = a, .datum_b = b };
 

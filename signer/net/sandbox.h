@@ -5,9 +5,10 @@
 #include "err/err.h"
 
 /*
- * sandbox_enter - from here on this process can use the descriptors it has, open sockets of IPv4 and IPv6, and get memory that
- * is not executable; any other system call (open, execve, ptrace, process_vm_readv, ...) kills it.  Capabilities are gone and
- * do not come back.  With a sanitizer, what its reports try is refused with EPERM instead of killing.  One thread only.
+ * sandbox_enter - from here on this process can use the descriptors it has, open sockets of IPv4 and IPv6,
+ * and get memory that is not executable; any other system call (open, execve, ptrace, process_vm_readv, ...)
+ * kills it.  Capabilities are gone and do not come back.  With a sanitizer, what its reports try is refused
+ * with EPERM instead of killing.  One thread only.
  */
 int sandbox_enter(struct err *e);
 

@@ -16,8 +16,8 @@
 #include "signer/netmsg.h"
 
 /*
- * state - what net knows: volumes, zones and the versions it serves, who may transfer, TSIG keys.  Private to signer/net;
- * one thread.
+ * state - what net knows: volumes, zones and the versions it serves, who may transfer, TSIG keys.  Private to
+ * signer/net; one thread.
  */
 
 /* A volume file.  Lives as long as the table or a version refers to it. */
@@ -45,7 +45,7 @@ struct served {
 
 struct primary;
 struct net_zone {
-	struct net_zone *next; /* in its bucket */
+	struct net_zone *next;   /* in its bucket */
 	uint8_t apex[DNAME_MAX]; /* lower case */
 	char *text;
 	bool configured; /* engine said `zone` */
@@ -73,7 +73,7 @@ struct keyring {
 	size_t n;
 };
 
-#define ZONE_BUCKETS 4096
+#define ZONE_BUCKETS  4096
 #define SPARE_BUFFERS 4
 
 struct link;
@@ -88,11 +88,11 @@ struct net {
 	size_t peer_count;
 	struct keyring keys;
 	struct keyring incoming_keys; /* a list that is not complete yet */
-	bool holding; /* hold-serve */
+	bool holding;                 /* hold-serve */
 	bool drained;
 	struct io *drain_timer;
-	unsigned transfers; /* out, running */
-	unsigned fetches;   /* in, running */
+	unsigned transfers;         /* out, running */
+	unsigned fetches;           /* in, running */
 	void *spare[SPARE_BUFFERS]; /* transfer buffers to use again: first touch is what costs */
 	struct tcp *tcp;
 	struct udp *udp;
@@ -109,8 +109,8 @@ void net_zone_forget(struct net *net, struct net_zone *zone);
 int net_volume_add(struct net *net, uint32_t number, int fd, struct err *e);
 void net_volume_gone(struct net *net, uint32_t number);
 /* The pages of memfd (taken in any case) as a version, checked against the volumes that are known. */
-struct served *served_new(struct net *net, const uint8_t *apex, uint32_t serial, const uint8_t *soa, size_t soa_len,
-			  int memfd, size_t pages, struct err *e);
+struct served *served_new(struct net *net, const uint8_t *apex, uint32_t serial, const uint8_t *soa,
+			  size_t soa_len, int memfd, size_t pages, struct err *e);
 struct served *served_ref(struct served *v);
 void served_unref(struct net *net, struct served *v); /* NULL does nothing */
 struct volume *served_volume(const struct served *v, uint32_t number);
@@ -119,7 +119,8 @@ struct volume *served_volume(const struct served *v, uint32_t number);
 struct json_t;
 int access_set(struct net *net, const struct json_t *message, struct err *e);
 /* Whether this address, having shown that it knows `key` (NULL: none), may ask about the zone. */
-bool access_allows(const struct net *net, const uint8_t *apex, const struct addr *from, const struct tsig_key *key);
+bool access_allows(const struct net *net, const uint8_t *apex, const struct addr *from,
+		   const struct tsig_key *key);
 bool peer_has_zone(const struct peer *peer, const uint8_t *apex);
 /* All that was transferred under the old list goes on; the list itself is freed. */
 void access_free(struct net *net);

@@ -2,9 +2,10 @@
 /*
  * tcp: connections that others open.
  *
- * A connection reads while it has nothing to send, answers one query after the other in order (RFC 7766 section 6.2.1.1),
- * and holds one query, one answer and at most one transfer.  A query must be whole, and what we send be taken, within the
- * idle time; a reader that takes less than SLOW_OCTETS in SLOW_MS is cut even if it takes a little now and then.
+ * A connection reads while it has nothing to send, answers one query after the other in order (RFC 7766
+ * section 6.2.1.1), and holds one query, one answer and at most one transfer.  A query must be whole, and
+ * what we send be taken, within the idle time; a reader that takes less than SLOW_OCTETS in SLOW_MS is cut
+ * even if it takes a little now and then.
  */
 #include "signer/net/serve.h"
 
@@ -24,8 +25,8 @@
 
 #define SLOW_MS     60000
 #define SLOW_OCTETS 65536
-#define ACCEPTS     32 /* per turn */
-#define STEPS       4  /* writes of a transfer per turn */
+#define ACCEPTS     32   /* per turn */
+#define STEPS       4    /* writes of a transfer per turn */
 #define QUERY_MAX   4096 /* the largest query: more is no SOA, AXFR, IXFR or NOTIFY */
 
 struct conn {
@@ -39,7 +40,7 @@ struct conn {
 	uint8_t *out; /* an answer with its length octets, or NULL */
 	size_t out_len, out_at;
 	struct xfrout *xfr;
-	int64_t window_ms;     /* when the slow-reader window began */
+	int64_t window_ms;      /* when the slow-reader window began */
 	uint64_t window_octets; /* sent of the transfer by then */
 };
 
@@ -48,7 +49,7 @@ struct tcp {
 	struct listener {
 		struct net *net;
 		int fd;
-	} *listeners;
+	} * listeners;
 	size_t n;
 	struct conn *conns;
 	unsigned count;

@@ -18,12 +18,12 @@ struct udp {
 	struct listener {
 		struct net *net;
 		int fd;
-	} *listeners;
+	} * listeners;
 	size_t n;
 };
 
-/* The control message that makes the answer leave from where the query arrived; 0 octets when the socket is bound to one
- * address. */
+/* The control message that makes the answer leave from where the query arrived; 0 octets when the socket is
+ * bound to one address. */
 static size_t reply_from(struct msghdr *in, uint8_t *control)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(in); c != NULL; c = CMSG_NXTHDR(in, c)) {
@@ -55,8 +55,12 @@ static bool serve_one(struct listener *l)
 	uint8_t query[4096], out[DNS_UDP_SIZE + 2 * TSIG_RR_MAX];
 	struct sockaddr_storage peer;
 	struct iovec iov = { .iov_base = query, .iov_len = sizeof(query) };
-	struct msghdr msg = { .msg_name = &peer, .msg_namelen = sizeof(peer), .msg_iov = &iov, .msg_iovlen = 1,
-			      .msg_control = in_control.buf, .msg_controllen = sizeof(in_control.buf) };
+	struct msghdr msg = { .msg_name = &peer,
+			      .msg_namelen = sizeof(peer),
+			      .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = in_control.buf,
+			      .msg_controllen = sizeof(in_control.buf) };
 	struct answer a = { .w = wr_of(out, sizeof(out)) };
 	struct addr from;
 	ssize_t n = recvmsg(l->fd, &msg, MSG_DONTWAIT);

@@ -2,8 +2,9 @@
 /*
  * xfrout: fills a buffer with runs of neighbouring pages and writes it to the socket.
  *
- * Invariants: 1. iov[iov_at..iov_count) is what the socket has not taken, and points into buf, tsigs or head.  2. a page is
- * written only if its xxh3-64 and its length octets are right.  3. the version stays as it is, whatever engine publishes.
+ * Invariants: 1. iov[iov_at..iov_count) is what the socket has not taken, and points into buf, tsigs or head.
+ * 2. a page is written only if its xxh3-64 and its length octets are right.  3. the version stays as it is,
+ * whatever engine publishes.
  */
 #include "signer/net/xfrout.h"
 
@@ -85,8 +86,8 @@ struct xfrout *xfrout_new(struct net *net, struct answer *a, const struct addr *
 	if (x->tsig != NULL)
 		x->tsigs = mem_new(PAGES_MAX, TSIG_RR_MAX);
 	x->began_ms = clock_mono_ms();
-	log_event(LOG_INFO, "transfer-begins", "zone=%s serial=%u address=%s type=%s", x->v->zone, x->v->serial,
-		  addr_text(to, text), x->qtype == TYPE_IXFR ? "IXFR" : "AXFR");
+	log_event(LOG_INFO, "transfer-begins", "zone=%s serial=%u address=%s type=%s", x->v->zone,
+		  x->v->serial, addr_text(to, text), x->qtype == TYPE_IXFR ? "IXFR" : "AXFR");
 	return x;
 }
 
@@ -148,7 +149,8 @@ static bool put_soa(struct xfrout *x, size_t *at, bool first, size_t nth)
 	struct rd r = rd_of(x->v->soa, x->v->soa_len);
 	struct rr rr;
 
-	dns_build_header(&w, x->id, (uint16_t)(DNS_QR | DNS_AA | (x->flags & DNS_RD)), DNS_QUERY, RCODE_NOERROR);
+	dns_build_header(&w, x->id, (uint16_t)(DNS_QR | DNS_AA | (x->flags & DNS_RD)), DNS_QUERY,
+			 RCODE_NOERROR);
 	if (first)
 		dns_build_question(&w, x->qname, x->qtype, CLASS_IN);
 	while (rr_read(&r, &rr, NULL) == 1) {
@@ -168,8 +170,9 @@ static bool put_soa(struct xfrout *x, size_t *at, bool first, size_t nth)
 
 static bool damaged(struct xfrout *x, const struct netmsg_page *p, const char *what)
 {
-	log_event(LOG_ERROR, "page-damaged", "zone=%s serial=%u volume=%u offset=%ju msg=%s; the transfer is cut",
-		  x->v->zone, x->v->serial, p->volume, (uintmax_t)p->offset, what);
+	log_event(LOG_ERROR, "page-damaged",
+		  "zone=%s serial=%u volume=%u offset=%ju msg=%s; the transfer is cut", x->v->zone,
+		  x->v->serial, p->volume, (uintmax_t)p->offset, what);
 	link_send(x->net, "damaged",
 		  json_pack("{s:s, s:I, s:I}", "zone", x->v->zone, "volume", (json_int_t)p->volume, "offset",
 			    (json_int_t)p->offset),
@@ -265,8 +268,8 @@ static void ended(struct xfrout *x)
 	int64_t ms = clock_mono_ms() - x->began_ms;
 	char text[ADDR_TEXT_LEN];
 
-	log_event(LOG_INFO, "transfer-done", "zone=%s serial=%u address=%s octets=%ju ms=%jd", x->v->zone, x->v->serial,
-		  addr_text(&x->to, text), (uintmax_t)x->sent, (intmax_t)ms);
+	log_event(LOG_INFO, "transfer-done", "zone=%s serial=%u address=%s octets=%ju ms=%jd", x->v->zone,
+		  x->v->serial, addr_text(&x->to, text), (uintmax_t)x->sent, (intmax_t)ms);
 	link_send(x->net, "transferred",
 		  json_pack("{s:s, s:s, s:I, s:I, s:I}", "zone", x->v->zone, "address", text, "serial",
 			    (json_int_t)x->v->serial, "octets", (json_int_t)x->sent, "ms", (json_int_t)ms),

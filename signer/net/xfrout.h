@@ -6,8 +6,8 @@
 #include "signer/net/state.h"
 
 /*
- * xfrout - one AXFR on its way out (RFC 5936): question and SOA with its RRSIGs, the pages as they lie in the volumes,
- * SOA.  Messages get the query's ID and, when it was signed, a TSIG each.
+ * xfrout - one AXFR on its way out (RFC 5936): question and SOA with its RRSIGs, the pages as they lie in the
+ * volumes, SOA.  Messages get the query's ID and, when it was signed, a TSIG each.
  */
 struct xfrout;
 

@@ -110,7 +110,8 @@ void net_volume_gone(struct net *net, uint32_t number)
 {
 	struct volume **at = &net->volumes;
 
-	/* Out of the table at once: the number is free again, and versions keep the descriptor that they know. */
+	/* Out of the table at once: the number is free again, and versions keep the descriptor that they
+	 * know. */
 	for (; *at != NULL; at = &(*at)->next) {
 		struct volume *v = *at;
 
@@ -143,12 +144,15 @@ static int collect(struct net *net, struct served *v, struct err *e)
 		const struct netmsg_page *p = &v->pages[i];
 		struct volume *volume;
 
-		if (p->len < PAGE_LEN_MIN || p->len > PAGE_LEN_MAX || p->offset > (uint64_t)INT64_MAX - p->len)
-			return err_set(e, ERR_LIMIT, "page %zu: %u octets at %ju", i, p->len, (uintmax_t)p->offset);
+		if (p->len < PAGE_LEN_MIN || p->len > PAGE_LEN_MAX ||
+		    p->offset > (uint64_t)INT64_MAX - p->len)
+			return err_set(e, ERR_LIMIT, "page %zu: %u octets at %ju", i, p->len,
+				       (uintmax_t)p->offset);
 		if ((have && p->volume == last) || served_volume(v, p->volume) != NULL)
 			continue;
 		if ((volume = volume_find(net, p->volume)) == NULL)
-			return err_set(e, ERR_NOTFOUND, "page %zu is in volume %u, which is not here", i, p->volume);
+			return err_set(e, ERR_NOTFOUND, "page %zu is in volume %u, which is not here", i,
+				       p->volume);
 		volume->refs++;
 		v->volumes = mem_grow(v->volumes, v->volume_count + 1, sizeof(struct volume *));
 		v->volumes[v->volume_count++] = volume;
@@ -158,8 +162,8 @@ static int collect(struct net *net, struct served *v, struct err *e)
 	return 0;
 }
 
-struct served *served_new(struct net *net, const uint8_t *apex, uint32_t serial, const uint8_t *soa, size_t soa_len,
-			  int memfd, size_t pages, struct err *e)
+struct served *served_new(struct net *net, const uint8_t *apex, uint32_t serial, const uint8_t *soa,
+			  size_t soa_len, int memfd, size_t pages, struct err *e)
 {
 	struct served *v = mem_new(1, sizeof(*v));
 	struct rd r = rd_of(soa, soa_len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * fuzz_axfr_in: what a primary sends, each message with its two octets of length, for the zone example.test. and a query with
- * ID 0x1234.
+ * fuzz_axfr_in: what a primary sends, each message with its two octets of length, for the zone example.test.
+ * and a query with ID 0x1234.
  */
 #include "signer/net/inbound.h"
 
@@ -34,7 +34,10 @@ static int put(void *ctx, const struct rr *rr, struct err *e)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct got got = { .stream = malloc(MAX) };
-	struct inbound in = { .id = 0x1234, .apex = (const uint8_t *)"\007example\004test", .max_octets = MAX, .put = put,
+	struct inbound in = { .id = 0x1234,
+			      .apex = (const uint8_t *)"\007example\004test",
+			      .max_octets = MAX,
+			      .put = put,
 			      .ctx = &got };
 	struct rd r = rd_of(data, len);
 	struct rr rr;

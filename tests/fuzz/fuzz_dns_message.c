@@ -31,7 +31,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		if ((n = dns_rdata_read(&m, &rr, rdata, &e)) < 0)
 			continue;
 		/* What we would write to a record stream, engine reads. */
-		rr_write(&w, &(struct rr){ .owner = rr.owner, .rdata = rdata, .ttl = rr.ttl & INT32_MAX, .type = rr.type,
+		rr_write(&w, &(struct rr){ .owner = rr.owner,
+					   .rdata = rdata,
+					   .ttl = rr.ttl & INT32_MAX,
+					   .type = rr.type,
 					   .rdlen = (uint16_t)n });
 		again = rd_of(stream, w.at);
 		assert(!w.bad && rr_read(&again, &out, &e) == 1);

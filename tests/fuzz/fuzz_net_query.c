@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * fuzz_net_query: any octets as a query to a net process that serves example.test. to everybody and has the keys of
- * tests/unit/lib/dns/vectors.h.  The first octet chooses UDP or TCP.
+ * fuzz_net_query: any octets as a query to a net process that serves example.test. to everybody and has the
+ * keys of tests/unit/lib/dns/vectors.h.  The first octet chooses UDP or TCP.
  */
 #include "signer/net/answer.h"
 
@@ -21,8 +21,9 @@ static struct net *net;
 static int engine;
 
 static const uint8_t apex[] = "\007example\004test";
-static const uint8_t soa[] = "\007example\004test\000\000\006\000\001\000\000\001\054\000\026\000\000\000\000\000\007"
-			     "\000\000\000\001\000\000\000\002\000\000\000\003\000\000\000\004";
+static const uint8_t soa[] =
+	"\007example\004test\000\000\006\000\001\000\000\001\054\000\026\000\000\000\000\000\007"
+	"\000\000\000\001\000\000\000\002\000\000\000\003\000\000\000\004";
 
 static void start(void)
 {
@@ -44,14 +45,15 @@ static void start(void)
 	net->keys.keys = mem_new(3, sizeof(struct tsig_key *));
 	net->keys.newest = mem_new(3, sizeof(bool));
 	for (enum tsig_alg a = TSIG_HMAC_SHA256; a <= TSIG_HMAC_SHA512; a++)
-		net->keys.keys[net->keys.n++] =
-			tsig_key_new((const uint8_t *)"\001k\007example", a, secret_from(octets, tsig_mac_len(a)));
+		net->keys.keys[net->keys.n++] = tsig_key_new((const uint8_t *)"\001k\007example", a,
+							     secret_from(octets, tsig_mac_len(a)));
 	peers = json_pack("{s:[{s:s, s:n}]}", "transfer", "prefix", "192.0.2.0/24", "key");
 	rc = access_set(net, peers, NULL);
 	assert(rc == 0);
 	json_decref(peers);
 	zone = net_zone_get(net, apex);
-	zone->now = served_new(net, apex, 7, soa, sizeof(soa) - 1, netmsg_memfd("fuzz", "", 0, NULL), 0, NULL);
+	zone->now =
+		served_new(net, apex, 7, soa, sizeof(soa) - 1, netmsg_memfd("fuzz", "", 0, NULL), 0, NULL);
 	assert(zone->now != NULL);
 }
 

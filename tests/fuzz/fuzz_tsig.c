@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * fuzz_tsig: messages one behind the other, each with two octets of length, judged as a query and as the stream that answers
- * one.  Time and keys are those of tests/unit/lib/dns/vectors.h.
+ * fuzz_tsig: messages one behind the other, each with two octets of length, judged as a query and as the
+ * stream that answers one.  Time and keys are those of tests/unit/lib/dns/vectors.h.
  */
 #include "dns/tsig.h"
 
@@ -24,7 +24,8 @@ static void start(void)
 	for (size_t i = 0; i < sizeof(octets); i++)
 		octets[i] = (uint8_t)i;
 	for (enum tsig_alg a = TSIG_HMAC_SHA256; a <= TSIG_HMAC_SHA512; a++)
-		keys[a - 1] = tsig_key_new((const uint8_t *)"\001k\007example", a, secret_from(octets, tsig_mac_len(a)));
+		keys[a - 1] = tsig_key_new((const uint8_t *)"\001k\007example", a,
+					   secret_from(octets, tsig_mac_len(a)));
 }
 
 static void as_query(const struct dns_msg *m)

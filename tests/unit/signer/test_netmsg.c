@@ -145,9 +145,15 @@ static void keys_travel_in_as_many_packets_as_they_need(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < KEYS; i++) {
-		uint8_t name[8] = { 5, 'k', (uint8_t)('a' + i / 676), (uint8_t)('a' + i / 26 % 26), (uint8_t)('a' + i % 26), 'x' };
+		uint8_t name[8] = { 5,
+				    'k',
+				    (uint8_t)('a' + i / 676),
+				    (uint8_t)('a' + i / 26 % 26),
+				    (uint8_t)('a' + i % 26),
+				    'x' };
 
-		keys[i] = tsig_key_new(name, (enum tsig_alg)(1 + i % 3), secret_random(1 + i % TSIG_SECRET_MAX));
+		keys[i] = tsig_key_new(name, (enum tsig_alg)(1 + i % 3),
+				       secret_random(1 + i % TSIG_SECRET_MAX));
 		newest[i] = i % 5 == 0;
 	}
 	while (at < KEYS) {
@@ -155,7 +161,8 @@ static void keys_travel_in_as_many_packets_as_they_need(void **state)
 		bool first, last;
 
 		assert_true(netmsg_tsig_is(secret_open(s), secret_len(s)));
-		assert_int_equal(netmsg_tsig_read(secret_open(s), secret_len(s), take, &got, &first, &last, &e), 0);
+		assert_int_equal(
+			netmsg_tsig_read(secret_open(s), secret_len(s), take, &got, &first, &last, &e), 0);
 		secret_close(s);
 		secret_close(s);
 		secret_free(s);
@@ -199,10 +206,11 @@ static int start(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(packets_keep_their_bounds_and_descriptors, open_pair, close_pair),
-		cmocka_unit_test_setup_teardown(a_full_socket_says_not_now, open_pair, close_pair),
-		cmocka_unit_test_setup_teardown(too_large_a_packet_is_refused_and_its_descriptors_closed, open_pair,
+		cmocka_unit_test_setup_teardown(packets_keep_their_bounds_and_descriptors, open_pair,
 						close_pair),
+		cmocka_unit_test_setup_teardown(a_full_socket_says_not_now, open_pair, close_pair),
+		cmocka_unit_test_setup_teardown(too_large_a_packet_is_refused_and_its_descriptors_closed,
+						open_pair, close_pair),
 		cmocka_unit_test(only_sealed_memory_is_mapped),
 		cmocka_unit_test(keys_travel_in_as_many_packets_as_they_need),
 		cmocka_unit_test(an_empty_list_of_keys_is_one_packet),

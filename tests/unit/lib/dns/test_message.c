@@ -10,13 +10,15 @@
 
 /* "example." SOA, RD, EDNS with DO and 1232 octets */
 static const uint8_t soa_query[] = "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01"
-				   "\x07" "example\x00\x00\x06\x00\x01"
+				   "\x07"
+				   "example\x00\x00\x06\x00\x01"
 				   "\x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x00";
 #define SOA_QUERY_LEN (sizeof(soa_query) - 1)
 
 /* IXFR of "example." from serial 7 */
 static const uint8_t ixfr_query[] = "\x12\x34\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00"
-				    "\x07" "example\x00\x00\xfb\x00\x01"
+				    "\x07"
+				    "example\x00\x00\xfb\x00\x01"
 				    "\xc0\x0c\x00\x06\x00\x01\x00\x00\x00\x00\x00\x16\x00\x00\x00\x00\x00\x07"
 				    "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00";
 #define IXFR_QUERY_LEN (sizeof(ixfr_query) - 1)
@@ -123,15 +125,18 @@ static void rdata_loses_its_compression(void **state)
 		size_t want_len;
 	} cases[] = {
 		{ TYPE_NS, "\xc0\x0c", 2, "\007example", 9 },
-		{ TYPE_MX, "\x00\x0a\x01" "a\xc0\x0c", 6, "\x00\x0a\001a\007example", 13 },
+		{ TYPE_MX,
+		  "\x00\x0a\x01"
+		  "a\xc0\x0c",
+		  6, "\x00\x0a\001a\007example", 13 },
 		{ 33, "\x00\x01\x00\x02\x00\x03\xc0\x0c", 8, "\x00\x01\x00\x02\x00\x03\007example", 15 },
-		{ TYPE_NS, "\xc0\x30", 2, NULL, 0 },      /* forward */
-		{ TYPE_NS, "\xc0\x0c\x00", 3, NULL, 0 },  /* and an octet more */
-		{ TYPE_NS, "\x01", 1, NULL, 0 },          /* a name that leaves the rdata */
+		{ TYPE_NS, "\xc0\x30", 2, NULL, 0 },     /* forward */
+		{ TYPE_NS, "\xc0\x0c\x00", 3, NULL, 0 }, /* and an octet more */
+		{ TYPE_NS, "\x01", 1, NULL, 0 },         /* a name that leaves the rdata */
 		{ TYPE_MX, "\x00", 1, NULL, 0 },
 		{ TYPE_A, "\xc0\x0c\x00", 3, NULL, 0 },
 		{ TYPE_A, "\xc0\x0c\x00\x01", 4, "\xc0\x0c\x00\x01", 4 },
-		{ 65280, "\xc0\x0c", 2, "\xc0\x0c", 2 },  /* unknown: as it is (RFC 3597) */
+		{ 65280, "\xc0\x0c", 2, "\xc0\x0c", 2 }, /* unknown: as it is (RFC 3597) */
 	};
 
 	(void)state;
@@ -147,12 +152,17 @@ static void rdata_loses_its_compression(void **state)
 
 		dns_build_header(&w, 1, DNS_QR, DNS_QUERY, 0);
 		dns_build_question(&w, (const uint8_t *)"\007example", 252, CLASS_IN);
-		dns_build_rr(&w, DNS_ANSWER, &(struct rr){ .owner = (const uint8_t *)"\001x", .type = cases[i].type,
-							    .rdata = (const uint8_t *)cases[i].rdata,
-							    .rdlen = (uint16_t)cases[i].len });
+		dns_build_rr(&w, DNS_ANSWER,
+			     &(struct rr){ .owner = (const uint8_t *)"\001x",
+					   .type = cases[i].type,
+					   .rdata = (const uint8_t *)cases[i].rdata,
+					   .rdlen = (uint16_t)cases[i].len });
 		/* something to leave into */
-		dns_build_rr(&w, DNS_ANSWER, &(struct rr){ .owner = (const uint8_t *)"", .type = TYPE_TXT,
-							    .rdata = (const uint8_t *)"\001a", .rdlen = 2 });
+		dns_build_rr(&w, DNS_ANSWER,
+			     &(struct rr){ .owner = (const uint8_t *)"",
+					   .type = TYPE_TXT,
+					   .rdata = (const uint8_t *)"\001a",
+					   .rdlen = 2 });
 		assert_int_equal(dns_msg_read(buf, w.at, &m, &e), 0);
 		r = rd_of(buf, w.at);
 		r.at = m.question_end;
@@ -175,8 +185,12 @@ static void answers_are_read_back(void **state)
 	(void)state;
 	dns_build_header(&w, 77, DNS_QR | DNS_AA, DNS_QUERY, RCODE_BADVERS);
 	dns_build_question(&w, name, TYPE_SOA, CLASS_IN);
-	dns_build_rr(&w, DNS_ANSWER, &(struct rr){ .owner = name, .type = TYPE_A, .ttl = 5, .rdata = (const uint8_t *)"\1\2\3\4",
-						   .rdlen = 4 });
+	dns_build_rr(&w, DNS_ANSWER,
+		     &(struct rr){ .owner = name,
+				   .type = TYPE_A,
+				   .ttl = 5,
+				   .rdata = (const uint8_t *)"\1\2\3\4",
+				   .rdlen = 4 });
 	assert_int_equal(buf[12 + 9 + 4], 0xc0); /* the owner is a pointer to the question */
 	dns_build_opt(&w, DNS_UDP_SIZE, true, RCODE_BADVERS, 18);
 	assert_int_equal(dns_msg_read(buf, w.at, &m, NULL), 0);
@@ -193,7 +207,8 @@ static void a_record_that_does_not_fit_is_left_out(void **state)
 
 	(void)state;
 	dns_build_header(&w, 77, DNS_QR, DNS_QUERY, 0);
-	dns_build_rr(&w, DNS_ANSWER, &(struct rr){ .owner = (const uint8_t *)"", .type = TYPE_A, .rdata = buf, .rdlen = 4 });
+	dns_build_rr(&w, DNS_ANSWER,
+		     &(struct rr){ .owner = (const uint8_t *)"", .type = TYPE_A, .rdata = buf, .rdlen = 4 });
 	assert_true(w.bad);
 	assert_int_equal(buf[7], 0);
 }

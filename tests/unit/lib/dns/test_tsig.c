@@ -15,9 +15,12 @@
 
 static const uint8_t key_name[] = "\001k\007example";
 
-#define ROW(alg, bits) \
-	{ alg, query_##bits, sizeof(query_##bits), first_##bits, sizeof(first_##bits), second_##bits, \
-	  sizeof(second_##bits), third_##bits, sizeof(third_##bits), badtime_##bits, sizeof(badtime_##bits) }
+#define ROW(alg, bits)                                                                                       \
+	{                                                                                                    \
+		alg, query_##bits, sizeof(query_##bits), first_##bits, sizeof(first_##bits), second_##bits,  \
+			sizeof(second_##bits), third_##bits, sizeof(third_##bits), badtime_##bits,           \
+			sizeof(badtime_##bits)                                                               \
+	}
 
 static const struct row {
 	enum tsig_alg alg;
@@ -92,21 +95,24 @@ static void what_we_sign_is_what_another_program_signs(void **state)
 
 		/* as client */
 		len = unsign(&query, message);
-		assert_int_equal(tsig_sign(t, message, len, AT, TSIG_NOERROR, record), rows[i].query_len - len);
+		assert_int_equal(tsig_sign(t, message, len, AT, TSIG_NOERROR, record),
+				 rows[i].query_len - len);
 		assert_memory_equal(record, rows[i].query + len, rows[i].query_len - len);
 		tsig_free(t);
 		/* as server: the first message, then the third, which covers nothing of the second here */
 		assert_int_equal(tsig_verify_query(&query, &key, 1, AT, &t, &formerr), TSIG_NOERROR);
 		m = parse(rows[i].first, rows[i].first_len);
 		len = unsign(&m, message);
-		assert_int_equal(tsig_sign(t, message, len, AT, TSIG_NOERROR, record), rows[i].first_len - len);
+		assert_int_equal(tsig_sign(t, message, len, AT, TSIG_NOERROR, record),
+				 rows[i].first_len - len);
 		assert_memory_equal(record, rows[i].first + len, rows[i].first_len - len);
 		tsig_free(t);
 		/* BADTIME: signed, tells our time (RFC 8945 section 5.2.3) */
 		assert_int_equal(tsig_verify_query(&query, &key, 1, AT + 1000, &t, &formerr), TSIG_BADTIME);
 		m = parse(rows[i].badtime, rows[i].badtime_len);
 		len = unsign(&m, message);
-		assert_int_equal(tsig_sign(t, message, len, AT + 1000, TSIG_BADTIME, record), rows[i].badtime_len - len);
+		assert_int_equal(tsig_sign(t, message, len, AT + 1000, TSIG_BADTIME, record),
+				 rows[i].badtime_len - len);
 		assert_memory_equal(record, rows[i].badtime + len, rows[i].badtime_len - len);
 		tsig_free(t);
 		tsig_key_unref(key);
@@ -178,7 +184,8 @@ static void every_octet_counts(void **state)
 
 			memcpy(copy, rows[i].query, rows[i].query_len);
 			copy[at] ^= 0x40;
-			/* The message's own ID is not covered (RFC 8945 section 5.3.1 has the original one). */
+			/* The message's own ID is not covered (RFC 8945 section 5.3.1 has the original one).
+			 */
 			if (at < 2 || dns_msg_read(copy, rows[i].query_len, &m, NULL) != 0 || !m.tsig.present)
 				continue;
 			error = tsig_verify_query(&m, &key, 1, AT, &t, &formerr);
@@ -239,9 +246,10 @@ static void cut_macs_follow_the_rules(void **state)
 		uint16_t len;
 		bool formerr;
 		enum tsig_error error;
-	} cases[] = { /* hmac-sha256: RFC 8945 section 5.2.2.1, and our policy of whole MACs */
+	} cases[] = {
+		/* hmac-sha256: RFC 8945 section 5.2.2.1, and our policy of whole MACs */
 		{ 32, false, TSIG_NOERROR }, { 31, false, TSIG_BADTRUNC }, { 16, false, TSIG_BADTRUNC },
-		{ 15, true, TSIG_NOERROR },  { 9, true, TSIG_NOERROR },	   { 0, true, TSIG_NOERROR },
+		{ 15, true, TSIG_NOERROR },  { 9, true, TSIG_NOERROR },    { 0, true, TSIG_NOERROR },
 	};
 	struct tsig_key *key = key_of(TSIG_HMAC_SHA256, 0);
 

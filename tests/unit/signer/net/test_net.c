@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The net process as a whole: its sandbox, and its conduct towards engine.  Called as `test_net drive FD ADDRESS...` it is the
- * net process itself, with the engine played by who started it: tests/scenario/netdrive.py.
+ * The net process as a whole: its sandbox, and its conduct towards engine.  Called as `test_net drive FD
+ * ADDRESS...` it is the net process itself, with the engine played by who started it:
+ * tests/scenario/netdrive.py.
  */
 #include "signer/net/net.h"
 #include "signer/net/sandbox.h"
@@ -98,7 +99,8 @@ static void call_socket_unix(void)
 
 static void call_mmap_exec(void)
 {
-	if (mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == EPERM)
+	if (mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED &&
+	    errno == EPERM)
 		_exit(77);
 }
 
@@ -223,9 +225,15 @@ static void says_ready_in_its_sandbox_and_ends_with_engine(void **state)
 static void ends_at_a_packet_that_does_not_follow_the_format(void **state)
 {
 	static const char *const packets[] = {
-		"{}", "nonsense", "{\"v\":1,\"t\":\"unheard-of\"}", "{\"v\":2,\"t\":\"peers\"}", "{\"v\":1,\"t\":\"volume\",\"volume\":1}",
+		"{}",
+		"nonsense",
+		"{\"v\":1,\"t\":\"unheard-of\"}",
+		"{\"v\":2,\"t\":\"peers\"}",
+		"{\"v\":1,\"t\":\"volume\",\"volume\":1}",
 		"{\"v\":1,\"t\":\"version\",\"zone\":\"a.\",\"serial\":1,\"pages\":0,\"soa\":\"\"}",
-		"{\"v\":1,\"t\":\"zone\",\"zone\":\"a..b\"}", "{\"v\":1,\"t\":\"drain\",\"for_ms\":-1}", "TSG1\003\001a",
+		"{\"v\":1,\"t\":\"zone\",\"zone\":\"a..b\"}",
+		"{\"v\":1,\"t\":\"drain\",\"for_ms\":-1}",
+		"TSG1\003\001a",
 	};
 
 	(void)state;
