@@ -76,8 +76,9 @@ size_t dname_read_compressed(struct rd *r, uint8_t out[DNAME_MAX])
 	size_t at = r->at, limit = r->at, used = 0, behind = 0;
 	unsigned jumps = 0;
 
-	/* Each pointer leads before the place where the part that holds it began, so the walk ends; no name needs more
-	 * pointers than labels, and without that bound a message could be all pointers to pointers. */
+	/* Each pointer leads before the place where the part that holds it began, so the walk ends; no name
+	 * needs more pointers than labels, and without that bound a message could be all pointers to
+	 * pointers. */
 	while (!r->bad && at < r->len) {
 		uint8_t len = r->p[at];
 
@@ -105,7 +106,8 @@ size_t dname_read_compressed(struct rd *r, uint8_t out[DNAME_MAX])
 	return 0;
 }
 
-/* One character of a label, escapes resolved (RFC 1035 section 5.1); returns what it took of the text, 0 if wrong. */
+/* One character of a label, escapes resolved (RFC 1035 section 5.1); returns what it took of the text, 0 if
+ * wrong. */
 static size_t text_octet(const char *text, size_t len, uint8_t *out)
 {
 	if (text[0] != '\\') {
@@ -119,7 +121,8 @@ static size_t text_octet(const char *text, size_t len, uint8_t *out)
 	if (len < 4 || !isdigit((unsigned char)text[2]) || !isdigit((unsigned char)text[3]))
 		return 0;
 
-	unsigned v = (unsigned)(text[1] - '0') * 100 + (unsigned)(text[2] - '0') * 10 + (unsigned)(text[3] - '0');
+	unsigned v =
+		(unsigned)(text[1] - '0') * 100 + (unsigned)(text[2] - '0') * 10 + (unsigned)(text[3] - '0');
 
 	*out = (uint8_t)v;
 	return v <= 255 ? 4 : 0;
@@ -137,7 +140,8 @@ static int append_origin(const uint8_t *origin, uint8_t *out, size_t used, struc
 	return 0;
 }
 
-int dname_from_text_at(const char *text, size_t len, const uint8_t *origin, uint8_t out[DNAME_MAX], struct err *e)
+int dname_from_text_at(const char *text, size_t len, const uint8_t *origin, uint8_t out[DNAME_MAX],
+		       struct err *e)
 {
 	size_t at = 0, label = 0, used = 1, took;
 
@@ -160,12 +164,15 @@ int dname_from_text_at(const char *text, size_t len, const uint8_t *origin, uint
 			uint8_t octet;
 
 			if ((took = text_octet(text + at, len - at, &octet)) == 0)
-				return err_set(e, ERR_SYNTAX, "bad escape in name \"%.*s\" (RFC 1035 section 5.1)",
-					       (int)len, text);
+				return err_set(e, ERR_SYNTAX,
+					       "bad escape in name \"%.*s\" (RFC 1035 section 5.1)", (int)len,
+					       text);
 			if (used - label - 1 == LABEL_MAX)
-				return err_set(e, ERR_SYNTAX, "label above 63 octets (RFC 1035 section 2.3.4)");
+				return err_set(e, ERR_SYNTAX,
+					       "label above 63 octets (RFC 1035 section 2.3.4)");
 			if (used >= DNAME_MAX - 1)
-				return err_set(e, ERR_SYNTAX, "name above 255 octets (RFC 1035 section 2.3.4)");
+				return err_set(e, ERR_SYNTAX,
+					       "name above 255 octets (RFC 1035 section 2.3.4)");
 			out[used++] = octet;
 			at += took;
 		}
@@ -247,7 +254,8 @@ bool dname_equal(const uint8_t *a, const uint8_t *b)
 {
 	size_t len = dname_len(a);
 
-	/* Length octets are below 64, so lower() leaves them alone and the first difference ends the walk in time. */
+	/* Length octets are below 64, so lower() leaves them alone and the first difference ends the walk in
+	 * time. */
 	for (size_t i = 0; i < len; i++) {
 		if (lower(a[i]) != lower(b[i]))
 			return false;

@@ -143,8 +143,11 @@ static size_t hip_len(const uint8_t *p, size_t left)
 static bool is_utf8(const uint8_t *p, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		unsigned more = p[i] < 0x80 ? 0 : p[i] >= 0xc2 && p[i] <= 0xdf ? 1 : (p[i] & 0xf0) == 0xe0 ? 2 :
-				p[i] >= 0xf0 && p[i] <= 0xf4 ? 3 : 4;
+		unsigned more = p[i] < 0x80                    ? 0
+				: p[i] >= 0xc2 && p[i] <= 0xdf ? 1
+				: (p[i] & 0xf0) == 0xe0        ? 2
+				: p[i] >= 0xf0 && p[i] <= 0xf4 ? 3
+							       : 4;
 
 		if (more == 4 || len - i <= more)
 			return false;
@@ -288,7 +291,8 @@ static size_t tag_len(const uint8_t *p, size_t left)
 	if (len == BAD || p[0] == 0)
 		return BAD;
 	for (size_t i = 1; i < len; i++) {
-		if (!(p[i] >= '0' && p[i] <= '9') && !(p[i] >= 'a' && p[i] <= 'z') && !(p[i] >= 'A' && p[i] <= 'Z'))
+		if (!(p[i] >= '0' && p[i] <= '9') && !(p[i] >= 'a' && p[i] <= 'z') &&
+		    !(p[i] >= 'A' && p[i] <= 'Z'))
 			return BAD;
 	}
 	return len;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * rdata_old: text of LOC, APL and WKS.  Not through ldns, since 1.8.3 takes "6 18 W" without seconds for another place and
- * leaves out services that it does not know.
+ * rdata_old: text of LOC, APL and WKS.  Not through ldns, since 1.8.3 takes "6 18 W" without seconds for
+ * another place and leaves out services that it does not know.
  */
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -26,7 +26,8 @@ static bool decimal(const struct token *k, unsigned decimals, bool sign, bool me
 	for (; p < end && *p >= '0' && *p <= '9'; p++, digits = true)
 		v = v * 10 + (*p - '0');
 	if (p < end && *p == '.') {
-		for (p++; p < end && *p >= '0' && *p <= '9' && behind < decimals; p++, behind++, digits = true)
+		for (p++; p < end && *p >= '0' && *p <= '9' && behind < decimals;
+		     p++, behind++, digits = true)
 			v = v * 10 + (*p - '0');
 	}
 	for (; behind < decimals && v < INT64_MAX / 10; behind++)
@@ -49,12 +50,17 @@ static int angle(struct rdata_text *t, unsigned most_degrees, char more, char le
 			return -1;
 		if (i > 0 && (token_is(k, high) || token_is(k, low))) {
 			if (sum > most_degrees * INT64_C(3600000))
-				return err_set(e, ERR_SYNTAX, "angle above %u degrees (RFC 1876 section 3)", most_degrees);
-			wr_u32(&t->w, token_is(k, high) ? 0x80000000u + (uint32_t)sum : 0x80000000u - (uint32_t)sum);
+				return err_set(e, ERR_SYNTAX, "angle above %u degrees (RFC 1876 section 3)",
+					       most_degrees);
+			wr_u32(&t->w,
+			       token_is(k, high) ? 0x80000000u + (uint32_t)sum : 0x80000000u - (uint32_t)sum);
 			return 0;
 		}
 		if (i == 3 || !decimal(k, decimals[i], false, false, &v) || v > most[i])
-			return rdata_bad(k, "right in an angle: degrees, minutes, seconds, N S E or W (RFC 1876 section 3)", e);
+			return rdata_bad(k,
+					 "right in an angle: degrees, minutes, seconds, N S E or W (RFC 1876 "
+					 "section 3)",
+					 e);
 		sum += v * unit[i];
 	}
 	return -1; /* not reached */
@@ -95,7 +101,8 @@ static int loc(struct rdata_text *t, struct err *e)
 	if (sizes == NULL)
 		return 0;
 	sizes[0] = 0;
-	if (size(t, 0x12, sizes + 1, e) != 0 || size(t, 0x16, sizes + 2, e) != 0 || size(t, 0x13, sizes + 3, e) != 0)
+	if (size(t, 0x12, sizes + 1, e) != 0 || size(t, 0x16, sizes + 2, e) != 0 ||
+	    size(t, 0x13, sizes + 3, e) != 0)
 		return -1;
 	return 0;
 }
@@ -103,7 +110,8 @@ static int loc(struct rdata_text *t, struct err *e)
 /* RFC 3123 section 5: [!]FAMILY:ADDRESS/PREFIX */
 static int apl_item(struct rdata_text *t, const struct token *k, struct err *e)
 {
-	static const char what[] = "an address prefix, [!]1:IPV4/LENGTH or [!]2:IPV6/LENGTH (RFC 3123 section 5)";
+	static const char what[] =
+		"an address prefix, [!]1:IPV4/LENGTH or [!]2:IPV6/LENGTH (RFC 3123 section 5)";
 	char text[80], *address = text, *slash;
 	uint8_t octets[16];
 	struct token length;
@@ -115,14 +123,16 @@ static int apl_item(struct rdata_text *t, const struct token *k, struct err *e)
 		return rdata_bad(k, what, e);
 	negated = *address == '!';
 	address += negated;
-	if ((address[0] != '1' && address[0] != '2') || address[1] != ':' || (slash = strchr(address, '/')) == NULL)
+	if ((address[0] != '1' && address[0] != '2') || address[1] != ':' ||
+	    (slash = strchr(address, '/')) == NULL)
 		return rdata_bad(k, what, e);
 	family = (unsigned)(address[0] - '0');
 	address += 2;
 	*slash = '\0';
 	len = family == 1 ? 4 : 16;
 	length = (struct token){ .text = slash + 1, .len = (uint32_t)strlen(slash + 1) };
-	if (inet_pton(family == 1 ? AF_INET : AF_INET6, address, octets) != 1 || !token_number(&length, len * 8, &prefix))
+	if (inet_pton(family == 1 ? AF_INET : AF_INET6, address, octets) != 1 ||
+	    !token_number(&length, len * 8, &prefix))
 		return rdata_bad(k, what, e);
 	while (len > 0 && octets[len - 1] == 0)
 		len--;

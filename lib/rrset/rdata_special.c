@@ -61,7 +61,8 @@ static int amtrelay(struct rdata_text *t, struct err *e)
 	return gateway(t, (unsigned)kind, e);
 }
 
-/* RFC 8005 section 6: algorithm, HIT in base 16, public key in base 64 without blanks; servers are the next field */
+/* RFC 8005 section 6: algorithm, HIT in base 16, public key in base 64 without blanks; servers are the next
+ * field */
 static int hip(struct rdata_text *t, struct err *e)
 {
 	uint8_t *head = wr_room(&t->w, 4);
@@ -129,7 +130,8 @@ static int a6(struct rdata_text *t, struct err *e)
 	return 0;
 }
 
-/* RFC 1706 section 6: "0x" and hexadecimal digits, with dots anywhere; ATMA the same without "0x", or "+" and digits */
+/* RFC 1706 section 6: "0x" and hexadecimal digits, with dots anywhere; ATMA the same without "0x", or "+" and
+ * digits */
 static int dotted_hex(struct rdata_text *t, bool nsap, struct err *e)
 {
 	const struct token *k = rdata_next(t, "an address", e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* rdata_svcb: text of SVCB and HTTPS (RFC 9460 section 2.1 and appendix A).  Parameters come in any order and are written
- * in order of their keys. */
+/* rdata_svcb: text of SVCB and HTTPS (RFC 9460 section 2.1 and appendix A).  Parameters come in any order and
+ * are written in order of their keys. */
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -23,7 +23,7 @@ static const struct {
 	const char *name;
 	int (*read)(struct token v, struct wr *w, struct err *e);
 } keys[] = {
-	{ "mandatory", mandatory }, { "alpn", alpn },   { "no-default-alpn", nothing },
+	{ "mandatory", mandatory }, { "alpn", alpn },      { "no-default-alpn", nothing },
 	{ "port", port },           { "ipv4hint", hint4 }, { "ech", ech },
 	{ "ipv6hint", hint6 },      { "dohpath", octets }, { "ohttp", nothing },
 };
@@ -53,7 +53,8 @@ static bool key_of(struct token k, uint16_t *out, bool *by_name)
 	}
 	*by_name = false;
 	k.len = k.len > 3 ? 3 : k.len;
-	if (!token_is(&k, "key") || !token_number(&digits, UINT16_MAX, &n) || (digits.len > 1 && digits.text[0] == '0'))
+	if (!token_is(&k, "key") || !token_number(&digits, UINT16_MAX, &n) ||
+	    (digits.len > 1 && digits.text[0] == '0'))
 		return false;
 	*out = (uint16_t)n;
 	return true;
@@ -100,7 +101,8 @@ static int mandatory(struct token v, struct wr *w, struct err *e)
 	return 0;
 }
 
-/* A list within a string: what the string's escapes leave is escaped once more for "," and "\" (appendix A.1). */
+/* A list within a string: what the string's escapes leave is escaped once more for "," and "\" (appendix
+ * A.1). */
 static int alpn(struct token v, struct wr *w, struct err *e)
 {
 	uint8_t list[4096], id[255];
@@ -111,14 +113,18 @@ static int alpn(struct token v, struct wr *w, struct err *e)
 	for (size_t i = 0; i <= len; i++) {
 		if (i == len || list[i] == ',') {
 			if (n == 0)
-				return rdata_bad(&v, "a list of protocols without empty ones (RFC 9460 section 7.1.1)", e);
+				return rdata_bad(
+					&v, "a list of protocols without empty ones (RFC 9460 section 7.1.1)",
+					e);
 			wr_u8(w, (uint8_t)n);
 			wr_bytes(w, id, n);
 			n = 0;
 			continue;
 		}
 		if (list[i] == '\\' && (++i == len || (list[i] != ',' && list[i] != '\\')))
-			return rdata_bad(&v, "a list with \"\\\" before \",\" and \"\\\" only (RFC 9460 appendix A.1)", e);
+			return rdata_bad(
+				&v, "a list with \"\\\" before \",\" and \"\\\" only (RFC 9460 appendix A.1)",
+				e);
 		if (n == sizeof(id))
 			return rdata_bad(&v, "a list of protocols of at most 255 octets each", e);
 		id[n++] = list[i];
@@ -246,7 +252,8 @@ int rdata_svcb(struct rdata_text *t, struct err *e)
 			return err_set(e, ERR_LIMIT, "more than %d parameters", PARAMS_MAX);
 		for (i = n++; i > 0 && params[i - 1].key >= p.key; i--) {
 			if (params[i - 1].key == p.key)
-				return rdata_bad(p.at, "right: this key has come before (RFC 9460 section 2.1)", e);
+				return rdata_bad(p.at,
+						 "right: this key has come before (RFC 9460 section 2.1)", e);
 			params[i] = params[i - 1];
 		}
 		params[i] = p;

@@ -2,7 +2,6 @@
 /* rdata_text: rdata from text, field by field. */
 #include "rrset/rdata_text.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 #include <time.h>
 
@@ -18,8 +17,11 @@ static int number(struct rdata_text *t, unsigned octets, struct err *e)
 	if (k == NULL)
 		return -1;
 	if (!token_number(k, most[octets], &v))
-		return rdata_bad(k, octets == 1 ? "a number from 0 to 255" :
-				    octets == 2 ? "a number from 0 to 65535" : "a number from 0 to 4294967295", e);
+		return rdata_bad(k,
+				 octets == 1   ? "a number from 0 to 255"
+				 : octets == 2 ? "a number from 0 to 65535"
+					       : "a number from 0 to 4294967295",
+				 e);
 	while (octets-- > 0)
 		wr_u8(&t->w, (uint8_t)(v >> 8 * octets));
 	return 0;
@@ -86,17 +88,33 @@ static int number_or_word(struct rdata_text *t, const struct word *words, unsign
 }
 
 static const struct word algorithms[] = {
-	{ "RSAMD5", 1 },           { "DH", 2 },               { "DSA", 3 },         { "ECC", 4 },
-	{ "RSASHA1", 5 },          { "DSA-NSEC3-SHA1", 6 },   { "NSEC3DSA", 6 },    { "RSASHA1-NSEC3-SHA1", 7 },
-	{ "NSEC3RSASHA1", 7 },     { "RSASHA256", 8 },        { "RSASHA512", 10 },  { "ECC-GOST", 12 },
-	{ "ECCGOST", 12 },         { "ECDSAP256SHA256", 13 }, { "ECDSAP384SHA384", 14 },
-	{ "ECDSA256", 13 },        { "ECDSA384", 14 },
-	{ "ED25519", 15 },         { "ED448", 16 },           { "INDIRECT", 252 },  { "PRIVATEDNS", 253 },
-	{ "PRIVATEOID", 254 },     { NULL, 0 },
+	{ "RSAMD5", 1 },
+	{ "DH", 2 },
+	{ "DSA", 3 },
+	{ "ECC", 4 },
+	{ "RSASHA1", 5 },
+	{ "DSA-NSEC3-SHA1", 6 },
+	{ "NSEC3DSA", 6 },
+	{ "RSASHA1-NSEC3-SHA1", 7 },
+	{ "NSEC3RSASHA1", 7 },
+	{ "RSASHA256", 8 },
+	{ "RSASHA512", 10 },
+	{ "ECC-GOST", 12 },
+	{ "ECCGOST", 12 },
+	{ "ECDSAP256SHA256", 13 },
+	{ "ECDSAP384SHA384", 14 },
+	{ "ECDSA256", 13 },
+	{ "ECDSA384", 14 },
+	{ "ED25519", 15 },
+	{ "ED448", 16 },
+	{ "INDIRECT", 252 },
+	{ "PRIVATEDNS", 253 },
+	{ "PRIVATEOID", 254 },
+	{ NULL, 0 },
 };
 
 static const struct word cert_types[] = {
-	{ "PKIX", 1 }, { "SPKI", 2 },   { "PGP", 3 },     { "IPKIX", 4 }, { "ISPKI", 5 }, { "IPGP", 6 },
+	{ "PKIX", 1 },   { "SPKI", 2 },    { "PGP", 3 },   { "IPKIX", 4 }, { "ISPKI", 5 }, { "IPGP", 6 },
 	{ "ACPKIX", 7 }, { "IACPKIX", 8 }, { "URI", 253 }, { "OID", 254 }, { NULL, 0 },
 };
 
@@ -153,50 +171,6 @@ static int bitmap(struct rdata_text *t, bool nxt, struct err *e)
 	return 0;
 }
 
-static int address(struct rdata_text *t, int family, struct err *e)
-{
-	const struct token *k = rdata_next(t, "an address", e);
-	uint8_t octets[16];
-	char text[64];
-
-	if (k == NULL)
-		return -1;
-	if (k->quoted || !token_copy(k, text, sizeof(text)) || inet_pton(family, text, octets) != 1)
-		return rdata_bad(k, family == AF_INET ? "an IPv4 address" : "an IPv6 address", e);
-	wr_bytes(&t->w, octets, family == AF_INET ? 4 : 16);
-	return 0;
-}
-
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* Groups of hexadecimal digits with a separator, each of `digits`: EUI48, EUI64, NID, L64 (which may leave out leading
- * zeroes). */
-static int grouped(struct rdata_text *t, unsigned groups, unsigned digits, char between, const char *what, struct err *e)
-{
-	const struct token *k = rdata_next(t, what, e);
-	uint32_t at = 0;
-
-	if (k == NULL)
-		return -1;
-	for (unsigned g = 0; g < groups; g++) {
-		unsigned v = 0, seen = 0;
-
-		if (g > 0 && (at == k->len || k->text[at++] != between))
-			return rdata_bad(k, what, e);
-		for (; at < k->len && seen < digits && hex_digit(k->text[at]) >= 0; at++, seen++)
-			v = v << 4 | (unsigned)hex_digit(k->text[at]);
-		if (seen == 0 || (digits == 2 && seen != 2))
-			return rdata_bad(k, what, e);
-		if (digits == 4)
-			wr_u8(&t->w, (uint8_t)(v >> 8));
-		wr_u8(&t->w, (uint8_t)v);
-	}
-	return at == k->len ? 0 : rdata_bad(k, what, e);
-}
-
 static int string(struct rdata_text *t, struct err *e)
 {
 	const struct token *k = rdata_next(t, "a string", e);
@@ -206,7 +180,8 @@ static int string(struct rdata_text *t, struct err *e)
 	if (k == NULL)
 		return -1;
 	if (!token_octets(k, octets, sizeof(octets), &len))
-		return rdata_bad(k, "a string of at most 255 octets with right escapes (RFC 1035 section 5.1)", e);
+		return rdata_bad(
+			k, "a string of at most 255 octets with right escapes (RFC 1035 section 5.1)", e);
 	wr_u8(&t->w, (uint8_t)len);
 	wr_bytes(&t->w, octets, len);
 	return 0;
@@ -232,67 +207,6 @@ static int text(struct rdata_text *t, struct err *e)
 	if (!token_octets(k, t->w.p + t->w.at, t->w.cap - t->w.at, &len))
 		return rdata_bad(k, "a text that fits, with right escapes (RFC 1035 section 5.1)", e);
 	wr_room(&t->w, len);
-	return 0;
-}
-
-/* Hexadecimal digits over all tokens to the end. */
-static int hex(struct rdata_text *t, struct err *e)
-{
-	unsigned v = 0, digits = 0;
-
-	for (; t->at < t->n; t->at++) {
-		const struct token *k = &t->tokens[t->at];
-
-		if (k->quoted)
-			return rdata_bad(k, "hexadecimal without quotes", e);
-		for (uint32_t i = 0; i < k->len; i++) {
-			int d = hex_digit(k->text[i]);
-
-			if (d < 0)
-				return rdata_bad(k, "hexadecimal", e);
-			v = v << 4 | (unsigned)d;
-			if (++digits % 2 == 0)
-				wr_u8(&t->w, (uint8_t)v);
-		}
-	}
-	return digits % 2 == 0 ? 0 : err_set(e, ERR_SYNTAX, "odd number of hexadecimal digits");
-}
-
-static int b64_digit(char c)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *p = c == '\0' ? NULL : strchr(digits, c);
-
-	return p == NULL ? -1 : (int)(p - digits);
-}
-
-/* Base 64 (RFC 4648 section 4, padded) over all tokens to the end. */
-static int base64(struct rdata_text *t, struct err *e)
-{
-	unsigned v = 0, digits = 0, pads = 0;
-
-	for (; t->at < t->n; t->at++) {
-		const struct token *k = &t->tokens[t->at];
-
-		if (k->quoted)
-			return rdata_bad(k, "base 64 without quotes", e);
-		for (uint32_t i = 0; i < k->len; i++) {
-			int d = b64_digit(k->text[i]);
-
-			if (k->text[i] == '=' && digits % 4 + pads < 4 && digits % 4 >= 2) {
-				pads++;
-				continue;
-			}
-			if (d < 0 || pads > 0)
-				return rdata_bad(k, "base 64 (RFC 4648 section 4)", e);
-			v = v << 6 | (unsigned)d;
-			if (++digits % 4 != 1)
-				wr_u8(&t->w, (uint8_t)(v >> (digits % 4 == 2 ? 4 : digits % 4 == 3 ? 2 : 0)));
-		}
-	}
-	if (digits % 4 == 1 || (digits + pads) % 4 != 0 ||
-	    (digits % 4 == 2 && (v & 15) != 0) || (digits % 4 == 3 && (v & 3) != 0))
-		return err_set(e, ERR_SYNTAX, "base 64 ends in the middle of an octet (RFC 4648 section 4)");
 	return 0;
 }
 
@@ -347,16 +261,6 @@ int rdata_field(enum field f, struct rdata_text *t, struct err *e)
 		return number_or_word(t, schemes, 1, "a scheme (RFC 9859 section 2.1)", e);
 	case F_CERT_TYPE:
 		return number_or_word(t, cert_types, 2, "a type of certificate (RFC 4398 section 2.1)", e);
-	case F_IP4:
-		return address(t, AF_INET, e);
-	case F_IP6:
-		return address(t, AF_INET6, e);
-	case F_ILNP:
-		return grouped(t, 4, 4, ':', "four groups of hexadecimal digits (RFC 6742 section 2.1.2)", e);
-	case F_EUI48:
-		return grouped(t, 6, 2, '-', "six pairs of hexadecimal digits (RFC 7043 section 3.2)", e);
-	case F_EUI64:
-		return grouped(t, 8, 2, '-', "eight pairs of hexadecimal digits (RFC 7043 section 4.2)", e);
 	case F_STR:
 	case F_TAG:
 		return string(t, e);
@@ -367,14 +271,18 @@ int rdata_field(enum field f, struct rdata_text *t, struct err *e)
 	case F_TEXT:
 	case F_TEXT_SOME:
 		return text(t, e);
+	case F_IP4:
+	case F_IP6:
+	case F_ILNP:
+	case F_EUI48:
+	case F_EUI64:
 	case F_HEX:
 	case F_HEX_ANY:
-		return hex(t, e);
-	case F_DS: /* digest type, digest */
-		return number(t, 1, e) == 0 ? hex(t, e) : -1;
 	case F_B64:
 	case F_B64_ANY:
-		return base64(t, e);
+		return rdata_octets(f, t, e);
+	case F_DS: /* digest type, digest */
+		return number(t, 1, e) == 0 ? rdata_octets(F_HEX, t, e) : -1;
 	case F_BITMAP:
 		return bitmap(t, false, e);
 	case F_NXTMAP:
@@ -398,7 +306,8 @@ int rdata_field(enum field f, struct rdata_text *t, struct err *e)
 	case F_OPAQUE:
 		break;
 	}
-	return err_set(e, ERR_REFUSED, "no text form for this field; write the rdata as \\# (RFC 3597 section 5)");
+	return err_set(e, ERR_REFUSED,
+		       "no text form for this field; write the rdata as \\# (RFC 3597 section 5)");
 }
 
 /* \# LEN HEX (RFC 3597 section 5) */
@@ -412,10 +321,11 @@ static int generic(struct rdata_text *t, struct err *e)
 		return -1;
 	if (!token_number(k, UINT16_MAX, &len))
 		return rdata_bad(k, "a length from 0 to 65535 (RFC 3597 section 5)", e);
-	if (hex(t, e) != 0)
+	if (rdata_octets(F_HEX_ANY, t, e) != 0)
 		return -1;
 	if (!t->w.bad && t->w.at != len)
-		return err_set(e, ERR_SYNTAX, "%zu octets of rdata where %u are announced (RFC 3597 section 5)", t->w.at,
+		return err_set(e, ERR_SYNTAX,
+			       "%zu octets of rdata where %u are announced (RFC 3597 section 5)", t->w.at,
 			       (unsigned)len);
 	return 0;
 }
@@ -441,8 +351,10 @@ int rdata_from_text(uint16_t rr_type, struct rdata_text *t, struct err *e)
 	if (t->n > 0 && token_is(&t->tokens[0], "\\#"))
 		rc = generic(t, e);
 	else if (info == NULL || info->fields[0] == F_OPAQUE)
-		return err_set(e, ERR_REFUSED, "no text form of type %s is known; write its rdata as \\# (RFC 3597 section 5)",
-			       rr_type_text(rr_type, word));
+		return err_set(
+			e, ERR_REFUSED,
+			"no text form of type %s is known; write its rdata as \\# (RFC 3597 section 5)",
+			rr_type_text(rr_type, word));
 	else
 		rc = by_fields(info, t, e);
 	if (rc != 0)

@@ -47,8 +47,10 @@ bool token_copy(const struct token *t, char *out, size_t room);
 /* Octets with escapes resolved, at most room; false when too long or an escape is wrong. */
 bool token_octets(const struct token *t, uint8_t *out, size_t room, size_t *len);
 
-/* Fields and types that have a form of their own (rdata_special.c, rdata_svcb.c, rdata_old.c). */
+/* Fields and types that have a form of their own (rdata_octets.c, rdata_special.c,
+ * rdata_svcb.c, rdata_old.c). */
 int rdata_special(enum field f, struct rdata_text *t, struct err *e);
+int rdata_octets(enum field f, struct rdata_text *t, struct err *e);
 int rdata_svcb(struct rdata_text *t, struct err *e);
 int rdata_old(enum field f, struct rdata_text *t, struct err *e);
 /* The next token, or NULL and an error that says what was expected. */

@@ -42,7 +42,8 @@ int rdata_check(uint16_t type, const uint8_t *rdata, size_t len, struct err *e)
 	char text[16];
 
 	if (len > UINT16_MAX)
-		return err_set(e, ERR_SYNTAX, "rdata of %zu octets, at most 65535 (RFC 1035 section 3.2.1)", len);
+		return err_set(e, ERR_SYNTAX, "rdata of %zu octets, at most 65535 (RFC 1035 section 3.2.1)",
+			       len);
 	if (w.info == NULL)
 		return 0;
 	while (walk_next(&w, &p, &n) != F_END)
@@ -56,7 +57,8 @@ int rdata_check(uint16_t type, const uint8_t *rdata, size_t len, struct err *e)
 
 	const char *rule = type_rule_broken(type, rdata, len);
 
-	return rule == NULL ? 0 : err_set(e, ERR_SYNTAX, "rdata of type %s: %s", rr_type_text(type, text), rule);
+	return rule == NULL ? 0
+			    : err_set(e, ERR_SYNTAX, "rdata of type %s: %s", rr_type_text(type, text), rule);
 }
 
 static bool is_lowered(enum field f)
@@ -73,7 +75,8 @@ void rdata_canonical(uint16_t type, const uint8_t *rdata, size_t len, uint8_t *o
 
 	if (len > 0)
 		memmove(out, rdata, len);
-	/* The walk reads what is still to come of rdata, and lower case changes no lengths: out may be rdata. */
+	/* The walk reads what is still to come of rdata, and lower case changes no lengths: out may be rdata.
+	 */
 	while ((f = walk_next(&w, &p, &n)) != F_END) {
 		if (is_lowered(f) && n > 0)
 			dname_lower(p, out + (p - rdata));
@@ -158,6 +161,7 @@ int rr_cmp(const struct rr *a, const struct rr *b)
 int rr_read(struct rd *r, struct rr *out, struct err *e)
 {
 	size_t start = r->at;
+	char name[DNAME_TEXT_MAX], type[16];
 	uint16_t class;
 
 	if (rd_left(r) == 0 && !r->bad)
@@ -171,12 +175,14 @@ int rr_read(struct rd *r, struct rr *out, struct err *e)
 	if (r->bad)
 		return err_set(e, ERR_SYNTAX, "record at octet %zu of the stream is cut short", start);
 	if (class != CLASS_IN)
-		return err_set(e, ERR_SYNTAX, "record at octet %zu of the stream has class %u, must be 1", start, class);
+		return err_set(e, ERR_SYNTAX, "record at octet %zu of the stream has class %u, must be 1",
+			       start, class);
 	if (out->ttl > INT32_MAX)
-		return err_set(e, ERR_SYNTAX, "record at octet %zu of the stream has TTL %u (RFC 2181 section 8)", start,
+		return err_set(e, ERR_SYNTAX,
+			       "record at octet %zu of the stream has TTL %u (RFC 2181 section 8)", start,
 			       out->ttl);
 	if (rdata_check(out->type, out->rdata, out->rdlen, e) != 0)
-		return err_ctx(e, "record at octet %zu of the stream", start);
+		return err_ctx(e, "%s %s", dname_to_text(out->owner, name), rr_type_text(out->type, type));
 	return 1;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * rr_text: one record as a line of master file text.  Types whose text all tools read alike are written field by field;
- * the others as TYPEn \# (RFC 3597 section 5), which every tool reads.
+ * rr_text: one record as a line of master file text.  Types whose text all tools read alike are written field
+ * by field; the others as TYPEn \# (RFC 3597 section 5), which every tool reads.
  */
 #include <arpa/inet.h>
 #include <stdarg.h>
@@ -88,7 +88,8 @@ static void put_base64(struct line *l, const uint8_t *p, size_t len)
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 	for (size_t i = 0; i < len; i += 3) {
-		unsigned v = (unsigned)p[i] << 16 | (i + 1 < len ? p[i + 1] : 0u) << 8 | (i + 2 < len ? p[i + 2] : 0u);
+		unsigned v = (unsigned)p[i] << 16 | (i + 1 < len ? p[i + 1] : 0u) << 8 |
+			     (i + 2 < len ? p[i + 2] : 0u);
 
 		put_char(l, digits[v >> 18]);
 		put_char(l, digits[v >> 12 & 63]);
@@ -112,7 +113,8 @@ static void put_base32(struct line *l, const uint8_t *p, size_t len)
 		put_char(l, digits[v << (5 - bits) & 31]);
 }
 
-/* Only letters, digits, '-', '_' and '*' as they are: Knot reads no others in names, ldns takes "\\@" for the origin. */
+/* Only letters, digits, '-', '_' and '*' as they are: Knot reads no others in names, ldns takes "\\@" for the
+ * origin. */
 static void put_name(struct line *l, const uint8_t *name)
 {
 	char text[DNAME_TEXT_MAX], *p = text;
@@ -123,7 +125,8 @@ static void put_name(struct line *l, const uint8_t *name)
 		for (unsigned i = 1; i <= name[0]; i++) {
 			uint8_t c = name[i], letter = c | 0x20;
 
-			if ((letter >= 'a' && letter <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '*') {
+			if ((letter >= 'a' && letter <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+			    c == '_' || c == '*') {
 				*p++ = (char)c;
 			} else {
 				*p++ = '\\';
@@ -141,8 +144,8 @@ static void put_name(struct line *l, const uint8_t *name)
 static bool is_common(uint16_t type)
 {
 	static const uint16_t types[] = {
-		1,  2,  5,  6,  12, 13, 14, 15, 16, 17, 18, 21, 28, 33, 35, 36, 37, 39, 43, 44, 46, 47, 48,
-		49, 50, 51, 52, 53, 59, 60, 61, 62, 63, 99, 105, 107, 256, 257,
+		1,  2,  5,  6,  12, 13, 14, 15, 16, 17, 18, 21, 28, 33, 35, 36,  37,  39,  43,
+		44, 46, 47, 48, 49, 50, 51, 52, 53, 59, 60, 61, 62, 63, 99, 105, 107, 256, 257,
 	};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * rules: what holds between the fields of an rdata, or for their values.  Mostly what BIND asks of an rdata that comes over
- * the wire: it refuses a whole transfer for one that it does not like, so the zone is refused here, with the reason.
+ * rules: what holds between the fields of an rdata, or for their values.  Mostly what BIND asks of an rdata
+ * that comes over the wire: it refuses a whole transfer for one that it does not like, so the zone is refused
+ * here, with the reason.
  */
 #include <string.h>
 

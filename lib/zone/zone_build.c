@@ -83,8 +83,8 @@ static void notice_the_rest(struct zone_build *b)
 	for (int kind = 0; kind < NOTICE_KINDS; kind++) {
 		if (b->more_notices[kind] > NOTICES_MAX)
 			b->z->notices[b->z->notice_count++] =
-				arena_printf(b->z->arena, "and %zu more: %s", b->more_notices[kind] - NOTICES_MAX,
-					     words[kind]);
+				arena_printf(b->z->arena, "and %zu more: %s",
+					     b->more_notices[kind] - NOTICES_MAX, words[kind]);
 	}
 }
 
@@ -167,18 +167,20 @@ static int admit(struct zone_build *b, const struct rr *rr, struct place place, 
 	char name[DNAME_TEXT_MAX], apex[DNAME_TEXT_MAX], type[16];
 
 	if (!dname_is_within(rr->owner, b->z->apex))
-		return place_err(e, ERR_REFUSED, place, "%s is outside the zone %s", dname_to_text(rr->owner, name),
-				 dname_to_text(b->z->apex, apex));
+		return place_err(e, ERR_REFUSED, place, "%s is outside the zone %s",
+				 dname_to_text(rr->owner, name), dname_to_text(b->z->apex, apex));
 	if (rr_type_is_meta(rr->type))
-		return place_err(e, ERR_REFUSED, place, "type %s has no place in a zone (RFC 6895 section 3.1)",
+		return place_err(e, ERR_REFUSED, place,
+				 "type %s has no place in a zone (RFC 6895 section 3.1)",
 				 rr_type_text(rr->type, type));
 	if (rr_type_is_signing(rr->type)) {
 		b->z->dropped++;
 		return 1;
 	}
 	if (b->limits.max_ttl_s != 0 && rr->ttl > b->limits.max_ttl_s)
-		return place_err(e, ERR_LIMIT, place, "TTL %u of %s %s is above the largest allowed, %u", rr->ttl,
-				 dname_to_text(rr->owner, name), rr_type_text(rr->type, type), b->limits.max_ttl_s);
+		return place_err(e, ERR_LIMIT, place, "TTL %u of %s %s is above the largest allowed, %u",
+				 rr->ttl, dname_to_text(rr->owner, name), rr_type_text(rr->type, type),
+				 b->limits.max_ttl_s);
 	if (rr->type == TYPE_SOA)
 		return soa_check(b, rr, place, e);
 	return 0;
@@ -224,22 +226,27 @@ static void settle_rrsets(struct zone_build *b)
 
 	for (size_t i = 0; i < b->n; i++) {
 		struct build_rr *now = &b->rrs[i];
-		bool same_set = kept > 0 && now->rr.type == b->rrs[rrset].rr.type && head_cmp(now, &b->rrs[rrset]) == 0;
+		bool same_set = kept > 0 && now->rr.type == b->rrs[rrset].rr.type &&
+				head_cmp(now, &b->rrs[rrset]) == 0;
 
 		if (!same_set) {
 			rrset = kept;
 		} else if (now->rr.ttl != b->rrs[rrset].rr.ttl) {
-			uint32_t low = now->rr.ttl < b->rrs[rrset].rr.ttl ? now->rr.ttl : b->rrs[rrset].rr.ttl;
+			uint32_t low =
+				now->rr.ttl < b->rrs[rrset].rr.ttl ? now->rr.ttl : b->rrs[rrset].rr.ttl;
 
-			zone_build_notice(b, NOTICE_TTL, "%s %s has several TTLs; the lowest, %u, is taken (RFC 2181 section 5.2)",
-					  dname_to_text(now->rr.owner, name), rr_type_text(now->rr.type, type), low);
+			zone_build_notice(
+				b, NOTICE_TTL,
+				"%s %s has several TTLs; the lowest, %u, is taken (RFC 2181 section 5.2)",
+				dname_to_text(now->rr.owner, name), rr_type_text(now->rr.type, type), low);
 			for (size_t k = rrset; k < kept; k++)
 				b->rrs[k].rr.ttl = low;
 			now->rr.ttl = low;
 		}
 		if (same_set && build_cmp(&b->rrs[kept - 1], now) == 0) {
 			zone_build_notice(b, NOTICE_DUPLICATE, "%s %s stands there twice",
-					  dname_to_text(now->rr.owner, name), rr_type_text(now->rr.type, type));
+					  dname_to_text(now->rr.owner, name),
+					  rr_type_text(now->rr.type, type));
 			continue;
 		}
 		b->rrs[kept++] = *now;
@@ -274,13 +281,15 @@ int zone_build_end(struct zone_build *b, struct zone **out, struct err *e)
 	int rc = -1;
 
 	if (!b->soa_seen) {
-		err_set(e, ERR_REFUSED, "no SOA at %s (RFC 1035 section 5.2)", dname_to_text(b->z->apex, apex));
+		err_set(e, ERR_REFUSED, "no SOA at %s (RFC 1035 section 5.2)",
+			dname_to_text(b->z->apex, apex));
 		goto out;
 	}
 	if (!b->sorted)
 		qsort(b->rrs, b->n, sizeof(*b->rrs), sort_cmp);
 	if (b->z->dropped > 0)
-		zone_build_notice(b, NOTICE_DROPPED, "%zu DNSSEC records of the input left out; signing makes them anew",
+		zone_build_notice(b, NOTICE_DROPPED,
+				  "%zu DNSSEC records of the input left out; signing makes them anew",
 				  b->z->dropped);
 	settle_rrsets(b);
 	if (zone_check(b, e) != 0)

@@ -49,25 +49,28 @@ static int owner_check(const struct owner *o, struct err *e)
 		const struct build_rr *other = o->rr == o->cname ? o->rr + o->cnames : o->rr;
 
 		return place_err(e, ERR_REFUSED, o->cname->place,
-				 "%s has a CNAME and other data (%s), which excludes each other (RFC 1034 section 3.6.2)", name,
-				 rr_type_text(other->rr.type, type));
+				 "%s has a CNAME and other data (%s), which excludes each other (RFC 1034 "
+				 "section 3.6.2)",
+				 name, rr_type_text(other->rr.type, type));
 	}
 	if (o->cnames > 1)
-		return place_err(e, ERR_REFUSED, o->cname[1].place, "%s has %zu CNAMEs, may have one (RFC 2181 section 10.1)",
-				 name, o->cnames);
+		return place_err(e, ERR_REFUSED, o->cname[1].place,
+				 "%s has %zu CNAMEs, may have one (RFC 2181 section 10.1)", name, o->cnames);
 	if (o->dnames > 1)
-		return place_err(e, ERR_REFUSED, o->dname[1].place, "%s has %zu DNAMEs, may have one (RFC 6672 section 2.4)",
-				 name, o->dnames);
+		return place_err(e, ERR_REFUSED, o->dname[1].place,
+				 "%s has %zu DNAMEs, may have one (RFC 6672 section 2.4)", name, o->dnames);
 	if (o->dname != NULL && o->ns != NULL && !o->apex)
 		return place_err(e, ERR_REFUSED, o->dname->place,
 				 "%s has NS and DNAME, which only the apex may (RFC 6672 section 2.3)", name);
 	if (o->ds != NULL && o->apex)
-		return place_err(e, ERR_REFUSED, o->ds->place, "DS at the apex %s; it belongs to the parent (RFC 4035 section 2.4)",
-				 name);
+		return place_err(e, ERR_REFUSED, o->ds->place,
+				 "DS at the apex %s; it belongs to the parent (RFC 4035 section 2.4)", name);
 	if (o->ds != NULL && o->ns == NULL)
-		return place_err(e, ERR_REFUSED, o->ds->place, "%s has DS without NS (RFC 4035 section 2.4)", name);
+		return place_err(e, ERR_REFUSED, o->ds->place, "%s has DS without NS (RFC 4035 section 2.4)",
+				 name);
 	if (o->ns != NULL && dname_is_wildcard(o->rr->rr.owner))
-		return place_err(e, ERR_REFUSED, o->ns->place, "%s is a wildcard with NS (RFC 4592 section 4.2)", name);
+		return place_err(e, ERR_REFUSED, o->ns->place,
+				 "%s is a wildcard with NS (RFC 4592 section 4.2)", name);
 	return 0;
 }
 
@@ -83,17 +86,19 @@ static int rrset_sizes(struct zone_build *b, const struct owner *o, struct err *
 		}
 		octets += rr_wire_len(&o->rr[i].rr);
 		if (octets > b->limits.max_rrset_octets)
-			return place_err(e, ERR_LIMIT, o->rr[i].place, "RRset %s %s has more than %zu octets of wire",
-					 dname_to_text(o->rr->rr.owner, name), rr_type_text(o->rr[i].rr.type, type),
-					 b->limits.max_rrset_octets);
+			return place_err(e, ERR_LIMIT, o->rr[i].place,
+					 "RRset %s %s has more than %zu octets of wire",
+					 dname_to_text(o->rr->rr.owner, name),
+					 rr_type_text(o->rr[i].rr.type, type), b->limits.max_rrset_octets);
 		if (i - first == b->limits.warn_rrset_records)
 			zone_build_notice(b, NOTICE_LARGE,
 					  "RRset %s %s has more than %zu records; BIND refuses such a zone",
-					  dname_to_text(o->rr->rr.owner, name), rr_type_text(o->rr[i].rr.type, type),
-					  b->limits.warn_rrset_records);
+					  dname_to_text(o->rr->rr.owner, name),
+					  rr_type_text(o->rr[i].rr.type, type), b->limits.warn_rrset_records);
 	}
 	if (o->types * 2 + 2 > BIND_TYPES_MAX) /* each has its RRSIG, and there is NSEC */
-		zone_build_notice(b, NOTICE_TYPES, "%s has %zu types; with RRSIGs more than the %d that BIND takes",
+		zone_build_notice(b, NOTICE_TYPES,
+				  "%s has %zu types; with RRSIGs more than the %d that BIND takes",
 				  dname_to_text(o->rr->rr.owner, name), o->types, BIND_TYPES_MAX);
 	return 0;
 }
@@ -104,7 +109,8 @@ static bool is_under(const struct owner *o, const struct owner *cut)
 	return o->rr->key_len >= cut->rr->key_len && memcmp(o->rr->key, cut->rr->key, cut->rr->key_len) == 0;
 }
 
-/* Below a delegation only addresses may be glue; at it, only NS and DS are seen too (RFC 4035 section 2.2). */
+/* Below a delegation only addresses may be glue; at it, only NS and DS are seen too (RFC 4035 section 2.2).
+ */
 static void occlusion(struct zone_build *b, const struct owner *o, const struct owner *cut)
 {
 	bool at_cut = o->rr->key_len == cut->rr->key_len;
@@ -117,11 +123,13 @@ static void occlusion(struct zone_build *b, const struct owner *o, const struct 
 
 		if (i > 0 && t == o->rr[i - 1].rr.type)
 			continue;
-		if (cut->ns != NULL && (t == TYPE_A || t == TYPE_AAAA || (at_cut && (t == TYPE_NS || t == TYPE_DS))))
+		if (cut->ns != NULL &&
+		    (t == TYPE_A || t == TYPE_AAAA || (at_cut && (t == TYPE_NS || t == TYPE_DS))))
 			continue;
 		zone_build_notice(b, NOTICE_OCCLUDED, "%s %s is occluded by the %s at %s%s",
 				  dname_to_text(o->rr->rr.owner, name), rr_type_text(t, type),
-				  cut->ns != NULL ? "delegation" : "DNAME", dname_to_text(cut->rr->rr.owner, above),
+				  cut->ns != NULL ? "delegation" : "DNAME",
+				  dname_to_text(cut->rr->rr.owner, above),
 				  cut->ns != NULL ? "" : "; Knot refuses such a zone (RFC 6672 section 2.4)");
 	}
 }

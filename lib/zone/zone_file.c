@@ -37,8 +37,8 @@ static int file_open(struct file *f, const char *path, struct err *e)
 	if (!S_ISREG(f->before.st_mode))
 		return err_set(e, ERR_REFUSED, "%s: not a regular file", path);
 	if ((uint64_t)f->before.st_size > FILE_OCTETS_MAX)
-		return err_set(e, ERR_LIMIT, "%s: %lld octets, at most %zu", path, (long long)f->before.st_size,
-			       FILE_OCTETS_MAX);
+		return err_set(e, ERR_LIMIT, "%s: %lld octets, at most %zu", path,
+			       (long long)f->before.st_size, FILE_OCTETS_MAX);
 	f->len = (size_t)f->before.st_size;
 	if ((f->text = malloc(f->len + 1)) == NULL)
 		return err_set(e, ERR_LIMIT, "%s: no memory for %zu octets", path, f->len);
@@ -121,8 +121,8 @@ static char *include_path(struct zone_text *t, const char *name, struct err *e)
 		err_set(e, ERR_REFUSED, "$INCLUDE is not allowed here");
 		return NULL;
 	}
-	if (snprintf(joined, sizeof(joined), "%s%s%s", name[0] == '/' ? "" : t->folder, name[0] == '/' ? "" : "/", name) >=
-	    (int)sizeof(joined)) {
+	if (snprintf(joined, sizeof(joined), "%s%s%s", name[0] == '/' ? "" : t->folder,
+		     name[0] == '/' ? "" : "/", name) >= (int)sizeof(joined)) {
 		err_set(e, ERR_LIMIT, "$INCLUDE: path too long");
 		return NULL;
 	}
@@ -131,7 +131,8 @@ static char *include_path(struct zone_text *t, const char *name, struct err *e)
 		if (errno == ENOENT && name[0] != '/' && strstr(name, "..") == NULL)
 			err_errno(e, "$INCLUDE %s", name);
 		else
-			err_set(e, ERR_REFUSED, "$INCLUDE %s: cannot be resolved inside %s", name, t->include_root);
+			err_set(e, ERR_REFUSED, "$INCLUDE %s: cannot be resolved inside %s", name,
+				t->include_root);
 		return NULL;
 	}
 	if (!is_inside(resolved, t->include_root)) {
@@ -141,7 +142,8 @@ static char *include_path(struct zone_text *t, const char *name, struct err *e)
 	return arena_strdup(t->b->scratch, resolved);
 }
 
-/* Origin and owner of the including file come back behind it (RFC 1035 section 5.1); $TTL stays, as in BIND. */
+/* Origin and owner of the including file come back behind it (RFC 1035 section 5.1); $TTL stays, as in BIND.
+ */
 int zone_text_include(struct zone_text *t, const struct lexer *l, struct err *e)
 {
 	const struct token *k = &l->tokens[0];
@@ -152,15 +154,18 @@ int zone_text_include(struct zone_text *t, const struct lexer *l, struct err *e)
 	char *path;
 
 	if (l->n < 2 || l->n > 3)
-		return place_err(e, ERR_SYNTAX, (struct place){ file, k->line }, "$INCLUDE takes a file and maybe an origin");
-	if (!token_octets(&l->tokens[1], name, sizeof(name) - 1, &len) || len == 0 || memchr(name, 0, len) != NULL)
+		return place_err(e, ERR_SYNTAX, (struct place){ file, k->line },
+				 "$INCLUDE takes a file and maybe an origin");
+	if (!token_octets(&l->tokens[1], name, sizeof(name) - 1, &len) || len == 0 ||
+	    memchr(name, 0, len) != NULL)
 		return place_err(e, ERR_SYNTAX, (struct place){ file, k->line }, "$INCLUDE: no file name");
 	name[len] = '\0';
 	if (t->depth > INCLUDE_DEPTH)
-		return place_err(e, ERR_LIMIT, (struct place){ file, k->line }, "$INCLUDE nested deeper than %d",
-				 INCLUDE_DEPTH);
+		return place_err(e, ERR_LIMIT, (struct place){ file, k->line },
+				 "$INCLUDE nested deeper than %d", INCLUDE_DEPTH);
 	if (++t->files > INCLUDE_FILES)
-		return place_err(e, ERR_LIMIT, (struct place){ file, k->line }, "more than %d included files", INCLUDE_FILES);
+		return place_err(e, ERR_LIMIT, (struct place){ file, k->line }, "more than %d included files",
+				 INCLUDE_FILES);
 	if (l->n == 3 && token_name(&l->tokens[2], saved.origin, t->s.origin, e) != 0)
 		return err_ctx(e, "%s:%u", file, k->line);
 	if ((path = include_path(t, (const char *)name, e)) == NULL)

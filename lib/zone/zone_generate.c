@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * zone_generate: $GENERATE START-STOP[/STEP] OWNER [TTL] [class] TYPE RDATA, as BIND has it: "$" in owner and rdata is
- * the number, ${OFFSET[,WIDTH[,BASE]]} the number moved and formatted (d o x X, n N for nibbles), "$$" and "\$" a
- * dollar.  RDATA of several words stands in quotes, or as it is.
+ * zone_generate: $GENERATE START-STOP[/STEP] OWNER [TTL] [class] TYPE RDATA, as BIND has it: "$" in owner and
+ * rdata is the number, ${OFFSET[,WIDTH[,BASE]]} the number moved and formatted (d o x X, n N for nibbles),
+ * "$$" and "\$" a dollar.  RDATA of several words stands in quotes, or as it is.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -113,7 +113,8 @@ static int put_filled(struct wr *w, const char *text, size_t len, int value, str
 			size_t took = put_formatted(w, text + i + 1, len - i - 1, value);
 
 			if (took == 0)
-				return err_set(e, ERR_SYNTAX, "$GENERATE: wrong ${OFFSET,WIDTH,BASE}, or a number below 0");
+				return err_set(e, ERR_SYNTAX,
+					       "$GENERATE: wrong ${OFFSET,WIDTH,BASE}, or a number below 0");
 			i += took;
 		} else {
 			put_number(w, value, 0, 'd');
@@ -122,8 +123,8 @@ static int put_filled(struct wr *w, const char *text, size_t len, int value, str
 	return w->bad ? err_set(e, ERR_LIMIT, "$GENERATE: line too long") : 0;
 }
 
-/* Everything behind the owner as text: TTL, class and type as they are, rdata out of its quotes when it is one quoted
- * token. */
+/* Everything behind the owner as text: TTL, class and type as they are, rdata out of its quotes when it is
+ * one quoted token. */
 static char *rest_of(const struct lexer *l, size_t from)
 {
 	size_t room = 1;
@@ -152,8 +153,8 @@ static char *rest_of(const struct lexer *l, size_t from)
 	return rest;
 }
 
-static int generate_one(struct zone_text *t, const struct token *owner, const char *rest, int value, struct wr w,
-			struct err *e)
+static int generate_one(struct zone_text *t, const struct token *owner, const char *rest, int value,
+			struct wr w, struct err *e)
 {
 	struct lexer l;
 	int rc = -1;
@@ -187,7 +188,8 @@ int zone_text_generate(struct zone_text *t, const struct lexer *l, struct err *e
 	if (l->n < 5)
 		return place_err(e, ERR_SYNTAX, place, "$GENERATE takes a range, an owner, a type and rdata");
 	if (!read_range(&l->tokens[1], &r))
-		return place_err(e, ERR_SYNTAX, place, "$GENERATE: range must be START-STOP or START-STOP/STEP");
+		return place_err(e, ERR_SYNTAX, place,
+				 "$GENERATE: range must be START-STOP or START-STOP/STEP");
 	if ((r.stop - r.start) / r.step >= GENERATE_MAX)
 		return place_err(e, ERR_LIMIT, place, "$GENERATE makes more than %d records", GENERATE_MAX);
 	rest = rest_of(l, 3);

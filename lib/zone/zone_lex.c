@@ -18,14 +18,16 @@ void lexer_fini(struct lexer *l)
 	l->n = l->room = 0;
 }
 
-static void add_token(struct lexer *l, const char *from, const char *to, uint32_t line, bool quoted, bool joined)
+static void add_token(struct lexer *l, const char *from, const char *to, uint32_t line, bool quoted,
+		      bool joined)
 {
 	if (l->n == l->room) {
 		l->room = l->room == 0 ? 64 : l->room * 2;
 		l->tokens = mem_grow(l->tokens, l->room, sizeof(*l->tokens));
 	}
-	l->tokens[l->n++] = (struct token){ .text = from, .len = (uint32_t)(to - from), .line = line, .quoted = quoted,
-					    .joined = joined };
+	l->tokens[l->n++] = (struct token){
+		.text = from, .len = (uint32_t)(to - from), .line = line, .quoted = quoted, .joined = joined
+	};
 }
 
 static bool is_blank(char c)

@@ -21,10 +21,10 @@ static int at_token(const struct zone_text *t, const struct token *k, struct err
 static bool is_class(const struct token *k, bool *in)
 {
 	*in = token_is(k, "IN") || token_is(k, "CLASS1");
-	return *in || token_is(k, "CH") || token_is(k, "CHAOS") || token_is(k, "HS") || token_is(k, "HESIOD") ||
-	       token_is(k, "ANY") || token_is(k, "NONE") ||
-	       (!k->quoted && k->len > 5 && k->len <= 10 && strncasecmp(k->text, "CLASS", 5) == 0 && k->text[5] >= '0' &&
-		k->text[5] <= '9');
+	return *in || token_is(k, "CH") || token_is(k, "CHAOS") || token_is(k, "HS") ||
+	       token_is(k, "HESIOD") || token_is(k, "ANY") || token_is(k, "NONE") ||
+	       (!k->quoted && k->len > 5 && k->len <= 10 && strncasecmp(k->text, "CLASS", 5) == 0 &&
+		k->text[5] >= '0' && k->text[5] <= '9');
 }
 
 struct head {
@@ -52,7 +52,8 @@ static int read_head(const struct lexer *l, size_t at, struct head *h, struct er
 				return rdata_bad(k, "a TTL from 0 to 2147483647 (RFC 2181 section 8)", e);
 			h->has_ttl = true;
 		} else {
-			h->type = k->quoted || !token_copy(k, word, sizeof(word)) ? 0 : rr_type_from_text(word);
+			h->type =
+				k->quoted || !token_copy(k, word, sizeof(word)) ? 0 : rr_type_from_text(word);
 			if (h->type == 0)
 				return rdata_bad(k, "a type of record", e);
 			h->rdata = at + 1;
@@ -62,7 +63,8 @@ static int read_head(const struct lexer *l, size_t at, struct head *h, struct er
 	return err_set(e, ERR_SYNTAX, "line ends where a type is expected");
 }
 
-/* RFC 2308 section 4: $TTL; else the TTL before (RFC 1035 section 5.1); an SOA without any takes its MINIMUM. */
+/* RFC 2308 section 4: $TTL; else the TTL before (RFC 1035 section 5.1); an SOA without any takes its MINIMUM.
+ */
 static int settle_ttl(struct zone_text *t, const struct head *h, struct rr *rr, struct err *e)
 {
 	struct text_state *s = &t->s;
@@ -74,7 +76,8 @@ static int settle_ttl(struct zone_text *t, const struct head *h, struct rr *rr, 
 	} else if (rr->type == TYPE_SOA && !s->has_last_ttl && rr->rdlen >= 22) {
 		rr->ttl = soa_timers(rr->rdata, rr->rdlen).minimum_s;
 		if (rr->ttl > INT32_MAX)
-			return err_set(e, ERR_SYNTAX, "no TTL, and MINIMUM of the SOA is no TTL (RFC 2181 section 8)");
+			return err_set(e, ERR_SYNTAX,
+				       "no TTL, and MINIMUM of the SOA is no TTL (RFC 2181 section 8)");
 		s->has_default_ttl = true;
 		s->default_ttl = rr->ttl;
 	} else if (s->has_last_ttl) {
@@ -102,15 +105,20 @@ int zone_text_record(struct zone_text *t, const struct lexer *l, struct err *e)
 		at = 1;
 	}
 	if (!t->s.has_owner)
-		return place_err(e, ERR_SYNTAX, place_of(t, first), "no owner here and none before (RFC 1035 section 5.1)");
+		return place_err(e, ERR_SYNTAX, place_of(t, first),
+				 "no owner here and none before (RFC 1035 section 5.1)");
 	if (read_head(l, at, &h, e) != 0)
 		return at_token(t, first, e);
 	rr.type = h.type;
-	if (!rr_type_is_signing(h.type) && !rr_type_is_meta(h.type)) { /* those are left out or refused, whatever they hold */
-		r = (struct rdata_text){ .tokens = l->tokens + h.rdata, .n = l->n - h.rdata, .origin = t->s.origin,
+	if (!rr_type_is_signing(h.type) &&
+	    !rr_type_is_meta(h.type)) { /* those are left out or refused, whatever they hold */
+		r = (struct rdata_text){ .tokens = l->tokens + h.rdata,
+					 .n = l->n - h.rdata,
+					 .origin = t->s.origin,
 					 .w = wr_of(t->rdata, UINT16_MAX) };
 		if (rdata_from_text(h.type, &r, e) != 0)
-			return at_token(t, &l->tokens[h.rdata + r.at - 1 < l->n ? h.rdata + r.at - 1 : l->n - 1], e);
+			return at_token(
+				t, &l->tokens[h.rdata + r.at - 1 < l->n ? h.rdata + r.at - 1 : l->n - 1], e);
 		rr.rdata = t->rdata;
 		rr.rdlen = (uint16_t)r.w.at;
 	}
@@ -136,7 +144,8 @@ static int default_ttl(struct zone_text *t, const struct lexer *l, struct err *e
 	uint32_t v;
 
 	if (l->n != 2 || !token_ttl(&l->tokens[1], &v) || v > INT32_MAX)
-		return place_err(e, ERR_SYNTAX, place_of(t, l->tokens), "$TTL takes one TTL from 0 to 2147483647 (RFC 2308)");
+		return place_err(e, ERR_SYNTAX, place_of(t, l->tokens),
+				 "$TTL takes one TTL from 0 to 2147483647 (RFC 2308)");
 	t->s.has_default_ttl = true;
 	t->s.default_ttl = v;
 	return 0;
@@ -162,8 +171,8 @@ static int one_line(struct zone_text *t, const struct lexer *l, struct err *e)
 		if (token_is(first, directives[i].word))
 			return directives[i].run(t, l, e);
 	}
-	return place_err(e, ERR_SYNTAX, place_of(t, first), "unknown directive %.*s", first->len > 40 ? 40 : (int)first->len,
-			 first->text);
+	return place_err(e, ERR_SYNTAX, place_of(t, first), "unknown directive %.*s",
+			 first->len > 40 ? 40 : (int)first->len, first->text);
 }
 
 int zone_text_read(struct zone_text *t, const char *text, size_t len, uint32_t line, struct err *e)
