@@ -20,12 +20,22 @@
 
 static const uint8_t apex[] = "\5bench";
 
-static double seconds(void)
+static double clock_seconds(clockid_t id)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(id, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static double seconds(void)
+{
+	return clock_seconds(CLOCK_MONOTONIC);
+}
+
+static double cpu_seconds(void)
+{
+	return clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 static void die(const struct err *e)
@@ -232,17 +242,17 @@ static void time_reading(struct store *s)
 {
 	struct version *v = store_current(s, apex);
 	uint64_t records = 0, octets = 0;
-	double start = seconds();
+	double start = cpu_seconds();
 	struct err e;
 
 	if (store_each_page(s, version_table(v), count_page, &octets, &e) != 0)
 		die(&e);
-	printf("read_MB/s=%.0f ", (double)octets / 1e6 / (seconds() - start));
-	start = seconds();
+	printf("read_MB/s=%.0f ", (double)octets / 1e6 / (cpu_seconds() - start));
+	start = cpu_seconds();
 	if (store_walk(s, v, count_record, &records, &e) != 0)
 		die(&e);
-	printf("walk_MB/s=%.0f walk_records/s=%.0f\n", (double)octets / 1e6 / (seconds() - start),
-	       (double)records / (seconds() - start));
+	printf("walk_MB/s=%.0f walk_records/s=%.0f\n", (double)octets / 1e6 / (cpu_seconds() - start),
+	       (double)records / (cpu_seconds() - start));
 	version_unref(v);
 }
 
@@ -286,12 +296,12 @@ int main(int argc, char **argv)
 		fputs("usage: storebench [-n DELEGATIONS] [-c CHANGES] FOLDER\n", stderr);
 		return 2;
 	}
-	start = seconds();
+	start = cpu_seconds();
 	for (uint64_t i = 0; i < delegations; i++)
 		add_delegation(&b, i);
 	finish_page(&b);
-	printf("build_MB/s=%.0f build_records/s=%.0f\n", (double)b.octets / 1e6 / (seconds() - start),
-	       (double)b.records / (seconds() - start));
+	printf("build_MB/s=%.0f build_records/s=%.0f\n", (double)b.octets / 1e6 / (cpu_seconds() - start),
+	       (double)b.records / (cpu_seconds() - start));
 	b = (struct builder){ .page = b.page };
 	s = open_store(argv[optind]);
 	start = seconds();
