@@ -15,7 +15,8 @@
  * zone  only this zone (with final dot), or NULL
  *
  * Returns a new object:
- *   {"node":X,"ready":bool,"zones":[{"zone":Z,"ready":bool,"checks":[{"check":WORD,"result":RESULT,"message":TEXT}]}]}
+ *   {"node":X,"ready":bool,"zones":[{"zone":Z,"ready":bool,"checks":[CHECK...]}]}
+ *   CHECK {"check":WORD,"result":RESULT,"message":TEXT}
  * RESULT is ok, warning or failed; a zone is ready when nothing failed.  WORD: signers, content, keys,
  * backups, serials, secondaries, signatures.
  */
