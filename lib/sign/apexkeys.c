@@ -21,17 +21,39 @@ static bool any(struct key **keys, size_t n, unsigned alg, bool sep)
 	return false;
 }
 
-/* Whether keys[i] signs the DNSKEY RRset (sep preferred), or the zone (others preferred). */
+/* Whether keys[i] signs the DNSKEY RRset (sep preferred; revoked keys too, RFC 5011 section 2.1), or the zone
+ * (others preferred). */
 static bool signs(struct key **keys, size_t n, size_t i, bool sep)
 {
 	unsigned alg = key_alg(keys[i]);
 
+	if (sep && key_has_private(keys[i]) && (key_flags(keys[i]) & DNSKEY_FLAG_REVOKE))
+		return true;
 	return usable(keys[i], alg, sep) || (usable(keys[i], alg, !sep) && !any(keys, n, alg, sep));
 }
 
 static int by_rr(const void *a, const void *b)
 {
 	return rr_cmp(a, b);
+}
+
+/* An algorithm of the set must be able to sign; and where parents may have a DS for a KSK, with a KSK. */
+static int check_algorithm(struct key **keys, size_t n, const struct key *k, struct err *e)
+{
+	unsigned alg = key_alg(k);
+
+	if (!any(keys, n, alg, true) && !any(keys, n, alg, false))
+		return err_set(
+			e, ERR_REFUSED,
+			"no private key of algorithm %s, which the DNSKEY RRset has (RFC 4035 section 2.2)",
+			key_algorithm_text(alg));
+	if ((key_flags(k) & DNSKEY_FLAG_SEP) && !any(keys, n, alg, true) &&
+	    !(key_flags(k) & DNSKEY_FLAG_REVOKE))
+		return err_set(
+			e, ERR_REFUSED,
+			"key-signing key %u/%s has no private half here, and no other of its algorithm has",
+			key_tag(k), key_algorithm_text(alg));
+	return 0;
 }
 
 static int dnskey_rrset(const uint8_t *zone, struct key **keys, size_t n, uint32_t ttl, struct arena *arena,
@@ -42,11 +64,8 @@ static int dnskey_rrset(const uint8_t *zone, struct key **keys, size_t n, uint32
 		size_t len;
 		const uint8_t *rdata = key_rdata(keys[i], &len);
 
-		if (!any(keys, n, key_alg(keys[i]), true) && !any(keys, n, key_alg(keys[i]), false))
-			return err_set(e, ERR_REFUSED,
-				       "no private key of algorithm %s, which the DNSKEY RRset has "
-				       "(RFC 4035 section 2.2)",
-				       key_algorithm_text(key_alg(keys[i])));
+		if (check_algorithm(keys, n, keys[i], e) != 0)
+			return -1;
 		out->rrs[i] = (struct rr){
 			.owner = zone, .type = TYPE_DNSKEY, .ttl = ttl, .rdata = rdata, .rdlen = (uint16_t)len
 		};

@@ -24,7 +24,7 @@ struct apex_keys {
  * arena   receives everything in `out`
  *
  * Returns 0, or -1 with ERR_CRYPTO, or ERR_REFUSED where an algorithm of the set would be left without
- * signatures.
+ * signatures, or its KSKs (which a DS may name) without theirs.
  */
 int apex_keys_make(const uint8_t *zone, struct key **keys, size_t n, uint32_t ttl, struct sign_params *p,
 		   struct arena *arena, struct apex_keys *out, struct err *e);
