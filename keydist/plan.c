@@ -130,7 +130,8 @@ static json_t *make_plan(struct keydist *k, struct zone_ctx *c, const struct zon
 		if (add_signed(k, z, views, n, &p, plan, &e) != 0) {
 			state = "keep";
 			if (strncmp(c->trouble, e.text, 255) != 0)
-				log_event(LOG_ERROR, "plan-trouble", "zone=%s msg=%s; what is served stays", z->text, e.text);
+				log_event(e.code == ERR_NOTNOW ? LOG_WARNING : LOG_ERROR, "plan-trouble",
+					  "zone=%s msg=%s; what is served stays", z->text, e.text);
 			snprintf(c->trouble, sizeof(c->trouble), "%.255s", e.text);
 		} else {
 			c->trouble[0] = '\0';

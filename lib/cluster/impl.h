@@ -79,6 +79,7 @@ bool cluster_tell_once(struct cluster *c, const char *what);
 /* start.c */
 void start_compare(struct cluster *c, struct cluster_peer *p);
 void start_own_status(struct cluster *c, uint64_t start);
+void start_own_facts(struct cluster *c, const struct incarnation *inc, const char *peer);
 void start_in_use(struct cluster *c, const char *how);
 struct incarnation start_incarnation(const struct cluster *c);
 

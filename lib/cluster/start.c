@@ -62,6 +62,21 @@ void start_compare(struct cluster *c, struct cluster_peer *p)
 	}
 }
 
+/* A peer knows facts of ours that we lack(ed): an old copy of this node runs, or a newer one runs elsewhere. */
+void start_own_facts(struct cluster *c, const struct incarnation *inc, const char *peer)
+{
+	if (c->inc.number != 0 && inc->number >= c->inc.number) {
+		start_in_use(c, "a newer incarnation of this node is known elsewhere");
+		return;
+	}
+	if (!c->set_back)
+		log_event(LOG_ERROR, "set-back", "peer=%s msg=an old copy of this node's state is in use; it holds until it has "
+			  "caught up", peer);
+	c->set_back = true;
+	if (c->hold[0] == '\0')
+		snprintf(c->hold, sizeof(c->hold), "set back: %s knows facts of this node that it lacks", peer);
+}
+
 void start_in_use(struct cluster *c, const char *how)
 {
 	if (c->held_for_good)

@@ -221,13 +221,8 @@ static void look_for_own(struct cluster *c, const struct cluster_peer *p)
 			if (fact_log_hash(c->log, v.origin, &v.inc, v.seq, hash, NULL) == 0 &&
 			    memcmp(hash, v.hash, FACT_HASH_LEN) != 0)
 				start_in_use(c, "another fact is known under a number that this node used");
-		} else if (c->inc.number != 0 && v.inc.number >= c->inc.number) {
-			start_in_use(c, "a newer incarnation of this node is known elsewhere");
-		} else if (!c->set_back) {
-			c->set_back = true;
-			snprintf(c->hold, sizeof(c->hold), "set back: %s knows facts of this node that it lacks", p->peer.name);
-			log_event(LOG_ERROR, "set-back", "peer=%s msg=an old copy of this node's state is in use; "
-				  "it holds until it has caught up", p->peer.name);
+		} else {
+			start_own_facts(c, &v.inc, p->peer.name);
 		}
 	}
 }
@@ -340,6 +335,8 @@ static void take_facts(struct cluster *c, const struct msg_peer *from, struct fa
 		}
 		for (size_t i = 0; i < n; i++)
 			if (v[i].result == FACT_NEW) {
+				if (memcmp(facts[i].origin, c->self->id, NODE_ID_LEN) == 0)
+					start_own_facts(c, &facts[i].inc, from->name);
 				sync_applied(c, &facts[i]);
 				taken++;
 			}
