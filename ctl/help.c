@@ -106,21 +106,34 @@ static void offer_names(struct ctl *c, const char *path, const char *list, const
 	json_decref(answer);
 }
 
-static void offer_value(struct ctl *c, const char *arg, const char *begun)
+/* Which names a word NAME of a command, or of its option, may be. */
+static const struct {
+	const char *about, *path, *list, *member;
+} names[] = {
+	{ "policy", "/v1/policies", "policies", "name" },
+	{ "tsig", "/v1/tsig", "keys", "name" },
+	{ "node", "/v1/nodes", "nodes", "name" },
+	{ "fenced", "/v1/nodes", "nodes", "name" },
+};
+
+static const struct {
+	const char *arg, *word;
+} fixed[] = {
+	{ "ROLE", "signer" }, { "ROLE", "backup" }, { "ROLE", "csk" },   { "ROLE", "ksk" },
+	{ "ROLE", "zsk" },    { "FORMAT", "bind" }, { "FORMAT", "pem" },
+};
+
+/* about: the option that wants the value, without its dashes, or the noun. */
+static void offer_value(struct ctl *c, const char *about, const char *arg, const char *begun)
 {
 	if (starts(arg, "ZONE"))
 		offer_names(c, "/v1/zones", "zones", "zone", begun);
-	else if (strcmp(arg, "ROLE") == 0) {
-		static const char *const roles[] = { "signer", "backup", "csk", "ksk", "zsk" };
-
-		for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
-			offer(roles[i], begun);
-	} else if (strcmp(arg, "FORMAT") == 0) {
-		offer("bind", begun);
-		offer("pem", begun);
-	} else if (strcmp(arg, "NAME") == 0) {
-		offer_names(c, "/v1/nodes", "nodes", "name", begun);
-	}
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+		if (strcmp(fixed[i].arg, arg) == 0)
+			offer(fixed[i].word, begun);
+	for (size_t i = 0; starts(arg, "NAME") && i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i].about, about) == 0)
+			offer_names(c, names[i].path, names[i].list, names[i].member, begun);
 }
 
 static void offer_options(const struct ctl_command *cmd, const char *begun)
@@ -182,11 +195,11 @@ void ctl_complete(struct ctl *c, int words, char **word)
 		}
 	}
 	if (value != NULL)
-		offer_value(c, value, begun);
+		offer_value(c, word[words - 2] + strspn(word[words - 2], "-"), value, begun);
 	else if (*begun == '-')
 		offer_options(cmd, begun);
 	else if (cmd != NULL && n - (cmd->verb != NULL ? 2 : 1) < cmd->args_most)
-		offer_value(c, cmd->args[0] == '[' ? cmd->args + 1 : cmd->args, begun);
+		offer_value(c, cmd->noun, cmd->args[0] == '[' ? cmd->args + 1 : cmd->args, begun);
 	else if (cmd == NULL && n < 2)
 		offer_words(n == 0 ? NULL : plain[0], begun);
 	conf_free(c->conf);

@@ -91,8 +91,8 @@ static enum MHD_Result queue_error(struct http_impl *r, unsigned status, const s
 		message = json_string(plain);
 	}
 	json_object_set_new(body, "message", message);
-	log_event(LOG_INFO, "http-refused", "uid=%ld pid=%ld method=%s path=%.200s status=%u msg=%s",
-		  (long)r->q.uid, (long)r->q.pid, r->q.method, r->q.path, status, e->text);
+	if (e != &r->why)
+		r->why = *e;
 	return queue_json(r, status, body);
 }
 
@@ -186,10 +186,14 @@ void http_on_end(void *cls, struct MHD_Connection *c, void **state, enum MHD_Req
 	(void)c;
 	if (r == NULL)
 		return;
-	log_event(strcmp(r->q.method, "GET") == 0 ? LOG_DEBUG : LOG_INFO, "http",
-		  "uid=%ld pid=%ld method=%s path=%.200s status=%u%s", (long)r->q.uid, (long)r->q.pid,
-		  r->q.method, r->q.path, r->status,
-		  how == MHD_REQUEST_TERMINATED_COMPLETED_OK ? "" : " cut=yes");
+	if (r->status >= 400)
+		log_event(LOG_INFO, "http-refused", "uid=%ld pid=%ld method=%s path=%.200s status=%u msg=%s",
+			  (long)r->q.uid, (long)r->q.pid, r->q.method, r->q.path, r->status, r->why.text);
+	else
+		log_event(strcmp(r->q.method, "GET") == 0 ? LOG_DEBUG : LOG_INFO, "http",
+			  "uid=%ld pid=%ld method=%s path=%.200s status=%u%s", (long)r->q.uid, (long)r->q.pid,
+			  r->q.method, r->q.path, r->status,
+			  how == MHD_REQUEST_TERMINATED_COMPLETED_OK ? "" : " cut=yes");
 	assert(r->later == NULL); /* suspended connections do not end */
 	json_decref(r->q.body);
 	if (r->finished)

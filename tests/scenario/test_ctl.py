@@ -155,7 +155,18 @@ def test_every_command(lab):
     expect(s1.ctl("tsig", "create", "xfr.example.", "--out", lab.path("xfr.key"), check=False), 0, "tsig create")
     if os.stat(lab.path("xfr.key")).st_mode & 0o077:
         raise Failed("others may read a TSIG secret")
-    both(s1, "tsig", "list")
+    os.chmod(lab.write("secret", "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IDMyIG9jdA==\n"), 0o600)
+    expect(s1.ctl("tsig", "create", "given.example", "--algorithm", "hmac-sha512", "--file", lab.path("secret"), check=False), 0,
+           "tsig create --file")
+    text, j = both(s1, "tsig", "list")
+    if {k["name"]: k["algorithm"] for k in j["keys"]} != {"xfr.example.": "hmac-sha256", "given.example.": "hmac-sha512"}:
+        raise Failed(j)
+    for begun, offered in ((("tsig", "remove", "xf"), ["xfr.example."]), (("policy", "show", ""), ["default", "fast"]),
+                           (("zone", "add", "x.", "--policy", "f"), ["fast"]), (("zone", "sign", "ex"), [ZONE + "."]),
+                           (("drill", "failover", "--node", "signer"), ["signer1", "signer2"])):
+        got = run([lab.program("duetctl"), "--complete", "-c", s1.yaml, *begun]).stdout.split()
+        if sorted(got) != offered:
+            raise Failed("completion of %s: %s" % (begun, got))
     expect(s1.ctl("--json", "tsig", "remove", "xfr.example.", check=False), 0, "tsig remove")
     both(s1, "backup", "list")
     text, j = both(vault, "backup", "list")
