@@ -18,6 +18,7 @@
 #define NOTIFY_TRIES  4    /* polls after which one that is still behind is told again */
 #define NOTIFY_AGAIN_MS 5000
 #define SIGS_MAX      16
+#define KEYS_MAX      32
 #define ANSWER_MAX    65535
 
 /* Waits between polls while not in step, by the number of polls since the publication. */
@@ -55,6 +56,7 @@ void secondary_configure(struct zwork *z)
 		if ((s = find(z, address)) == NULL) {
 			if (z->shown_count == SHOWN_MAX)
 				continue;
+			z->shown = mem_grow(z->shown, z->shown_count + 1, sizeof(*z->shown));
 			s = &z->shown[z->shown_count++];
 			*s = (struct shown){ .poll_mono_ms = clock_mono_ms() };
 			memcpy(s->address, address, sizeof(s->address));
@@ -224,6 +226,34 @@ static void tell_again(struct zwork *z, struct shown *s)
 	netlink_notify(z->engine->net, z->name, s->address);
 }
 
+/* Its DNSKEY RRset, once for each version that it has taken. */
+static void look_at_keys(struct zwork *z, struct shown *s)
+{
+	if (s->key_query == 0 && s->in_step && s->key_serial != s->serial && version_info(z->version)->soa_sig_count > 0)
+		s->key_query = netlink_query(z->engine->net, z, s->address, s->key, "dnskey", TIMEOUT_MS);
+}
+
+static void keys_answered(struct zwork *z, struct shown *s, const json_t *msg)
+{
+	struct rr rr, keys[KEYS_MAX];
+	uint8_t *octets, keyset[32] = { 0 };
+	size_t len, n = 0;
+	struct rd r;
+
+	s->key_query = 0;
+	if ((octets = msg_base64(msg, "rrs", ANSWER_MAX, &len, NULL)) == NULL)
+		return;
+	for (r = rd_of(octets, len); n < KEYS_MAX && rr_read(&r, &rr, NULL) == 1;)
+		if (rr.type == TYPE_DNSKEY && dname_equal(rr.owner, z->apex))
+			keys[n++] = rr;
+	if (n > 0 && key_set_hash(keys, n, keyset, NULL) == 0) {
+		s->key_serial = s->serial;
+		z->status_due = z->status_due || memcmp(s->keyset, keyset, sizeof(keyset)) != 0;
+		memcpy(s->keyset, keyset, sizeof(keyset));
+	}
+	free(octets);
+}
+
 static void answered(struct zwork *z, struct shown *s, const json_t *msg)
 {
 	const char *result = json_string_value(json_object_get(msg, "result"));
@@ -248,6 +278,7 @@ static void answered(struct zwork *z, struct shown *s, const json_t *msg)
 		s->poll_mono_ms = s->seen_mono_ms + IN_STEP_MS;
 	else
 		tell_again(z, s);
+	look_at_keys(z, s);
 	zwork_poke(z);
 }
 
@@ -260,6 +291,8 @@ void secondary_answer(struct zwork *z, const json_t *msg)
 	for (size_t i = 0; i < z->shown_count; i++)
 		if (z->shown[i].query == id)
 			answered(z, &z->shown[i], msg);
+		else if (z->shown[i].key_query == id)
+			keys_answered(z, &z->shown[i], msg);
 }
 
 static struct shown *named(struct zwork *z, const json_t *msg)

@@ -39,6 +39,8 @@ static json_t *secondaries(const struct zwork *z)
 			json_object_set_new(o, "serial", json_integer(s->serial));
 			json_object_set_new(o, "id", msg_json_hex(s->id, sizeof(s->id)));
 			json_object_set_new(o, "seen_at", json_integer(s->seen_at));
+			if (s->key_serial != 0)
+				json_object_set_new(o, "dnskey", msg_json_hex(s->keyset, sizeof(s->keyset)));
 			json_object_set_new(o, "explained", json_boolean(secondary_explained(z, s) != NULL));
 		}
 		json_array_append_new(list, o);

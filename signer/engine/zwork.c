@@ -36,8 +36,6 @@ struct zwork *zwork_new(struct engine *e, const char *name)
 	uint8_t apex[DNAME_MAX];
 
 	z->engine = e;
-	z->peer = mem_new(PEER_WORDS_MAX, sizeof(*z->peer));
-	z->shown = mem_new(SHOWN_MAX, sizeof(*z->shown));
 	if (dname_from_text(name, apex, NULL) == 0)
 		dname_lower(apex, z->apex);
 	dname_to_text(z->apex, z->name);
@@ -280,8 +278,11 @@ void zwork_word(struct zwork *z, const char *node, const char *name, const json_
 			w = &z->peer[i];
 	if (w == NULL && z->peer_count == PEER_WORDS_MAX)
 		return;
-	if (w == NULL)
+	if (w == NULL) {
+		z->peer = mem_grow(z->peer, z->peer_count + 1, sizeof(*z->peer));
 		w = &z->peer[z->peer_count++];
+		w->silent = false;
+	}
 	snprintf(w->node, sizeof(w->node), "%s", node);
 	snprintf(w->name, sizeof(w->name), "%s", name);
 	w->v = v;

@@ -35,6 +35,9 @@ struct shown {
 	int64_t told_ms;        /* when it was last told again */
 	unsigned tries;         /* polls since the last publication */
 	bool in_step;
+	uint64_t key_query;     /* running query for its DNSKEY RRset, 0: none */
+	uint32_t key_serial;    /* version at which its DNSKEY RRset was looked at; 0: never */
+	uint8_t keyset[32];     /* of the DNSKEY RRset that it shows (key_set_hash); zero: none */
 	char error[80];
 };
 #define SHOWN_MAX 64
@@ -122,12 +125,12 @@ struct zwork {
 	size_t salt_len;
 
 	/* what others say */
-	struct peer_word *peer; /* room for PEER_WORDS_MAX */
+	struct peer_word *peer; /* at most PEER_WORDS_MAX */
 	size_t peer_count;
 	uint32_t self_serial;   /* a version of our own that others remember */
 	struct content_id self_content;
 	bool set_back;
-	struct shown *shown;    /* room for SHOWN_MAX */
+	struct shown *shown;    /* at most SHOWN_MAX */
 	size_t shown_count;
 
 	/* the pipeline */

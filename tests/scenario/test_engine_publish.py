@@ -181,3 +181,20 @@ def test_hold_drain_sign_floor(lab):
     for host in (s1, s2):
         wait_until(lambda h=host: h.serial(ZONE) >= wanted, 20, "%s is above the floor" % host.name)
     s1.ctl("zone", "export", ZONE)
+
+
+@limit(180)
+def test_zone_removed_while_the_signer_is_down(lab):
+    cluster, nsd = pair(lab, secondaries=False)
+    s1, s2 = cluster.signer1, cluster.signer2
+    last = s1.serial(ZONE)
+    s1.kill("signer")
+    s2.ctl("zone", "remove", ZONE)
+    wait_until(lambda: s2.serial(ZONE) is None, 20, "signer2 serves it no more")
+    s1.start("signer")
+    wait_until(lambda: s1.serial(ZONE) is None, 20, "signer1 serves it no more")
+    # The same name again: its serials go on, its keys are still there.
+    cluster.add_zone(ZONE, small_zone(ZONE, serial=9))
+    cluster.wait_signed(ZONE)
+    for h in (s1, s2):
+        wait_until(lambda host=h: (host.serial(ZONE) or 0) > last, 20, "%s goes on above %d" % (h.name, last))

@@ -18,6 +18,7 @@ def test_secondaries_are_looked_at_and_told_again(lab):
     word = shown(s1)[nsd.addr]
     if not word["explained"] or word["id"] != status(s1)["id"]:
         raise Failed("NSD's version is not known as ours: %s" % word)
+    wait_until(lambda: shown(s1)[nsd.addr].get("dnskey") == status(s1)["keyset"], 30, "NSD's keys are known", every=0.2)
     # Away while the zone changes, longer than NOTIFY is tried again; back with an old version and a long refresh.
     nsd.stop()
     change(cluster, 2, "away TXT \"x\"\n")
