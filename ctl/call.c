@@ -56,11 +56,17 @@ const char *ctl_socket(const struct ctl *c, enum ctl_daemon d)
 	return c->conf->keydist.socket;
 }
 
+static void on_waiting(void *ctx, int64_t waited_ms)
+{
+	ctl_progress(ctx, waited_ms, "waiting for the answer");
+}
+
 int ctl_try(struct ctl *c, enum ctl_daemon d, const char *method, char *path, json_t *body,
 	    unsigned timeout_ms, json_t **out, struct err *e)
 {
-	int rc = http_call(ctl_socket(c, d), method, path, body, timeout_ms, out, e);
+	int rc = http_call_watched(ctl_socket(c, d), method, path, body, timeout_ms, on_waiting, c, out, e);
 
+	ctl_progress_end(c);
 	free(path);
 	return rc;
 }

@@ -2,6 +2,8 @@
 /* client: one request over a unix socket with libcurl; refusals become the daemon's own sentence. */
 #include "http/http.h"
 
+#include "clock/clock.h"
+
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,9 +111,36 @@ static int perform(CURL *curl, struct incoming *in, const char *socket, struct e
 	return status == 200 ? 0 : refusal(in, status, socket, e);
 }
 
+/* Whom to tell how long the answer takes. */
+struct watcher {
+	void (*waiting)(void *ctx, int64_t waited_ms);
+	void *ctx;
+	int64_t began_ms;
+};
+
+static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
+{
+	const struct watcher *w = user;
+
+	(void)down_total;
+	(void)down;
+	(void)up_total;
+	(void)up;
+	w->waiting(w->ctx, clock_mono_ms() - w->began_ms);
+	return 0;
+}
+
 int http_call(const char *socket, const char *method, const char *path, const json_t *body,
 	      unsigned timeout_ms, json_t **out, struct err *e)
 {
+	return http_call_watched(socket, method, path, body, timeout_ms, NULL, NULL, out, e);
+}
+
+int http_call_watched(const char *socket, const char *method, const char *path, const json_t *body,
+		      unsigned timeout_ms, void (*waiting)(void *ctx, int64_t waited_ms), void *ctx,
+		      json_t **out, struct err *e)
+{
+	struct watcher watcher = { .waiting = waiting, .ctx = ctx, .began_ms = clock_mono_ms() };
 	struct incoming in = { .max = HTTP_ANSWER_MAX };
 	struct curl_slist *headers = NULL;
 	CURL *curl = handle_new(socket, path, &in);
@@ -131,6 +160,11 @@ int http_call(const char *socket, const char *method, const char *path, const js
 		headers = curl_slist_append(headers, "Expect:");
 		curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, text);
+	}
+	if (waiting != NULL) {
+		curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+		curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+		curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &watcher);
 	}
 	if (perform(curl, &in, socket, e) != 0)
 		goto out;

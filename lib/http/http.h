@@ -114,6 +114,10 @@ int http_int_or(const json_t *body, const char *name, json_int_t fallback, json_
  */
 int http_call(const char *socket, const char *method, const char *path, const json_t *body,
 	      unsigned timeout_ms, json_t **out, struct err *e);
+/* The same, and while it waits, about once a second, waiting is told for how long already. */
+int http_call_watched(const char *socket, const char *method, const char *path, const json_t *body,
+		      unsigned timeout_ms, void (*waiting)(void *ctx, int64_t waited_ms), void *ctx,
+		      json_t **out, struct err *e);
 /* http_fetch - GET of a stream; sink gets the octets as they come and returns 0, or -1 to stop. */
 int http_fetch(const char *socket, const char *path, unsigned idle_timeout_ms,
 	       int (*sink)(void *ctx, const char *octets, size_t len), void *ctx, struct err *e);

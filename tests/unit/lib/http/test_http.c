@@ -307,6 +307,24 @@ static void an_answer_may_come_later(void **state)
 	assert_string_equal(e.text, "the node did not answer");
 }
 
+static void on_waiting(void *ctx, int64_t waited_ms)
+{
+	*(int64_t *)ctx = waited_ms;
+}
+
+static void a_long_wait_is_told(void **state)
+{
+	int64_t told_ms = -1;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(http_call_watched(t.path, "GET", "/v1/later?never=1", NULL, 1500, on_waiting,
+					   &told_ms, NULL, &e),
+			 -1);
+	assert_int_equal(e.code, ERR_TIMEOUT);
+	assert_in_range(told_ms, 500, 5000);
+}
+
 /* The client gives up; stop() then closes the server with that request still open. */
 static void a_client_that_waits_too_long_gives_up(void **state)
 {
@@ -348,6 +366,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_oversized_body_is_refused, start, stop),
 		cmocka_unit_test_setup_teardown(a_stream_comes_whole_or_not_at_all, start, stop),
 		cmocka_unit_test_setup_teardown(an_answer_may_come_later, start, stop),
+		cmocka_unit_test_setup_teardown(a_long_wait_is_told, start, stop),
 		cmocka_unit_test_setup_teardown(a_client_that_waits_too_long_gives_up, start, stop),
 		cmocka_unit_test_setup_teardown(nobody_there_and_somebody_there, start, stop),
 	};
