@@ -31,6 +31,21 @@ static int send_engine(struct keydist *k, const char *type, json_t *body)
 
 /* ---- to the engine ---- */
 
+static void queue_status(void *ctx, const char *node, const char *zone, json_t *status);
+
+struct one_zone {
+	struct keydist *k;
+	const char *zone;
+};
+
+static void status_of_zone(void *ctx, const char *node, const char *zone, json_t *status)
+{
+	const struct one_zone *o = ctx;
+
+	if (strcmp(zone, o->zone) == 0)
+		queue_status(o->k, node, zone, status);
+}
+
 static void send_plans(struct keydist *k)
 {
 	for (size_t i = 0; i < k->zones; i++) {
@@ -38,6 +53,9 @@ static void send_plans(struct keydist *k)
 
 		if (c->plan == NULL || c->plan == c->sent || send_engine(k, "plan", c->plan) != 0)
 			continue;
+		/* What was said of a zone before the engine had heard of it was lost on it. */
+		if (c->sent == NULL)
+			cluster_status_each(k->cluster, status_of_zone, &(struct one_zone){ k, c->text });
 		json_decref(c->sent);
 		c->sent = json_incref(c->plan);
 	}
@@ -94,7 +112,7 @@ void engine_flush_soon(struct keydist *k)
 		uv_timer_start(&k->flush, on_flush, 1, 0);
 }
 
-void engine_on_status(void *ctx, const char *node, const char *zone, json_t *status)
+static void queue_status(void *ctx, const char *node, const char *zone, json_t *status)
 {
 	struct keydist *k = ctx;
 	uint8_t id[NODE_ID_LEN];
@@ -103,7 +121,12 @@ void engine_on_status(void *ctx, const char *node, const char *zone, json_t *sta
 		return;
 	json_array_append_new(k->status_queue, json_pack("{s:s,s:s,s:s,s:O}", "zone", zone, "node", node, "name",
 							 cluster_name(k->cluster, id), "status", status));
-	engine_flush_soon(k);
+}
+
+void engine_on_status(void *ctx, const char *node, const char *zone, json_t *status)
+{
+	queue_status(ctx, node, zone, status);
+	engine_flush_soon(ctx);
 }
 
 static json_t *node_json(struct keydist *k, const uint8_t id[NODE_ID_LEN], bool self, const struct cluster_peer *p)

@@ -157,8 +157,11 @@ static void send_missing(struct cluster *c, struct cluster_peer *p)
 				fact_log_walk_from(c->log, h[i].origin, &h[i].inc, seq, add_to_batch, &b, NULL);
 		}
 	body = json_pack("{s:o}", "facts", b.list);
-	if (json_array_size(b.list) > 0)
-		msg_send(c->hub, p->peer.id, p->peer.role, "facts", body, NULL);
+	/* Word of nodes that it did not know was not taken; with the facts comes all of it again, before anything is made. */
+	if (json_array_size(b.list) > 0 && msg_send(c->hub, p->peer.id, p->peer.role, "facts", body, NULL) == 0) {
+		p->status_all_ms = 0;
+		gossip_send(c, p);
+	}
 	json_decref(body);
 }
 

@@ -116,14 +116,22 @@ static void watch_unexplained(struct zwork *z, const struct serial_version *know
 		z->overtake_at = now + z->overtake_wait_s;
 }
 
-static void watch_steps(struct zwork *z, const struct serial_version *known, size_t n, const struct content_id *want,
-			int64_t now)
+static bool heard(const struct engine *e, const char *node)
+{
+	for (size_t i = 0; i < e->node_count; i++)
+		if (strcmp(e->node[i].id, node) == 0)
+			return e->node[i].heard_ms >= 0 && e->node[i].heard_ms <= FRESH_MS;
+	return false;
+}
+
+/* Steps that only a node knows which is silent, or gone for good, are not waited for. */
+static void watch_steps(struct zwork *z, const struct content_id *want, int64_t now)
 {
 	bool behind = false;
 
-	for (size_t i = 0; i < n; i++)
-		behind = behind || (known[i].explained && content_cmp(&known[i].content, want) == 0 &&
-				    known[i].content.steps > want->steps);
+	for (size_t i = 0; i < z->peer_count; i++)
+		behind = behind || (z->peer[i].v.serial != 0 && content_cmp(&z->peer[i].v.content, want) == 0 &&
+				    z->peer[i].v.content.steps > want->steps && heard(z->engine, z->peer[i].node));
 	if (!behind)
 		z->behind_since = 0;
 	else if (z->behind_since == 0)
@@ -152,7 +160,7 @@ static void look_at_serials(struct zwork *z, int64_t now, struct serial_decision
 	view.known_count = gather(z, known);
 	watch_peers(z);
 	watch_unexplained(z, known, view.known_count, now);
-	watch_steps(z, known, view.known_count, &view.want, now);
+	watch_steps(z, &view.want, now);
 	view.overtake_at = z->overtake_at;
 	view.behind_since = z->behind_since;
 	serial_decide(&view, d);
