@@ -20,6 +20,8 @@ void waiter_add(struct zwork *z, enum waiter_kind kind, waiter_fn *fn, void *ctx
 void waiter_published(struct zwork *z);
 /* Nothing will be, and why. */
 void waiter_failed(struct zwork *z, enum err_code code, const char *why);
+/* The engine ends: all are refused. */
+void waiter_stop(struct zwork *z);
 /* Answers whose deadline has come, or who waits for nothing any more. */
 void waiter_tick(struct zwork *z);
 

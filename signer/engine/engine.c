@@ -371,8 +371,12 @@ static void close_all(uv_handle_t *h, void *arg)
 /* Tasks that run are waited for: their commit is then either done or not begun. */
 static void engine_close(struct engine *e, int sock)
 {
+	for (size_t i = 0; i < e->zone_count; i++)
+		waiter_stop(e->zone[i]);
 	http_server_close(e->api);
+	e->api = NULL;
 	kdlink_close(e->keydist);
+	e->keydist = NULL; /* a task that ends below has nobody to tell */
 	while (e->task_running || e->task_first != NULL) {
 		task_next(e);
 		if (e->task_running)

@@ -59,6 +59,14 @@ void waiter_failed(struct zwork *z, enum err_code code, const char *why)
 			at = &(*at)->next;
 }
 
+void waiter_stop(struct zwork *z)
+{
+	const struct err stopping = { .code = ERR_NOTNOW, .text = "the signer is stopping" };
+
+	while (z->waiters != NULL)
+		finish(&z->waiters, NULL, &stopping);
+}
+
 void waiter_tick(struct zwork *z)
 {
 	int64_t now_ms = clock_mono_ms();
