@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cluster: opening, the list of peers, the second's tick, and saying facts. */
+/* cluster: opening, the list of peers, the second's tick. */
 #include "cluster/impl.h"
 
 #include "arena/arena.h"
@@ -110,10 +110,10 @@ int cluster_reload(struct cluster *c, const struct conf *conf, struct err *e)
 
 				fresh[i] = c->peer[j];
 				fresh[i].peer = keep;
-				c->peer[j].have = NULL;
+				c->peer[j].row = NULL;
 			}
 	for (size_t j = 0; j < c->peers; j++)
-		json_decref(c->peer[j].have);
+		free(c->peer[j].row);
 	free(c->peer);
 	free(c->line);
 	c->peer = fresh;
@@ -258,7 +258,7 @@ void cluster_close(struct cluster *c)
 	relay_tick(c, true);
 	msg_hub_close(c->hub);
 	for (size_t i = 0; i < c->peers; i++)
-		json_decref(c->peer[i].have);
+		free(c->peer[i].row);
 	for (size_t i = 0; i < c->statuses; i++)
 		json_decref(c->status[i].status);
 	json_decref(c->fresh);
@@ -346,71 +346,4 @@ int cluster_find(const struct cluster *c, const char *name, uint8_t id[NODE_ID_L
 		}
 	}
 	return err_set(e, ERR_NOTFOUND, "no node is called %s", name);
-}
-
-/* ---- saying ---- */
-
-static int make_facts(struct cluster *c, const struct cluster_word *words, size_t n, const struct incarnation *inc,
-		      struct fact *facts, uint8_t **octets, struct err *e)
-{
-	const struct fact_head *at = fact_log_head(c->log, c->self->id, inc);
-	struct fact head = { .inc = *inc, .seq = at == NULL ? 0 : at->seq };
-	size_t len;
-
-	if (at != NULL)
-		memcpy(head.prev, at->hash, FACT_HASH_LEN);
-	for (size_t i = 0; i < n; i++) {
-		head.seq++;
-		head.time = clock_now_s();
-		snprintf(head.kind, sizeof(head.kind), "%s", words[i].kind);
-		head.zone_len = words[i].zone == NULL ? 0 : dname_lower(words[i].zone, head.zone);
-		if (fact_make(&head, words[i].body, c->self, &octets[i], &len, e) != 0 ||
-		    fact_read(octets[i], len, &facts[i], e) != 0)
-			return -1;
-		memcpy(head.prev, facts[i].hash, FACT_HASH_LEN);
-	}
-	return 0;
-}
-
-int cluster_say(struct cluster *c, const struct cluster_word *words, size_t n, struct err *e)
-{
-	struct fact *facts;
-	struct fact_verdict *verdicts;
-	struct fact_rules rules;
-	struct incarnation inc;
-	uint8_t **octets;
-	int rc = -1;
-
-	if (n == 0)
-		return 0;
-	if (c->hold[0] != '\0')
-		return err_set(e, ERR_NOTNOW, "this node holds: %s", c->hold);
-	if (!cluster_compared(c))
-		return err_set(e, ERR_NOTNOW, "since its start this node has compared its facts with no other node: start one of "
-					      "them, or say `zone resume --alone`");
-	facts = mem_new(n, sizeof(*facts));
-	verdicts = mem_new(n, sizeof(*verdicts));
-	octets = mem_new(n, sizeof(*octets));
-	inc = start_incarnation(c);
-	if (make_facts(c, words, n, &inc, facts, octets, e) != 0 ||
-	    fact_log_add(c->log, sync_rules(c, &rules), facts, n, verdicts, e) != 0)
-		goto out;
-	c->inc = inc;
-	rc = 0;
-	for (size_t i = 0; i < n; i++) {
-		if (verdicts[i].result != FACT_NEW) {
-			rc = err_set(e, ERR_REFUSED, "%s: %s", words[i].kind, verdicts[i].why);
-			continue;
-		}
-		sync_applied(c, &facts[i]);
-	}
-	if (sync_after(c, e) != 0)
-		rc = -1;
-out:
-	for (size_t i = 0; i < n; i++)
-		free(octets[i]);
-	free(octets);
-	free(verdicts);
-	free(facts);
-	return rc;
 }

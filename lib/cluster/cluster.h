@@ -25,13 +25,23 @@
 
 struct cluster;
 
+/* How far somebody holds one incarnation. */
+struct cluster_row {
+	uint8_t origin[NODE_ID_LEN];
+	struct incarnation inc;
+	uint64_t seq;
+	uint8_t hash[FACT_HASH_LEN]; /* of the fact under seq */
+};
+
 /* What a peer is to us.  Times are clock_mono_ms, 0: never. */
 struct cluster_peer {
 	struct msg_peer peer;
 	int64_t heard_ms;
 	int64_t offset_s;      /* its clock less ours, when heard */
 	bool compared;         /* we had at some moment since our start all that it had */
-	json_t *have;          /* its newest vector */
+	bool has_told;         /* the vector is there */
+	struct cluster_row *row; /* its newest vector */
+	size_t rows;
 	int64_t asked_ms;      /* when it was last told our vector */
 	uint64_t status_sent;  /* statuses up to this revision were sent */
 	int64_t status_all_ms; /* when all were sent last */

@@ -69,6 +69,7 @@ void sync_on_facts(void *ctx, const struct msg_peer *from, json_t *msg);
 void sync_tell(struct cluster *c, struct cluster_peer *p);
 void sync_soon(struct cluster *c);
 void sync_later(struct cluster *c, unsigned ms);
+bool sync_peer_has_more(struct cluster *c, const struct cluster_peer *p);
 void sync_push(struct cluster *c);
 const struct fact_rules *sync_rules(struct cluster *c, struct fact_rules *rules);
 void sync_applied(struct cluster *c, const struct fact *f);

@@ -13,40 +13,11 @@
 #include <sodium.h>
 #include <string.h>
 
-/* All that the peer's vector names is held here, apart from what we may not take. */
-static bool holds_all_of(struct cluster *c, const struct cluster_peer *p)
-{
-	struct fact_rules rules;
-	json_t *row;
-	size_t i;
-
-	sync_rules(c, &rules);
-	json_array_foreach(p->have, i, row) {
-		const char *origin = json_string_value(json_array_get(row, 0));
-		const char *random = json_string_value(json_array_get(row, 2));
-		const json_int_t number = json_integer_value(json_array_get(row, 1));
-		const json_int_t seq = json_integer_value(json_array_get(row, 3));
-		struct fact next = { .inc.number = (uint32_t)number };
-		const struct fact_head *h;
-		size_t got = 0;
-
-		if (origin == NULL || random == NULL || node_id_parse(origin, next.origin, NULL) != 0 ||
-		    sodium_hex2bin(next.inc.random, 8, random, strlen(random), NULL, &got, NULL) != 0 || got != 8)
-			continue;
-		h = fact_log_head(c->log, next.origin, &next.inc);
-		next.seq = h == NULL ? 1 : h->seq + 1;
-		if ((json_int_t)next.seq > seq || rules.key_of(c, next.origin) == NULL || rules.closed(c, &next) != NULL)
-			continue;
-		return false;
-	}
-	return true;
-}
-
 void start_compare(struct cluster *c, struct cluster_peer *p)
 {
 	const bool before = cluster_compared(c);
 
-	if (p->have == NULL || !holds_all_of(c, p))
+	if (!p->has_told || sync_peer_has_more(c, p))
 		return;
 	p->compared = true;
 	if (c->set_back && !c->held_for_good && c->hold[0] != '\0') {

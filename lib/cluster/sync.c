@@ -74,7 +74,7 @@ void sync_tell(struct cluster *c, struct cluster_peer *p)
 	json_t *body = json_pack("{s:s,s:I,s:o}", "node", c->self->id_text, "now", (json_int_t)clock_now_s(), "vector",
 				 vector(c));
 
-	if (msg_send(c->hub, p->peer.id, p->peer.role, p->have == NULL ? "hello" : "have", body, NULL) == 0)
+	if (msg_send(c->hub, p->peer.id, p->peer.role, !p->has_told ? "hello" : "have", body, NULL) == 0)
 		p->asked_ms = clock_mono_ms();
 	json_decref(body);
 }
@@ -98,15 +98,7 @@ static int add_to_batch(void *ctx, const struct fact *f)
 	return 0;
 }
 
-/* One row of a peer's vector. */
-struct vector_row {
-	uint8_t origin[NODE_ID_LEN];
-	struct incarnation inc;
-	uint64_t seq;
-	uint8_t hash[FACT_HASH_LEN];
-};
-
-static int read_row(const json_t *row, struct vector_row *out)
+static int read_row(const json_t *row, struct cluster_row *out)
 {
 	json_t *o = json_pack("{s:O,s:O,s:O,s:O,s:O}", "o", json_array_get(row, 0), "n", json_array_get(row, 1), "r",
 			      json_array_get(row, 2), "s", json_array_get(row, 3), "h", json_array_get(row, 4));
@@ -123,17 +115,30 @@ static int read_row(const json_t *row, struct vector_row *out)
 	return rc;
 }
 
-/* What a peer's vector says about one incarnation: 0 when it lacks it. */
-static uint64_t seq_at_peer(const json_t *have, const struct fact_head *h)
+/* Takes the vector of a message; rows that are none are left out. */
+static bool take_vector(struct cluster_peer *p, const json_t *msg)
 {
-	struct vector_row v;
+	const json_t *list = json_object_get(msg, "vector");
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(have, i, row)
-		if (read_row(row, &v) == 0 && memcmp(v.origin, h->origin, NODE_ID_LEN) == 0 &&
-		    incarnation_cmp(&v.inc, &h->inc) == 0)
-			return v.seq;
+	if (!json_is_array(list) || json_array_size(list) > VECTOR_MAX)
+		return false;
+	p->row = mem_grow(p->row, json_array_size(list) + 1, sizeof(*p->row));
+	p->rows = 0;
+	json_array_foreach(list, i, row)
+		if (read_row(row, &p->row[p->rows]) == 0)
+			p->rows++;
+	p->has_told = true;
+	return true;
+}
+
+/* How far the peer holds one incarnation: 0 when not at all. */
+static uint64_t seq_at_peer(const struct cluster_peer *p, const struct fact_head *h)
+{
+	for (size_t i = 0; i < p->rows; i++)
+		if (memcmp(p->row[i].origin, h->origin, NODE_ID_LEN) == 0 && incarnation_cmp(&p->row[i].inc, &h->inc) == 0)
+			return p->row[i].seq;
 	return 0;
 }
 
@@ -152,7 +157,7 @@ static void send_missing(struct cluster *c, struct cluster_peer *p)
 
 			if (own != (round == 0))
 				continue;
-			seq = seq_at_peer(p->have, &h[i]);
+			seq = seq_at_peer(p, &h[i]);
 			if (seq < h[i].seq)
 				fact_log_walk_from(c->log, h[i].origin, &h[i].inc, seq, add_to_batch, &b, NULL);
 		}
@@ -183,25 +188,16 @@ void sync_push(struct cluster *c)
 /* ---- hearing ---- */
 
 /* Whether the peer holds something that we lack and may take. */
-static bool peer_has_more(struct cluster *c, const struct cluster_peer *p)
+bool sync_peer_has_more(struct cluster *c, const struct cluster_peer *p)
 {
-	struct vector_row v;
-	json_t *row;
-	size_t i;
+	for (size_t i = 0; i < p->rows; i++) {
+		const struct cluster_row *v = &p->row[i];
+		const struct fact_head *h = fact_log_head(c->log, v->origin, &v->inc);
+		struct fact next = { .inc = v->inc, .seq = h == NULL ? 1 : h->seq + 1 };
 
-	json_array_foreach(p->have, i, row) {
-		const struct fact_head *h;
-
-		if (read_row(row, &v) != 0)
-			continue;
-		h = fact_log_head(c->log, v.origin, &v.inc);
-		if (key_of(c, v.origin) != NULL && v.seq > (h == NULL ? 0 : h->seq)) {
-			struct fact next = { .inc = v.inc, .seq = h == NULL ? 1 : h->seq + 1 };
-
-			memcpy(next.origin, v.origin, NODE_ID_LEN);
-			if (closed(c, &next) == NULL)
-				return true;
-		}
+		memcpy(next.origin, v->origin, NODE_ID_LEN);
+		if (v->seq >= next.seq && key_of(c, v->origin) != NULL && closed(c, &next) == NULL)
+			return true;
 	}
 	return false;
 }
@@ -209,30 +205,25 @@ static bool peer_has_more(struct cluster *c, const struct cluster_peer *p)
 /* A peer's word about facts of ours: more than we hold, or others than we made? */
 static void look_for_own(struct cluster *c, const struct cluster_peer *p)
 {
-	struct vector_row v;
 	uint8_t hash[FACT_HASH_LEN];
-	json_t *row;
-	size_t i;
 
-	json_array_foreach(p->have, i, row) {
+	for (size_t i = 0; i < p->rows; i++) {
+		const struct cluster_row *v = &p->row[i];
 		const struct fact_head *h;
 
-		if (read_row(row, &v) != 0 || memcmp(v.origin, c->self->id, NODE_ID_LEN) != 0)
+		if (memcmp(v->origin, c->self->id, NODE_ID_LEN) != 0)
 			continue;
-		h = fact_log_head(c->log, v.origin, &v.inc);
-		if (h != NULL && v.seq <= h->seq) {
-			if (fact_log_hash(c->log, v.origin, &v.inc, v.seq, hash, NULL) == 0 &&
-			    memcmp(hash, v.hash, FACT_HASH_LEN) != 0)
-				start_in_use(c, "another fact is known under a number that this node used");
-		} else {
-			start_own_facts(c, &v.inc, p->peer.name);
-		}
+		h = fact_log_head(c->log, v->origin, &v->inc);
+		if (h == NULL || v->seq > h->seq)
+			start_own_facts(c, &v->inc, p->peer.name);
+		else if (fact_log_hash(c->log, v->origin, &v->inc, v->seq, hash, NULL) == 0 &&
+			 memcmp(hash, v->hash, FACT_HASH_LEN) != 0)
+			start_in_use(c, "another fact is known under a number that this node used");
 	}
 }
 
 static void heard(struct cluster *c, struct cluster_peer *p, const json_t *msg)
 {
-	json_t *have = json_object_get(msg, "vector");
 	uint64_t now;
 
 	if (p->heard_ms == 0)
@@ -240,14 +231,12 @@ static void heard(struct cluster *c, struct cluster_peer *p, const json_t *msg)
 	p->heard_ms = clock_mono_ms();
 	if (msg_uint(msg, "now", INT64_MAX, &now, NULL) == 0)
 		p->offset_s = (int64_t)now - clock_now_s();
-	if (!json_is_array(have) || json_array_size(have) > VECTOR_MAX)
+	if (!take_vector(p, msg))
 		return;
-	json_decref(p->have);
-	p->have = json_incref(have);
 	look_for_own(c, p);
 	start_compare(c, p);
 	send_missing(c, p);
-	if (!peer_has_more(c, p))
+	if (!sync_peer_has_more(c, p))
 		return;
 	if (clock_mono_ms() - p->asked_ms > PULL_MS) {
 		sync_tell(c, p);
@@ -333,7 +322,8 @@ static void take_facts(struct cluster *c, const struct msg_peer *from, struct fa
 		size_t kept = 0, taken = 0;
 
 		if (fact_log_add(c->log, &rules, facts, n, v, &e) != 0) {
-			log_event(LOG_ERROR, "facts-not-stored", "msg=%s", e.text);
+			if (cluster_tell_once(c, e.text))
+				log_event(LOG_ERROR, "facts-not-stored", "msg=%s; they are asked for again every second", e.text);
 			break;
 		}
 		for (size_t i = 0; i < n; i++)

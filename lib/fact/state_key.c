@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* state_key: what facts say about the keys of a zone. */
-#include "fact/state_key.h"
+#include "fact/state_parts.h"
 
 #include "arena/arena.h"
 #include "key/key.h"

@@ -10,8 +10,8 @@
 
 #include "arena/arena.h"
 #include "log/log.h"
+#include "msg/hub.h"
 #include "msg/wire.h"
-#include "msg/zsock.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -20,33 +20,10 @@
 #include <zmq.h>
 
 #define ENFORCE_DOMAIN 93 /* ZMQ_ZAP_ENFORCE_DOMAIN, absent from Debian's header */
-#define DOMAIN         "duet"
-#define ROUTE_MAX      256
 #define SAFETY_MS      100
 #define REFUSED_MAX    1024 /* different refusals that are remembered as told */
-#define KEY_HEX        (2 * PUBLIC_LEN + 1)
 
-struct link {
-	struct msg_peer peer;
-	char key_hex[KEY_HEX];
-	struct zsock *dealer; /* NULL for who only connects to us */
-	uint8_t route[ROUTE_MAX];
-	size_t route_len;
-};
-
-struct msg_hub {
-	struct msg_hub_config config;
-	uv_loop_t *loop;
-	void *zctx;
-	struct zsock *zap, *router;
-	struct link **link;
-	size_t links;
-	uv_timer_t timer;
-	uint8_t (*refused)[16];
-	size_t refused_count;
-};
-
-static void refuse(struct msg_hub *h, const char *who, const char *why)
+void hub_refuse(struct msg_hub *h, const char *who, const char *why)
 {
 	crypto_generichash_state st;
 	uint8_t sum[16];
@@ -64,78 +41,12 @@ static void refuse(struct msg_hub *h, const char *who, const char *why)
 	h->config.on_refused(h->config.ctx, who, why);
 }
 
-static struct link *link_by_key(struct msg_hub *h, const char *key_hex)
+struct link *hub_link_by_key(struct msg_hub *h, const char *key_hex)
 {
 	for (size_t i = 0; i < h->links; i++)
 		if (strcmp(h->link[i]->key_hex, key_hex) == 0)
 			return h->link[i];
 	return NULL;
-}
-
-/* ---- ZAP (ZeroMQ RFC 27) ---- */
-
-enum { ZAP_VERSION, ZAP_ID, ZAP_DOMAIN, ZAP_ADDRESS, ZAP_IDENTITY, ZAP_MECHANISM, ZAP_KEY, ZAP_FRAMES };
-
-struct frame {
-	uint8_t p[256];
-	size_t len;
-};
-
-/* Takes one request whole; frames that are too long or too many make it a bad one. */
-static bool zap_recv(void *z, struct frame *frames)
-{
-	bool good = true;
-	int more = 1;
-
-	for (size_t i = 0; more; i++) {
-		size_t more_len = sizeof(more);
-		uint8_t drop[256];
-		int n = i < ZAP_FRAMES ? zmq_recv(z, frames[i].p, sizeof(frames[i].p), ZMQ_DONTWAIT)
-				       : zmq_recv(z, drop, sizeof(drop), ZMQ_DONTWAIT);
-
-		if (n < 0)
-			return false;
-		if (i >= ZAP_FRAMES || n > 256)
-			good = false;
-		else
-			frames[i].len = (size_t)n;
-		zmq_getsockopt(z, ZMQ_RCVMORE, &more, &more_len);
-		if (!more && i + 1 < ZAP_FRAMES)
-			good = false;
-	}
-	return good;
-}
-
-static bool frame_is(const struct frame *f, const char *text)
-{
-	return f->len == strlen(text) && memcmp(f->p, text, f->len) == 0;
-}
-
-static void on_zap(struct zsock *s)
-{
-	struct msg_hub *h = s->owner;
-	struct frame f[ZAP_FRAMES];
-	char key[KEY_HEX] = "", z85[41] = "?", why[400];
-	bool good, ok;
-
-	memset(f, 0, sizeof(f));
-	good = zap_recv(s->z, f) && frame_is(&f[ZAP_VERSION], "1.0") && frame_is(&f[ZAP_DOMAIN], DOMAIN) &&
-	       frame_is(&f[ZAP_MECHANISM], "CURVE") && f[ZAP_KEY].len == PUBLIC_LEN;
-	if (good) {
-		sodium_bin2hex(key, sizeof(key), f[ZAP_KEY].p, PUBLIC_LEN);
-		zmq_z85_encode(z85, f[ZAP_KEY].p, PUBLIC_LEN);
-	}
-	ok = good && link_by_key(h, key) != NULL;
-	if (!ok) {
-		snprintf(why, sizeof(why), "unknown CURVE key, from %.*s", (int)f[ZAP_ADDRESS].len, f[ZAP_ADDRESS].p);
-		refuse(h, z85, why);
-	}
-	zmq_send(s->z, "1.0", 3, ZMQ_SNDMORE);
-	zmq_send(s->z, f[ZAP_ID].p, f[ZAP_ID].len, ZMQ_SNDMORE);
-	zmq_send(s->z, ok ? "200" : "400", 3, ZMQ_SNDMORE);
-	zmq_send(s->z, "", 0, ZMQ_SNDMORE);
-	zmq_send(s->z, key, ok ? strlen(key) : 0, ZMQ_SNDMORE);
-	zmq_send(s->z, "", 0, 0);
 }
 
 /* ---- messages in ---- */
@@ -150,7 +61,7 @@ static void take(struct msg_hub *h, struct link *l, const void *octets, size_t l
 	json_t *msg = msg_parse(octets, len, &type, &e);
 
 	if (msg == NULL) {
-		refuse(h, from.name, e.text);
+		hub_refuse(h, from.name, e.text);
 		return;
 	}
 	while (row->type != NULL && (strcmp(row->type, type) != 0 || (row->roles & from.role) == 0))
@@ -162,7 +73,7 @@ static void take(struct msg_hub *h, struct link *l, const void *octets, size_t l
 	else
 		why[0] = '\0';
 	if (why[0] != '\0')
-		refuse(h, from.name, why);
+		hub_refuse(h, from.name, why);
 	else
 		row->handler(h->config.ctx, &from, msg);
 	json_decref(msg);
@@ -187,7 +98,7 @@ static void on_router(struct zsock *s)
 		}
 		more = zmq_msg_more(&m);
 		user = zmq_msg_gets(&m, "User-Id");
-		l = user == NULL ? NULL : link_by_key(h, user);
+		l = user == NULL ? NULL : hub_link_by_key(h, user);
 		if (l != NULL && !more && n <= ROUTE_MAX) {
 			memcpy(l->route, route, (size_t)n);
 			l->route_len = (size_t)n;
@@ -236,17 +147,6 @@ static int set_secret(void *z, struct secret *sk, struct err *e)
 	return rc;
 }
 
-static int open_zap(struct msg_hub *h, struct err *e)
-{
-	void *z = zmq_socket(h->zctx, ZMQ_REP);
-
-	if (z == NULL || zsock_set_int(z, ZMQ_LINGER, 0, e) != 0 || zmq_bind(z, "inproc://zeromq.zap.01") != 0) {
-		zmq_close(z);
-		return err_set(e, ERR_INTERNAL, "the ZAP handler cannot be bound: %s", zmq_strerror(zmq_errno()));
-	}
-	return zsock_watch(h->loop, z, h, on_zap, &h->zap, e);
-}
-
 static int open_router(struct msg_hub *h, struct err *e)
 {
 	void *z = zmq_socket(h->zctx, ZMQ_ROUTER);
@@ -260,7 +160,7 @@ static int open_router(struct msg_hub *h, struct err *e)
 	}
 	if (common_options(z, e) != 0 || zsock_set_int(z, ZMQ_CURVE_SERVER, 1, e) != 0 ||
 	    zsock_set_int(z, ZMQ_ROUTER_MANDATORY, 1, e) != 0 ||
-	    zsock_set_bytes(z, ZMQ_ZAP_DOMAIN, DOMAIN, strlen(DOMAIN), e) != 0 ||
+	    zsock_set_bytes(z, ZMQ_ZAP_DOMAIN, HUB_DOMAIN, strlen(HUB_DOMAIN), e) != 0 ||
 	    set_secret(z, h->config.curve_sk, e) != 0)
 		goto fail;
 	if (zmq_bind(z, h->config.listen) != 0) {
@@ -283,7 +183,7 @@ int msg_hub_open(uv_loop_t *loop, const struct msg_hub_config *config, struct ms
 	h->zctx = zmq_ctx_new();
 	uv_timer_init(loop, &h->timer);
 	h->timer.data = h;
-	if (h->zctx == NULL || open_zap(h, e) != 0 || open_router(h, e) != 0) {
+	if (h->zctx == NULL || zap_open(h, e) != 0 || open_router(h, e) != 0) {
 		if (h->zctx == NULL)
 			err_set(e, ERR_INTERNAL, "ZeroMQ does not start");
 		msg_hub_close(h);
