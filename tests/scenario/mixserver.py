@@ -7,6 +7,7 @@ denial, every RRset (with its own RRSIGs) is drawn anew."""
 
 import base64
 import bisect
+import collections
 import hashlib
 import random
 import selectors
@@ -109,6 +110,7 @@ class MixServer:
             origin = labels(text)
             self.zones[origin] = [Version(z, origin) for z in versions]
         self.answers = self.mixed = 0
+        self.asked = collections.Counter()      # (name, type): a validator that finds an answer bogus asks again
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.udp.bind((addr, port))
@@ -171,6 +173,7 @@ class MixServer:
         question = q[12:at + 5]
         asked = tuple(name)
         name = tuple(label.lower() for label in name)
+        self.asked[(name, kind)] += 1
         answer = Answer(self, asked, name)
         rcode = answer.make(kind)
         opt = b"\0" + struct.pack("!HHIH", 41, 4096, 0x8000, 0)

@@ -242,7 +242,7 @@ class Unbound(Resolver):
     def config(self):
         out = ["server:", "  interface: " + self.addr, "  port: %d" % self.port, "  do-daemonize: no", '  username: ""',
                '  chroot: ""', '  directory: "%s"' % self.dir, "  use-syslog: no", '  logfile: ""', "  verbosity: 1",
-               "  val-log-level: 2", "  log-servfail: yes", "  num-threads: 1", "  do-not-query-localhost: no",
+               "  val-log-level: 2", "  val-max-restart: 0", "  log-servfail: yes", "  num-threads: 1", "  do-not-query-localhost: no",
                '  module-config: "validator iterator"', "  aggressive-nsec: no", "  qname-minimisation: no",
                "  access-control: 127.0.0.0/8 allow", '  target-fetch-policy: "0 0 0 0 0"',
                "  outgoing-interface: " + self.source, "  do-ip6: no", "  msg-cache-size: 4m", "  rrset-cache-size: 4m",

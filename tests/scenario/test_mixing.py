@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A validator may mix the records of both signers, at any moment, and must never see the difference."""
 
+import dns.rdatatype
+
 from duetlab import (BindResolver, Cluster, Failed, KnotResolver, Unbound, axfr, limit, small_zone, wait_until)
 from flood import ask_all
 from mixserver import SOA, MixServer, labels
@@ -73,6 +75,12 @@ def differ(server):
             raise Failed("both signers chose the same salt in %s" % (origin,))
 
 
+def repeats(server, asked):
+    """The questions that a resolver asked more than once, as it does when it finds an answer bogus."""
+    mine = {(labels(name), dns.rdatatype.from_text(kind)) for name, kind, _, _ in asked}
+    return [q for q, n in server.asked.items() if n > 1 and q in mine]
+
+
 @limit(240)
 def test_mixing(lab):
     versions, anchors = two_versions(lab)
@@ -85,10 +93,13 @@ def test_mixing(lab):
     for r in resolvers:
         for zone in ZONES:
             asked = questions(zone, ASKED)
+            server.asked.clear()
             got = ask_all(r.addr, r.port, asked)
-            print("%s, %s: %s" % (r.name, zone, got))
-            if got.good != len(asked):
-                raise Failed("%s, %s: %s" % (r.name, zone, got))
+            again = repeats(server, asked)
+            print("%s, %s: %s; asked for again: %d" % (r.name, zone, got, len(again)))
+            # A lost datagram may be asked for again, a bogus answer would be time and again.
+            if got.good != len(asked) or len(again) > len(asked) // 100:
+                raise Failed("%s, %s: %s; asked for again: %s" % (r.name, zone, got, again[:10]))
             total += got.good
     if server.mixed < total // 4:
         raise Failed("only %d of %d answers were mixed" % (server.mixed, server.answers))
