@@ -94,7 +94,8 @@ size_t tsig_mac_len(enum tsig_alg alg)
 	return algs[alg].mac_len;
 }
 
-/* A context with the key in it, which the secret's octets leave at once. */
+/* A context keyed with the secret.  OpenSSL keeps the key on its secure heap and the two hash states that
+ * come of it on the plain one until the context is freed, which wipes both. */
 static EVP_MAC_CTX *keyed(struct tsig_key *key)
 {
 	OSSL_PARAM params[2];

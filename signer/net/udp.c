@@ -18,7 +18,7 @@ struct udp {
 	struct listener {
 		struct net *net;
 		int fd;
-	} * listeners;
+	} *listeners;
 	size_t n;
 };
 

@@ -14,6 +14,7 @@
 #include "signer/net/link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -21,6 +22,7 @@
 #include <xxhash.h>
 
 #define BUFFER_LEN (1u << 20)
+#define SCATTERED  8   /* a shorter run of neighbours asks for a hint */
 #define PAGES_MAX  400 /* messages in one filling; two iovecs each, below IOV_MAX */
 
 enum stage { STAGE_HEAD, STAGE_PAGES, STAGE_TAIL, STAGE_END };
@@ -33,7 +35,8 @@ struct xfrout {
 	uint16_t id, flags, qtype;
 	uint8_t qname[DNAME_MAX];
 	enum stage stage;
-	size_t next; /* page */
+	size_t next;   /* page */
+	size_t hinted; /* pages before this one have had their readahead hint */
 	uint8_t *buf;
 	uint8_t (*tsigs)[TSIG_RR_MAX]; /* PAGES_MAX of them, when signing */
 	struct iovec iov[2 * PAGES_MAX];
@@ -101,11 +104,6 @@ void xfrout_free(struct xfrout *x)
 	buffer_give(x->net, x->buf);
 	free(x->tsigs);
 	free(x);
-}
-
-uint64_t xfrout_sent(const struct xfrout *x)
-{
-	return x->sent;
 }
 
 /* Appends octets to what is to be sent, joined with the piece before when they follow it. */
@@ -195,6 +193,19 @@ static size_t run_of(const struct xfrout *x, size_t room, size_t count, size_t *
 	return n;
 }
 
+/* Pages that small changes have scattered: the kernel reads them together while we send those before. */
+static void hint(const struct xfrout *x)
+{
+	size_t end = x->v->page_count - x->next < PAGES_MAX ? x->v->page_count : x->next + PAGES_MAX;
+
+	for (size_t i = x->next; i < end; i++) {
+		const struct netmsg_page *p = &x->v->pages[i];
+
+		posix_fadvise(served_volume(x->v, p->volume)->fd, (off_t)p->offset, p->len,
+			      POSIX_FADV_WILLNEED);
+	}
+}
+
 static bool read_run(struct xfrout *x, uint8_t *to, size_t octets)
 {
 	const struct netmsg_page *p = &x->v->pages[x->next];
@@ -254,6 +265,10 @@ static bool fill(struct xfrout *x)
 		count = run_of(x, BUFFER_LEN - at, PAGES_MAX - nth, &octets);
 		if (count == 0)
 			return true;
+		if (count < SCATTERED && x->next >= x->hinted) {
+			hint(x);
+			x->hinted = x->next + PAGES_MAX;
+		}
 		if (!put_run(x, &at, &nth, count, octets))
 			return false;
 	}

@@ -18,6 +18,5 @@ void xfrout_free(struct xfrout *x);
 enum xfrout_step { XFROUT_MORE, XFROUT_WAIT, XFROUT_DONE, XFROUT_CUT };
 /* Writes once to the socket.  MORE: at once again; WAIT: once it is writable; CUT: close the connection. */
 enum xfrout_step xfrout_step(struct xfrout *x, int fd);
-uint64_t xfrout_sent(const struct xfrout *x); /* octets so far */
 
 #endif

@@ -400,3 +400,25 @@ def test_a_zone_in_scattered_pages(lab):
     net.process.wait_event("event=serving zone=" + ZONE)
     if axfr(net.addr, ZONE, net.port) != dns.zone.from_text(zone_text(ZONE, 7, hosts=800), relativize=False):
         raise Failed("another zone")
+
+
+def test_a_slow_but_steady_reader_is_not_cut(lab):
+    """The kernel buffers megabytes: that nothing more fits for seconds does not mean that the client has stopped."""
+    net = Net(lab, env={"NET_IDLE_S": "1"})
+    everybody(net)
+    net.publish(zone_text(ZONE, 1), more=1000)
+    w = dns.message.make_query(ZONE, "AXFR").to_wire()
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        s.settimeout(5)
+        s.connect((net.addr, net.port))
+        s.sendall(struct.pack("!H", len(w)) + w)
+        end = time.monotonic() + 6
+        while time.monotonic() < end:
+            if len(s.recv(32768)) == 0:
+                raise Failed("cut off")
+            time.sleep(0.2)
+        if net.process.count("event=transfer-cut"):
+            raise Failed("cut off")
+        time.sleep(3)                   # now it has stopped
+        net.process.wait_event("event=transfer-cut", 10)
