@@ -29,6 +29,7 @@ struct zone_ctx {
 	json_t *served; /* the engine's newest word on what it publishes; kept until facts say it */
 	json_t *floor;  /* wishes of the engine's operator that could not be said yet */
 	bool accept_serial;
+	bool look_for_lost; /* a key could not be used: look which, and say so */
 	char trouble[256]; /* why keys cannot be used here, "" when they can; told once */
 };
 

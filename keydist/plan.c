@@ -108,6 +108,26 @@ out:
 	return rc;
 }
 
+/* Says `lost` for a key that this node said to hold and cannot open any more: the others must know that it is one less. */
+static void say_lost(struct keydist *k, const struct zone_state *z, const struct key_view *views, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct key_state *ks = views[i].key;
+		struct key *key = NULL;
+		struct err e;
+
+		if (!views[i].published || !key_held_by(z, ks, k->self.id) || id_set_has(&ks->lost, k->self.id))
+			continue;
+		if (keys_open(k, z, ks, &key, &e) == 0) {
+			key_free(key);
+			continue;
+		}
+		log_event(LOG_ERROR, "key-lost", "zone=%s key=%u/%u msg=%s", z->text, views[i].tag, views[i].alg, e.text);
+		keydist_say(k, "key.lost", z->name, json_pack("{s:o}", "key", msg_json_hex(ks->hash, 32)), &e);
+		return; /* the state has changed */
+	}
+}
+
 static json_t *make_plan(struct keydist *k, struct zone_ctx *c, const struct zone_state *z, const struct add_state *a)
 {
 	const char *source = json_string_value(json_object_get(a->body, "source"));
@@ -133,6 +153,7 @@ static json_t *make_plan(struct keydist *k, struct zone_ctx *c, const struct zon
 				log_event(e.code == ERR_NOTNOW ? LOG_WARNING : LOG_ERROR, "plan-trouble",
 					  "zone=%s msg=%s; what is served stays", z->text, e.text);
 			snprintf(c->trouble, sizeof(c->trouble), "%.255s", e.text);
+			c->look_for_lost = e.code != ERR_NOTNOW;
 		} else {
 			c->trouble[0] = '\0';
 		}
@@ -160,6 +181,15 @@ static void set_plan(struct keydist *k, struct zone_ctx *c, json_t *plan)
 void plan_step(struct keydist *k)
 {
 	const struct fact_state *s = cluster_state(k->cluster);
+
+	for (size_t i = 0; i < k->zones; i++) {
+		const struct zone_state *z = k->zone[i].look_for_lost ? state_zone(s, k->zone[i].name) : NULL;
+		struct key_view views[VIEWS_MAX];
+
+		k->zone[i].look_for_lost = false;
+		if (z != NULL)
+			say_lost(k, z, views, lifecycle_view(k, z, views));
+	}
 
 	for (size_t i = 0; i < s->zones; i++) {
 		const struct zone_state *z = &s->zone[i];

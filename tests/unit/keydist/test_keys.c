@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A real keydist without engine and API, and facts of a second signer and a backup that the test says for them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sodium.h>
+#include <cmocka.h>
+
+#include "cluster/impl.h"
+#include "keydist/keydist.h"
+#include "seal/seal.h"
+
+/* main.c has this in the program. */
+int keydist_reload(struct keydist *k, struct err *e)
+{
+	(void)k;
+	return err_set(e, ERR_INTERNAL, "not here");
+}
+
+struct other {
+	struct identity id;
+	char line[NODE_LINE_TEXT];
+	struct incarnation inc;
+	uint64_t seq;
+	uint8_t prev[FACT_HASH_LEN];
+};
+
+struct fixture {
+	struct keydist k;
+	struct conf conf;
+	char dir[64], listen[100], name[8];
+	struct other peer, vault;
+	uint8_t zone[DNAME_MAX];
+};
+
+static void ignore(void *ctx)
+{
+	(void)ctx;
+}
+
+static void make_other(struct fixture *x, struct other *o, const char *name)
+{
+	char path[100], wrap[120];
+	struct secret *s;
+	struct err e;
+
+	snprintf(path, sizeof(path), "%s/%s", x->dir, name);
+	snprintf(wrap, sizeof(wrap), "file:%s/%s.wrap", x->dir, name);
+	assert_int_equal(identity_create(path, NULL, NULL, false, o->line, &e), 0);
+	s = wrap_key_load(wrap, &e);
+	assert_int_equal(identity_load(path, s, &o->id, &e), 0);
+	secret_free(s);
+	o->inc.number = 1;
+}
+
+/* A fact of another node comes in. */
+static void hear(struct fixture *x, struct other *o, const char *kind, bool of_zone, json_t *body)
+{
+	struct fact head = { .inc = o->inc, .seq = o->seq + 1 }, f;
+	struct fact_rules rules;
+	struct fact_verdict v;
+	uint8_t *octets;
+	size_t len;
+	struct err e;
+
+	assert_non_null(body);
+	memcpy(head.prev, o->prev, FACT_HASH_LEN);
+	strcpy(head.kind, kind);
+	if (of_zone)
+		head.zone_len = dname_lower(x->zone, head.zone);
+	assert_int_equal(fact_make(&head, body, &o->id, &octets, &len, &e), 0);
+	assert_int_equal(fact_read(octets, len, &f, &e), 0);
+	assert_int_equal(fact_log_add(x->k.cluster->log, sync_rules(x->k.cluster, &rules), &f, 1, &v, &e), 0);
+	assert_int_equal(v.result, FACT_NEW);
+	sync_applied(x->k.cluster, &f);
+	assert_int_equal(sync_after(x->k.cluster, &e), 0);
+	o->seq++;
+	memcpy(o->prev, f.hash, FACT_HASH_LEN);
+	free(octets);
+	json_decref(body);
+}
+
+static int setup(void **state)
+{
+	struct fixture *x = calloc(1, sizeof(*x));
+	struct keydist *k = &x->k;
+	struct cluster_config config = { .loop = &k->loop, .conf = &x->conf, .identity = &k->self, .role = NODE_SIGNER,
+					 .dir = x->dir, .listen = x->listen, .on_facts = ignore, .on_tick = ignore, .ctx = k };
+	char path[100], wrap[120], line[NODE_LINE_TEXT];
+	struct secret *s;
+	struct err e;
+	uint8_t sk[32];
+
+	*state = x;
+	strcpy(x->dir, "/tmp/duet-test-keys-XXXXXX");
+	assert_non_null(mkdtemp(x->dir));
+	strcpy(x->name, "self");
+	x->conf.node.name = x->name;
+	x->conf.node.clock = CONF_CLOCK_TRUST;
+	x->conf.keydist.state_dir = x->dir;
+	k->conf = &x->conf;
+	snprintf(x->listen, sizeof(x->listen), "ipc://%s/hub", x->dir);
+	snprintf(path, sizeof(path), "%s/id", x->dir);
+	snprintf(wrap, sizeof(wrap), "file:%s/id.wrap", x->dir);
+	assert_int_equal(identity_create(path, NULL, NULL, true, line, &e), 0);
+	s = wrap_key_load(wrap, &e);
+	assert_int_equal(identity_load(path, s, &k->self, &e), 0);
+	secret_free(s);
+	crypto_box_keypair(k->recovery_pk, sk);
+	k->recovery_known = true;
+	recovery_id_text(k->recovery_pk, k->recovery_id);
+	crypto_box_keypair(k->self.engine_box_pk, sk);
+	k->clock_good = true;
+	uv_loop_init(&k->loop);
+	uv_timer_init(&k->loop, &k->flush);
+	k->flush.data = k;
+	assert_int_equal(store_db_open(k, &e), 0);
+	assert_int_equal(cluster_open(&config, &k->cluster, &e), 0);
+	make_other(x, &x->peer, "peer");
+	make_other(x, &x->vault, "vault");
+	assert_int_equal(dname_from_text("example.org", x->zone, &e), 0);
+	members_step(k);
+	assert_true(members_self(k));
+	assert_int_equal(members_add(k, x->peer.line, "peer", "signer", &e), 0);
+	assert_int_equal(members_add(k, x->vault.line, "vault", "backup", &e), 0);
+	members_step(k);
+	hear(x, &x->peer, "counts", false, json_pack("{s:s}", "node", k->self.id_text));
+	assert_int_equal(keydist_say(k, "zone.add", x->zone,
+				     json_pack("{s:s,s:s,s:i}", "source", "file:z", "policy", "default", "rev", 1), &e), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *x = *state;
+	struct keydist *k = &x->k;
+	char cmd[100];
+
+	cluster_close(k->cluster);
+	uv_close((uv_handle_t *)&k->flush, NULL);
+	while (uv_run(&k->loop, UV_RUN_DEFAULT) != 0)
+		;
+	uv_loop_close(&k->loop);
+	for (size_t i = 0; i < k->zones; i++)
+		json_decref(k->zone[i].plan);
+	for (size_t i = 0; i < k->engine_boxes; i++)
+		json_decref(k->engine_box[i].box);
+	free(k->zone);
+	free(k->engine_box);
+	free(k->wait);
+	sql_close(k->db);
+	identity_fini(&k->self);
+	identity_fini(&x->peer.id);
+	identity_fini(&x->vault.id);
+	snprintf(cmd, sizeof(cmd), "rm -r %s", x->dir);
+	assert_int_equal(system(cmd), 0);
+	free(x);
+	return 0;
+}
+
+static struct zone_state *zone(struct fixture *x)
+{
+	return state_zone(cluster_state(x->k.cluster), x->zone);
+}
+
+static json_t *hex(const uint8_t hash[32])
+{
+	return msg_json_hex(hash, 32);
+}
+
+static char *box_to(struct fixture *x, struct key *key, const uint8_t pk[32], enum seal_purpose purpose, const uint8_t *name)
+{
+	const struct seal_label label = { purpose, name, key_hash(key) };
+	struct secret *der = NULL;
+	char *text = calloc(1, 2 * SEAL_MAX);
+	uint8_t *box;
+	size_t len;
+	struct err e;
+
+	(void)x;
+	assert_int_equal(key_pkcs8(key, &der, &e), 0);
+	assert_int_equal(seal_make(&label, pk, der, &box, &len, &e), 0);
+	sodium_bin2base64(text, 2 * SEAL_MAX, box, len, sodium_base64_VARIANT_ORIGINAL);
+	secret_free(der);
+	free(box);
+	return text;
+}
+
+/* The peer makes a key; the box for this node may be one of another zone. */
+static void peer_creates(struct fixture *x, struct key *key, const uint8_t *name_in_box)
+{
+	char *box = box_to(x, key, x->k.self.line.box_pk, SEAL_SIGNER, name_in_box);
+	char *recovery = box_to(x, key, x->k.recovery_pk, SEAL_RECOVERY, name_in_box);
+	const uint8_t *rdata;
+	size_t len;
+
+	rdata = key_rdata(key, &len);
+	hear(x, &x->peer, "key.created", true,
+	     json_pack("{s:o,s:o,s:s,s:[{s:s,s:s}],s:[{s:s,s:s}]}", "key", hex(key_hash(key)), "dnskey", msg_json_base64(rdata, len),
+		       "role", "csk", "boxes", "to", x->k.self.id_text, "box", box, "recovery", "id", x->k.recovery_id, "box",
+		       recovery));
+	free(box);
+	free(recovery);
+}
+
+static void peer_holds(struct fixture *x, struct key *key)
+{
+	uint8_t data[KEY_PROBE_MAX], sig[KEY_SIG_MAX];
+	size_t len = key_probe_data(x->zone, key_hash(key), x->peer.id.id, data), sig_len;
+	struct err e;
+
+	assert_int_equal(key_sign(key, data, len, sig, &sig_len, &e), 0);
+	hear(x, &x->peer, "key.held", true,
+	     json_pack("{s:o,s:o}", "key", hex(key_hash(key)), "probe", msg_json_base64(sig, sig_len)));
+}
+
+static void peer_serves(struct fixture *x, const uint8_t hash[32])
+{
+	hear(x, &x->peer, "key.serves", true, json_pack("{s:[o],s:i}", "keys", hex(hash), "unsigned_ttl", 0));
+}
+
+static void vault_stores(struct fixture *x, const uint8_t hash[32])
+{
+	hear(x, &x->vault, "key.stored", true, json_pack("{s:o,s:s}", "key", hex(hash), "recovery", x->k.recovery_id));
+}
+
+static struct key *make(unsigned alg)
+{
+	struct key *key = NULL;
+	struct err e;
+
+	assert_int_equal(key_generate(alg, 257, 0, &key, &e), 0);
+	return key;
+}
+
+static struct key_view view_of(struct fixture *x, const uint8_t hash[32])
+{
+	struct key_view views[VIEWS_MAX];
+	size_t n = lifecycle_view(&x->k, zone(x), views);
+
+	for (size_t i = 0; i < n; i++)
+		if (memcmp(views[i].key->hash, hash, 32) == 0)
+			return views[i];
+	fail_msg("no such key");
+	return views[0];
+}
+
+static void a_key_is_distributed_only_when_all_have_said_so(void **state)
+{
+	struct fixture *x = *state;
+	struct key *key = make(ALG_ED25519);
+	uint8_t hash[32];
+
+	memcpy(hash, key_hash(key), 32);
+	peer_creates(x, key, x->zone);
+	keys_step(&x->k);
+	assert_true(key_held_by(zone(x), zone_key(zone(x), hash), x->k.self.id));
+	assert_false(view_of(x, hash).distributed);
+	vault_stores(x, hash);
+	assert_false(view_of(x, hash).distributed);
+	peer_holds(x, key);
+	assert_true(view_of(x, hash).distributed);
+	assert_true(view_of(x, hash).signing);
+	/* The second signer has made a further recovery box. */
+	assert_int_equal(zone_key(zone(x), hash)->recoveries, 2);
+	key_free(key);
+}
+
+static void stored_for_another_recovery_key_does_not_count(void **state)
+{
+	struct fixture *x = *state;
+	struct key *key = make(ALG_ED25519);
+
+	peer_creates(x, key, x->zone);
+	keys_step(&x->k);
+	peer_holds(x, key);
+	hear(x, &x->vault, "key.stored", true, json_pack("{s:o,s:s}", "key", hex(key_hash(key)), "recovery", "0123456789abcdef"));
+	assert_false(view_of(x, key_hash(key)).distributed);
+	vault_stores(x, key_hash(key));
+	assert_true(view_of(x, key_hash(key)).distributed);
+	key_free(key);
+}
+
+static void a_box_for_another_zone_is_not_held(void **state)
+{
+	struct fixture *x = *state;
+	struct key *key = make(ALG_ED25519);
+	uint8_t other[DNAME_MAX];
+
+	assert_int_equal(dname_from_text("example.net", other, NULL), 0);
+	peer_creates(x, key, other);
+	keys_step(&x->k);
+	keys_step(&x->k);
+	assert_int_equal(zone_key(zone(x), key_hash(key))->helds, 0);
+	assert_non_null(strstr(zone_ctx(&x->k, x->zone, false)->trouble, "another zone"));
+	key_free(key);
+}
+
+/* Another key with the tag of the first, as two signers that do not hear each other may make them. */
+static struct key *same_tag(uint16_t tag)
+{
+	static const uint8_t head[] = { 0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20 };
+	uint8_t rdata[36] = { 1, 1, 3, ALG_ED25519 }, seed[32], sk[64], der[sizeof(head) + 32];
+	struct key *key = NULL;
+	struct secret *s;
+	struct err e;
+
+	do {
+		randombytes_buf(seed, sizeof(seed));
+		crypto_sign_seed_keypair(rdata + 4, sk, seed);
+	} while (dnskey_tag(rdata, sizeof(rdata)) != tag);
+	memcpy(der, head, sizeof(head));
+	memcpy(der + sizeof(head), seed, sizeof(seed));
+	s = secret_from(der, sizeof(der));
+	assert_int_equal(key_from_pkcs8(rdata, sizeof(rdata), s, &key, &e), 0);
+	secret_free(s);
+	return key;
+}
+
+static void a_second_key_with_the_same_tag_is_declined_and_made_again(void **state)
+{
+	struct fixture *x = *state;
+	uint8_t mine[32], again[32] = { 0 };
+	struct key *theirs;
+	struct zone_state *z;
+	size_t made = 0;
+	struct err e;
+
+	assert_int_equal(keys_create(&x->k, zone(x), ALG_ED25519, "csk", NULL, mine, &e), 0);
+	z = zone(x);
+	theirs = same_tag(dnskey_tag(zone_key(z, mine)->dnskey, zone_key(z, mine)->dnskey_len));
+	peer_creates(x, theirs, x->zone);
+	keys_step(&x->k);
+	assert_true(id_set_has(&zone_key(zone(x), key_hash(theirs))->declined, x->k.self.id));
+	assert_int_equal(zone_key(zone(x), key_hash(theirs))->helds, 0);
+	/* The peer declines ours in turn: it is made again, once, with a free tag. */
+	hear(x, &x->peer, "key.declined", true, json_pack("{s:o,s:s}", "key", hex(mine), "why", "tag"));
+	keys_step(&x->k);
+	keys_step(&x->k);
+	z = zone(x);
+	for (size_t i = 0; i < z->keys; i++)
+		if (memcmp(z->key[i].instead, mine, 32) == 0) {
+			memcpy(again, z->key[i].hash, 32);
+			made++;
+		}
+	assert_int_equal(made, 1);
+	assert_int_not_equal(dnskey_tag(zone_key(z, again)->dnskey, zone_key(z, again)->dnskey_len), key_tag(theirs));
+	key_free(theirs);
+}
+
+static void of_competing_keys_the_smallest_that_all_serve_signs(void **state)
+{
+	struct fixture *x = *state;
+	struct key *key[2] = { make(ALG_ED25519), make(ALG_ED25519) }, *small, *large;
+	struct err e;
+
+	small = memcmp(key_hash(key[0]), key_hash(key[1]), 32) < 0 ? key[0] : key[1];
+	large = small == key[0] ? key[1] : key[0];
+	peer_creates(x, large, x->zone);
+	keys_step(&x->k);
+	peer_holds(x, large);
+	vault_stores(x, key_hash(large));
+	assert_int_equal(keydist_say(&x->k, "key.serves", x->zone, json_pack("{s:[o]}", "keys", hex(key_hash(large))), &e), 0);
+	peer_serves(x, key_hash(large));
+	peer_creates(x, small, x->zone);
+	keys_step(&x->k);
+	peer_holds(x, small);
+	vault_stores(x, key_hash(small));
+	/* Both are shown; what everybody serves goes on signing until everybody serves the smaller one. */
+	assert_true(view_of(x, key_hash(small)).published && view_of(x, key_hash(large)).published);
+	assert_true(view_of(x, key_hash(large)).signing);
+	assert_false(view_of(x, key_hash(small)).signing);
+	peer_serves(x, key_hash(small));
+	assert_true(view_of(x, key_hash(large)).signing);
+	assert_int_equal(keydist_say(&x->k, "key.serves", x->zone, json_pack("{s:[o]}", "keys", hex(key_hash(small))), &e), 0);
+	assert_true(view_of(x, key_hash(small)).signing);
+	assert_false(view_of(x, key_hash(large)).signing);
+	assert_true(view_of(x, key_hash(large)).published);
+	key_free(key[0]);
+	key_free(key[1]);
+}
+
+static void what_anybody_serves_all_publish(void **state)
+{
+	struct fixture *x = *state;
+	struct key *key = make(ALG_ED25519);
+
+	peer_creates(x, key, x->zone);
+	keys_step(&x->k);
+	assert_false(view_of(x, key_hash(key)).published);
+	peer_serves(x, key_hash(key));
+	assert_true(view_of(x, key_hash(key)).published);
+	key_free(key);
+}
+
+static void no_key_is_made_because_there_is_none(void **state)
+{
+	struct fixture *x = *state;
+
+	for (int i = 0; i < 5; i++) {
+		members_step(&x->k);
+		keys_step(&x->k);
+		waits_step(&x->k);
+		plan_step(&x->k);
+	}
+	assert_int_equal(zone(x)->keys, 0);
+	assert_string_equal(json_string_value(json_object_get(zone_ctx(&x->k, x->zone, false)->plan, "state")), "held");
+}
+
+static void nothing_is_published_before_it_is_distributed(void **state)
+{
+	struct fixture *x = *state;
+	uint8_t hash[32];
+	struct err e;
+
+	assert_int_equal(keys_create(&x->k, zone(x), ALG_ECDSAP256SHA256, "csk", NULL, hash, &e), 0);
+	vault_stores(x, hash);
+	plan_step(&x->k);
+	assert_string_equal(json_string_value(json_object_get(zone_ctx(&x->k, x->zone, false)->plan, "state")), "held");
+}
+
+static void a_ksk_stays_here(void **state)
+{
+	struct fixture *x = *state;
+	struct key_view views[VIEWS_MAX];
+	uint8_t hash[2][32];
+	const json_t *plan, *keys;
+	struct err e;
+	size_t n;
+
+	/* alone, so that both are distributed when the vault has them */
+	hear(x, &x->vault, "retired", false, json_pack("{s:s,s:s,s:[]}", "node", x->peer.id.id_text, "line", x->peer.line, "upto"));
+	assert_int_equal(keys_create(&x->k, zone(x), ALG_ECDSAP256SHA256, "ksk", NULL, hash[0], &e), 0);
+	vault_stores(x, hash[0]);
+	plan_step(&x->k);
+	assert_string_equal(json_string_value(json_object_get(zone_ctx(&x->k, x->zone, false)->plan, "state")), "held");
+	assert_int_equal(keys_create(&x->k, zone(x), ALG_ECDSAP256SHA256, "zsk", NULL, hash[1], &e), 0);
+	vault_stores(x, hash[1]);
+	plan_step(&x->k);
+	plan = zone_ctx(&x->k, x->zone, false)->plan;
+	assert_string_equal(json_string_value(json_object_get(plan, "state")), "signed");
+	keys = json_object_get(plan, "keys");
+	assert_int_equal(json_array_size(keys), 1);
+	n = lifecycle_view(&x->k, zone(x), views);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(views[i].signing, strcmp(views[i].key->role, "zsk") == 0);
+}
+
+static void cds_waits_until_all_serve_and_old_answers_are_gone(void **state)
+{
+	struct fixture *x = *state;
+	struct policy p = policy_default();
+	uint8_t hash[32];
+	struct err e;
+
+	p.propagation_s = 0;
+	p.rev = 1;
+	assert_int_equal(keydist_say(&x->k, "policy", NULL, json_pack("{s:o,s:i}", "policy", policy_to_json(&p), "rev", 1), &e), 0);
+	hear(x, &x->vault, "retired", false, json_pack("{s:s,s:s,s:[]}", "node", x->peer.id.id_text, "line", x->peer.line, "upto"));
+	assert_int_equal(keys_create(&x->k, zone(x), ALG_ED25519, "csk", NULL, hash, &e), 0);
+	vault_stores(x, hash);
+	waits_step(&x->k);
+	assert_int_equal(waits_left(&x->k, zone(x), hash), -1);
+	assert_int_equal(keydist_say(&x->k, "key.serves", x->zone, json_pack("{s:[o],s:i}", "keys", hex(hash), "unsigned_ttl", 2), &e),
+			 0);
+	waits_step(&x->k);
+	assert_int_equal(waits_left(&x->k, zone(x), hash), 2);
+	assert_false(view_of(x, hash).seen_by_all);
+	/* Time passes only while this node runs: a gap of an hour counts nothing. */
+	x->k.waited_ms -= 3600000;
+	waits_step(&x->k);
+	assert_false(view_of(x, hash).seen_by_all);
+	for (int i = 0; i < 2; i++) {
+		assert_false(view_of(x, hash).seen_by_all);
+		x->k.waited_ms -= 1000; /* as if a second had passed */
+		waits_step(&x->k);
+	}
+	assert_true(view_of(x, hash).seen_by_all);
+	plan_step(&x->k);
+	assert_int_equal(json_array_size(json_object_get(zone_ctx(&x->k, x->zone, false)->plan, "ready")), 3);
+}
+
+static void signatures_are_kept_over_a_restart_and_not_made_in_doubt(void **state)
+{
+	struct fixture *x = *state;
+	struct key_view views[VIEWS_MAX];
+	struct apex_rrset first[3], second[3];
+	const struct policy p = policy_default();
+	uint8_t hash[32];
+	size_t n, count;
+	struct err e;
+
+	hear(x, &x->vault, "retired", false, json_pack("{s:s,s:s,s:[]}", "node", x->peer.id.id_text, "line", x->peer.line, "upto"));
+	assert_int_equal(keys_create(&x->k, zone(x), ALG_ECDSAP256SHA256, "csk", NULL, hash, &e), 0);
+	vault_stores(x, hash);
+	n = lifecycle_view(&x->k, zone(x), views);
+	x->k.clock_good = false;
+	assert_int_equal(dnskey_make(&x->k, zone(x), views, n, &p, first, &count, &e), -1);
+	assert_int_equal(e.code, ERR_NOTNOW);
+	x->k.clock_good = true;
+	assert_int_equal(dnskey_make(&x->k, zone(x), views, n, &p, first, &count, &e), 0);
+	assert_int_equal(count, 1);
+	x->k.clock_good = false; /* what was made is used */
+	assert_int_equal(dnskey_make(&x->k, zone(x), views, n, &p, second, &count, &e), 0);
+	assert_string_equal(json_string_value(first[0].rrset), json_string_value(second[0].rrset));
+	json_decref(first[0].rrset);
+	json_decref(second[0].rrset);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_key_is_distributed_only_when_all_have_said_so, setup, teardown),
+		cmocka_unit_test_setup_teardown(stored_for_another_recovery_key_does_not_count, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_box_for_another_zone_is_not_held, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_second_key_with_the_same_tag_is_declined_and_made_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(of_competing_keys_the_smallest_that_all_serve_signs, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_anybody_serves_all_publish, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_key_is_made_because_there_is_none, setup, teardown),
+		cmocka_unit_test_setup_teardown(nothing_is_published_before_it_is_distributed, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_ksk_stays_here, setup, teardown),
+		cmocka_unit_test_setup_teardown(cds_waits_until_all_serve_and_old_answers_are_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(signatures_are_kept_over_a_restart_and_not_made_in_doubt, setup, teardown),
+	};
+	struct err e;
+
+	if (secret_init(&e) != 0)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
