@@ -71,6 +71,36 @@ static void say_lines(const struct conf_errors *lines, const char *before)
 		fprintf(stderr, "%s%s\n", before, lines->line[i]);
 }
 
+/* A secondary that hears no signer serves its version until its SOA expires; its RRSIGs should last as long.
+ */
+static void warn_of_expire(struct ctl *c, const struct policy *p)
+{
+	json_t *status = NULL;
+	const json_t *z, *n;
+	struct err e;
+	size_t i, k;
+
+	if (ctl_try(c, CTL_KEYDIST, "GET", mem_strdup("/v1/status"), NULL, CTL_TIMEOUT_MS, &status, &e) != 0)
+		return;
+	json_array_foreach(jlist(status, "zones"), i, z)
+	{
+		json_int_t expire = 0, bound = p->propagation_s + p->max_ttl_signed_s;
+		char a[CTL_WHEN_LEN], b[CTL_WHEN_LEN], d[CTL_WHEN_LEN];
+
+		json_array_foreach(jlist(z, "nodes"), k,
+				   n) if (jint(json_object_get(n, "status"), "soa_expire", 0) > expire)
+			expire = jint(json_object_get(n, "status"), "soa_expire", 0);
+		if (strcmp(jtext(z, "policy"), p->name) == 0 && p->renewal_margin_s < bound + expire)
+			fprintf(stderr,
+				"warning: %s: renewal-margin %s < propagation + max-ttl-signed %s + SOA "
+				"expire %s: a secondary that "
+				"hears no signer may serve RRSIGs that have ended before its zone expires\n",
+				jtext(z, "zone"), ctl_span(p->renewal_margin_s, a), ctl_span(bound, b),
+				ctl_span(expire, d));
+	}
+	json_decref(status);
+}
+
 int cmd_policy_apply(struct ctl *c)
 {
 	struct conf_errors errors, warnings;
@@ -95,6 +125,7 @@ int cmd_policy_apply(struct ctl *c)
 	json_decref(body);
 	if (rc != 0)
 		return CTL_FAILED;
+	warn_of_expire(c, &p);
 	if (!ctl_json(c, answer)) {
 		printf("policy %s has rev %lld now\n", p.name, (long long)jint(answer, "rev", 0));
 		json_decref(answer);

@@ -133,6 +133,9 @@ def test_every_command(lab):
         j = json.loads(s1.ctl("--json", "key", "export", ZONE, key[:8], "--dir", folder, "--format", form).stdout)
         if not j["files"] or any(os.stat(f).st_mode & 0o077 for f in j["files"] if not f.endswith(".key")):
             raise Failed(j)
+    p = s1.ctl("policy", "apply", lab.write("policy.yaml", open(policy).read().replace("10d", "8d")))
+    if "example.org.: renewal-margin 8d 0h < propagation + max-ttl-signed 24h 0m + SOA expire 7d 0h" not in p.stderr:
+        raise Failed(p.stderr)
     text, j = both(s2, "zone", "status", ZONE)
     if j["state"] != "served" or "served" not in text:
         raise Failed(j)
