@@ -20,9 +20,12 @@ static size_t room(const struct signing *s)
 	return PAGE_MSG_MAX - 12 - s->apex_len;
 }
 
-static int write_range(struct signing *s, const struct chain *c, size_t a, size_t b, struct err *e)
+/* Names a to b - 1, whose sizes add up to `bound`, as one page; parts only where one name is too large. */
+static int write_range(struct signing *s, const struct chain *c, size_t a, size_t b, uint64_t bound,
+		       struct err *e)
 {
 	uint8_t key[DNAME_KEY_MAX], digest[16];
+	uint64_t before = s->stats->octets;
 	struct pager pg;
 
 	c->digest(s, a, b, digest);
@@ -30,30 +33,48 @@ static int write_range(struct signing *s, const struct chain *c, size_t a, size_
 	for (size_t i = a; i < b; i++)
 		if (c->emit(&pg, i, e) != 0)
 			return -1;
-	return pager_end(&pg, e);
+	if (pager_end(&pg, e) != 0)
+		return -1;
+	s->bound += bound;
+	s->octets += s->stats->octets - before;
+	return 0;
 }
 
-/* Cuts names a to b - 1, of `total` octets, into pages. */
-static int write_run(struct signing *s, const struct chain *c, size_t a, size_t b, uint64_t total,
+/* How much goes into the page that begins now: what is left, in pages of equal size.  Sizes are upper bounds,
+ * since names inside rdata shrink; by how much, the pages before this one have shown. */
+static uint64_t page_goal(const struct signing *s, uint64_t left)
+{
+	uint64_t fill = s->octets == 0 ? PAGE_FILL : PAGE_FILL * s->bound / s->octets, pages;
+
+	if (left <= room(s))
+		return left;
+	if (fill > room(s))
+		fill = room(s);
+	pages = (left + fill - 1) / fill;
+	return (left + pages - 1) / pages;
+}
+
+/* Cuts names a to b - 1, whose sizes add up to `left`, into pages. */
+static int write_run(struct signing *s, const struct chain *c, size_t a, size_t b, uint64_t left,
 		     struct err *e)
 {
-	uint64_t pages = total <= room(s) ? 1 : (total + PAGE_FILL - 1) / PAGE_FILL, k = 1, done = 0;
-	size_t start = a, in_page = 0;
+	uint64_t goal = page_goal(s, left), in_page = 0;
+	size_t start = a;
 
 	for (size_t i = a; i < b; i++) {
 		size_t size = c->size(s, i);
 
-		if (i > start && (in_page + size > room(s) || done * pages >= k * total)) {
-			if (write_range(s, c, start, i, e) != 0)
+		if (i > start && (in_page + size > room(s) || in_page >= goal)) {
+			if (write_range(s, c, start, i, in_page, e) != 0)
 				return -1;
+			left -= in_page;
+			goal = page_goal(s, left);
 			start = i;
 			in_page = 0;
-			k = done * pages / total + 1;
 		}
 		in_page += size;
-		done += size;
 	}
-	return start < b ? write_range(s, c, start, b, e) : 0;
+	return start < b ? write_range(s, c, start, b, in_page, e) : 0;
 }
 
 static uint64_t run_size(const struct signing *s, const struct chain *c, size_t a, size_t b)
@@ -149,6 +170,7 @@ int chain_lay(struct signing *s, const struct chain *c, const struct table *old,
 	size_t run = 0; /* names from here on are not written yet */
 	bool more = old != NULL && next_group(old, c, 0, &g);
 
+	s->bound = s->octets = 0;
 	for (size_t a = 0, b; more; a = b, g = next) {
 		bool due = is_due(s, old, g), alone = run == a;
 		uint64_t size;
