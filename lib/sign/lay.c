@@ -20,12 +20,10 @@ static size_t room(const struct signing *s)
 	return PAGE_MSG_MAX - 12 - s->apex_len;
 }
 
-/* Names a to b - 1, whose sizes add up to `bound`, as one page; parts only where one name is too large. */
-static int write_range(struct signing *s, const struct chain *c, size_t a, size_t b, uint64_t bound,
-		       struct err *e)
+/* Names a to b - 1 as one page; parts only where one name is too large. */
+static int write_range(struct signing *s, const struct chain *c, size_t a, size_t b, struct err *e)
 {
 	uint8_t key[DNAME_KEY_MAX], digest[16];
-	uint64_t before = s->stats->octets;
 	struct pager pg;
 
 	c->digest(s, a, b, digest);
@@ -33,48 +31,48 @@ static int write_range(struct signing *s, const struct chain *c, size_t a, size_
 	for (size_t i = a; i < b; i++)
 		if (c->emit(&pg, i, e) != 0)
 			return -1;
-	if (pager_end(&pg, e) != 0)
-		return -1;
-	s->bound += bound;
-	s->octets += s->stats->octets - before;
-	return 0;
+	return pager_end(&pg, e);
 }
 
-/* How much goes into the page that begins now: what is left, in pages of equal size.  Sizes are upper bounds,
- * since names inside rdata shrink; by how much, the pages before this one have shown. */
-static uint64_t page_goal(const struct signing *s, uint64_t left)
+/* The end of the first of two pages of about equal size. */
+static size_t first_half(const struct signing *s, const struct chain *c, size_t a, size_t b, uint64_t size)
 {
-	uint64_t fill = s->octets == 0 ? PAGE_FILL : PAGE_FILL * s->bound / s->octets, pages;
+	uint64_t sum = c->size(s, a), more;
 
-	if (left <= room(s))
-		return left;
-	if (fill > room(s))
-		fill = room(s);
-	pages = (left + fill - 1) / fill;
-	return (left + pages - 1) / pages;
-}
-
-/* Cuts names a to b - 1, whose sizes add up to `left`, into pages. */
-static int write_run(struct signing *s, const struct chain *c, size_t a, size_t b, uint64_t left,
-		     struct err *e)
-{
-	uint64_t goal = page_goal(s, left), in_page = 0;
-	size_t start = a;
-
-	for (size_t i = a; i < b; i++) {
-		size_t size = c->size(s, i);
-
-		if (i > start && (in_page + size > room(s) || in_page >= goal)) {
-			if (write_range(s, c, start, i, in_page, e) != 0)
-				return -1;
-			left -= in_page;
-			goal = page_goal(s, left);
-			start = i;
-			in_page = 0;
-		}
-		in_page += size;
+	while (++a < b) {
+		more = c->size(s, a);
+		if (sum >= size / 2 || sum + more > room(s))
+			break;
+		sum += more;
 	}
-	return start < b ? write_range(s, c, start, b, in_page, e) : 0;
+	return a;
+}
+
+/* Where the page that begins at name a ends.  Sizes are upper bounds, since names inside rdata shrink; where
+ * they do not tell, a trial with blanks for signatures does: it costs a small part of what signing does. */
+static int page_end(struct signing *s, const struct chain *c, size_t a, size_t b, uint64_t size, size_t *end,
+		    struct err *e)
+{
+	bool bulk = size > 2 * room(s);
+	struct pager pg;
+	size_t i, len = 0;
+
+	*end = b;
+	if (size <= room(s))
+		return 0;
+	pager_measure(&pg, s);
+	for (i = a; i < b && !(bulk && len >= PAGE_FILL); i++) {
+		if (c->emit(&pg, i, e) != 0)
+			return -1;
+		if (pg.full)
+			break;
+		page_build_octets(s->build, &len);
+	}
+	if (i < b && !bulk)
+		*end = first_half(s, c, a, b, size);
+	else if (i < b)
+		*end = i > a ? i : a + 1;
+	return 0;
 }
 
 static uint64_t run_size(const struct signing *s, const struct chain *c, size_t a, size_t b)
@@ -84,6 +82,20 @@ static uint64_t run_size(const struct signing *s, const struct chain *c, size_t 
 	for (size_t i = a; i < b; i++)
 		total += c->size(s, i);
 	return total;
+}
+
+/* Cuts names a to b - 1, whose sizes add up to `left`, into pages. */
+static int write_run(struct signing *s, const struct chain *c, size_t a, size_t b, uint64_t left,
+		     struct err *e)
+{
+	size_t end;
+
+	for (; a < b; a = end) {
+		if (page_end(s, c, a, b, left, &end, e) != 0 || write_range(s, c, a, end, e) != 0)
+			return -1;
+		left -= run_size(s, c, a, end);
+	}
+	return 0;
 }
 
 static bool same_key(const struct page_row *a, const struct page_row *b)
@@ -170,7 +182,6 @@ int chain_lay(struct signing *s, const struct chain *c, const struct table *old,
 	size_t run = 0; /* names from here on are not written yet */
 	bool more = old != NULL && next_group(old, c, 0, &g);
 
-	s->bound = s->octets = 0;
 	for (size_t a = 0, b; more; a = b, g = next) {
 		bool due = is_due(s, old, g), alone = run == a;
 		uint64_t size;

@@ -15,6 +15,7 @@ void pager_begin(struct pager *pg, struct signing *s, enum page_chain chain, con
 	const struct sign_params *p = s->p;
 
 	pg->s = s;
+	pg->measure = pg->full = false;
 	pg->window.inception = p->now - p->inception_offset_s;
 	pg->window.expiration = p->now + p->validity_s;
 	if (s->old != NULL)
@@ -26,6 +27,13 @@ void pager_begin(struct pager *pg, struct signing *s, enum page_chain chain, con
 				     .key_len = (uint16_t)key_len,
 				     .earliest = INT64_MAX };
 	memcpy(pg->row.digest, digest, sizeof(pg->row.digest));
+	page_build_reset(s->build);
+	arena_reset(s->arena);
+}
+
+void pager_measure(struct pager *pg, struct signing *s)
+{
+	*pg = (struct pager){ .s = s, .measure = true };
 	page_build_reset(s->build);
 	arena_reset(s->arena);
 }
@@ -63,6 +71,10 @@ int pager_add(struct pager *pg, const struct rr *rr, struct err *e)
 	int rc = page_build_add(pg->s->build, rr, e);
 	int64_t ends;
 
+	if (pg->measure) {
+		pg->full |= rc == 1;
+		return rc < 0 ? -1 : 0;
+	}
 	if (rc == 1) {
 		if (put(pg, e) != 0)
 			return -1;
@@ -87,6 +99,22 @@ int pager_add(struct pager *pg, const struct rr *rr, struct err *e)
 	return 0;
 }
 
+/* As many octets as the RRSIGs would take. */
+static int add_blanks(struct pager *pg, const uint8_t *owner, struct err *e)
+{
+	static const uint8_t zeroes[18 + DNAME_MAX + KEY_SIG_MAX];
+	const struct sign_params *p = pg->s->p;
+
+	for (size_t i = 0; i < p->key_count; i++) {
+		struct rr blank = { .owner = owner, .rdata = zeroes, .type = TYPE_RRSIG };
+
+		blank.rdlen = (uint16_t)(18 + pg->s->apex_len + key_sig_len(p->keys[i]));
+		if (pager_add(pg, &blank, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 int pager_add_signed(struct pager *pg, const struct rr *rrs, size_t n, struct err *e)
 {
 	const struct sign_params *p = pg->s->p;
@@ -96,6 +124,8 @@ int pager_add_signed(struct pager *pg, const struct rr *rrs, size_t n, struct er
 	for (size_t i = 0; i < n; i++)
 		if (pager_add(pg, &rrs[i], e) != 0)
 			return -1;
+	if (pg->measure)
+		return add_blanks(pg, rrs[0].owner, e);
 	for (size_t i = 0; i < p->key_count; i++) {
 		old = pg->s->old == NULL ? NULL : oldsigs_find(pg->s->old, rrs, n, p->keys[i]);
 		if (old != NULL) {

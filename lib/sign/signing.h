@@ -50,8 +50,6 @@ struct signing {
 	uint32_t denial_ttl; /* min(SOA TTL, SOA MINIMUM) (RFC 9077) */
 	size_t apex_len;
 	size_t rrsig_octets; /* the RRSIGs of one RRset in a page, all keys */
-	uint64_t bound;      /* sizes of the names written so far in this chain, */
-	uint64_t octets;     /* and what they took in pages */
 	int64_t earliest;    /* over all pages so far */
 };
 
