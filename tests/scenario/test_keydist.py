@@ -8,9 +8,11 @@ import os
 import re
 import shutil
 import socket
+import subprocess
 import threading
+import time
 
-from duetlab import Cluster, Failed, limit, run, wait_until
+from duetlab import Cluster, Failed, Skip, limit, run, small_zone, wait_until
 
 ZONE = "example.org"
 DAEMON = {"signer": "keydist", "backup": "backupd"}
@@ -437,3 +439,119 @@ def test_restore_on_blank_hosts(lab):
     new[1].ctl("key", "create", "new.example")
     wait_until(lambda: "new.example" in new[0].ctl("zone", "list").stdout, 20)
     wait_distributed(new[0], 1, "new.example")
+
+
+@limit(90)
+def test_identity_in_use_twice(lab):
+    """The same identity runs on two hosts, one of which signer2 takes for signer1, the other the vault: the one that was
+    there first notices and holds.  (A copy that nobody's configuration points to hears nothing, and so says nothing.)"""
+    cluster = key_daemons(lab)
+    s1, s2 = cluster.signer1, cluster.signer2
+    s1.stop("keydist")
+    clone = cluster._host("clone", "signer", 4)
+    del cluster.hosts["clone"]
+    for d in ("etc", "lib"):
+        shutil.rmtree(os.path.join(clone.dir, d))
+        shutil.copytree(os.path.join(s1.dir, d), os.path.join(clone.dir, d))
+    clone.conf["node"]["recovery"] = cluster.recovery_line
+    clone.conf["peers"] = s1.conf["peers"]
+    clone.write_conf()
+    s1.start("keydist")
+    wait_until(lambda: s1.ctl("zone", "add", "one.example", "--source", "file:one", check=False).returncode == 0, 20)
+    clone.start("keydist")
+    if clone.ctl("zone", "add", "two.example", "--source", "file:two", check=False).returncode == 0:
+        raise Failed("a copy that nobody answers spoke")
+    for p in s2.conf["peers"]:
+        if p["name"] == "signer1":
+            p["endpoint"] = clone.endpoint()
+    s2.write_conf()
+    s2.ctl("reload", check=False)   # there is no signer to reload
+    wait_until(lambda: clone.ctl("zone", "add", "two.example", "--source", "file:two", check=False).returncode == 0, 20)
+    s1.keydist.wait_event("event=identity-in-use", 20)
+    refused = s1.ctl("zone", "add", "three.example", "--source", "file:three", check=False)
+    if refused.returncode != 1 or "in use elsewhere" not in refused.stderr:
+        raise Failed("it went on: %s" % refused)
+    wait_until(lambda: "two.example" in s2.ctl("zone", "list").stdout, 20)
+
+
+@limit(90)
+def test_full_disk(lab):
+    """No room for facts: what cannot be made durable is refused, nothing dies, and it goes on when there is room again."""
+    if os.geteuid() != 0:
+        raise Skip("mounting a small file system needs root")
+    cluster = Cluster(lab).init()
+    s1, s2 = cluster.signer1, cluster.signer2
+    small = s1.state + "/keydist"
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small], stderr=subprocess.DEVNULL).returncode != 0:
+        raise Skip("mounting is not allowed here")
+    try:
+        for h in cluster.hosts.values():
+            h.start(DAEMON[h.role], wait=False)
+        admit(cluster)
+        add_zone(cluster)
+        fill = os.path.join(small, "fill")
+        with open(fill, "wb", 0) as f:
+            try:
+                while True:
+                    f.write(bytes(4096))
+            except OSError:
+                pass
+        refused = s1.ctl("key", "create", ZONE, "--timeout", "1", check=False)
+        if refused.returncode != 1 or keys(s1):
+            raise Failed("a key without room: %s %s" % (refused, keys(s1)))
+        # What others say does not arrive here, and is not acknowledged here; there it stands.
+        s2.ctl("zone", "add", "other.example", "--source", "file:other")
+        s1.keydist.wait_event("event=facts-not-stored", 20)
+        if not s1.keydist.running():
+            raise Failed("keydist died of a full disk")
+        os.unlink(fill)
+        wait_until(lambda: "other.example" in s1.ctl("zone", "list").stdout, 20, "what was missed comes")
+        s1.ctl("key", "create", ZONE)
+        s1.kill("keydist")
+        s1.start("keydist")
+        wait_distributed(s1)
+        s1.stop("keydist")
+    finally:
+        s1.kill()
+        subprocess.run(["umount", "-l", small])
+
+
+@limit(120)
+def test_cds_comes_when_it_is_safe(lab):
+    """CDS appears, and `key ds` stops warning, when every signer serves the signed zone and old answers have left the
+    caches: not while one signer does not serve."""
+    cluster = Cluster(lab).init()
+    s1, s2 = cluster.signer1, cluster.signer2
+    lab.write("quick.yaml", "name: quick\npropagation: 1s\nunsigned: serve\n")
+    cluster.start()
+    s1.ctl("policy", "apply", lab.path("quick.yaml"))
+    cluster.add_zone(ZONE, small_zone(ttl=3, minimum=3), policy="quick")
+    for h in (s1, s2):
+        wait_until(lambda h=h: h.serial(ZONE), 20, "%s serves unsigned" % h.name)
+    s2.stop("signer")
+    s1.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE, signers=[s1])
+    s1.keydist.wait_event("event=key-serves", 20)
+
+    def safe():
+        return json.loads(s1.ctl("key", "ds", ZONE, "--json", check=False).stdout)["safe"]
+
+    def cds(h):
+        return " CDS " in re.sub(r"\s+", " ", h.ctl("zone", "export", ZONE).stdout)
+    wait_until(lambda: "not served by every signer" in s1.ctl("key", "ds", ZONE, check=False).stderr, 10)
+    if safe() or cds(s1):
+        raise Failed("safe although signer2 does not serve")
+    began = time.monotonic()
+    s2.start("signer")
+    cluster.wait_signed(ZONE)
+    s1.keydist.wait_event("event=wait-begun", 20)
+    wait_until(lambda: "in caches for" in s1.ctl("key", "ds", ZONE, check=False).stderr, 10, "the wait is told")
+    if cds(s1) or cds(s2):
+        raise Failed("CDS before the wait")
+    wait_until(safe, 30, "key ds is safe")
+    if time.monotonic() - began < 4:
+        raise Failed("safe after %.1f s, a TTL of 3 s and 1 s of propagation" % (time.monotonic() - began))
+    for h in (s1, s2):
+        wait_until(lambda h=h: cds(h), 20, "%s shows CDS" % h.name)
+    if s1.ctl("key", "ds", ZONE, check=False).returncode != 0:
+        raise Failed("key ds still warns")
