@@ -6,6 +6,8 @@ import base64
 import os
 import re
 
+import dns.zone
+
 import zonegen
 from duetlab import Failed, find_program, limit, run, verify
 
@@ -218,6 +220,86 @@ def test_what_is_signed_and_what_is_not(lab):
     want = {"opt-out": 3 + len(ds) + 1, "nsec3": 3 + len(cuts) + 3}
     if counts != want:
         raise Failed("NSEC3 records: %s, not %s" % (counts, want))
+
+
+RFC_5155_ZONE = """$ORIGIN example.
+$TTL 3600
+@ SOA ns1 bugs.x.w 1 3600 300 3600000 3600
+@ NS ns1
+@ NS ns2
+@ MX 1 xx
+2t7b4g4vsa5smi47k61mv5bv1a22bojr A 192.0.2.127
+a NS ns1.a
+a NS ns2.a
+a DS 58470 5 1 3079F1593EBAD6DC121E202A8B766A6A4837206C
+ns1.a A 192.0.2.5
+ns2.a A 192.0.2.6
+ai A 192.0.2.9
+ai HINFO "KLH-10" "ITS"
+ai AAAA 2001:db8:0:0:0:0:f00:baa9
+c NS ns1.c
+c NS ns2.c
+ns1.c A 192.0.2.7
+ns2.c A 192.0.2.8
+ns1 A 192.0.2.1
+ns2 A 192.0.2.2
+*.w MX 1 ai
+x.w MX 1 xx
+x.y.w MX 1 xx
+xx A 192.0.2.10
+xx HINFO "KLH-10" "TOPS-20"
+xx AAAA 2001:db8:0:0:0:0:f00:baaa
+"""
+RFC_5155_CHAIN = """0p9mhaveqvm6t7vbl5lop2u3t2rp3tom NS SOA MX RRSIG DNSKEY NSEC3PARAM
+2t7b4g4vsa5smi47k61mv5bv1a22bojr A RRSIG
+2vptu5timamqttgl4luu9kg21e0aor3s MX RRSIG
+35mthgpgcu1qg68fab165klnsnk3dpvl NS DS RRSIG
+b4um86eghhds6nea196smvmlo4ors995 MX RRSIG
+gjeqe526plbf1g8mklp59enfd789njgi A HINFO AAAA RRSIG
+ji6neoaepv8b5o6k4ev33abha8ht9fgc
+k8udemvp1j2f7eg6jebps17vp3n8i58h
+kohar7mbb8dc2ce8a9qvl8hon4k53uhi A RRSIG
+q04jkcevqvmu85r014c7dkba38o0ji5r A RRSIG
+r53bq7cc2uvmubfu5ocmm6pers9tk9en MX RRSIG
+t644ebqk9bibcna874givr6joj62mlhv A HINFO AAAA RRSIG
+"""
+
+
+def test_zone_of_rfc_5155(lab):
+    """The NSEC3 chain of RFC 5155 appendix A: c.example is opted out, y.w and w are empty non-terminals."""
+    keys = make_keys(lab, "example.", [13])
+    path = sign(lab, "example.", keys, RFC_5155_ZONE, ["--opt-out", "--iterations", "12", "--salt", "aabbccdd"])
+    rows = [x.split(" ", 1) if " " in x else [x, ""] for x in RFC_5155_CHAIN.splitlines()]
+    want = ["%s.example. 3600 IN NSEC3 1 1 12 aabbccdd %s %s" % (rows[i][0], rows[(i + 1) % len(rows)][0], rows[i][1])
+            for i in range(len(rows))]
+    got = [x.rstrip() for x in records(path) if " IN NSEC3 " in x]
+    if got != [x.rstrip() for x in want]:
+        raise Failed("the chain is\n%s" % "\n".join(got))
+
+
+def denial_records(path, origin):
+    """NSEC, NSEC3 and NSEC3PARAM records as dnspython reads them, names in lower case."""
+    zone = dns.zone.from_file(path, origin, relativize=False)
+    return {(name.canonicalize().to_text(), ttl, rdata.to_text().lower()) for kind in ("NSEC", "NSEC3", "NSEC3PARAM")
+            for name, ttl, rdata in zone.iterate_rdatas(kind)}
+
+
+def test_denial_is_what_bind_makes(lab):
+    """NSEC and NSEC3 records are the same as dnssec-signzone's, record by record."""
+    for kind in ("tld", "host", "deep", "octets", "tiny"):
+        origin, make = INPUTS[kind]
+        keys = make_keys(lab, origin, [13])
+        for mode, options in (("nsec", []), ("nsec3", ["-3", "-", "-H", "0"]), ("opt-out", ["-3", "-", "-H", "0", "-A"])):
+            if kind == "octets" and mode != "nsec":
+                continue    # dnssec-signzone gives up: "*." in front of a name of 255 octets
+            name = "%s-%s" % (kind, mode)
+            ours = sign(lab, origin, keys, make(), MODES[mode], name)
+            theirs = lab.path(name + ".bind")
+            run([find_program("dnssec-signzone"), "-q", "-S", "-K", keys, "-d", lab.dir, "-o", origin, "-O", "full", "-P"] +
+                options + ["-f", theirs, lab.path(name)], cwd=lab.dir)
+            a, b = denial_records(ours, origin), denial_records(theirs, origin)
+            if a != b:
+                raise Failed("%s: only ours %s\nonly BIND's %s" % (name, sorted(a - b)[:5], sorted(b - a)[:5]))
 
 
 def test_refusals(lab):
