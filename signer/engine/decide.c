@@ -34,13 +34,25 @@ static bool peers_fresh(const struct zwork *z, int64_t now_ms)
 	return true;
 }
 
+static bool all_explained(const struct zwork *z)
+{
+	for (size_t i = 0; i < z->shown_count; i++) {
+		const struct shown *s = &z->shown[i];
+
+		if (s->configured && s->ok && secondary_explained(z, s) == NULL)
+			return false;
+	}
+	return true;
+}
+
 static bool fresh(struct zwork *z)
 {
 	int64_t now_ms = clock_mono_ms(), since = now_ms - FRESH_MS;
 
 	if (z->ask_until_ms != 0 && now_ms >= z->ask_until_ms && now_ms - z->ask_until_ms < FRESH_MS)
 		return true; /* 2 s of asking are over: who has not answered is not waited for */
-	return source_confirmed(z, since) && peers_fresh(z, now_ms) && secondary_fresh(z, since);
+	/* What a secondary shows and nobody explains yet may be a peer's version of this second: its word is on its way. */
+	return source_confirmed(z, since) && peers_fresh(z, now_ms) && secondary_fresh(z, since) && all_explained(z);
 }
 
 static void ask(struct zwork *z)

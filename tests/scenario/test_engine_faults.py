@@ -160,3 +160,22 @@ def test_an_old_copy_put_back(lab):
     nsd.wait_serial(ZONE, s1.serial(ZONE), 30)
     if not status(s1)["alarms"]:
         raise Failed("no alarm")
+
+
+@limit(180)
+def test_engine_and_net_live_and_die_together(lab):
+    cluster, nsd = pair(lab)
+    s1 = cluster.signer1
+    before = axfr_text(s1.addr, ZONE)
+    s1.signer.expect_failure = True
+    (net,) = s1.signer.children()
+    os.kill(net, 9)
+    wait_until(lambda: not s1.signer.running(), 20, "engine ends when net has ended")
+    if s1.signer.popen.returncode != 1:
+        raise Failed("exit status %s" % s1.signer.popen.returncode)
+    s1.start("signer")
+    if axfr_text(s1.addr, ZONE) != before:
+        raise Failed("another version after that")
+    (net,) = s1.signer.children()
+    s1.signer.kill()
+    wait_until(lambda: not os.path.exists("/proc/%d" % net), 20, "net ends when engine is killed")

@@ -53,3 +53,55 @@ def test_a_version_that_nobody_explains_is_let_be_and_then_overtaken(lab):
     s1.signer.wait_event("event=published %s why=overtaking" % DOT, 30, mark)
     if s1.serial(ZONE) != mine + 8:
         raise Failed("serial %s, not one above %d" % (s1.serial(ZONE), mine + 7))
+
+
+@limit(300)
+def test_signers_that_cannot_hear_each_other_do_not_race(lab):
+    """Both keydists are down; the secondary that lists both shows each signer a version that the other cannot explain."""
+    cluster = Cluster(lab, signers=2, backups=1, conf={"signer": {"node": {"clock": "trust"}}}).init()
+    s1, s2 = cluster.signer1, cluster.signer2
+    knot = Knot(lab, "knot", [ZONE], [s1.addr, s2.addr])
+    cluster.add_secondary(knot, of=[s1, s2])
+    cluster.write_confs()
+    cluster.start()
+    cluster.add_zone(ZONE, small_zone(ZONE))
+    s1.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    quiet(cluster)
+    knot.start()
+    knot.wait_serial(ZONE, s1.serial(ZONE), 30)
+    for h in (s1, s2):
+        h.keydist.expect_failure = True
+        h.kill("keydist")
+        h.signer.wait_event("event=keydist-down", 20)
+    change(cluster, 2, "deaf TXT \"x\"\n")
+    for h in (s1, s2):
+        wait_until(lambda host=h: "deaf" in axfr_text(host.addr, ZONE), 30, "%s publishes without the other" % h.name)
+    wait_until(lambda: bool(query(knot.addr, "deaf.%s." % ZONE, "TXT", port=knot.port).answer), 30, "Knot has the change")
+    wait_until(lambda: any(not shown(h)[knot.addr].get("explained", True) for h in (s1, s2)), 30,
+               "one of them sees what it cannot explain", every=0.2)
+    marks = [h.signer.mark() for h in (s1, s2)]
+    both = lambda: sum(h.signer.count("event=published " + DOT, m) for h, m in zip((s1, s2), marks))
+    if both():
+        raise Failed("published without a reason")
+    for h in (s1, s2):
+        h.set_clock(620)
+    wait_until(lambda: both() >= 1, 30, "ten minutes later it is overtaken")
+    for h in (s1, s2):
+        if h.signer.count("event=published %s why=overtaking" % DOT) > 1:
+            raise Failed("%s races" % h.name)
+    for h in (s1, s2):
+        h.set_clock(0)
+        h.start("keydist")
+        h.signer.wait_event("event=keydist-up", 20, marks[h is s2])
+    wait_until(lambda: all(p["heard_ms"] is not None and p["heard_ms"] < 3000 for h in (s1, s2) for p in status(h)["peers"]), 30,
+               "they hear each other again", every=0.2)
+    # The same content at two serials needs nothing; changes that both hear of bring them to one again.
+    for n in range(3, 9):
+        change(cluster, n, "again%d TXT \"x\"\n" % n)
+        wait_until(lambda: bool(query(knot.addr, "again%d.%s." % (n, ZONE), "TXT", port=knot.port).answer), 30, "Knot has it")
+        for h in (s1, s2):
+            wait_until(lambda host=h: "again%d" % n in axfr_text(host.addr, ZONE), 30, "%s has it" % h.name, every=0.1)
+        if s1.serial(ZONE) == s2.serial(ZONE) == knot.serial(ZONE):
+            return
+    raise Failed("serials drift apart: %s, %s" % (s1.serial(ZONE), s2.serial(ZONE)))
