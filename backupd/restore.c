@@ -236,6 +236,26 @@ static int say_key(struct restore *r, const struct zone_state *z, const struct k
 	return 0;
 }
 
+static bool all_have_tsig(const struct restore *r, const struct tsig_state *t)
+{
+	for (size_t f = 0; f < r->n; f++) {
+		char id[NODE_ID_TEXT];
+		bool found = false;
+		json_t *row;
+		size_t i;
+
+		node_id_text(r->fresh[f].id, id);
+		json_array_foreach(json_object_get(t->created.body, "boxes"), i, row) {
+			const char *to = json_string_value(json_object_get(row, "to"));
+
+			found |= to != NULL && strcmp(to, id) == 0;
+		}
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
 /* A TSIG secret is said again under its name and hash, with boxes for the new signers. */
 static int say_tsig(struct restore *r, const struct tsig_state *t, struct err *e)
 {
@@ -245,7 +265,7 @@ static int say_tsig(struct restore *r, const struct tsig_state *t, struct err *e
 	json_t *row, *boxes, *body;
 	size_t i, got = 0;
 
-	if (t->removed || !t->created.set)
+	if (t->removed || !t->created.set || all_have_tsig(r, t))
 		return 0;
 	if (dname_from_text(t->name, name, e) != 0 ||
 	    sodium_hex2bin(hash, sizeof(hash), t->hash, strlen(t->hash), NULL, &got, NULL) != 0 || got != sizeof(hash))

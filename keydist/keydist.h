@@ -68,6 +68,8 @@ struct keydist {
 	json_t *status_queue; /* array of status messages for the engine */
 	struct asked *asked;  /* requests that the engine works on */
 	uint64_t asked_id;
+	int64_t planned_ms; /* when plans were made last */
+	bool held;          /* then */
 	bool clock_good;
 	char clock_why[160];
 };
@@ -166,6 +168,7 @@ extern const size_t zone_route_count, key_route_count, node_route_count;
 
 /* everything that follows from facts, in its order; safe to call at any time */
 void keydist_step(struct keydist *k);
+void keydist_tick(struct keydist *k); /* once a second */
 int keydist_reload(struct keydist *k, struct err *e);
 /* One fact. */
 int keydist_say(struct keydist *k, const char *kind, const uint8_t *zone, json_t *body, struct err *e); /* steals body */

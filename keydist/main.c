@@ -20,16 +20,7 @@ static void on_facts(void *ctx)
 
 static void on_tick(void *ctx)
 {
-	struct keydist *k = ctx;
-	const bool before = k->clock_good;
-
-	k->clock_good = cluster_clock(k->cluster, k->clock_why);
-	if (before && !k->clock_good)
-		log_event(LOG_ERROR, "clock-doubted", "msg=%s; no signature is made", k->clock_why);
-	else if (!before && k->clock_good)
-		log_event(LOG_NOTICE, "clock-vouched", "msg=%s", k->clock_why);
-	keydist_step(k);
-	engine_tick(k);
+	keydist_tick(ctx);
 }
 
 /* Another node asks for something of our signer. */

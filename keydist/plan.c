@@ -181,6 +181,8 @@ static void set_plan(struct keydist *k, struct zone_ctx *c, json_t *plan)
 void plan_step(struct keydist *k)
 {
 	const struct fact_state *s = cluster_state(k->cluster);
+	const struct node_state *me = state_node(s, k->self.id);
+	const bool retired = me != NULL && me->retired; /* it stops serving (DESIGN section 4) */
 
 	for (size_t i = 0; i < k->zones; i++) {
 		const struct zone_state *z = k->zone[i].look_for_lost ? state_zone(s, k->zone[i].name) : NULL;
@@ -196,7 +198,7 @@ void plan_step(struct keydist *k)
 		const struct add_state *a = zone_addition(z);
 		struct zone_ctx *c = zone_ctx(k, z->name, a != NULL);
 
-		if (a != NULL)
+		if (a != NULL && !retired)
 			set_plan(k, c, make_plan(k, c, z, a));
 		else if (c != NULL && c->plan != NULL)
 			set_plan(k, c, json_pack("{s:s,s:b}", "zone", c->text, "gone", 1));

@@ -78,6 +78,15 @@ static void count_time(struct keydist *k)
 	}
 }
 
+/* Most zones have nothing to wait for: found out without judging every key. */
+static bool may_wait(const struct keydist *k, const struct zone_state *z)
+{
+	for (size_t i = 0; i < z->keys; i++)
+		if (z->key[i].created && z->key[i].serves.n > 0 && !id_set_has(&z->key[i].seen, k->self.id))
+			return true;
+	return false;
+}
+
 /* Says `seen` for one key whose wait is over; true when it did. */
 static bool step_any(struct keydist *k)
 {
@@ -86,7 +95,7 @@ static bool step_any(struct keydist *k)
 
 	for (size_t i = 0; i < s->zones; i++) {
 		struct zone_state *z = &s->zone[i];
-		size_t n = lifecycle_view(k, z, views);
+		size_t n = may_wait(k, z) ? lifecycle_view(k, z, views) : 0;
 
 		for (size_t j = 0; j < n; j++) {
 			const struct key_state *ks = views[j].key;

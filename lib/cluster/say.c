@@ -43,6 +43,8 @@ int cluster_say(struct cluster *c, const struct cluster_word *words, size_t n, s
 		return 0;
 	if (c->hold[0] != '\0')
 		return err_set(e, ERR_NOTNOW, "this node holds: %s", c->hold);
+	if (state_node(c->state, c->self->id) != NULL && state_node(c->state, c->self->id)->retired)
+		return err_set(e, ERR_REFUSED, "this node was retired, which is final");
 	if (!cluster_compared(c))
 		return err_set(e, ERR_NOTNOW, "since its start this node has compared its facts with no other node: start one of "
 					      "them, or say `zone resume --alone`");
