@@ -198,3 +198,50 @@ def test_zone_removed_while_the_signer_is_down(lab):
     cluster.wait_signed(ZONE)
     for h in (s1, s2):
         wait_until(lambda host=h: (host.serial(ZONE) or 0) > last, 20, "%s goes on above %d" % (h.name, last))
+
+
+@limit(180)
+def test_reload_is_all_or_nothing(lab):
+    cluster, nsd = pair(lab, secondaries=False)
+    s1 = cluster.signer1
+    nsd.start()
+    nsd.wait_serial(ZONE, s1.serial(ZONE))
+    good = s1.conf["signer"]["secondaries"]
+    s1.conf["signer"]["secondaries"] = [{"address": "not an address"}]
+    s1.write_conf()
+    mark = s1.signer.mark()
+    s1.signer.send(1)               # SIGHUP
+    s1.signer.wait_event("event=config-wrong", 20, mark)
+    s1.conf["signer"]["secondaries"] = good + [{"address": "%s#%d" % (nsd.addr, nsd.port)}]
+    s1.write_conf()
+    s1.signer.send(1)
+    s1.signer.wait_event("event=reloaded", 20, mark)
+    wait_until(lambda: [s["in_step"] for s in status(s1)["secondaries"]] == [True], 30, "the new secondary is looked at",
+               every=0.2)
+    mark = s1.signer.mark()
+    change(cluster, 2, "reloaded TXT \"x\"\n")
+    s1.signer.wait_event("event=notify %s result=ok" % DOT, 30, mark)
+    nsd.wait_serial(ZONE, s1.serial(ZONE))
+
+
+@limit(180)
+def test_an_unsigned_zone_is_held_or_served_by_policy(lab):
+    cluster = Cluster(lab, signers=2, backups=1).init()
+    s1, s2 = cluster.signer1, cluster.signer2
+    cluster.start()
+    open_policy = lab.write("open.yaml", "name: open\nunsigned: serve\n")
+    s1.ctl("policy", "apply", open_policy)
+    cluster.add_zone(ZONE, small_zone(ZONE))
+    cluster.add_zone("open.example", small_zone("open.example"), policy="open")
+    for h in (s1, s2):
+        wait_until(lambda host=h: host.serial("open.example") is not None, 20, "%s serves the unsigned zone" % h.name)
+        wait_until(lambda host=h: status(host)["state"] == "held", 20, "%s holds the other" % h.name)
+        if h.serial(ZONE) is not None or h.signed("open.example"):
+            raise Failed("%s serves what it should hold, or signs without a key" % h.name)
+    unsigned = s1.serial("open.example")
+    s2.ctl("key", "create", "open.example")
+    cluster.wait_signed("open.example")
+    for h in (s1, s2):
+        if h.serial("open.example") <= unsigned:
+            raise Failed("the signed version is not above the unsigned one")
+        verify(axfr_file(lab, h.addr, "open.example"), "open.example")
