@@ -90,6 +90,7 @@ def sign(cluster, secondaries):
     cluster.put_zone(ZONE + ".zone", text)
     step("a zone of %d records is added on signer1" % (len(text.splitlines()) - 2))
     ctl(s1, "zone", "add", ZONE, "--source", "file:%s.zone" % ZONE)
+    cluster.wait_zone(ZONE)
     step("its key is made on signer2: sealed, sent, proven by both signers, stored by the backup")
     ctl(s2, "key", "create", ZONE)
     cluster.wait_signed(ZONE)

@@ -268,6 +268,14 @@ class Cluster:
         self.put_zone(file, text)
         args = ["zone", "add", zone, "--source", "file:" + file] + (["--policy", policy] if policy else [])
         (on or self.signers()[0]).ctl(*args)
+        self.wait_zone(zone)
+
+    def wait_zone(self, zone):
+        """Until every signer that runs has heard of the zone."""
+        name = zone.rstrip(".") + "."
+        for h in self.signers():
+            if "keydist" in h.procs and h.keydist.running():
+                wait_until(lambda host=h: name in host.ctl("zone", "list").stdout, 10, "%s knows %s" % (h.name, zone))
 
     def ds(self, zone, on=None):
         """The DS lines of the zone as duetctl shows them."""
