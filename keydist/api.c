@@ -198,6 +198,8 @@ static int on_request(void *ctx, const struct http_request *q, struct http_answe
 	uint8_t id[NODE_ID_LEN];
 
 	(void)a;
+	if (k->stopping)
+		return err_set(e, ERR_NOTNOW, "the daemon is stopping");
 	if (http_text(q->body, "what", &what, e) != 0 ||
 	    http_int_or(q->body, "timeout_ms", 10000, 1, REQUEST_MS_MAX, &timeout, e) != 0 ||
 	    cluster_find(k->cluster, q->segment[0], id, e) != 0)

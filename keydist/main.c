@@ -88,7 +88,6 @@ static void on_signal(uv_signal_t *handle, int number)
 	struct err e;
 
 	if (number != SIGHUP) {
-		k->stopping = true;
 		uv_stop(&k->loop);
 	} else if (keydist_reload(k, &e) != 0) {
 		log_event(LOG_ERROR, "reload-refused", "msg=%s; the old configuration stays", e.text);
@@ -138,7 +137,11 @@ static void stop(struct keydist *k)
 
 	if (k->db != NULL && store_waits_save(k, &e) != 0)
 		log_event(LOG_ERROR, "waits-not-kept", "msg=%s", e.text);
+	/* Whoever waits for an engine or another node is answered before the server goes; nobody waits anew. */
+	k->stopping = true;
 	engine_close(k);
+	if (k->cluster != NULL)
+		cluster_give_up(k->cluster);
 	http_server_close(k->http);
 	cluster_close(k->cluster);
 	uv_close((uv_handle_t *)&k->flush, NULL);

@@ -167,6 +167,8 @@ static void on_soon(uv_timer_t *timer)
 
 void sync_later(struct cluster *c, unsigned ms)
 {
+	if (uv_is_active((uv_handle_t *)&c->soon) && uv_timer_get_due_in(&c->soon) <= ms)
+		return; /* never put off */
 	uv_timer_start(&c->soon, on_soon, ms, 0);
 }
 

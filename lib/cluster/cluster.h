@@ -127,6 +127,8 @@ typedef void cluster_reply_fn(void *ctx, json_t *result, const struct err *why);
 /* Asks another node, directly or through a third one. */
 void cluster_request(struct cluster *c, const uint8_t to[NODE_ID_LEN], const char *what, json_t *args,
 		     unsigned timeout_ms, cluster_reply_fn *fn, void *ctx);
+/* Ends all requests that wait for an answer, with ERR_TIMEOUT. */
+void cluster_give_up(struct cluster *c);
 /* Answers what on_request brought; token is copied by whoever answers later. */
 void cluster_answer(struct cluster *c, const char *token, json_t *result, const struct err *why);
 

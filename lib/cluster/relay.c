@@ -157,6 +157,11 @@ void relay_tick(struct cluster *c, bool all)
 	}
 }
 
+void cluster_give_up(struct cluster *c)
+{
+	relay_tick(c, true);
+}
+
 /* ---- clocks ---- */
 
 static bool kernel_says_synchronised(void)
