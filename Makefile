@@ -113,6 +113,12 @@ check-build: all bench-programs
 check: check-build
 	$(Q)tests/run --programs $(CHECK_O)/bin --unit $(CHECK_O)/unit --fuzz $(CHECK_O)/fuzz --release build/bin $(T)
 
+# Commands and faults by chance, one cluster a seed: make soak-chaos SEED=100 RUNS=50, or MINUTES=60.
+soak-chaos:
+	+$(Q)$(CHECK) all
+	$(Q)tests/scenario/soak_chaos.py --programs $(CHECK_O)/bin $(if $(SEED),--seed $(SEED)) --runs $(or $(RUNS),$(if $(MINUTES),1000000,10)) \
+		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(STEPS),--steps $(STEPS))
+
 demo: all
 	$(Q)deploy/demo.py --programs build/bin $(ARGS)
 
@@ -139,7 +145,7 @@ check-vms: all
 clean:
 	rm -rf build
 
-.PHONY: all tests bench-programs check-build check check-vms demo bench install clean
+.PHONY: all tests bench-programs check-build check check-vms soak-chaos demo bench install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
