@@ -74,7 +74,7 @@ int api_sign(struct zwork *z, bool full, waiter_fn *fn, void *ctx, struct err *e
 	z->forced = true;
 	z->full = z->full || full;
 	z->retry_ms = 0;
-	waiter_add(z, WAITER_SIGN, fn, ctx);
+	waiter_add(z, WAITER_SIGN, 0, fn, ctx);
 	zwork_poke(z);
 	return 0;
 }
@@ -82,7 +82,7 @@ int api_sign(struct zwork *z, bool full, waiter_fn *fn, void *ctx, struct err *e
 void api_ask_secondaries(struct zwork *z, waiter_fn *fn, void *ctx)
 {
 	secondary_ask(z);
-	waiter_add(z, WAITER_SECONDARIES, fn, ctx);
+	waiter_add(z, WAITER_SECONDARIES, 0, fn, ctx);
 	zwork_poke(z);
 }
 
@@ -138,15 +138,21 @@ static int on_resume(void *ctx, const struct http_request *q, struct http_answer
 	return 0;
 }
 
+static int have_plan(const struct zwork *z, struct err *e)
+{
+	return z->plan != NULL ? 0 : err_set(e, ERR_NOTNOW, "keydist has not given a plan of zone %s yet", z->name);
+}
+
 static int on_accept_serial(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
 {
 	struct engine *engine = ctx;
 	struct zwork *z = zone_of(ctx, q, e);
 
-	if (z == NULL || kdlink_accept_serial(engine->keydist, z->name, e) != 0)
+	(void)a;
+	if (z == NULL || have_plan(z, e) != 0 || kdlink_accept_serial(engine->keydist, z->name, e) != 0)
 		return -1;
-	a->body = json_pack("{s:I}", "epoch", (json_int_t)(z->plan == NULL ? 1 : z->plan->epoch + 1));
-	return 0;
+	waiter_add(z, WAITER_EPOCH, z->plan->epoch + 1, answer, http_later(q));
+	return HTTP_LATER;
 }
 
 static int on_floor(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
@@ -159,18 +165,20 @@ static int on_floor(void *ctx, const struct http_request *q, struct http_answer 
 		return -1;
 	if (serial == 0)
 		return err_set(e, ERR_SYNTAX, "serial: a number from 1 to %u", UINT32_MAX);
-	if ((uint32_t)serial == z->kept.last) { /* said twice: it is there already */
+	if (have_plan(z, e) != 0)
+		return -1;
+	if ((uint32_t)serial == z->plan->floor) { /* said twice: it is there already */
 		a->body = json_pack("{s:I}", "serial", serial);
 		return 0;
 	}
-	if (z->kept.last != 0 && (serial_distance(z->kept.last, (uint32_t)serial) <= 0 ||
+	if (z->kept.last != 0 && (serial_distance(z->kept.last, (uint32_t)serial) < 0 ||
 				  serial_distance(z->kept.last, (uint32_t)serial) > SERIAL_WINDOW))
 		return err_set(e, ERR_REFUSED, "serial %u: it must be at most 2^30 above the last one, %u (RFC 1982)",
 			       (unsigned)serial, z->kept.last);
 	if (kdlink_floor(engine->keydist, z->name, (uint32_t)serial, e) != 0)
 		return -1;
-	a->body = json_pack("{s:I}", "serial", serial);
-	return 0;
+	waiter_add(z, WAITER_FLOOR, (uint64_t)serial, answer, http_later(q));
+	return HTTP_LATER;
 }
 
 static int on_export(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)

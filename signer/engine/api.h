@@ -8,20 +8,21 @@
 int api_open(struct engine *e, struct err *err);
 
 /*
- * waiter - requests that are answered when something has happened to a zone: it was published, its secondaries have answered.
+ * waiter - requests that are answered when something has happened to a zone: it was published, its secondaries have answered,
+ * keydist has a durable fact of a floor (value: the serial) or of an epoch (value: the least one).
  */
-enum waiter_kind { WAITER_SIGN, WAITER_SECONDARIES };
+enum waiter_kind { WAITER_SIGN, WAITER_SECONDARIES, WAITER_FLOOR, WAITER_EPOCH };
 
 struct waiter;
 /* Who waits is called once: with the answer (its reference is taken over), or with the reason. */
 typedef void waiter_fn(void *ctx, json_t *body, const struct err *why);
-void waiter_add(struct zwork *z, enum waiter_kind kind, waiter_fn *fn, void *ctx);
+void waiter_add(struct zwork *z, enum waiter_kind kind, uint64_t value, waiter_fn *fn, void *ctx);
 /* Something new was published. */
 void waiter_published(struct zwork *z);
 /* Nothing will be, and why. */
 void waiter_failed(struct zwork *z, enum err_code code, const char *why);
-/* The engine ends: all are refused. */
-void waiter_stop(struct zwork *z);
+/* The engine ends, or the zone does: all are refused. */
+void waiter_end(struct zwork *z, enum err_code code, const char *why);
 /* Answers whose deadline has come, or who waits for nothing any more. */
 void waiter_tick(struct zwork *z);
 

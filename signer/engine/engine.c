@@ -159,7 +159,7 @@ void engine_zone_drop(struct engine *e, struct zwork *z)
 		memmove(&e->zone[at], &e->zone[at + 1], (e->zone_count - at - 1) * sizeof(*e->zone));
 		e->zone_count--;
 	}
-	waiter_failed(z, ERR_NOTFOUND, "the zone was removed");
+	waiter_end(z, ERR_NOTFOUND, "the zone was removed");
 	zwork_free(z);
 }
 
@@ -372,7 +372,7 @@ static void close_all(uv_handle_t *h, void *arg)
 static void engine_close(struct engine *e, int sock)
 {
 	for (size_t i = 0; i < e->zone_count; i++)
-		waiter_stop(e->zone[i]);
+		waiter_end(e->zone[i], ERR_NOTNOW, "the signer is stopping");
 	http_server_close(e->api);
 	e->api = NULL;
 	kdlink_close(e->keydist);

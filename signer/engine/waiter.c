@@ -7,24 +7,29 @@
 
 #define SIGN_MS        60000
 #define SECONDARIES_MS 2500
+#define KEYDIST_MS     10000
 
 struct waiter {
 	struct waiter *next;
 	enum waiter_kind kind;
 	waiter_fn *fn;
 	void *ctx;
+	uint64_t value;
 	int64_t since_ms, until_ms;
 };
 
-void waiter_add(struct zwork *z, enum waiter_kind kind, waiter_fn *fn, void *ctx)
+void waiter_add(struct zwork *z, enum waiter_kind kind, uint64_t value, waiter_fn *fn, void *ctx)
 {
+	static const int64_t limit_ms[] = { [WAITER_SIGN] = SIGN_MS, [WAITER_SECONDARIES] = SECONDARIES_MS,
+					    [WAITER_FLOOR] = KEYDIST_MS, [WAITER_EPOCH] = KEYDIST_MS };
 	struct waiter *w = mem_new(1, sizeof(*w));
 
 	w->kind = kind;
 	w->fn = fn;
 	w->ctx = ctx;
 	w->since_ms = clock_mono_ms();
-	w->until_ms = w->since_ms + (kind == WAITER_SIGN ? SIGN_MS : SECONDARIES_MS);
+	w->until_ms = w->since_ms + limit_ms[kind];
+	w->value = value;
 	w->next = z->waiters;
 	z->waiters = w;
 }
@@ -59,12 +64,49 @@ void waiter_failed(struct zwork *z, enum err_code code, const char *why)
 			at = &(*at)->next;
 }
 
-void waiter_stop(struct zwork *z)
+void waiter_end(struct zwork *z, enum err_code code, const char *why)
 {
-	const struct err stopping = { .code = ERR_NOTNOW, .text = "the signer is stopping" };
+	struct err e;
 
+	err_set(&e, code, "%s", why);
 	while (z->waiters != NULL)
-		finish(&z->waiters, NULL, &stopping);
+		finish(&z->waiters, NULL, &e);
+}
+
+/* The answer to one whose wait is over; NULL when it is not, or when only its time is. */
+static json_t *answer_of(struct zwork *z, const struct waiter *w, bool over)
+{
+	json_t *body, *answer;
+
+	switch (w->kind) {
+	case WAITER_SECONDARIES:
+		if (!over && !secondary_fresh(z, w->since_ms))
+			return NULL;
+		body = status_word(z);
+		answer = json_pack("{s:O}", "secondaries", json_object_get(body, "secondaries"));
+		json_decref(body);
+		return answer;
+	case WAITER_FLOOR: /* a plan that names it comes from facts that are durable */
+		if (z->plan == NULL || z->plan->floor == 0 || serial_distance((uint32_t)w->value, z->plan->floor) < 0)
+			return NULL;
+		return json_pack("{s:I}", "serial", (json_int_t)w->value);
+	case WAITER_EPOCH:
+		if (z->plan == NULL || z->plan->epoch < w->value)
+			return NULL;
+		return json_pack("{s:I}", "epoch", (json_int_t)z->plan->epoch);
+	default:
+		return NULL;
+	}
+}
+
+static void too_late(const struct zwork *z, const struct waiter *w, struct err *e)
+{
+	if (w->kind == WAITER_SIGN)
+		err_set(e, ERR_TIMEOUT, "nothing was published within %d s: %s", SIGN_MS / 1000,
+			z->held_shown != NULL ? z->held_shown : "the work goes on");
+	else
+		err_set(e, ERR_TIMEOUT, "keydist did not confirm it within %d s; it may still be done: say it again",
+			KEYDIST_MS / 1000);
 }
 
 void waiter_tick(struct zwork *z)
@@ -73,17 +115,13 @@ void waiter_tick(struct zwork *z)
 	struct err e;
 
 	for (struct waiter **at = &z->waiters; *at != NULL;) {
-		const struct waiter *w = *at;
-		bool over = now_ms >= w->until_ms;
+		bool over = now_ms >= (*at)->until_ms;
+		json_t *body = answer_of(z, *at, over);
 
-		if (w->kind == WAITER_SECONDARIES && (over || secondary_fresh(z, w->since_ms))) {
-			json_t *body = status_word(z), *list = json_object_get(body, "secondaries");
-
-			finish(at, json_pack("{s:O}", "secondaries", list), NULL);
-			json_decref(body);
+		if (body != NULL) {
+			finish(at, body, NULL);
 		} else if (over) {
-			err_set(&e, ERR_TIMEOUT, "nothing was published within %d s: %s", SIGN_MS / 1000,
-				z->held_shown != NULL ? z->held_shown : "the work goes on");
+			too_late(z, *at, &e);
 			finish(at, NULL, &e);
 		} else {
 			at = &(*at)->next;

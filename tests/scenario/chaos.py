@@ -165,7 +165,9 @@ class Storm:
         zones = [MAIN, SECOND]
         self.secondaries = [NSD(lab, "nsd", zones, [s1.addr]), Knot(lab, "knot", zones, [s2.addr]),
                             Bind(lab, "bind", zones, [s1.addr, s2.addr])]
-        for peer, of in zip(self.secondaries, ([s1], [s2], [s1, s2])):
+        self.masters = {"nsd": [s1], "knot": [s2], "bind": [s1, s2]}
+        for peer in self.secondaries:
+            of = self.masters[peer.name]
             c.add_secondary(peer, of=of)
         c.write_confs()
         c.start(60)
@@ -429,9 +431,10 @@ class Storm:
         self.acknowledged()
         for zone in (MAIN, SECOND):
             self.wait(lambda: len({str(dnskeys(h, zone)) for h in (s1, s2)}) == 1, 30, "one DNSKEY RRset of " + zone)
-            self.wait(lambda: s1.serial(zone) == s2.serial(zone), 30, "one serial of " + zone)
-            self.wait(lambda: all(p.serial(zone) == s1.serial(zone) for p in self.secondaries), 60,
-                      "all secondaries show the last serial of " + zone)
+            # One content may have two serials where a signer was deaf when it published; each secondary shows one of them.
+            for p in self.secondaries:
+                self.wait(lambda: p.serial(zone) in [h.serial(zone) for h in self.masters[p.name]], 30,
+                          "%s shows a serial of %s that its signers show" % (p.name, zone))
             for h in (s1, s2):
                 verify(axfr_file(self.lab, h.addr, zone), zone, ("dnssec-verify", "ldns-verify-zone"))
         for z in json.loads(get(s1, "/v1/zones"))["zones"]:

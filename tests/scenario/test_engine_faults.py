@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Faults under the engine: moved clocks, SIGKILL at every step, a full disk, an old copy put back."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -179,3 +180,24 @@ def test_engine_and_net_live_and_die_together(lab):
     (net,) = s1.signer.children()
     s1.signer.kill()
     wait_until(lambda: not os.path.exists("/proc/%d" % net), 20, "net ends when engine is killed")
+
+
+@limit(240)
+def test_a_floor_is_acknowledged_only_when_it_is_durable(lab):
+    """keydist dies with the wish on its way: whoever was told "done" finds the floor afterwards."""
+    cluster, _ = pair(lab, secondaries=False)
+    s1 = cluster.signer1
+    wanted = s1.serial(ZONE) + 500
+    s1.keydist.pause()
+    told = s1.ctl("zone", "floor", ZONE, str(wanted), check=False)
+    epoch = s1.ctl("zone", "accept-serial", ZONE, check=False)
+    s1.kill("keydist")
+    if told.returncode == 0 or epoch.returncode == 0:
+        raise Failed("acknowledged by nobody: %s, %s" % (told, epoch))
+    s1.start("keydist")
+    wait_until(lambda: s1.ctl("zone", "floor", ZONE, str(wanted), check=False).returncode == 0, 30, "said again", every=0.3)
+    if not any(json.loads(f)["kind"] == "floor" for f in s1.ctl("status", "--facts").stdout.splitlines()):
+        raise Failed("acknowledged, and no fact")
+    s1.ctl("zone", "floor", ZONE, str(wanted))      # said twice
+    for h in cluster.signers():
+        wait_until(lambda host=h: host.serial(ZONE) >= wanted, 20, "%s is above the floor" % h.name)
