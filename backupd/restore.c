@@ -121,6 +121,13 @@ static json_t *upto_of(struct restore *r, const uint8_t id[NODE_ID_LEN])
 	return list;
 }
 
+static bool counts_already(const struct fact_state *s, const struct fresh *who, const struct fresh *whom)
+{
+	const struct node_state *n = state_node(s, who->id);
+
+	return n != NULL && id_set_has(&n->counts, whom->id);
+}
+
 /* Retirement of every signer that there was, each of which the operator must have named. */
 static int say_members(struct restore *r, const json_t *fenced, struct err *e)
 {
@@ -145,7 +152,7 @@ static int say_members(struct restore *r, const json_t *fenced, struct err *e)
 							   "role", "signer"));
 	for (size_t i = 0; i < r->n; i++)
 		for (size_t j = 0; j < r->n; j++)
-			if (i != j) {
+			if (i != j && !counts_already(s, &r->fresh[i], &r->fresh[j])) {
 				char of[NODE_ID_TEXT];
 
 				say(r, "counts", NULL, json_pack("{s:s,s:s}", "node", node_id_text(r->fresh[j].id, id), "of",

@@ -420,9 +420,20 @@ def test_restore_on_blank_hosts(lab):
         raise Failed("restored with a signer that may live")
     if fact_count(vault) != before:
         raise Failed("a restore that was refused said facts")
-    restore(cluster.recovery_secret, [h.name for h in old])
+    # kill -9 just before the transaction and just after it: all or nothing.
+    for point, all_there in (("restore-before", False), ("restore-after", True)):
+        vault.stop("backupd")
+        vault.start("backupd", fail=point)
+        vault.backupd.expect_failure = True
+        restore(cluster.recovery_secret, [h.name for h in old], check=False)
+        wait_until(lambda: not vault.backupd.running(), 10, "backupd dies at " + point)
+        vault.start("backupd")
+        if (fact_count(vault) != before) != all_there:
+            raise Failed("%s: %d facts, before %d" % (point, fact_count(vault), before))
     said = fact_count(vault)
     restore(cluster.recovery_secret, [h.name for h in old])     # safe to repeat
+    if fact_count(vault) != said:
+        raise Failed("saying it again said more")
     for h in new:
         h.start("keydist")
     for h in new:
