@@ -130,10 +130,11 @@ static void take(struct cluster *c, json_t *row)
 	    dname_from_text(zone, name, NULL) != 0 || msg_uint(row, "start", INT64_MAX, &start, NULL) != 0 ||
 	    msg_uint(row, "n", INT64_MAX, &counter, NULL) != 0)
 		return;
-	if (memcmp(id, c->self->id, NODE_ID_LEN) == 0 && start > c->start)
-		start_own_status(c, start);
-	else if (memcmp(id, c->self->id, NODE_ID_LEN) == 0 && start == c->start)
+	if (memcmp(id, c->self->id, NODE_ID_LEN) == 0 && start == c->start && counter <= c->status_counter)
 		return; /* our own word of this run comes back */
+	/* A later start, or a word under this start's number that this run has not said: an old copy counts starts anew. */
+	if (memcmp(id, c->self->id, NODE_ID_LEN) == 0 && start >= c->start)
+		start_own_status(c, start);
 	s = find(c, node, zone);
 	if (s != NULL && (s->start > start || (s->start == start && s->counter >= counter)))
 		return;

@@ -44,7 +44,8 @@ bool kdlink_up(const struct kdlink *k)
 
 void kdlink_status(struct kdlink *k, struct zwork *z)
 {
-	if (z->gone)
+	/* Before the comparison peers may remember more of us than we do: a word of ours would replace what they know. */
+	if (z->gone || !engine_may_make(z->engine))
 		return;
 	if (say(k, "status", json_pack("{s:s,s:o}", "zone", z->name, "status", status_word(z)), NULL) == 0)
 		z->status_due = false;

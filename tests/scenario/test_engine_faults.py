@@ -163,6 +163,35 @@ def test_an_old_copy_put_back(lab):
         raise Failed("no alarm")
 
 
+@limit(240)
+def test_a_whole_host_put_back(lab):
+    """The whole disk of signer1 as it was some changes ago, keydist's facts too."""
+    cluster, nsd = pair(lab)
+    s1, s2 = cluster.signer1, cluster.signer2
+    s1.stop()
+    copy = lab.path("copy")
+    shutil.copytree(s1.state, copy)
+    s1.start()
+    for n in (2, 3):
+        change(cluster, n, "new%d TXT \"x\"\n" % n)
+        for h in (s1, s2):
+            wait_until(lambda host=h: "new%d" % n in axfr_text(host.addr, ZONE), 30, "%s has change %d" % (h.name, n), every=0.1)
+    s1.ctl("zone", "sign", ZONE)
+    highest = s1.serial(ZONE)
+    wait_until(lambda: any(p["serial"] == highest for p in status(s2)["peers"]), 20, "signer2 knows signer1's serial")
+    s1.kill()
+    shutil.rmtree(s1.state)
+    shutil.copytree(copy, s1.state)
+    mark = s1.signer.mark()
+    s1.start()
+    s1.signer.wait_event("event=set-back", 30, mark)
+    wait_until(lambda: s1.serial(ZONE) > highest and "new3" in axfr_text(s1.addr, ZONE), 60, "signer1 is above its own past", every=0.2)
+    serials = events(s1.signer, "event=published " + DOT, "serial")
+    if len(set(serials)) != len(serials):
+        raise Failed("a serial was published twice: %s" % serials)
+    nsd.wait_serial(ZONE, s1.serial(ZONE), 30)
+
+
 @limit(180)
 def test_engine_and_net_live_and_die_together(lab):
     cluster, nsd = pair(lab)
