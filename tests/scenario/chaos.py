@@ -7,7 +7,9 @@ so a seed gives the same story, though not always the same end."""
 import http.client
 import json
 import queue
+import os
 import random
+import signal
 import socket
 import subprocess
 import threading
@@ -140,7 +142,8 @@ class Storm:
         self.changes, self.names = 1, 0         # of zone files; of small zones, TSIG keys
         self.added, self.removed = {}, {}       # zone: [whether acknowledged, of each attempt]
         self.key_hashes = {}                    # zone: hashes that `key create` called distributed
-        self.policies, self.tsigs, self.floors = [], [], []     # acknowledged: (name, rev), (name, hash), (zone, serial)
+        # acknowledged: (name, rev, validity), (name, hash), (zone, serial), (host, zone, serial), epochs of MAIN
+        self.policies, self.tsigs, self.floors, self.signs, self.epochs = [], [], [], [], []
         self.done = self.refused = 0
         self.kills = {}                         # daemon: how often it died by us
         self.again = {}                         # daemon: when it is started again, and its fail-point
@@ -304,10 +307,23 @@ class Storm:
         return go
 
     def do_sign(self, rng, host):
-        return lambda: self.command(host, "zone", "sign", MAIN)
+        full = ["--full"] if rng.random() < 0.5 else []
+
+        def go():
+            ok, said = self.command(host, "zone", "sign", MAIN, *full)
+            if ok:
+                self.signs.append((host, MAIN, said["serial"]))
+        return go
+
+    def do_accept(self, _rng, host):
+        def go():
+            ok, said = self.command(host, "zone", "accept-serial", MAIN)
+            if ok:
+                self.epochs.append(said["epoch"])
+        return go
 
     COMMANDS = [(do_change, 8), (do_add, 4), (do_key, 4), (do_remove, 2), (do_policy, 2), (do_tsig, 2), (do_floor, 2),
-                (do_sign, 1)]
+                (do_sign, 1), (do_accept, 1)]
 
     # ---- faults; all in the main thread, since what a thread starts ends with it
 
@@ -327,6 +343,20 @@ class Storm:
             p.net_killed = True
             os.kill(pid, signal.SIGKILL)
 
+    def stop(self, rng, host, short, p):
+        self.tell("stop %s" % p.name)
+        self.kills[(host.name, short)] += 1
+        status = p.stop(20)
+        if status not in (0, -signal.SIGKILL) and not getattr(p, "net_killed", False):
+            self.problem("%s ends with status %s when stopped\n%s" % (p.name, status, p.tail()))
+        self.back_at(rng, host, short)
+
+    def pause_and_kill(self, rng, host, short, p):
+        """What is on its way to it is lost: it is taken by the socket, and read by nobody."""
+        self.tell("SIGSTOP %s, and its end soon" % p.name)
+        p.pause()
+        self.resumes.append((time.monotonic() + rng.choice([0.3, 0.6]), lambda: self.kill(rng, host, short, p)))
+
     def pause(self, rng, p, pids):
         seconds = rng.choice([0.3, 1, 2])
         self.tell("SIGSTOP %s for %.1f s%s" % (p.name, seconds, "" if p.popen.pid in pids else " (net)"))
@@ -342,7 +372,7 @@ class Storm:
 
     def fault(self, rng):
         host, short, p = rng.choice(self.daemons())
-        kind = rng.choice(["kill", "kill", "point", "point", "pause", "net", "all"])
+        kind = rng.choice(["kill", "kill", "point", "point", "pause", "pause-kill", "net", "all", "stop"])
         if kind == "point":
             self.kill(rng, host, short, p, rng.choice(FAIL_POINTS[short]))
         elif kind == "all":
@@ -350,6 +380,10 @@ class Storm:
                 self.kill(rng, host, s, q)
         elif kind == "pause" and p.running():
             self.pause(rng, p, rng.choice([[p.popen.pid], p.children() or [p.popen.pid]]))
+        elif kind == "pause-kill" and p.running():
+            self.pause_and_kill(rng, host, short, p)
+        elif kind == "stop" and p.running():
+            self.stop(rng, host, short, p)
         elif kind == "net" and short == "signer":
             self.kill_net(p)
         else:
@@ -506,6 +540,13 @@ class Storm:
             for h in self.cluster.signers():
                 if above(serial, h.serial(zone)):
                     self.problem("%s serves serial %d of %s below its floor %d" % (h.name, h.serial(zone), zone, serial))
+
+        for host, zone, serial in self.signs:
+            if above(serial, host.serial(zone)):
+                self.problem("%s published serial %d of %s, and shows %d" % (host.name, serial, zone, host.serial(zone)))
+        for epoch in self.epochs:
+            if not all(any(f["kind"] == "epoch" and f["body"]["epoch"] >= epoch for f in each) for each in everywhere):
+                self.problem("epoch %d was acknowledged, and is lost" % epoch)
 
     def run(self, rounds, steps):
         self.build()
