@@ -12,12 +12,15 @@ static json_t *alarms(struct backupd *b)
 	json_t *list = json_array();
 
 	if (hold != NULL)
-		json_array_append_new(list, json_pack("{s:s,s:n,s:s}", "what", "hold", "zone", "message", hold));
+		json_array_append_new(list,
+				      json_pack("{s:s,s:n,s:s}", "what", "hold", "zone", "message", hold));
 	if (!b->recovery_known)
-		json_array_append_new(list, json_pack("{s:s,s:n,s:s}", "what", "recovery", "zone", "message",
-						      "node.recovery is not configured, so nothing is said to be stored"));
+		json_array_append_new(
+			list, json_pack("{s:s,s:n,s:s}", "what", "recovery", "zone", "message",
+					"node.recovery is not configured, so nothing is said to be stored"));
 	if (b->trouble[0] != '\0')
-		json_array_append_new(list, json_pack("{s:s,s:n,s:s}", "what", "keys", "zone", "message", b->trouble));
+		json_array_append_new(
+			list, json_pack("{s:s,s:n,s:s}", "what", "keys", "zone", "message", b->trouble));
 	return list;
 }
 
@@ -27,11 +30,13 @@ static int on_status(void *ctx, const struct http_request *q, struct http_answer
 
 	(void)q;
 	(void)e;
-	a->body = json_pack("{s:{s:s,s:s,s:s},s:s,s:I,s:b,s:b,s:b,s:s?,s:o,s:I,s:I,s:o}", "node", "name", b->conf->node.name, "id",
-			    b->self.id_text, "role", "backup", "version", DUET_VERSION, "now", (json_int_t)clock_now_s(),
-			    "compared", cluster_compared(b->cluster), "alone", cluster_alone(b->cluster), "set_back",
+	a->body = json_pack("{s:{s:s,s:s,s:s},s:s,s:I,s:b,s:b,s:b,s:s?,s:o,s:I,s:I,s:o}", "node", "name",
+			    b->conf->node.name, "id", b->self.id_text, "role", "backup", "version",
+			    DUET_VERSION, "now", (json_int_t)clock_now_s(), "compared",
+			    cluster_compared(b->cluster), "alone", cluster_alone(b->cluster), "set_back",
 			    cluster_set_back(b->cluster), "hold", cluster_hold(b->cluster), "nodes",
-			    cluster_nodes_json(b->cluster), "facts", (json_int_t)fact_log_count(cluster_log(b->cluster)), "keys",
+			    cluster_nodes_json(b->cluster), "facts",
+			    (json_int_t)fact_log_count(cluster_log(b->cluster)), "keys",
 			    (json_int_t)keep_keys(b), "alarms", alarms(b));
 	return 0;
 }
@@ -51,7 +56,8 @@ static int on_backups(void *ctx, const struct http_request *q, struct http_answe
 
 static int on_restore(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
 {
-	const json_t *signers = json_object_get(q->body, "signers"), *fenced = json_object_get(q->body, "fenced");
+	const json_t *signers = json_object_get(q->body, "signers"),
+		     *fenced = json_object_get(q->body, "fenced");
 	const char *file;
 
 	if (http_text(q->body, "recovery_key_file", &file, e) != 0)
@@ -80,5 +86,6 @@ int api_open(struct backupd *b, struct err *e)
 		{ "POST", "/v1/reload", HTTP_BODY_SMALL, on_reload },
 	};
 
-	return http_server_open(&b->loop, b->conf->backupd.socket, routes, sizeof(routes) / sizeof(routes[0]), b, &b->http, e);
+	return http_server_open(&b->loop, b->conf->backupd.socket, routes, sizeof(routes) / sizeof(routes[0]),
+				b, &b->http, e);
 }

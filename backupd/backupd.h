@@ -10,8 +10,9 @@
 #include "identity/identity.h"
 
 /*
- * backupd - what the files of this program share.  It keeps every fact, and with them every key as a box for the recovery key,
- * which it does not have: no key of any kind but its own identity is in its memory, apart from the time of one restore.
+ * backupd - what the files of this program share.  It keeps every fact, and with them every key as a box for
+ * the recovery key, which it does not have: no key of any kind but its own identity is in its memory, apart
+ * from the time of one restore.
  */
 struct backupd {
 	uv_loop_t loop;
@@ -33,11 +34,12 @@ json_t *keep_list(struct backupd *b); /* GET /v1/backups */
 size_t keep_keys(const struct backupd *b);
 
 /*
- * restore.c: onto new identities.  file: the recovery secret; signers: duet1 lines, which the configuration must list; fenced:
- * names or ids, which must be all signers there were.  One transaction retires the old, admits and counts the new, and seals every
- * key and TSIG secret to each.
+ * restore.c: onto new identities.  file: the recovery secret; signers: duet1 lines, which the configuration
+ * must list; fenced: names or ids, which must be all signers there were.  One transaction retires the old,
+ * admits and counts the new, and seals every key and TSIG secret to each.
  */
-int restore_run(struct backupd *b, const char *file, const json_t *signers, const json_t *fenced, json_t **out, struct err *e);
+int restore_run(struct backupd *b, const char *file, const json_t *signers, const json_t *fenced,
+		json_t **out, struct err *e);
 
 int api_open(struct backupd *b, struct err *e);
 int backupd_reload(struct backupd *b, struct err *e);

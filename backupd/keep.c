@@ -18,8 +18,8 @@ static bool said_stored(const struct backupd *b, const struct key_state *ks)
 	return false;
 }
 
-/* Boxes for our recovery key: at least two of different signers, where there are two signers, so that one bad box is not all
- * there is. */
+/* Boxes for our recovery key: at least two of different signers, where there are two signers, so that one bad
+ * box is not all there is. */
 static bool boxes_suffice(const struct backupd *b, const struct key_state *ks, size_t signers)
 {
 	size_t found = 0;
@@ -68,17 +68,20 @@ static bool step_any(struct backupd *b)
 			strcpy(zone, z->text);
 			tag = dnskey_tag(ks->dnskey, ks->dnskey_len);
 			alg = ks->dnskey[3];
-			word.body = json_pack("{s:o,s:s}", "key", msg_json_hex(ks->hash, 32), "recovery", b->recovery_text);
+			word.body = json_pack("{s:o,s:s}", "key", msg_json_hex(ks->hash, 32), "recovery",
+					      b->recovery_text);
 			fail_point("stored-before");
 			rc = cluster_say(b->cluster, &word, 1, &e);
 			fail_point("stored-after");
 			json_decref(word.body);
 			if (rc == 0) {
-				log_event(LOG_NOTICE, "key-stored", "zone=%s key=%u/%u recovery=%s", zone, tag, alg, b->recovery_text);
+				log_event(LOG_NOTICE, "key-stored", "zone=%s key=%u/%u recovery=%s", zone,
+					  tag, alg, b->recovery_text);
 				return true;
 			}
 			if (strncmp(b->trouble, e.text, 255) != 0)
-				log_event(LOG_ERROR, "key-not-stored", "zone=%s key=%u/%u msg=%s", zone, tag, alg, e.text);
+				log_event(LOG_ERROR, "key-not-stored", "zone=%s key=%u/%u msg=%s", zone, tag,
+					  alg, e.text);
 			snprintf(b->trouble, sizeof(b->trouble), "%.255s", e.text);
 			return false;
 		}
@@ -90,7 +93,8 @@ void keep_step(struct backupd *b)
 {
 	const struct node_state *me = state_node(cluster_state(b->cluster), b->self.id);
 
-	if (!b->recovery_known || !node_is_backup(me) || !cluster_compared(b->cluster) || cluster_hold(b->cluster) != NULL)
+	if (!b->recovery_known || !node_is_backup(me) || !cluster_compared(b->cluster) ||
+	    cluster_hold(b->cluster) != NULL)
 		return;
 	while (step_any(b))
 		;
@@ -121,9 +125,9 @@ static json_t *one_key(const struct backupd *b, const struct key_state *ks)
 			json_array_append_new(recovery, json_string(node_id_text(ks->recovery[i].to, id)));
 	}
 	return json_pack("{s:o,s:i,s:i,s:s,s:b,s:I,s:i,s:o}", "hash", msg_json_hex(ks->hash, 32), "tag",
-			 dnskey_tag(ks->dnskey, ks->dnskey_len), "algorithm", ks->dnskey[3], "role", ks->role, "stored",
-			 said_stored(b, ks), "stored_at", (json_int_t)ks->created_at, "boxes", (int)ks->recoveries, "recovery",
-			 recovery);
+			 dnskey_tag(ks->dnskey, ks->dnskey_len), "algorithm", ks->dnskey[3], "role", ks->role,
+			 "stored", said_stored(b, ks), "stored_at", (json_int_t)ks->created_at, "boxes",
+			 (int)ks->recoveries, "recovery", recovery);
 }
 
 json_t *keep_list(struct backupd *b)
@@ -138,8 +142,9 @@ json_t *keep_list(struct backupd *b)
 		for (size_t j = 0; j < z->keys; j++)
 			if (z->key[j].created)
 				json_array_append_new(keys, one_key(b, &z->key[j]));
-		json_array_append_new(zones, json_pack("{s:s,s:b,s:o}", "zone", z->text, "removed", zone_addition(z) == NULL, "keys",
-						       keys));
+		json_array_append_new(zones, json_pack("{s:s,s:b,s:o}", "zone", z->text, "removed",
+						       zone_addition(z) == NULL, "keys", keys));
 	}
-	return json_pack("{s:s?,s:o}", "recovery", b->recovery_known ? b->recovery_text : NULL, "zones", zones);
+	return json_pack("{s:s?,s:o}", "recovery", b->recovery_known ? b->recovery_text : NULL, "zones",
+			 zones);
 }

@@ -67,9 +67,15 @@ static void watch_signal(struct backupd *b, uv_signal_t *handle, int number)
 static int start(struct backupd *b, struct err *e)
 {
 	struct cluster_config config = {
-		.loop = &b->loop, .conf = b->conf, .identity = &b->self, .role = NODE_BACKUP,
-		.dir = b->conf->backupd.state_dir, .listen = b->conf->backupd.listen, .ctx = b,
-		.on_facts = on_facts, .on_tick = on_facts,
+		.loop = &b->loop,
+		.conf = b->conf,
+		.identity = &b->self,
+		.role = NODE_BACKUP,
+		.dir = b->conf->backupd.state_dir,
+		.listen = b->conf->backupd.listen,
+		.ctx = b,
+		.on_facts = on_facts,
+		.on_tick = on_facts,
 	};
 
 	if (mkdir(config.dir, 0700) != 0 && errno != EEXIST)
@@ -79,7 +85,8 @@ static int start(struct backupd *b, struct err *e)
 	    cluster_open(&config, &b->cluster, e) != 0)
 		return -1;
 	if (b->conf->backupd.retention_days > 0)
-		log_event(LOG_WARNING, "retention", "days=%lld msg=nothing is removed yet: this version keeps everything for good",
+		log_event(LOG_WARNING, "retention",
+			  "days=%lld msg=nothing is removed yet: this version keeps everything for good",
 			  (long long)b->conf->backupd.retention_days);
 	return api_open(b, e);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * restore: every key and zone comes back on blank hosts, with the recovery key that an operator brings for this one moment.
+ * restore: every key and zone comes back on blank hosts, with the recovery key that an operator brings for
+ * this one moment.
  *
- * All boxes are opened and tried before anything is said; then one transaction says everything.  It may be said again with the same
- * arguments: what is there already is left out.
+ * All boxes are opened and tried before anything is said; then one transaction says everything.  It may be
+ * said again with the same arguments: what is there already is left out.
  */
 #include "backupd/backupd.h"
 
@@ -53,7 +54,8 @@ static int read_fresh(struct restore *r, const json_t *signers, struct err *e)
 	size_t i, peers;
 
 	p = cluster_peers(r->b->cluster, &peers);
-	json_array_foreach(signers, i, row) {
+	json_array_foreach(signers, i, row)
+	{
 		struct fresh *f = &r->fresh[r->n];
 		const struct node_state *n;
 
@@ -67,11 +69,16 @@ static int read_fresh(struct restore *r, const json_t *signers, struct err *e)
 			if (memcmp(p[j].peer.id, f->id, NODE_ID_LEN) == 0 && p[j].peer.role == MSG_SIGNER)
 				f->name = p[j].peer.name;
 		if (f->name == NULL)
-			return err_set(e, ERR_REFUSED, "signers: %.20s... is not among the peers of this host's configuration; list it "
-						       "there first, with role: signer, and reload", f->text);
+			return err_set(e, ERR_REFUSED,
+				       "signers: %.20s... is not among the peers of this host's "
+				       "configuration; list it "
+				       "there first, with role: signer, and reload",
+				       f->text);
 		n = state_node(cluster_state(r->b->cluster), f->id);
 		if (n != NULL && n->retired)
-			return err_set(e, ERR_REFUSED, "signers: %s was retired, which is final: make a new identity on a blank host",
+			return err_set(e, ERR_REFUSED,
+				       "signers: %s was retired, which is final: make a new identity on a "
+				       "blank host",
 				       f->name);
 		r->n++;
 	}
@@ -91,7 +98,8 @@ static bool is_fenced(struct restore *r, const json_t *fenced, const struct node
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach(fenced, i, row) {
+	json_array_foreach(fenced, i, row)
+	{
 		uint8_t id[NODE_ID_LEN];
 		const char *name = json_string_value(row), *admitted;
 
@@ -115,9 +123,10 @@ static json_t *upto_of(struct restore *r, const uint8_t id[NODE_ID_LEN])
 
 	for (size_t i = 0; i < n; i++)
 		if (memcmp(h[i].origin, id, NODE_ID_LEN) == 0)
-			json_array_append_new(list, json_pack("[I,o,I]", (json_int_t)h[i].inc.number,
-							      msg_json_hex(h[i].inc.random, sizeof(h[i].inc.random)),
-							      (json_int_t)h[i].seq));
+			json_array_append_new(
+				list, json_pack("[I,o,I]", (json_int_t)h[i].inc.number,
+						msg_json_hex(h[i].inc.random, sizeof(h[i].inc.random)),
+						(json_int_t)h[i].seq));
 	return list;
 }
 
@@ -140,23 +149,29 @@ static int say_members(struct restore *r, const json_t *fenced, struct err *e)
 		if (!node_is_signer(n) || is_fresh(r, n->id))
 			continue;
 		if (!is_fenced(r, fenced, n))
-			return err_set(e, ERR_REFUSED, "%s (%s) is a signer of this cluster and is not named with --fenced: swear that "
-						       "it is dead and stays so, or do not restore",
-				       json_string_value(json_object_get(n->admitted.body, "name")), node_id_text(n->id, id));
-		say(r, "retired", NULL, json_pack("{s:s,s:s,s:s,s:o}", "node", node_id_text(n->id, id), "line",
-						  node_line_text(&n->line, line), "why", "fenced", "upto", upto_of(r, n->id)));
+			return err_set(e, ERR_REFUSED,
+				       "%s (%s) is a signer of this cluster and is not named with --fenced: "
+				       "swear that "
+				       "it is dead and stays so, or do not restore",
+				       json_string_value(json_object_get(n->admitted.body, "name")),
+				       node_id_text(n->id, id));
+		say(r, "retired", NULL,
+		    json_pack("{s:s,s:s,s:s,s:o}", "node", node_id_text(n->id, id), "line",
+			      node_line_text(&n->line, line), "why", "fenced", "upto", upto_of(r, n->id)));
 	}
 	for (size_t i = 0; i < r->n; i++)
 		if (!node_is_signer(state_node(s, r->fresh[i].id)))
-			say(r, "admitted", NULL, json_pack("{s:s,s:s,s:s}", "line", r->fresh[i].text, "name", r->fresh[i].name,
-							   "role", "signer"));
+			say(r, "admitted", NULL,
+			    json_pack("{s:s,s:s,s:s}", "line", r->fresh[i].text, "name", r->fresh[i].name,
+				      "role", "signer"));
 	for (size_t i = 0; i < r->n; i++)
 		for (size_t j = 0; j < r->n; j++)
 			if (i != j && !counts_already(s, &r->fresh[i], &r->fresh[j])) {
 				char of[NODE_ID_TEXT];
 
-				say(r, "counts", NULL, json_pack("{s:s,s:s}", "node", node_id_text(r->fresh[j].id, id), "of",
-								 node_id_text(r->fresh[i].id, of)));
+				say(r, "counts", NULL,
+				    json_pack("{s:s,s:s}", "node", node_id_text(r->fresh[j].id, id), "of",
+					      node_id_text(r->fresh[i].id, of)));
 			}
 	return 0;
 }
@@ -175,14 +190,16 @@ static uint8_t *decode(const char *text, size_t *len)
 {
 	uint8_t *box = mem_new(SEAL_MAX, 1);
 
-	if (sodium_base642bin(box, SEAL_MAX, text, strlen(text), NULL, len, NULL, sodium_base64_VARIANT_ORIGINAL) == 0)
+	if (sodium_base642bin(box, SEAL_MAX, text, strlen(text), NULL, len, NULL,
+			      sodium_base64_VARIANT_ORIGINAL) == 0)
 		return box;
 	free(box);
 	return NULL;
 }
 
 /* Opens any of a key's recovery boxes and proves what is in it. */
-static struct secret *open_key(struct restore *r, const struct zone_state *z, const struct key_state *ks, struct err *e)
+static struct secret *open_key(struct restore *r, const struct zone_state *z, const struct key_state *ks,
+			       struct err *e)
 {
 	const struct seal_label label = { SEAL_RECOVERY, z->name, ks->hash };
 
@@ -194,7 +211,8 @@ static struct secret *open_key(struct restore *r, const struct zone_state *z, co
 		size_t len = 0;
 		int rc = -1;
 
-		if (memcmp(ks->recovery[i].to, r->id, NODE_ID_LEN) != 0 || (box = decode(ks->recovery[i].box, &len)) == NULL)
+		if (memcmp(ks->recovery[i].to, r->id, NODE_ID_LEN) != 0 ||
+		    (box = decode(ks->recovery[i].box, &len)) == NULL)
 			continue;
 		if (seal_open(&label, r->pk, r->sk, box, len, &der, e) == 0)
 			rc = key_from_pkcs8(ks->dnskey, ks->dnskey_len, der, &key, e);
@@ -207,7 +225,8 @@ static struct secret *open_key(struct restore *r, const struct zone_state *z, co
 	return NULL;
 }
 
-static json_t *box_for(struct restore *r, const struct fresh *f, const struct seal_label *label, struct secret *what)
+static json_t *box_for(struct restore *r, const struct fresh *f, const struct seal_label *label,
+		       struct secret *what)
 {
 	char id[NODE_ID_TEXT];
 	uint8_t *box = NULL;
@@ -230,7 +249,8 @@ static int say_key(struct restore *r, const struct zone_state *z, const struct k
 
 	if ((der = open_key(r, z, ks, e)) == NULL) {
 		json_decref(boxes);
-		return err_ctx(e, "key %u/%u of %s", dnskey_tag(ks->dnskey, ks->dnskey_len), ks->dnskey[3], z->text);
+		return err_ctx(e, "key %u/%u of %s", dnskey_tag(ks->dnskey, ks->dnskey_len), ks->dnskey[3],
+			       z->text);
 	}
 	for (size_t i = 0; i < r->n; i++)
 		if (!has_box(ks, r->fresh[i].id))
@@ -238,7 +258,8 @@ static int say_key(struct restore *r, const struct zone_state *z, const struct k
 	secret_free(der);
 	r->keys++;
 	if (json_array_size(boxes) > 0)
-		say(r, "key.boxes", z->name, json_pack("{s:o,s:O}", "key", msg_json_hex(ks->hash, 32), "boxes", boxes));
+		say(r, "key.boxes", z->name,
+		    json_pack("{s:o,s:O}", "key", msg_json_hex(ks->hash, 32), "boxes", boxes));
 	json_decref(boxes);
 	return 0;
 }
@@ -252,7 +273,8 @@ static bool all_have_tsig(const struct restore *r, const struct tsig_state *t)
 		size_t i;
 
 		node_id_text(r->fresh[f].id, id);
-		json_array_foreach(json_object_get(t->created.body, "boxes"), i, row) {
+		json_array_foreach(json_object_get(t->created.body, "boxes"), i, row)
+		{
 			const char *to = json_string_value(json_object_get(row, "to"));
 
 			found |= to != NULL && strcmp(to, id) == 0;
@@ -275,9 +297,11 @@ static int say_tsig(struct restore *r, const struct tsig_state *t, struct err *e
 	if (t->removed || !t->created.set || all_have_tsig(r, t))
 		return 0;
 	if (dname_from_text(t->name, name, e) != 0 ||
-	    sodium_hex2bin(hash, sizeof(hash), t->hash, strlen(t->hash), NULL, &got, NULL) != 0 || got != sizeof(hash))
+	    sodium_hex2bin(hash, sizeof(hash), t->hash, strlen(t->hash), NULL, &got, NULL) != 0 ||
+	    got != sizeof(hash))
 		return 0; /* nobody could use it before either */
-	json_array_foreach(json_object_get(t->created.body, "recovery"), i, row) {
+	json_array_foreach(json_object_get(t->created.body, "recovery"), i, row)
+	{
 		const char *text = json_string_value(json_object_get(row, "box"));
 		size_t len = 0;
 		uint8_t *box = text == NULL ? NULL : decode(text, &len);
@@ -332,7 +356,8 @@ static json_t *summary(const struct restore *r)
 	return json_pack("{s:I,s:I,s:o}", "zones", zones, "keys", (json_int_t)r->keys, "signers", names);
 }
 
-int restore_run(struct backupd *b, const char *file, const json_t *signers, const json_t *fenced, json_t **out, struct err *e)
+int restore_run(struct backupd *b, const char *file, const json_t *signers, const json_t *fenced,
+		json_t **out, struct err *e)
 {
 	struct restore r = { .b = b };
 	char id[RECOVERY_ID_TEXT];
@@ -343,7 +368,8 @@ int restore_run(struct backupd *b, const char *file, const json_t *signers, cons
 	if (node_id_parse(recovery_id_text(r.pk, id), r.id, e) != 0 || read_fresh(&r, signers, e) != 0 ||
 	    say_members(&r, fenced, e) != 0 || say_secrets(&r, e) != 0)
 		goto out;
-	/* All signers that there were are sworn dead and the new ones are blank: there may be nobody to compare with. */
+	/* All signers that there were are sworn dead and the new ones are blank: there may be nobody to
+	 * compare with. */
 	if (!cluster_compared(b->cluster))
 		cluster_go_alone(b->cluster);
 	fail_point("restore-before");

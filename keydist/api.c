@@ -36,9 +36,10 @@ static json_t *zone_nodes(struct keydist *k, const struct zone_state *z)
 				heard = json_integer(clock_mono_ms() - p[j].heard_ms);
 			}
 		status = cluster_status_get(k->cluster, n->id, z->text);
-		json_array_append_new(list, json_pack("{s:s,s:s,s:b,s:o,s:O?}", "name", cluster_name(k->cluster, n->id), "id",
-						      node_id_text(n->id, hex), "self", self, "heard_ms", heard, "status",
-						      status));
+		json_array_append_new(list, json_pack("{s:s,s:s,s:b,s:o,s:O?}", "name",
+						      cluster_name(k->cluster, n->id), "id",
+						      node_id_text(n->id, hex), "self", self, "heard_ms",
+						      heard, "status", status));
 	}
 	return list;
 }
@@ -55,12 +56,13 @@ static json_t *zones_json(struct keydist *k)
 		if (zone_addition(z) == NULL)
 			continue;
 		p = lifecycle_policy(k, z);
-		json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:o,s:o}", "zone", z->text, "source",
-						      api_zone_member(z, "source"), "policy", api_zone_member(z, "policy"),
-						      "state", api_zone_state(k, z), "require_backups",
-						      (json_int_t)p.require_backups, "renewal_margin_s",
-						      (json_int_t)p.renewal_margin_s, "keys", api_keys_json(k, z), "nodes",
-						      zone_nodes(k, z)));
+		json_array_append_new(list,
+				      json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:o,s:o}", "zone", z->text,
+						"source", api_zone_member(z, "source"), "policy",
+						api_zone_member(z, "policy"), "state", api_zone_state(k, z),
+						"require_backups", (json_int_t)p.require_backups,
+						"renewal_margin_s", (json_int_t)p.renewal_margin_s, "keys",
+						api_keys_json(k, z), "nodes", zone_nodes(k, z)));
 	}
 	return list;
 }
@@ -71,16 +73,20 @@ static json_t *alarms(struct keydist *k)
 	json_t *list = json_array();
 
 	if (hold != NULL)
-		json_array_append_new(list, json_pack("{s:s,s:n,s:s}", "what", "hold", "zone", "message", hold));
+		json_array_append_new(list,
+				      json_pack("{s:s,s:n,s:s}", "what", "hold", "zone", "message", hold));
 	else if (cluster_set_back(k->cluster))
-		json_array_append_new(list, json_pack("{s:s,s:n,s:s}", "what", "set-back", "zone", "message",
-						      "this node was set back to an old copy and has caught up"));
+		json_array_append_new(list,
+				      json_pack("{s:s,s:n,s:s}", "what", "set-back", "zone", "message",
+						"this node was set back to an old copy and has caught up"));
 	if (!k->clock_good)
-		json_array_append_new(list, json_pack("{s:s,s:n,s:s}", "what", "clock", "zone", "message", k->clock_why));
+		json_array_append_new(
+			list, json_pack("{s:s,s:n,s:s}", "what", "clock", "zone", "message", k->clock_why));
 	for (size_t i = 0; i < k->zones; i++)
 		if (k->zone[i].trouble[0] != '\0')
-			json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "what", "keys", "zone", k->zone[i].text,
-							      "message", k->zone[i].trouble));
+			json_array_append_new(list,
+					      json_pack("{s:s,s:s,s:s}", "what", "keys", "zone",
+							k->zone[i].text, "message", k->zone[i].trouble));
 	return list;
 }
 
@@ -90,11 +96,12 @@ static int on_status(void *ctx, const struct http_request *q, struct http_answer
 
 	(void)q;
 	(void)e;
-	a->body = json_pack("{s:{s:s,s:s,s:s},s:s,s:I,s:{s:b,s:s},s:b,s:b,s:b,s:s?,s:b,s:o,s:o,s:o}", "node", "name",
-			    k->conf->node.name, "id", k->self.id_text, "role", "signer", "version", DUET_VERSION, "now",
-			    (json_int_t)clock_now_s(), "clock", "vouched", k->clock_good, "why", k->clock_why, "compared",
-			    cluster_compared(k->cluster), "alone", cluster_alone(k->cluster), "set_back",
-			    cluster_set_back(k->cluster), "hold", cluster_hold(k->cluster), "engine", k->engine_up, "nodes",
+	a->body = json_pack("{s:{s:s,s:s,s:s},s:s,s:I,s:{s:b,s:s},s:b,s:b,s:b,s:s?,s:b,s:o,s:o,s:o}", "node",
+			    "name", k->conf->node.name, "id", k->self.id_text, "role", "signer", "version",
+			    DUET_VERSION, "now", (json_int_t)clock_now_s(), "clock", "vouched", k->clock_good,
+			    "why", k->clock_why, "compared", cluster_compared(k->cluster), "alone",
+			    cluster_alone(k->cluster), "set_back", cluster_set_back(k->cluster), "hold",
+			    cluster_hold(k->cluster), "engine", k->engine_up, "nodes",
 			    cluster_nodes_json(k->cluster), "zones", zones_json(k), "alarms", alarms(k));
 	return 0;
 }
@@ -122,8 +129,8 @@ static int on_node_add(void *ctx, const struct http_request *q, struct http_answ
 	char hex[NODE_ID_TEXT];
 
 	if (http_text(q->body, "line", &line, e) != 0 || http_text(q->body, "name", &name, e) != 0 ||
-	    http_text_or(q->body, "role", "signer", &role, e) != 0 || members_add(ctx, line, name, role, e) != 0 ||
-	    node_line_parse(line, &parsed, e) != 0)
+	    http_text_or(q->body, "role", "signer", &role, e) != 0 ||
+	    members_add(ctx, line, name, role, e) != 0 || node_line_parse(line, &parsed, e) != 0)
 		return -1;
 	node_id_of(parsed.sign_pk, id);
 	a->body = json_pack("{s:s}", "node", node_id_text(id, hex));
@@ -150,7 +157,8 @@ static json_t *backup_zones(struct keydist *k, const uint8_t id[NODE_ID_LEN])
 			stored += has;
 		}
 		if (keys > 0)
-			json_array_append_new(list, json_pack("{s:s,s:I,s:I}", "zone", z->text, "keys", keys, "stored", stored));
+			json_array_append_new(list, json_pack("{s:s,s:I,s:I}", "zone", z->text, "keys", keys,
+							      "stored", stored));
 	}
 	return list;
 }
@@ -173,10 +181,11 @@ static int on_backups(void *ctx, const struct http_request *q, struct http_answe
 			continue;
 		json_array_append_new(list, json_pack("{s:s,s:s,s:o,s:b,s:o}", "name", p[i].peer.name, "id",
 						      node_id_text(p[i].peer.id, hex), "heard_ms",
-						      p[i].heard_ms == 0 ? json_null() :
-									   json_integer(clock_mono_ms() - p[i].heard_ms),
-						      "admitted", node_is_backup(state_node(s, p[i].peer.id)), "zones",
-						      backup_zones(k, p[i].peer.id)));
+						      p[i].heard_ms == 0
+							      ? json_null()
+							      : json_integer(clock_mono_ms() - p[i].heard_ms),
+						      "admitted", node_is_backup(state_node(s, p[i].peer.id)),
+						      "zones", backup_zones(k, p[i].peer.id)));
 	}
 	a->body = json_pack("{s:o}", "backups", list);
 	return 0;

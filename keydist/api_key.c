@@ -39,8 +39,10 @@ static json_t *stored_names(struct keydist *k, const struct key_state *ks)
 
 	for (size_t i = 0; i < s->nodes; i++)
 		for (size_t j = 0; j < ks->storeds; j++)
-			if (node_is_backup(&s->node[i]) && memcmp(ks->stored[j].by, s->node[i].id, NODE_ID_LEN) == 0) {
-				json_array_append_new(list, json_string(cluster_name(k->cluster, s->node[i].id)));
+			if (node_is_backup(&s->node[i]) &&
+			    memcmp(ks->stored[j].by, s->node[i].id, NODE_ID_LEN) == 0) {
+				json_array_append_new(list,
+						      json_string(cluster_name(k->cluster, s->node[i].id)));
 				break;
 			}
 	return list;
@@ -51,10 +53,11 @@ json_t *api_key_json(struct keydist *k, const struct zone_state *z, const struct
 	struct key_state *ks = v->key;
 
 	return json_pack("{s:o,s:i,s:i,s:s,s:I,s:b,s:b,s:b,s:b,s:b,s:o,s:o,s:o,s:o,s:o,s:o}", "hash",
-			 msg_json_hex(ks->hash, 32), "tag", v->tag, "algorithm", (int)v->alg, "role", ks->role, "created_at",
-			 (json_int_t)ks->created_at, "distributed", v->distributed, "declined", v->declined, "published",
-			 v->published, "signing", v->signing, "cds", v->published && v->sep && v->seen_by_all, "held",
-			 held_names(k, z, ks), "stored", stored_names(k, ks), "missing", lifecycle_missing(k, z, v), "serves",
+			 msg_json_hex(ks->hash, 32), "tag", v->tag, "algorithm", (int)v->alg, "role",
+			 ks->role, "created_at", (json_int_t)ks->created_at, "distributed", v->distributed,
+			 "declined", v->declined, "published", v->published, "signing", v->signing, "cds",
+			 v->published && v->sep && v->seen_by_all, "held", held_names(k, z, ks), "stored",
+			 stored_names(k, ks), "missing", lifecycle_missing(k, z, v), "serves",
 			 names(k, &ks->serves), "seen", names(k, &ks->seen), "lost", names(k, &ks->lost));
 }
 
@@ -123,15 +126,16 @@ static int on_get(void *ctx, const struct http_request *q, struct http_answer *a
 
 static json_t *brief(const struct key_view *v)
 {
-	return json_pack("{s:o,s:i,s:i,s:s}", "hash", msg_json_hex(v->key->hash, 32), "tag", v->tag, "algorithm", (int)v->alg,
-			 "role", v->key->role);
+	return json_pack("{s:o,s:i,s:i,s:s}", "hash", msg_json_hex(v->key->hash, 32), "tag", v->tag,
+			 "algorithm", (int)v->alg, "role", v->key->role);
 }
 
 /* A key of this role and algorithm that nobody has declined. */
 static const struct key_view *existing(const struct key_view *views, size_t n, unsigned alg, const char *role)
 {
 	for (size_t i = 0; i < n; i++)
-		if (views[i].alg == alg && strcmp(views[i].key->role, role) == 0 && views[i].key->declined.n == 0)
+		if (views[i].alg == alg && strcmp(views[i].key->role, role) == 0 &&
+		    views[i].key->declined.n == 0)
 			return &views[i];
 	return NULL;
 }
@@ -154,7 +158,8 @@ static int on_create(void *ctx, const struct http_request *q, struct http_answer
 	    http_text_or(q->body, "role", NULL, &role, e) != 0)
 		return -1;
 	if (!key_algorithm_known((unsigned)alg))
-		return err_set(e, ERR_SYNTAX, "algorithm: %lld, must be 8, 10, 13, 14, 15 or 16", (long long)alg);
+		return err_set(e, ERR_SYNTAX, "algorithm: %lld, must be 8, 10, 13, 14, 15 or 16",
+			       (long long)alg);
 	if (role != NULL && strcmp(role, "csk") != 0 && strcmp(role, "ksk") != 0 && strcmp(role, "zsk") != 0)
 		return err_set(e, ERR_SYNTAX, "role: %s, must be csk, ksk or zsk", role);
 	if (role != NULL) {
@@ -165,7 +170,8 @@ static int on_create(void *ctx, const struct http_request *q, struct http_answer
 	}
 	list = json_array();
 	for (int i = 0; i < 2 && roles[i] != NULL; i++) {
-		const struct key_view *v = existing(views, lifecycle_view(k, z, views), (unsigned)alg, roles[i]);
+		const struct key_view *v =
+			existing(views, lifecycle_view(k, z, views), (unsigned)alg, roles[i]);
 		uint8_t hash[32];
 
 		if (v == NULL) {
@@ -175,7 +181,8 @@ static int on_create(void *ctx, const struct http_request *q, struct http_answer
 			}
 			made = true;
 			z = api_zone(k, q->segment[0], true, e);
-			v = z == NULL ? NULL : existing(views, lifecycle_view(k, z, views), (unsigned)alg, roles[i]);
+			v = z == NULL ? NULL
+				      : existing(views, lifecycle_view(k, z, views), (unsigned)alg, roles[i]);
 		}
 		if (v != NULL)
 			json_array_append_new(list, brief(v));
@@ -186,7 +193,8 @@ static int on_create(void *ctx, const struct http_request *q, struct http_answer
 
 /* ---- ds ---- */
 
-static void add_text(json_t *list, const struct zone_state *z, uint16_t type, uint32_t ttl, const uint8_t *rdata, size_t len)
+static void add_text(json_t *list, const struct zone_state *z, uint16_t type, uint32_t ttl,
+		     const uint8_t *rdata, size_t len)
 {
 	const struct rr rr = { z->name, rdata, ttl, type, (uint16_t)len };
 	char *text = rr_text(&rr);
@@ -196,7 +204,8 @@ static void add_text(json_t *list, const struct zone_state *z, uint16_t type, ui
 	free(text);
 }
 
-static json_t *why_not_safe(struct keydist *k, const struct zone_state *z, const struct key_view *views, size_t n)
+static json_t *why_not_safe(struct keydist *k, const struct zone_state *z, const struct key_view *views,
+			    size_t n)
 {
 	bool any = false;
 
@@ -214,10 +223,11 @@ static json_t *why_not_safe(struct keydist *k, const struct zone_state *z, const
 		if (!v->served_by_all)
 			return json_sprintf("key %u/%u is not served by every signer yet", v->tag, v->alg);
 		if (left > 0)
-			return json_sprintf("key %u/%u: answers from before may be in caches for %lld s more", v->tag, v->alg,
-					    (long long)left);
-		return json_sprintf("key %u/%u: another signer still waits until answers from before have left the caches", v->tag,
-				    v->alg);
+			return json_sprintf("key %u/%u: answers from before may be in caches for %lld s more",
+					    v->tag, v->alg, (long long)left);
+		return json_sprintf("key %u/%u: another signer still waits until answers from before have "
+				    "left the caches",
+				    v->tag, v->alg);
 	}
 	return any ? json_null() : json_string("the zone has no key");
 }
@@ -244,7 +254,8 @@ static int on_ds(void *ctx, const struct http_request *q, struct http_answer *a,
 		struct key *key = NULL;
 		uint8_t rdata[4 + 48];
 
-		if (!views[i].sep || views[i].declined || key_from_dnskey(ks->dnskey, ks->dnskey_len, &key, e) != 0)
+		if (!views[i].sep || views[i].declined ||
+		    key_from_dnskey(ks->dnskey, ks->dnskey_len, &key, e) != 0)
 			continue;
 		size_t len = key_ds(key, z->name, 2, rdata);
 
@@ -255,7 +266,8 @@ static int on_ds(void *ctx, const struct http_request *q, struct http_answer *a,
 		key_free(key);
 	}
 	why = why_not_safe(k, z, views, n);
-	a->body = json_pack("{s:b,s:o,s:o,s:o,s:o}", "safe", json_is_null(why), "why", why, "ds", ds, "dnskey", dnskey, "cds", cds);
+	a->body = json_pack("{s:b,s:o,s:o,s:o,s:o}", "safe", json_is_null(why), "why", why, "ds", ds,
+			    "dnskey", dnskey, "cds", cds);
 	return 0;
 }
 
@@ -274,7 +286,8 @@ static int on_export(void *ctx, const struct http_request *q, struct http_answer
 	int rc;
 
 	if (z == NULL || (v = find_key(views, lifecycle_view(k, z, views), q->segment[1], e)) == NULL ||
-	    http_text(q->body, "dir", &dir, e) != 0 || http_text_or(q->body, "format", "bind", &format, e) != 0)
+	    http_text(q->body, "dir", &dir, e) != 0 ||
+	    http_text_or(q->body, "format", "bind", &format, e) != 0)
 		return -1;
 	if (dir[0] != '/')
 		return err_set(e, ERR_SYNTAX, "dir: must be an absolute path");
@@ -301,7 +314,8 @@ static int on_export(void *ctx, const struct http_request *q, struct http_answer
 		json_decref(files);
 		return -1;
 	}
-	log_event(LOG_NOTICE, "key-exported", "zone=%s key=%u/%u uid=%u dir=%s", z->text, v->tag, v->alg, (unsigned)q->uid, dir);
+	log_event(LOG_NOTICE, "key-exported", "zone=%s key=%u/%u uid=%u dir=%s", z->text, v->tag, v->alg,
+		  (unsigned)q->uid, dir);
 	a->body = json_pack("{s:o}", "files", files);
 	return 0;
 }

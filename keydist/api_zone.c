@@ -62,8 +62,9 @@ static int on_list(void *ctx, const struct http_request *q, struct http_answer *
 		for (size_t j = 0; j < z->keys; j++)
 			keys += z->key[j].created;
 		json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s,s:I}", "zone", z->text, "source",
-						      api_zone_member(z, "source"), "policy", api_zone_member(z, "policy"),
-						      "state", api_zone_state(k, z), "keys", keys));
+						      api_zone_member(z, "source"), "policy",
+						      api_zone_member(z, "policy"), "state",
+						      api_zone_state(k, z), "keys", keys));
 	}
 	a->body = json_pack("{s:o}", "zones", list);
 	return 0;
@@ -111,7 +112,8 @@ static int check_source(const char *source, struct err *e)
 		return check_file(source + 5, e);
 	if (strncmp(source, "primary:", 8) == 0)
 		return check_primary(source + 8, e);
-	return err_set(e, ERR_SYNTAX, "source: %.100s, must be file:NAME or primary:ADDRESS#PORT[,KEY]", source);
+	return err_set(e, ERR_SYNTAX, "source: %.100s, must be file:NAME or primary:ADDRESS#PORT[,KEY]",
+		       source);
 }
 
 static const struct policy_state *find_policy(const struct fact_state *s, const char *name)
@@ -147,7 +149,9 @@ static int on_add(void *ctx, const struct http_request *q, struct http_answer *a
 		if (z->add[i].added && z->add[i].rev > rev)
 			rev = z->add[i].rev;
 	if (keydist_say(k, "zone.add", name,
-			json_pack("{s:s,s:s,s:I}", "source", source, "policy", policy, "rev", (json_int_t)rev + 1), e) != 0)
+			json_pack("{s:s,s:s,s:I}", "source", source, "policy", policy, "rev",
+				  (json_int_t)rev + 1),
+			e) != 0)
 		return -1;
 	log_event(LOG_NOTICE, "zone-added", "zone=%s source=%s policy=%s", text, source, policy);
 	return 0;
@@ -230,7 +234,8 @@ static int on_policy_put(void *ctx, const struct http_request *q, struct http_an
 		err_set(e, ERR_REFUSED, "%s", errors.line[0]);
 	else {
 		p.rev = rev;
-		rc = keydist_say(k, "policy", NULL, json_pack("{s:o,s:I}", "policy", policy_to_json(&p), "rev", rev), e);
+		rc = keydist_say(k, "policy", NULL,
+				 json_pack("{s:o,s:I}", "policy", policy_to_json(&p), "rev", rev), e);
 	}
 	conf_errors_free(&errors);
 	conf_errors_free(&warnings);
@@ -254,8 +259,10 @@ static int on_tsig_create(void *ctx, const struct http_request *q, struct http_a
 {
 	const char *name, *alg, *file, *out;
 
-	if (http_text(q->body, "name", &name, e) != 0 || http_text_or(q->body, "algorithm", "hmac-sha256", &alg, e) != 0 ||
-	    http_text_or(q->body, "file", NULL, &file, e) != 0 || http_text_or(q->body, "out", NULL, &out, e) != 0)
+	if (http_text(q->body, "name", &name, e) != 0 ||
+	    http_text_or(q->body, "algorithm", "hmac-sha256", &alg, e) != 0 ||
+	    http_text_or(q->body, "file", NULL, &file, e) != 0 ||
+	    http_text_or(q->body, "out", NULL, &out, e) != 0)
 		return -1;
 	if ((file != NULL && file[0] != '/') || (out != NULL && out[0] != '/'))
 		return err_set(e, ERR_SYNTAX, "file, out: must be absolute paths");

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * dnskey: the DNSKEY, CDS and CDNSKEY RRsets of a zone, signed by every KSK and CSK that stands in the DNSKEY RRset.
+ * dnskey: the DNSKEY, CDS and CDNSKEY RRsets of a zone, signed by every KSK and CSK that stands in the DNSKEY
+ * RRset.
  *
- * What was signed is kept under a digest of what it was made from, so a restart makes no signature, and is made anew well before
- * the engine would have to renew (DESIGN section 6).
+ * What was signed is kept under a digest of what it was made from, so a restart makes no signature, and is
+ * made anew well before the engine would have to renew (DESIGN section 6).
  */
 #include "keydist/keydist.h"
 
@@ -26,15 +27,17 @@ static int by_rr(const void *a, const void *b)
 	return rr_cmp(a, b);
 }
 
-static void add(struct rr *rrs, size_t *n, uint16_t type, const struct zone_state *z, uint32_t ttl, const uint8_t *rdata,
-		size_t len)
+static void add(struct rr *rrs, size_t *n, uint16_t type, const struct zone_state *z, uint32_t ttl,
+		const uint8_t *rdata, size_t len)
 {
-	rrs[(*n)++] = (struct rr){ .owner = z->name, .rdata = rdata, .ttl = ttl, .type = type, .rdlen = (uint16_t)len };
+	rrs[(*n)++] = (struct rr){
+		.owner = z->name, .rdata = rdata, .ttl = ttl, .type = type, .rdlen = (uint16_t)len
+	};
 }
 
 /* The records of one type, in canonical order. */
-static size_t collect(uint16_t type, const struct zone_state *z, const struct key_view *views, size_t n, const struct policy *p,
-		      struct arena *a, struct rr rrs[RRS_MAX])
+static size_t collect(uint16_t type, const struct zone_state *z, const struct key_view *views, size_t n,
+		      const struct policy *p, struct arena *a, struct rr rrs[RRS_MAX])
 {
 	const uint32_t ttl = (uint32_t)p->dnskey_ttl_s;
 	size_t count = 0;
@@ -63,8 +66,8 @@ static size_t collect(uint16_t type, const struct zone_state *z, const struct ke
 	return count;
 }
 
-static void digest_of(const struct rr *rrs, size_t count, const struct key_view *views, size_t n, const struct policy *p,
-		      uint8_t out[32])
+static void digest_of(const struct rr *rrs, size_t count, const struct key_view *views, size_t n,
+		      const struct policy *p, uint8_t out[32])
 {
 	crypto_hash_sha256_state st;
 	uint8_t buf[16];
@@ -86,8 +89,8 @@ static void digest_of(const struct rr *rrs, size_t count, const struct key_view 
 
 /* Signs with all that sign the apex; earliest is set. */
 static int sign_all(struct keydist *k, const struct zone_state *z, const struct key_view *views, size_t n,
-		    const struct policy *p, const struct rr *rrs, size_t count, struct arena *a, struct wr *w, int64_t *earliest,
-		    struct err *e)
+		    const struct policy *p, const struct rr *rrs, size_t count, struct arena *a, struct wr *w,
+		    int64_t *earliest, struct err *e)
 {
 	const int64_t now = clock_now_s();
 	const struct window window = { now - p->inception_offset_s, now + p->validity_s };
@@ -102,7 +105,8 @@ static int sign_all(struct keydist *k, const struct zone_state *z, const struct 
 		if (!views[i].published || !views[i].sep)
 			continue;
 		if (keys_open(k, z, views[i].key, &key, &why) != 0)
-			continue; /* the others may be enough, and the alarm is raised by who finds that none is */
+			continue; /* the others may be enough, and the alarm is raised by who finds that none
+				     is */
 		rc = rrsig_make(rrs, count, z->name, key, window, a, &sig, e);
 		key_free(key);
 		if (rc != 0)
@@ -111,13 +115,15 @@ static int sign_all(struct keydist *k, const struct zone_state *z, const struct 
 		any = true;
 	}
 	if (!any)
-		return err_set(e, ERR_NOTFOUND, "no key that signs the DNSKEY RRset can be opened here: %.200s", why.text);
+		return err_set(e, ERR_NOTFOUND,
+			       "no key that signs the DNSKEY RRset can be opened here: %.200s", why.text);
 	*earliest = window.expiration;
 	return w->bad ? err_set(e, ERR_LIMIT, "the apex RRset does not fit %u octets", STREAM_MAX) : 0;
 }
 
 static int make_one(struct keydist *k, const struct zone_state *z, const struct key_view *views, size_t n,
-		    const struct policy *p, uint16_t type, struct arena *a, struct apex_rrset *out, struct err *e)
+		    const struct policy *p, uint16_t type, struct arena *a, struct apex_rrset *out,
+		    struct err *e)
 {
 	struct rr rrs[RRS_MAX];
 	size_t count = collect(type, z, views, n, p, a, rrs), len = 0;
@@ -151,7 +157,8 @@ static int make_one(struct keydist *k, const struct zone_state *z, const struct 
 		out->rrset = msg_json_base64(fresh, w.at);
 		out->earliest = earliest;
 	} else if (old != NULL && earliest > clock_now_s()) {
-		/* A private key that is missing never removes its DNSKEY: the old signatures stay while they last. */
+		/* A private key that is missing never removes its DNSKEY: the old signatures stay while they
+		 * last. */
 		log_event(LOG_ERROR, "apex-not-renewed", "zone=%s msg=%s", z->text, e->text);
 		out->rrset = msg_json_base64(old, len);
 		out->earliest = earliest;

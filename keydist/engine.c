@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * engine: the link to the local signer.  It gets plans, its peers' status and TSIG keys; it gives status and deeds.  What could not be
- * sent, or not be said as a fact, is tried again with the next tick.
+ * engine: the link to the local signer.  It gets plans, its peers' status and TSIG keys; it gives status and
+ * deeds.  What could not be sent, or not be said as a fact, is tried again with the next tick.
  */
 #include "keydist/keydist.h"
 
@@ -63,8 +63,9 @@ static void send_plans(struct keydist *k)
 
 static json_t *synced(struct keydist *k)
 {
-	return json_pack("{s:b,s:b,s:b,s:s?}", "compared", cluster_compared(k->cluster), "alone", cluster_alone(k->cluster),
-			 "set_back", cluster_set_back(k->cluster), "hold", cluster_hold(k->cluster));
+	return json_pack("{s:b,s:b,s:b,s:s?}", "compared", cluster_compared(k->cluster), "alone",
+			 cluster_alone(k->cluster), "set_back", cluster_set_back(k->cluster), "hold",
+			 cluster_hold(k->cluster));
 }
 
 /* Sends body when it differs from what was sent before; takes over the reference. */
@@ -117,10 +118,12 @@ static void queue_status(void *ctx, const char *node, const char *zone, json_t *
 	struct keydist *k = ctx;
 	uint8_t id[NODE_ID_LEN];
 
-	if (!k->engine_up || node_id_parse(node, id, NULL) != 0 || json_array_size(k->status_queue) >= QUEUE_MAX)
+	if (!k->engine_up || node_id_parse(node, id, NULL) != 0 ||
+	    json_array_size(k->status_queue) >= QUEUE_MAX)
 		return;
-	json_array_append_new(k->status_queue, json_pack("{s:s,s:s,s:s,s:O}", "zone", zone, "node", node, "name",
-							 cluster_name(k->cluster, id), "status", status));
+	json_array_append_new(k->status_queue,
+			      json_pack("{s:s,s:s,s:s,s:O}", "zone", zone, "node", node, "name",
+					cluster_name(k->cluster, id), "status", status));
 }
 
 void engine_on_status(void *ctx, const char *node, const char *zone, json_t *status)
@@ -129,7 +132,8 @@ void engine_on_status(void *ctx, const char *node, const char *zone, json_t *sta
 	engine_flush_soon(ctx);
 }
 
-static json_t *node_json(struct keydist *k, const uint8_t id[NODE_ID_LEN], bool self, const struct cluster_peer *p)
+static json_t *node_json(struct keydist *k, const uint8_t id[NODE_ID_LEN], bool self,
+			 const struct cluster_peer *p)
 {
 	const struct fact_state *s = cluster_state(k->cluster);
 	const struct node_state *me = state_node(s, k->self.id), *n = state_node(s, id);
@@ -142,8 +146,9 @@ static json_t *node_json(struct keydist *k, const uint8_t id[NODE_ID_LEN], bool 
 		heard = json_integer(0);
 	else if (p != NULL && p->heard_ms != 0)
 		heard = json_integer(clock_mono_ms() - p->heard_ms);
-	return json_pack("{s:s,s:s,s:s,s:b,s:b,s:o}", "node", node_id_text(id, hex), "name", cluster_name(k->cluster, id), "role",
-			 role, "self", self, "counted", counted, "heard_ms", heard);
+	return json_pack("{s:s,s:s,s:s,s:b,s:b,s:o}", "node", node_id_text(id, hex), "name",
+			 cluster_name(k->cluster, id), "role", role, "self", self, "counted", counted,
+			 "heard_ms", heard);
 }
 
 static void send_peers(struct keydist *k)
@@ -156,8 +161,8 @@ static void send_peers(struct keydist *k)
 	json_array_append_new(nodes, node_json(k, k->self.id, true, NULL));
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(nodes, node_json(k, p[i].peer.id, false, &p[i]));
-	body = json_pack("{s:{s:b,s:s},s:o,s:b}", "clock", "vouched", k->clock_good, "why", k->clock_why, "nodes", nodes, "compared",
-			 cluster_compared(k->cluster));
+	body = json_pack("{s:{s:b,s:s},s:o,s:b}", "clock", "vouched", k->clock_good, "why", k->clock_why,
+			 "nodes", nodes, "compared", cluster_compared(k->cluster));
 	send_engine(k, "peers", body);
 	json_decref(body);
 }
@@ -220,12 +225,14 @@ static void say_serves(struct keydist *k, struct zone_ctx *c)
 	if (z == NULL || json_array_size(keys) > KEYS_MAX)
 		goto done;
 	say = json_array();
-	json_array_foreach(keys, i, row) {
+	json_array_foreach(keys, i, row)
+	{
 		json_t *o = json_pack("{s:O}", "k", row);
 		const struct key_state *ks;
 		uint8_t hash[32];
 
-		if (msg_hex(o, "k", hash, sizeof(hash), NULL) == 0 && (ks = zone_key(z, hash)) != NULL && ks->created) {
+		if (msg_hex(o, "k", hash, sizeof(hash), NULL) == 0 && (ks = zone_key(z, hash)) != NULL &&
+		    ks->created) {
 			json_array_append(say, row);
 			fresh |= !id_set_has(&ks->serves, k->self.id);
 		}
@@ -238,13 +245,14 @@ static void say_serves(struct keydist *k, struct zone_ctx *c)
 	}
 	fail_point("serves-before");
 	if (keydist_say(k, "key.serves", c->name,
-			json_pack("{s:o,s:O?,s:I,s:I,s:I}", "keys", say, "keyset", json_object_get(c->served, "keyset"),
-				  "unsigned_ttl", (json_int_t)unsigned_ttl, "largest_ttl", (json_int_t)largest,
+			json_pack("{s:o,s:O?,s:I,s:I,s:I}", "keys", say, "keyset",
+				  json_object_get(c->served, "keyset"), "unsigned_ttl",
+				  (json_int_t)unsigned_ttl, "largest_ttl", (json_int_t)largest,
 				  "previous_largest_ttl", (json_int_t)previous),
 			&e) != 0)
 		return; /* tried again with the next tick */
-	log_event(LOG_NOTICE, "key-serves", "zone=%s keys=%zu unsigned_ttl=%llu", c->text, json_array_size(keys),
-		  (unsigned long long)unsigned_ttl);
+	log_event(LOG_NOTICE, "key-serves", "zone=%s keys=%zu unsigned_ttl=%llu", c->text,
+		  json_array_size(keys), (unsigned long long)unsigned_ttl);
 done:
 	json_decref(c->served);
 	c->served = NULL;
@@ -258,14 +266,16 @@ static void say_wishes(struct keydist *k, struct zone_ctx *c)
 	if (c->served != NULL)
 		say_serves(k, c);
 	if (c->floor != NULL && z != NULL &&
-	    keydist_say(k, "floor", c->name, json_pack("{s:O,s:I}", "serial", c->floor, "rev", (json_int_t)z->floor.rev + 1),
+	    keydist_say(k, "floor", c->name,
+			json_pack("{s:O,s:I}", "serial", c->floor, "rev", (json_int_t)z->floor.rev + 1),
 			&e) == 0) {
 		json_decref(c->floor);
 		c->floor = NULL;
 	}
 	z = state_zone(cluster_state(k->cluster), c->name);
 	if (c->accept_serial && z != NULL &&
-	    keydist_say(k, "epoch", c->name, json_pack("{s:I}", "epoch", (json_int_t)z->epoch.rev + 1), &e) == 0)
+	    keydist_say(k, "epoch", c->name, json_pack("{s:I}", "epoch", (json_int_t)z->epoch.rev + 1), &e) ==
+		    0)
 		c->accept_serial = false;
 }
 
@@ -327,7 +337,8 @@ static void on_nothing(void *ctx, const struct msg_peer *from, json_t *msg)
 
 /* ---- requests ---- */
 
-void engine_ask(struct keydist *k, const char *what, json_t *args, unsigned timeout_ms, engine_reply_fn *fn, void *ctx)
+void engine_ask(struct keydist *k, const char *what, json_t *args, unsigned timeout_ms, engine_reply_fn *fn,
+		void *ctx)
 {
 	struct asked *a = mem_new(1, sizeof(*a));
 	json_t *body;
@@ -379,7 +390,8 @@ static void expire(struct keydist *k, bool all)
 			continue;
 		}
 		*at = a->next;
-		err_set(&why, ERR_TIMEOUT, k->engine_up ? "the signer did not answer" : "the signer is not running");
+		err_set(&why, ERR_TIMEOUT,
+			k->engine_up ? "the signer did not answer" : "the signer is not running");
 		a->fn(a->ctx, NULL, &why);
 		free(a);
 		at = &k->asked;

@@ -16,8 +16,9 @@
 /*
  * keydist - what the files of this program share.
  *
- * cluster holds the facts; from them, from time that this node ran (`waits`) and from nothing else follow the deeds that it says
- * (members.c, keys.c, waits.c) and the plan of each zone (lifecycle.c, plan.c), which the engine gets (engine.c).
+ * cluster holds the facts; from them, from time that this node ran (`waits`) and from nothing else follow the
+ * deeds that it says (members.c, keys.c, waits.c) and the plan of each zone (lifecycle.c, plan.c), which the
+ * engine gets (engine.c).
  */
 
 /* What is kept per zone besides facts. */
@@ -30,7 +31,7 @@ struct zone_ctx {
 	json_t *floor;  /* wishes of the engine's operator that could not be said yet */
 	bool accept_serial;
 	bool look_for_lost; /* a key could not be used: look which, and say so */
-	char trouble[256]; /* why keys cannot be used here, "" when they can; told once */
+	char trouble[256];  /* why keys cannot be used here, "" when they can; told once */
 };
 
 /* A zone-signing key resealed to the engine. */
@@ -78,8 +79,8 @@ struct keydist {
 int store_db_open(struct keydist *k, struct err *e);
 /* The signatures made over `digest`; NULL when there are none.  free() it. */
 uint8_t *store_ready_get(struct keydist *k, const uint8_t digest[32], size_t *len, int64_t *earliest);
-int store_ready_put(struct keydist *k, const uint8_t digest[32], const char *zone, const uint8_t *stream, size_t len,
-		    int64_t earliest, struct err *e);
+int store_ready_put(struct keydist *k, const uint8_t digest[32], const char *zone, const uint8_t *stream,
+		    size_t len, int64_t earliest, struct err *e);
 int store_waits_load(struct keydist *k, struct err *e);
 int store_waits_save(struct keydist *k, struct err *e);
 
@@ -89,13 +90,15 @@ int members_add(struct keydist *k, const char *line, const char *name, const cha
 bool members_self(const struct keydist *k); /* this node is an admitted signer */
 
 /* keys.c: private keys */
-int keys_create(struct keydist *k, const struct zone_state *z, unsigned alg, const char *role, const uint8_t *instead,
-		uint8_t hash_out[32], struct err *e);
+int keys_create(struct keydist *k, const struct zone_state *z, unsigned alg, const char *role,
+		const uint8_t *instead, uint8_t hash_out[32], struct err *e);
 void keys_step(struct keydist *k);
 /* Opens this node's box of a key. */
-int keys_open(struct keydist *k, const struct zone_state *z, const struct key_state *ks, struct key **out, struct err *e);
+int keys_open(struct keydist *k, const struct zone_state *z, const struct key_state *ks, struct key **out,
+	      struct err *e);
 /* The key's box for the engine, borrowed; NULL and *e when this node cannot open its own. */
-json_t *keys_engine_box(struct keydist *k, const struct zone_state *z, const struct key_state *ks, struct err *e);
+json_t *keys_engine_box(struct keydist *k, const struct zone_state *z, const struct key_state *ks,
+			struct err *e);
 
 /* lifecycle.c: what facts allow with a key */
 struct key_view {
@@ -108,8 +111,8 @@ struct key_view {
 	bool served_by_any;
 	bool seen_by_all; /* CDS may name it */
 	bool declined_here, declined;
-	bool published;   /* stands in the DNSKEY RRset */
-	bool signing;     /* signs the zone's records */
+	bool published; /* stands in the DNSKEY RRset */
+	bool signing;   /* signs the zone's records */
 	size_t held, counted, stored;
 };
 #define VIEWS_MAX 64
@@ -151,7 +154,8 @@ void engine_tick(struct keydist *k);
 void engine_on_status(void *ctx, const char *node, const char *zone, json_t *status);
 /* Asks the engine; fn gets its answer, or none in time. */
 typedef void engine_reply_fn(void *ctx, json_t *result, const struct err *why);
-void engine_ask(struct keydist *k, const char *what, json_t *args, unsigned timeout_ms, engine_reply_fn *fn, void *ctx);
+void engine_ask(struct keydist *k, const char *what, json_t *args, unsigned timeout_ms, engine_reply_fn *fn,
+		void *ctx);
 void engine_close(struct keydist *k);
 
 /* tsig.c */
@@ -171,6 +175,7 @@ void keydist_step(struct keydist *k);
 void keydist_tick(struct keydist *k); /* once a second */
 int keydist_reload(struct keydist *k, struct err *e);
 /* One fact. */
-int keydist_say(struct keydist *k, const char *kind, const uint8_t *zone, json_t *body, struct err *e); /* steals body */
+int keydist_say(struct keydist *k, const char *kind, const uint8_t *zone, json_t *body,
+		struct err *e); /* steals body */
 
 #endif

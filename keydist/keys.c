@@ -2,8 +2,8 @@
 /*
  * keys: private keys are made, sealed, opened and proven here, and nowhere else.
  *
- * No key is ever made because something is empty: keys_create runs for a command, and for a key of this node that another signer
- * declined because of its tag.
+ * No key is ever made because something is empty: keys_create runs for a command, and for a key of this node
+ * that another signer declined because of its tag.
  */
 #include "keydist/keydist.h"
 
@@ -52,8 +52,8 @@ static json_t *hash_json(const uint8_t hash[32])
 
 /* ---- boxes ---- */
 
-static int box_for(enum seal_purpose purpose, const struct zone_state *z, const uint8_t hash[32], const uint8_t pk[PUBLIC_LEN],
-		   struct secret *der, json_t **out, struct err *e)
+static int box_for(enum seal_purpose purpose, const struct zone_state *z, const uint8_t hash[32],
+		   const uint8_t pk[PUBLIC_LEN], struct secret *der, json_t **out, struct err *e)
 {
 	const struct seal_label label = { purpose, z->name, hash };
 	uint8_t *box = NULL;
@@ -66,8 +66,8 @@ static int box_for(enum seal_purpose purpose, const struct zone_state *z, const 
 	return 0;
 }
 
-static json_t *recovery_box(struct keydist *k, const struct zone_state *z, const uint8_t hash[32], struct secret *der,
-			    struct err *e)
+static json_t *recovery_box(struct keydist *k, const struct zone_state *z, const uint8_t hash[32],
+			    struct secret *der, struct err *e)
 {
 	json_t *box = NULL;
 
@@ -76,8 +76,8 @@ static json_t *recovery_box(struct keydist *k, const struct zone_state *z, const
 	return json_pack("{s:s,s:o}", "id", k->recovery_id, "box", box);
 }
 
-static int signer_boxes(struct keydist *k, const struct zone_state *z, const uint8_t hash[32], struct secret *der,
-			json_t *list, struct err *e)
+static int signer_boxes(struct keydist *k, const struct zone_state *z, const uint8_t hash[32],
+			struct secret *der, json_t *list, struct err *e)
 {
 	const struct fact_state *s = cluster_state(k->cluster);
 	uint8_t ids[CLUSTER_PEERS_MAX * 4][NODE_ID_LEN];
@@ -89,7 +89,8 @@ static int signer_boxes(struct keydist *k, const struct zone_state *z, const uin
 
 		if (box_for(SEAL_SIGNER, z, hash, state_node(s, ids[i])->line.box_pk, der, &box, e) != 0)
 			return -1;
-		json_array_append_new(list, json_pack("{s:s,s:o}", "to", node_id_text(ids[i], id), "box", box));
+		json_array_append_new(list,
+				      json_pack("{s:s,s:o}", "to", node_id_text(ids[i], id), "box", box));
 	}
 	return 0;
 }
@@ -113,7 +114,8 @@ static int check_may_create(struct keydist *k, const struct zone_state *z, struc
 	if (!members_self(k))
 		return err_set(e, ERR_REFUSED, "this node is not an admitted signer");
 	if (!k->recovery_known)
-		return err_set(e, ERR_REFUSED, "node.recovery is not configured: a key that cannot be recovered is not made");
+		return err_set(e, ERR_REFUSED,
+			       "node.recovery is not configured: a key that cannot be recovered is not made");
 	if (zone_addition(z) == NULL)
 		return err_set(e, ERR_NOTFOUND, "%s is not among the zones", z->text);
 	return 0;
@@ -133,15 +135,16 @@ static int publish_key(struct keydist *k, const struct zone_state *z, struct key
 	    (recovery = recovery_box(k, z, key_hash(key), der, e)) == NULL)
 		goto out;
 	rdata = key_rdata(key, &len);
-	created = json_pack("{s:o,s:o,s:s,s:O,s:[o]}", "key", hash_json(key_hash(key)), "dnskey", msg_json_base64(rdata, len),
-			    "role", role, "boxes", boxes, "recovery", recovery);
+	created = json_pack("{s:o,s:o,s:s,s:O,s:[o]}", "key", hash_json(key_hash(key)), "dnskey",
+			    msg_json_base64(rdata, len), "role", role, "boxes", boxes, "recovery", recovery);
 	if (instead != NULL)
 		json_object_set_new(created, "instead", hash_json(instead));
 	if ((signature = probe(k, z, key, e)) == NULL)
 		goto out;
 	held = json_pack("{s:o,s:o}", "key", hash_json(key_hash(key)), "probe", signature);
 	fail_point("key-before-created");
-	const struct cluster_word words[] = { { "key.created", z->name, created }, { "key.held", z->name, held } };
+	const struct cluster_word words[] = { { "key.created", z->name, created },
+					      { "key.held", z->name, held } };
 	rc = cluster_say(k->cluster, words, 2, e);
 	fail_point("key-after-created");
 out:
@@ -152,8 +155,8 @@ out:
 	return rc;
 }
 
-int keys_create(struct keydist *k, const struct zone_state *z, unsigned alg, const char *role, const uint8_t *instead,
-		uint8_t hash_out[32], struct err *e)
+int keys_create(struct keydist *k, const struct zone_state *z, unsigned alg, const char *role,
+		const uint8_t *instead, uint8_t hash_out[32], struct err *e)
 {
 	const struct policy p = lifecycle_policy(k, z);
 	const bool rsa = alg == ALG_RSASHA256 || alg == ALG_RSASHA512, zsk = strcmp(role, "zsk") == 0;
@@ -177,12 +180,14 @@ int keys_create(struct keydist *k, const struct zone_state *z, unsigned alg, con
 		key_free(key);
 		key = NULL;
 		if (++tries == TAG_TRIES)
-			return err_set(e, ERR_LIMIT, "%s: no free key tag found in %d tries", name, TAG_TRIES);
+			return err_set(e, ERR_LIMIT, "%s: no free key tag found in %d tries", name,
+				       TAG_TRIES);
 	}
 	rc = publish_key(k, z, key, role, instead, e);
 	if (rc == 0) {
 		memcpy(hash_out, key_hash(key), 32);
-		log_event(LOG_NOTICE, "key-created", "zone=%s key=%u/%u role=%s", name, key_tag(key), key_alg(key), role);
+		log_event(LOG_NOTICE, "key-created", "zone=%s key=%u/%u role=%s", name, key_tag(key),
+			  key_alg(key), role);
 	}
 	key_free(key);
 	return rc;
@@ -190,7 +195,8 @@ int keys_create(struct keydist *k, const struct zone_state *z, unsigned alg, con
 
 /* ---- holding ---- */
 
-int keys_open(struct keydist *k, const struct zone_state *z, const struct key_state *ks, struct key **out, struct err *e)
+int keys_open(struct keydist *k, const struct zone_state *z, const struct key_state *ks, struct key **out,
+	      struct err *e)
 {
 	const struct seal_label label = { SEAL_SIGNER, z->name, ks->hash };
 	bool any = false;
@@ -204,8 +210,8 @@ int keys_open(struct keydist *k, const struct zone_state *z, const struct key_st
 		if (memcmp(ks->box[i].to, k->self.id, NODE_ID_LEN) != 0)
 			continue;
 		any = true;
-		if (sodium_base642bin(box, sizeof(box), ks->box[i].box, strlen(ks->box[i].box), NULL, &len, NULL,
-				      sodium_base64_VARIANT_ORIGINAL) != 0) {
+		if (sodium_base642bin(box, sizeof(box), ks->box[i].box, strlen(ks->box[i].box), NULL, &len,
+				      NULL, sodium_base64_VARIANT_ORIGINAL) != 0) {
 			err_set(e, ERR_SYNTAX, "a sealed box is not base64");
 			continue;
 		}
@@ -219,7 +225,8 @@ int keys_open(struct keydist *k, const struct zone_state *z, const struct key_st
 	return any ? -1 : err_set(e, ERR_NOTFOUND, "no sealed box for this node");
 }
 
-/* The counted signer after the creator in the order of hash(zone, key, node): it makes the second recovery box. */
+/* The counted signer after the creator in the order of hash(zone, key, node): it makes the second recovery
+ * box. */
 static bool is_second(struct keydist *k, const struct zone_state *z, const struct key_state *ks)
 {
 	uint8_t ids[CLUSTER_PEERS_MAX * 4][NODE_ID_LEN], best[32], rank[32];
@@ -243,26 +250,30 @@ static bool is_second(struct keydist *k, const struct zone_state *z, const struc
 	return at < n && memcmp(ids[at], k->self.id, NODE_ID_LEN) == 0;
 }
 
-static const struct key_state *clashing_with_held(struct keydist *k, const struct zone_state *z, const struct key_state *ks)
+static const struct key_state *clashing_with_held(struct keydist *k, const struct zone_state *z,
+						  const struct key_state *ks)
 {
 	for (size_t i = 0; i < z->keys; i++) {
 		struct key_state *o = &z->key[i];
 
-		if (o != ks && o->created && key_held_by(z, o, k->self.id) && !id_set_has(&o->declined, k->self.id) &&
+		if (o != ks && o->created && key_held_by(z, o, k->self.id) &&
+		    !id_set_has(&o->declined, k->self.id) &&
 		    tags_clash(o->dnskey, o->dnskey_len, ks->dnskey, ks->dnskey_len))
 			return o;
 	}
 	return NULL;
 }
 
-static int decline(struct keydist *k, const struct zone_state *z, const struct key_state *ks, const char *why, struct err *e)
+static int decline(struct keydist *k, const struct zone_state *z, const struct key_state *ks, const char *why,
+		   struct err *e)
 {
 	char name[DNAME_TEXT_MAX];
 	uint16_t tag = dnskey_tag(ks->dnskey, ks->dnskey_len);
 	unsigned alg = ks->dnskey[3];
 
 	strcpy(name, z->text);
-	if (keydist_say(k, "key.declined", z->name, json_pack("{s:o,s:s}", "key", hash_json(ks->hash), "why", why), e) != 0)
+	if (keydist_say(k, "key.declined", z->name,
+			json_pack("{s:o,s:s}", "key", hash_json(ks->hash), "why", why), e) != 0)
 		return -1;
 	log_event(LOG_WARNING, "key-declined", "zone=%s key=%u/%u msg=%s", name, tag, alg, why);
 	return 0;
@@ -338,8 +349,8 @@ static bool step_one(struct keydist *k, struct zone_state *z, struct key_state *
 	}
 	if (strncmp(ctx->trouble, e.text, 255) != 0) {
 		snprintf(ctx->trouble, sizeof(ctx->trouble), "%.255s", e.text);
-		log_event(LOG_ERROR, "key-trouble", "zone=%s key=%u/%u msg=%s", z->text, dnskey_tag(ks->dnskey, ks->dnskey_len),
-			  ks->dnskey[3], e.text);
+		log_event(LOG_ERROR, "key-trouble", "zone=%s key=%u/%u msg=%s", z->text,
+			  dnskey_tag(ks->dnskey, ks->dnskey_len), ks->dnskey[3], e.text);
 	}
 	return false;
 }
@@ -365,7 +376,8 @@ void keys_step(struct keydist *k)
 
 /* ---- for the engine ---- */
 
-json_t *keys_engine_box(struct keydist *k, const struct zone_state *z, const struct key_state *ks, struct err *e)
+json_t *keys_engine_box(struct keydist *k, const struct zone_state *z, const struct key_state *ks,
+			struct err *e)
 {
 	const uint8_t *pk = k->self.engine_box_pk;
 	struct secret *der = NULL;

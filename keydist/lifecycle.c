@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * lifecycle: what facts allow with each key of a zone (DESIGN section 5).  Functions of the state alone, apart from who `self`
- * is: they ask no clock and change nothing.
+ * lifecycle: what facts allow with each key of a zone (DESIGN section 5).  Functions of the state alone,
+ * apart from who `self` is: they ask no clock and change nothing.
  *
- *   created -> held by every counted signer, stored by the backups (distributed) -> published in DNSKEY, signs
+ *   created -> held by every counted signer, stored by the backups (distributed) -> published in DNSKEY,
+ * signs
  *           -> served by every counted signer -> seen by every counted signer: named by CDS
  */
 #include "keydist/keydist.h"
@@ -64,8 +65,8 @@ static bool all_count_each_other(const struct fact_state *s, const uint8_t (*ids
 	return n > 0;
 }
 
-static void view_one(struct keydist *k, const struct zone_state *z, struct key_state *ks, const struct policy *p,
-		     const uint8_t (*ids)[NODE_ID_LEN], size_t n, struct key_view *v)
+static void view_one(struct keydist *k, const struct zone_state *z, struct key_state *ks,
+		     const struct policy *p, const uint8_t (*ids)[NODE_ID_LEN], size_t n, struct key_view *v)
 {
 	const struct fact_state *s = cluster_state(k->cluster);
 
@@ -91,7 +92,8 @@ static void view_one(struct keydist *k, const struct zone_state *z, struct key_s
 			  all_count_each_other(s, ids, n));
 }
 
-/* An algorithm is shown once it has a key for the DNSKEY RRset and one for the zone; a key that is served stays. */
+/* An algorithm is shown once it has a key for the DNSKEY RRset and one for the zone; a key that is served
+ * stays. */
 static void decide_published(struct key_view *views, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -106,8 +108,8 @@ static void decide_published(struct key_view *views, size_t n)
 	}
 }
 
-/* Per algorithm one key signs the zone: the smallest hash among those that every signer serves and whose wait is over, else among
- * those that every signer serves, else among the published. */
+/* Per algorithm one key signs the zone: the smallest hash among those that every signer serves and whose wait
+ * is over, else among those that every signer serves, else among the published. */
 static int signing_rank(const struct key_view *v)
 {
 	if (!v->published || !v->zone_signing || v->declined_here)
@@ -124,7 +126,8 @@ static void decide_signing(struct key_view *views, size_t n)
 		for (size_t j = 0; j < n && best; j++) {
 			const int other = views[j].alg == views[i].alg ? signing_rank(&views[j]) : 0;
 
-			if (j != i && (other > rank || (other == rank && memcmp(views[j].key->hash, views[i].key->hash, 32) < 0)))
+			if (j != i && (other > rank || (other == rank && memcmp(views[j].key->hash,
+										views[i].key->hash, 32) < 0)))
 				best = false;
 		}
 		views[i].signing = best;
@@ -148,7 +151,8 @@ size_t lifecycle_view(struct keydist *k, const struct zone_state *z, struct key_
 	counted = state_counted(s, k->self.id, ids);
 	for (size_t i = 0; i < z->keys && n < VIEWS_MAX; i++)
 		if (z->key[i].created)
-			view_one(k, z, &z->key[i], &p, (const uint8_t(*)[NODE_ID_LEN])ids, counted, &views[n++]);
+			view_one(k, z, &z->key[i], &p, (const uint8_t(*)[NODE_ID_LEN])ids, counted,
+				 &views[n++]);
 	qsort(views, n, sizeof(*views), by_hash);
 	decide_published(views, n);
 	decide_signing(views, n);
@@ -175,8 +179,8 @@ json_t *lifecycle_missing(struct keydist *k, const struct zone_state *z, const s
 			json_array_append_new(list, json_sprintf("%s has not said that it holds it", name));
 	}
 	if (v->stored < (size_t)p.require_backups)
-		json_array_append_new(list, json_sprintf("%zu of %lld backups have said that they store it", v->stored,
-							 (long long)p.require_backups));
+		json_array_append_new(list, json_sprintf("%zu of %lld backups have said that they store it",
+							 v->stored, (long long)p.require_backups));
 	if (v->held == v->counted && json_array_size(list) == 0)
 		json_array_append_new(list, json_string("not all signers count each other yet"));
 	return list;

@@ -116,9 +116,18 @@ static int load_identity(struct keydist *k, struct err *e)
 static int start(struct keydist *k, struct err *e)
 {
 	struct cluster_config config = {
-		.loop = &k->loop, .conf = k->conf, .identity = &k->self, .role = NODE_SIGNER,
-		.dir = k->conf->keydist.state_dir, .listen = k->conf->keydist.listen, .rows = engine_rows, .ctx = k,
-		.on_facts = on_facts, .on_status = engine_on_status, .on_request = on_request, .on_tick = on_tick,
+		.loop = &k->loop,
+		.conf = k->conf,
+		.identity = &k->self,
+		.role = NODE_SIGNER,
+		.dir = k->conf->keydist.state_dir,
+		.listen = k->conf->keydist.listen,
+		.rows = engine_rows,
+		.ctx = k,
+		.on_facts = on_facts,
+		.on_status = engine_on_status,
+		.on_request = on_request,
+		.on_tick = on_tick,
 	};
 
 	if (mkdir(config.dir, 0700) != 0 && errno != EEXIST)
@@ -137,7 +146,8 @@ static void stop(struct keydist *k)
 
 	if (k->db != NULL && store_waits_save(k, &e) != 0)
 		log_event(LOG_ERROR, "waits-not-kept", "msg=%s", e.text);
-	/* Whoever waits for an engine or another node is answered before the server goes; nobody waits anew. */
+	/* Whoever waits for an engine or another node is answered before the server goes; nobody waits anew.
+	 */
 	k->stopping = true;
 	engine_close(k);
 	if (k->cluster != NULL)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* members: who is admitted and who counts (DESIGN section 4, "Who counts"), as far as the first set-up goes. */
+/* members: who is admitted and who counts (DESIGN section 4, "Who counts"), as far as the first set-up goes.
+ */
 #include "keydist/keydist.h"
 
 #include "arena/arena.h"
@@ -35,7 +36,8 @@ static void admit_self(struct keydist *k)
 	if (keydist_say(k, "node.first", NULL, admission(line, k->conf->node.name, "signer"), &e) != 0)
 		log_event(LOG_ERROR, "node-first", "msg=%s", e.text);
 	else
-		log_event(LOG_NOTICE, "node-first", "node=%s msg=the first signer of this cluster", k->conf->node.name);
+		log_event(LOG_NOTICE, "node-first", "node=%s msg=the first signer of this cluster",
+			  k->conf->node.name);
 }
 
 void members_step(struct keydist *k)
@@ -45,7 +47,8 @@ void members_step(struct keydist *k)
 
 	if (!cluster_compared(k->cluster) || cluster_hold(k->cluster) != NULL)
 		return;
-	if (k->self.first && !anybody_admitted(s) && (state_node(s, k->self.id) == NULL || !state_node(s, k->self.id)->retired))
+	if (k->self.first && !anybody_admitted(s) &&
+	    (state_node(s, k->self.id) == NULL || !state_node(s, k->self.id)->retired))
 		admit_self(k);
 	for (size_t i = 0; i < (s = cluster_state(k->cluster))->nodes; i++) {
 		const struct node_state *n = &s->node[i];
@@ -62,7 +65,8 @@ void members_step(struct keydist *k)
 			log_event(LOG_ERROR, "counts", "node=%s msg=%s", id, e.text);
 			return;
 		}
-		log_event(LOG_NOTICE, "counts", "node=%s", cluster_name(k->cluster, state_node(cluster_state(k->cluster), n->id)->id));
+		log_event(LOG_NOTICE, "counts", "node=%s",
+			  cluster_name(k->cluster, state_node(cluster_state(k->cluster), n->id)->id));
 	}
 }
 
@@ -92,16 +96,20 @@ int members_add(struct keydist *k, const char *text, const char *name, const cha
 		return -1;
 	node_id_of(line.sign_pk, id);
 	if (!members_self(k))
-		return err_set(e, ERR_REFUSED, "this node is not an admitted signer itself: say it to one that is");
+		return err_set(e, ERR_REFUSED,
+			       "this node is not an admitted signer itself: say it to one that is");
 	if ((n = state_node(s, id)) != NULL && n->retired)
 		return err_set(e, ERR_REFUSED, "this identity was retired, which is final: make a new one");
 	if (n != NULL && n->admitted.set)
-		return err_set(e, ERR_EXISTS, "this node is admitted already, as %s", cluster_name(k->cluster, id));
+		return err_set(e, ERR_EXISTS, "this node is admitted already, as %s",
+			       cluster_name(k->cluster, id));
 	if (cluster_find(k->cluster, name, other, NULL) == 0 && memcmp(other, id, NODE_ID_LEN) != 0)
 		return err_set(e, ERR_EXISTS, "another node is called %s", name);
 	if (!backup && any_key(s))
-		return err_set(e, ERR_REFUSED, "a signer can only be added while no zone has a key; joining a running cluster is "
-					       "not possible yet");
+		return err_set(
+			e, ERR_REFUSED,
+			"a signer can only be added while no zone has a key; joining a running cluster is "
+			"not possible yet");
 	node_line_text(&line, normal);
 	return keydist_say(k, "admitted", NULL, admission(normal, name, role), e);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* plan: what the engine is to do with each zone, made from facts; compared with what it has, so that only changes are sent. */
+/* plan: what the engine is to do with each zone, made from facts; compared with what it has, so that only
+ * changes are sent. */
 #include "keydist/keydist.h"
 
 #include "arena/arena.h"
@@ -41,14 +42,16 @@ static json_t *keyset_of(const struct key_view *views, size_t n)
 	return msg_json_hex(sum, sizeof(sum));
 }
 
-/* How far the zone's keys have come.  Grows with facts only, so it is the same on nodes that know the same. */
+/* How far the zone's keys have come.  Grows with facts only, so it is the same on nodes that know the same.
+ */
 static json_int_t steps_of(const struct key_view *views, size_t n)
 {
 	json_int_t steps = 0;
 
 	for (size_t i = 0; i < n; i++)
 		if (views[i].published)
-			steps += 1 + (views[i].sep && views[i].seen_by_all) + (views[i].zone_signing && views[i].served_by_all);
+			steps += 1 + (views[i].sep && views[i].seen_by_all) +
+				 (views[i].zone_signing && views[i].served_by_all);
 	return steps;
 }
 
@@ -66,7 +69,8 @@ static json_t *policy_json(const struct policy *p, const char *source)
 {
 	json_t *o = policy_to_json(p);
 
-	json_object_set_new(o, "input_order", json_string(policy_order(p, source) == POLICY_ORDER_SEEN ? "seen" : "serial"));
+	json_object_set_new(o, "input_order",
+			    json_string(policy_order(p, source) == POLICY_ORDER_SEEN ? "seen" : "serial"));
 	return o;
 }
 
@@ -87,14 +91,17 @@ static int add_signed(struct keydist *k, const struct zone_state *z, const struc
 			continue;
 		if ((box = keys_engine_box(k, z, views[i].key, e)) == NULL)
 			goto out;
-		json_array_append_new(keys, json_pack("{s:o,s:o,s:O}", "hash", msg_json_hex(views[i].key->hash, 32), "dnskey",
-						      msg_json_base64(views[i].key->dnskey, views[i].key->dnskey_len), "box",
-						      box));
+		json_array_append_new(
+			keys,
+			json_pack("{s:o,s:o,s:O}", "hash", msg_json_hex(views[i].key->hash, 32), "dnskey",
+				  msg_json_base64(views[i].key->dnskey, views[i].key->dnskey_len), "box",
+				  box));
 	}
 	if (dnskey_make(k, z, views, n, p, rrset, &count, e) != 0)
 		goto out;
 	for (size_t i = 0; i < count; i++) {
-		json_array_append_new(ready, json_pack("{s:s,s:o}", "type", rrset[i].type, "rrset", rrset[i].rrset));
+		json_array_append_new(ready,
+				      json_pack("{s:s,s:o}", "type", rrset[i].type, "rrset", rrset[i].rrset));
 		if (rrset[i].earliest < earliest)
 			earliest = rrset[i].earliest;
 	}
@@ -108,7 +115,8 @@ out:
 	return rc;
 }
 
-/* Says `lost` for a key that this node said to hold and cannot open any more: the others must know that it is one less. */
+/* Says `lost` for a key that this node said to hold and cannot open any more: the others must know that it is
+ * one less. */
 static void say_lost(struct keydist *k, const struct zone_state *z, const struct key_view *views, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -116,19 +124,23 @@ static void say_lost(struct keydist *k, const struct zone_state *z, const struct
 		struct key *key = NULL;
 		struct err e;
 
-		if (!views[i].published || !key_held_by(z, ks, k->self.id) || id_set_has(&ks->lost, k->self.id))
+		if (!views[i].published || !key_held_by(z, ks, k->self.id) ||
+		    id_set_has(&ks->lost, k->self.id))
 			continue;
 		if (keys_open(k, z, ks, &key, &e) == 0) {
 			key_free(key);
 			continue;
 		}
-		log_event(LOG_ERROR, "key-lost", "zone=%s key=%u/%u msg=%s", z->text, views[i].tag, views[i].alg, e.text);
-		keydist_say(k, "key.lost", z->name, json_pack("{s:o}", "key", msg_json_hex(ks->hash, 32)), &e);
+		log_event(LOG_ERROR, "key-lost", "zone=%s key=%u/%u msg=%s", z->text, views[i].tag,
+			  views[i].alg, e.text);
+		keydist_say(k, "key.lost", z->name, json_pack("{s:o}", "key", msg_json_hex(ks->hash, 32)),
+			    &e);
 		return; /* the state has changed */
 	}
 }
 
-static json_t *make_plan(struct keydist *k, struct zone_ctx *c, const struct zone_state *z, const struct add_state *a)
+static json_t *make_plan(struct keydist *k, struct zone_ctx *c, const struct zone_state *z,
+			 const struct add_state *a)
 {
 	const char *source = json_string_value(json_object_get(a->body, "source"));
 	const struct policy p = lifecycle_policy(k, z);
@@ -138,11 +150,12 @@ static json_t *make_plan(struct keydist *k, struct zone_ctx *c, const struct zon
 	json_t *plan;
 	struct err e;
 
-	plan = json_pack("{s:s,s:b,s:s,s:o,s:o,s:[],s:[],s:o,s:I,s:i,s:o,s:I,s:b}", "zone", z->text, "gone", 0, "source", source,
-			 "policy", policy_json(&p, source), "input_order",
-			 json_string(policy_order(&p, source) == POLICY_ORDER_SEEN ? "seen" : "serial"), "ready", "keys",
-			 "keyset", keyset_of(views, n), "steps", steps_of(views, n), "refresh_before", 0, "floor",
-			 reg_json(&z->floor), "epoch", epoch_of(z), "hold", cluster_hold(k->cluster) != NULL);
+	plan = json_pack("{s:s,s:b,s:s,s:o,s:o,s:[],s:[],s:o,s:I,s:i,s:o,s:I,s:b}", "zone", z->text, "gone",
+			 0, "source", source, "policy", policy_json(&p, source), "input_order",
+			 json_string(policy_order(&p, source) == POLICY_ORDER_SEEN ? "seen" : "serial"),
+			 "ready", "keys", "keyset", keyset_of(views, n), "steps", steps_of(views, n),
+			 "refresh_before", 0, "floor", reg_json(&z->floor), "epoch", epoch_of(z), "hold",
+			 cluster_hold(k->cluster) != NULL);
 	for (size_t i = 0; i < n; i++)
 		if (views[i].published)
 			state = "signed";

@@ -10,7 +10,8 @@
 int keydist_say(struct keydist *k, const char *kind, const uint8_t *zone, json_t *body, struct err *e)
 {
 	const struct cluster_word word = { kind, zone, body };
-	int rc = body == NULL ? err_set(e, ERR_INTERNAL, "%s: no body", kind) : cluster_say(k->cluster, &word, 1, e);
+	int rc = body == NULL ? err_set(e, ERR_INTERNAL, "%s: no body", kind)
+			      : cluster_say(k->cluster, &word, 1, e);
 
 	json_decref(body);
 	return rc;
@@ -36,8 +37,10 @@ void keydist_tick(struct keydist *k)
 		log_event(LOG_ERROR, "clock-doubted", "msg=%s; no signature is made", k->clock_why);
 	else if (!before && k->clock_good)
 		log_event(LOG_NOTICE, "clock-vouched", "msg=%s", k->clock_why);
-	/* Plans change with facts, which come by themselves, with the clock's standing, with a hold, and when signatures age. */
-	if (before != k->clock_good || (hold != NULL) != k->held || clock_mono_ms() - k->planned_ms > PLAN_MS) {
+	/* Plans change with facts, which come by themselves, with the clock's standing, with a hold, and when
+	 * signatures age. */
+	if (before != k->clock_good || (hold != NULL) != k->held ||
+	    clock_mono_ms() - k->planned_ms > PLAN_MS) {
 		keydist_step(k);
 	} else {
 		members_step(k);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* store: what keydist keeps besides facts, in keydist.db: signatures made over apex RRsets, and running time. */
+/* store: what keydist keeps besides facts, in keydist.db: signatures made over apex RRsets, and running time.
+ */
 #include "keydist/keydist.h"
 
 #include "arena/arena.h"
@@ -8,8 +9,10 @@
 #include <string.h>
 
 static const char *const migrations[] = {
-	"CREATE TABLE ready (digest BLOB PRIMARY KEY, zone TEXT NOT NULL, stream BLOB NOT NULL, earliest INTEGER NOT NULL) STRICT;"
-	"CREATE TABLE wait (zone TEXT NOT NULL, key BLOB NOT NULL, ran_ms INTEGER NOT NULL, PRIMARY KEY (zone, key)) STRICT",
+	"CREATE TABLE ready (digest BLOB PRIMARY KEY, zone TEXT NOT NULL, stream BLOB NOT NULL, earliest "
+	"INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE wait (zone TEXT NOT NULL, key BLOB NOT NULL, ran_ms INTEGER NOT NULL, PRIMARY KEY "
+	"(zone, key)) STRICT",
 };
 
 int store_db_open(struct keydist *k, struct err *e)
@@ -38,12 +41,14 @@ uint8_t *store_ready_get(struct keydist *k, const uint8_t digest[32], size_t *le
 	return out;
 }
 
-int store_ready_put(struct keydist *k, const uint8_t digest[32], const char *zone, const uint8_t *stream, size_t len,
-		    int64_t earliest, struct err *e)
+int store_ready_put(struct keydist *k, const uint8_t digest[32], const char *zone, const uint8_t *stream,
+		    size_t len, int64_t earliest, struct err *e)
 {
 	sqlite3_stmt *st;
 
-	if (sql_prepare(k->db, "INSERT OR REPLACE INTO ready (digest, zone, stream, earliest) VALUES (?,?,?,?)", &st, e) != 0)
+	if (sql_prepare(k->db,
+			"INSERT OR REPLACE INTO ready (digest, zone, stream, earliest) VALUES (?,?,?,?)", &st,
+			e) != 0)
 		return -1;
 	sqlite3_bind_blob(st, 1, digest, 32, SQLITE_STATIC);
 	sqlite3_bind_text(st, 2, zone, -1, SQLITE_STATIC);

@@ -37,22 +37,23 @@ static struct secret *read_file(const char *path, struct err *e)
 	if (text == NULL)
 		return NULL;
 	out = secret_new(SECRET_OCTETS_MAX);
-	rc = sodium_base642bin(secret_open_rw(out), SECRET_OCTETS_MAX, (const char *)secret_open(text), secret_len(text), " \t\r\n",
-			       &got, NULL, sodium_base64_VARIANT_ORIGINAL);
+	rc = sodium_base642bin(secret_open_rw(out), SECRET_OCTETS_MAX, (const char *)secret_open(text),
+			       secret_len(text), " \t\r\n", &got, NULL, sodium_base64_VARIANT_ORIGINAL);
 	secret_close(text);
 	secret_close(out);
 	secret_free(text);
 	if (rc != 0 || got < 16) {
 		secret_free(out);
-		err_set(e, ERR_SYNTAX, "%s: must hold one secret in base64, 16 to %d octets", path, SECRET_OCTETS_MAX);
+		err_set(e, ERR_SYNTAX, "%s: must hold one secret in base64, 16 to %d octets", path,
+			SECRET_OCTETS_MAX);
 		return NULL;
 	}
 	secret_shrink(out, got);
 	return out;
 }
 
-static json_t *sealed(enum seal_purpose purpose, const uint8_t *name, const uint8_t hash[32], const uint8_t pk[PUBLIC_LEN],
-		      struct secret *s)
+static json_t *sealed(enum seal_purpose purpose, const uint8_t *name, const uint8_t hash[32],
+		      const uint8_t pk[PUBLIC_LEN], struct secret *s)
 {
 	const struct seal_label label = { purpose, name, hash };
 	uint8_t *box = NULL;
@@ -71,12 +72,14 @@ static uint64_t newest_rev(const struct fact_state *s, const char *name)
 	uint64_t rev = 0;
 
 	for (size_t i = 0; i < s->tsigs; i++)
-		if (strcmp(s->tsig[i].name, name) == 0 && s->tsig[i].created.set && s->tsig[i].created.rev > rev)
+		if (strcmp(s->tsig[i].name, name) == 0 && s->tsig[i].created.set &&
+		    s->tsig[i].created.rev > rev)
 			rev = s->tsig[i].created.rev;
 	return rev;
 }
 
-static json_t *boxes_for_all(struct keydist *k, const uint8_t *name, const uint8_t hash[32], struct secret *secret)
+static json_t *boxes_for_all(struct keydist *k, const uint8_t *name, const uint8_t hash[32],
+			     struct secret *secret)
 {
 	const struct fact_state *s = cluster_state(k->cluster);
 	uint8_t ids[CLUSTER_PEERS_MAX * 4][NODE_ID_LEN];
@@ -87,7 +90,8 @@ static json_t *boxes_for_all(struct keydist *k, const uint8_t *name, const uint8
 		char id[NODE_ID_TEXT];
 
 		json_array_append_new(boxes, json_pack("{s:s,s:o}", "to", node_id_text(ids[i], id), "box",
-						       sealed(SEAL_TSIG, name, hash, state_node(s, ids[i])->line.box_pk, secret)));
+						       sealed(SEAL_TSIG, name, hash,
+							      state_node(s, ids[i])->line.box_pk, secret)));
 	}
 	return boxes;
 }
@@ -95,13 +99,16 @@ static json_t *boxes_for_all(struct keydist *k, const uint8_t *name, const uint8
 /* A key clause as named.conf takes it, in a new file of mode 0600. */
 static int write_clause(const char *path, const char *name, const char *alg, struct secret *s, struct err *e)
 {
-	const size_t b64 = sodium_base64_encoded_len(secret_len(s), sodium_base64_VARIANT_ORIGINAL), room = 2200 + b64;
+	const size_t b64 = sodium_base64_encoded_len(secret_len(s), sodium_base64_VARIANT_ORIGINAL),
+		     room = 2200 + b64;
 	struct secret *text = secret_new(room), *b = secret_new(b64);
 	int len, rc;
 
-	sodium_bin2base64((char *)secret_open_rw(b), b64, secret_open(s), secret_len(s), sodium_base64_VARIANT_ORIGINAL);
+	sodium_bin2base64((char *)secret_open_rw(b), b64, secret_open(s), secret_len(s),
+			  sodium_base64_VARIANT_ORIGINAL);
 	secret_close(s);
-	len = snprintf((char *)secret_open_rw(text), room, "key \"%s\" {\n\talgorithm %s;\n\tsecret \"%s\";\n};\n", name, alg,
+	len = snprintf((char *)secret_open_rw(text), room,
+		       "key \"%s\" {\n\talgorithm %s;\n\tsecret \"%s\";\n};\n", name, alg,
 		       (const char *)secret_open(b));
 	secret_close(b);
 	secret_close(b);
@@ -113,8 +120,8 @@ static int write_clause(const char *path, const char *name, const char *alg, str
 	return rc;
 }
 
-int tsig_create(struct keydist *k, const char *text, const char *alg, const char *file, const char *write_to, json_t **out,
-		struct err *e)
+int tsig_create(struct keydist *k, const char *text, const char *alg, const char *file, const char *write_to,
+		json_t **out, struct err *e)
 {
 	const struct fact_state *s = cluster_state(k->cluster);
 	uint8_t name[DNAME_MAX], lower[DNAME_MAX], hash[32];
@@ -128,10 +135,12 @@ int tsig_create(struct keydist *k, const char *text, const char *alg, const char
 	dname_lower(name, lower);
 	dname_to_text(lower, normal);
 	if (octets_of(alg) == 0)
-		return err_set(e, ERR_SYNTAX, "algorithm: %s, must be hmac-sha256, hmac-sha384 or hmac-sha512", alg);
+		return err_set(e, ERR_SYNTAX,
+			       "algorithm: %s, must be hmac-sha256, hmac-sha384 or hmac-sha512", alg);
 	if (!members_self(k) || !k->recovery_known)
-		return err_set(e, ERR_REFUSED, !k->recovery_known ? "node.recovery is not configured" :
-								    "this node is not an admitted signer");
+		return err_set(e, ERR_REFUSED,
+			       !k->recovery_known ? "node.recovery is not configured"
+						  : "this node is not an admitted signer");
 	secret = file == NULL ? secret_random(octets_of(alg)) : read_file(file, e);
 	if (secret == NULL)
 		return -1;
@@ -142,9 +151,10 @@ int tsig_create(struct keydist *k, const char *text, const char *alg, const char
 		secret_free(secret);
 		return -1;
 	}
-	body = json_pack("{s:s,s:s,s:s,s:I,s:o,s:[{s:s,s:o}]}", "name", normal, "alg", alg, "hash", hex, "rev",
-			 (json_int_t)newest_rev(s, normal) + 1, "boxes", boxes_for_all(k, lower, hash, secret), "recovery", "id",
-			 k->recovery_id, "box", sealed(SEAL_TSIG_RECOVERY, lower, hash, k->recovery_pk, secret));
+	body = json_pack("{s:s,s:s,s:s,s:I,s:o,s:[{s:s,s:o}]}", "name", normal, "alg", alg, "hash", hex,
+			 "rev", (json_int_t)newest_rev(s, normal) + 1, "boxes",
+			 boxes_for_all(k, lower, hash, secret), "recovery", "id", k->recovery_id, "box",
+			 sealed(SEAL_TSIG_RECOVERY, lower, hash, k->recovery_pk, secret));
 	secret_free(secret);
 	rc = keydist_say(k, "tsig.create", NULL, body, e);
 	if (rc == 0)
@@ -168,25 +178,28 @@ int tsig_remove(struct keydist *k, const char *text, const char *hash, struct er
 	for (size_t i = 0; i < s->tsigs; i++) {
 		const struct tsig_state *t = &s->tsig[i];
 
-		if (strcmp(t->name, normal) == 0 && !t->removed && t->created.set && (hash == NULL || strcmp(hash, t->hash) == 0))
+		if (strcmp(t->name, normal) == 0 && !t->removed && t->created.set &&
+		    (hash == NULL || strcmp(hash, t->hash) == 0))
 			strcpy(hashes[n++], t->hash);
 	}
 	if (n == 0)
 		rc = err_set(e, ERR_NOTFOUND, "%s: no such TSIG key", normal);
 	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = keydist_say(k, "tsig.remove", NULL, json_pack("{s:s,s:s}", "name", normal, "hash", hashes[i]), e);
+		rc = keydist_say(k, "tsig.remove", NULL,
+				 json_pack("{s:s,s:s}", "name", normal, "hash", hashes[i]), e);
 	free(hashes);
 	return rc;
 }
 
-static struct secret *open_own(struct keydist *k, const struct tsig_state *t, const uint8_t *name, const uint8_t hash[32],
-			       struct err *e)
+static struct secret *open_own(struct keydist *k, const struct tsig_state *t, const uint8_t *name,
+			       const uint8_t hash[32], struct err *e)
 {
 	const struct seal_label label = { SEAL_TSIG, name, hash };
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(json_object_get(t->created.body, "boxes"), i, row) {
+	json_array_foreach(json_object_get(t->created.body, "boxes"), i, row)
+	{
 		const char *to = json_string_value(json_object_get(row, "to"));
 		struct secret *secret = NULL;
 		uint8_t *box;
@@ -211,7 +224,8 @@ static json_t *box_for_engine(struct keydist *k, const struct tsig_state *t, str
 	size_t got = 0;
 
 	if (dname_from_text(t->name, name, e) != 0 ||
-	    sodium_hex2bin(hash, sizeof(hash), t->hash, strlen(t->hash), NULL, &got, NULL) != 0 || got != sizeof(hash))
+	    sodium_hex2bin(hash, sizeof(hash), t->hash, strlen(t->hash), NULL, &got, NULL) != 0 ||
+	    got != sizeof(hash))
 		return NULL;
 	for (size_t i = 0; i < k->engine_boxes; i++)
 		if (memcmp(k->engine_box[i].hash, hash, 32) == 0)
@@ -220,7 +234,8 @@ static json_t *box_for_engine(struct keydist *k, const struct tsig_state *t, str
 		return NULL;
 	k->engine_box = mem_grow(k->engine_box, k->engine_boxes + 1, sizeof(*k->engine_box));
 	memcpy(k->engine_box[k->engine_boxes].hash, hash, 32);
-	k->engine_box[k->engine_boxes].box = sealed(SEAL_TSIG_ENGINE, name, hash, k->self.engine_box_pk, secret);
+	k->engine_box[k->engine_boxes].box =
+		sealed(SEAL_TSIG_ENGINE, name, hash, k->self.engine_box_pk, secret);
 	secret_free(secret);
 	return k->engine_box[k->engine_boxes++].box;
 }
@@ -233,7 +248,8 @@ static bool is_newest(const struct fact_state *s, const struct tsig_state *t)
 		if (o == t || o->removed || !o->created.set || strcmp(o->name, t->name) != 0)
 			continue;
 		if (o->created.rev > t->created.rev ||
-		    (o->created.rev == t->created.rev && memcmp(o->created.hash, t->created.hash, FACT_HASH_LEN) > 0))
+		    (o->created.rev == t->created.rev &&
+		     memcmp(o->created.hash, t->created.hash, FACT_HASH_LEN) > 0))
 			return false;
 	}
 	return true;
@@ -251,8 +267,8 @@ json_t *tsig_for_engine(struct keydist *k)
 		if (t->removed || !t->created.set || (box = box_for_engine(k, t, NULL)) == NULL)
 			continue;
 		json_array_append_new(list, json_pack("{s:s,s:O,s:s,s:O,s:b}", "name", t->name, "alg",
-						      json_object_get(t->created.body, "alg"), "hash", t->hash, "box", box, "newest",
-						      is_newest(s, t)));
+						      json_object_get(t->created.body, "alg"), "hash",
+						      t->hash, "box", box, "newest", is_newest(s, t)));
 	}
 	return json_pack("{s:o}", "keys", list);
 }
@@ -266,9 +282,10 @@ json_t *tsig_list(struct keydist *k)
 		const struct tsig_state *t = &s->tsig[i];
 
 		if (!t->removed && t->created.set)
-			json_array_append_new(list, json_pack("{s:s,s:O,s:s,s:b}", "name", t->name, "algorithm",
-							      json_object_get(t->created.body, "alg"), "hash", t->hash, "newest",
-							      is_newest(s, t)));
+			json_array_append_new(list,
+					      json_pack("{s:s,s:O,s:s,s:b}", "name", t->name, "algorithm",
+							json_object_get(t->created.body, "alg"), "hash",
+							t->hash, "newest", is_newest(s, t)));
 	}
 	return list;
 }

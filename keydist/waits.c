@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * waits: time that this node ran since it learned that every counted signer serves a key (DESIGN section 5, "Waits").  Saved each
- * minute; what was not saved before a crash is waited again, and gaps do not count.
+ * waits: time that this node ran since it learned that every counted signer serves a key (DESIGN section 5,
+ * "Waits").  Saved each minute; what was not saved before a crash is waited again, and gaps do not count.
  */
 #include "keydist/keydist.h"
 
@@ -33,12 +33,14 @@ static struct wait *begin(struct keydist *k, const struct zone_state *z, const u
 	snprintf(w->zone, sizeof(w->zone), "%s", z->text);
 	memcpy(w->key, key, 32);
 	w->dirty = true;
-	log_event(LOG_INFO, "wait-begun", "zone=%s msg=every signer serves a key; old answers must leave the caches first", z->text);
+	log_event(LOG_INFO, "wait-begun",
+		  "zone=%s msg=every signer serves a key; old answers must leave the caches first", z->text);
 	return w;
 }
 
-/* The largest TTL that the zone had unsigned (a cached answer without signatures, negative ones too), and, where other keys
- * were shown before, the DNSKEY RRset without this key; then the time that changes take to all secondaries. */
+/* The largest TTL that the zone had unsigned (a cached answer without signatures, negative ones too), and,
+ * where other keys were shown before, the DNSKEY RRset without this key; then the time that changes take to
+ * all secondaries. */
 static int64_t length_s(struct keydist *k, const struct zone_state *z, const uint8_t key[32])
 {
 	const struct policy p = lifecycle_policy(k, z);
@@ -109,9 +111,11 @@ static bool step_any(struct keydist *k)
 			if (waits_left(k, z, ks->hash) > 0)
 				continue;
 			strcpy(zone, z->text);
-			if (keydist_say(k, "key.seen", z->name, json_pack("{s:o}", "key", msg_json_hex(ks->hash, 32)), &e) != 0)
+			if (keydist_say(k, "key.seen", z->name,
+					json_pack("{s:o}", "key", msg_json_hex(ks->hash, 32)), &e) != 0)
 				return false;
-			log_event(LOG_NOTICE, "key-seen", "zone=%s key=%u/%u", zone, views[j].tag, views[j].alg);
+			log_event(LOG_NOTICE, "key-seen", "zone=%s key=%u/%u", zone, views[j].tag,
+				  views[j].alg);
 			return true;
 		}
 	}

@@ -15,17 +15,15 @@
 
 static const char *const migrations[] = {
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;"
-	"CREATE TABLE status (node TEXT NOT NULL, zone TEXT NOT NULL, start INTEGER NOT NULL, counter INTEGER NOT NULL,"
+	"CREATE TABLE status (node TEXT NOT NULL, zone TEXT NOT NULL, start INTEGER NOT NULL, counter "
+	"INTEGER NOT NULL,"
 	" status TEXT NOT NULL, PRIMARY KEY (node, zone)) STRICT",
 };
 
 static const struct msg_row own_rows[] = {
-	{ "hello", NODES, 1u << 20, sync_on_hello },
-	{ "have", NODES, 1u << 20, sync_on_have },
-	{ "facts", NODES, MSG_MAX, sync_on_facts },
-	{ "status", NODES, MSG_MAX, gossip_on_status },
-	{ "request", NODES, 1u << 16, relay_on_request },
-	{ "reply", NODES, 1u << 20, relay_on_reply },
+	{ "hello", NODES, 1u << 20, sync_on_hello },      { "have", NODES, 1u << 20, sync_on_have },
+	{ "facts", NODES, MSG_MAX, sync_on_facts },       { "status", NODES, MSG_MAX, gossip_on_status },
+	{ "request", NODES, 1u << 16, relay_on_request }, { "reply", NODES, 1u << 20, relay_on_reply },
 };
 
 static void on_refused(void *ctx, const char *who, const char *why)
@@ -51,7 +49,8 @@ bool cluster_tell_once(struct cluster *c, const char *what)
 
 /* ---- peers ---- */
 
-static int read_peer(const struct conf_peer *from, struct cluster_peer *p, struct known_line *line, struct err *e)
+static int read_peer(const struct conf_peer *from, struct cluster_peer *p, struct known_line *line,
+		     struct err *e)
 {
 	memset(p, 0, sizeof(*p));
 	if (node_line_parse(from->line, &line->line, e) != 0)
@@ -184,7 +183,8 @@ static int count_start(struct cluster *c, struct err *e)
 	sqlite3_stmt *st;
 
 	if (sql_exec(c->db,
-		     "INSERT INTO meta (name, value) VALUES ('starts', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
+		     "INSERT INTO meta (name, value) VALUES ('starts', 1) ON CONFLICT (name) DO UPDATE SET "
+		     "value = value + 1",
 		     e) != 0 ||
 	    sql_prepare(c->db, "SELECT value FROM meta WHERE name = 'starts'", &st, e) != 0)
 		return -1;
@@ -196,7 +196,8 @@ static int count_start(struct cluster *c, struct err *e)
 
 static int open_files(struct cluster *c, struct err *e)
 {
-	char *facts = mem_printf("%s/facts.db", c->config.dir), *rest = mem_printf("%s/cluster.db", c->config.dir);
+	char *facts = mem_printf("%s/facts.db", c->config.dir),
+	     *rest = mem_printf("%s/cluster.db", c->config.dir);
 	int rc = -1;
 
 	if (fact_log_open(facts, &c->log, e) == 0 && fact_state_load(c->log, &c->state, e) == 0 &&
@@ -233,7 +234,8 @@ int cluster_open(const struct cluster_config *config, struct cluster **out, stru
 	c->tick.data = c->soon.data = c;
 	c->fresh = json_array();
 	make_rows(c);
-	hub = (struct msg_hub_config){ config->listen, c->self->line.curve_pk, c->self->curve_sk, c->rows, c, on_refused };
+	hub = (struct msg_hub_config){ config->listen, c->self->line.curve_pk, c->self->curve_sk, c->rows, c,
+				       on_refused };
 	if (open_files(c, e) != 0 || msg_hub_open(config->loop, &hub, &c->hub, e) != 0 ||
 	    cluster_reload(c, config->conf, e) != 0) {
 		cluster_close(c);
@@ -342,7 +344,8 @@ int cluster_find(const struct cluster *c, const char *name, uint8_t id[NODE_ID_L
 	for (size_t i = 0; i < c->state->nodes; i++) {
 		const struct node_state *n = &c->state->node[i];
 
-		if (n->admitted.set && strcmp(json_string_value(json_object_get(n->admitted.body, "name")), name) == 0) {
+		if (n->admitted.set &&
+		    strcmp(json_string_value(json_object_get(n->admitted.body, "name")), name) == 0) {
 			memcpy(id, n->id, NODE_ID_LEN);
 			return 0;
 		}

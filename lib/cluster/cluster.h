@@ -14,11 +14,12 @@
 #include "msg/msg.h"
 
 /*
- * cluster - one node among its peers, as keydist and backupd both are: the fact log and its exchange (DESIGN section 4), the
- * comparison after a start, status and its relay, requests to other nodes, and the offsets of their clocks.
+ * cluster - one node among its peers, as keydist and backupd both are: the fact log and its exchange (DESIGN
+ * section 4), the comparison after a start, status and its relay, requests to other nodes, and the offsets of
+ * their clocks.
  *
- * Everything runs in the thread of the loop.  All state that matters is in DIR/facts.db; DIR/cluster.db has the last status of
- * everybody and the number of starts.
+ * Everything runs in the thread of the loop.  All state that matters is in DIR/facts.db; DIR/cluster.db has
+ * the last status of everybody and the number of starts.
  */
 #define CLUSTER_PEERS_MAX 64
 #define STATUS_MAX        65536 /* octets of one status */
@@ -37,9 +38,9 @@ struct cluster_row {
 struct cluster_peer {
 	struct msg_peer peer;
 	int64_t heard_ms;
-	int64_t offset_s;      /* its clock less ours, when heard */
-	bool compared;         /* we had at some moment since our start all that it had */
-	bool has_told;         /* the vector is there */
+	int64_t offset_s;        /* its clock less ours, when heard */
+	bool compared;           /* we had at some moment since our start all that it had */
+	bool has_told;           /* the vector is there */
 	struct cluster_row *row; /* its newest vector */
 	size_t rows;
 	int64_t asked_ms;      /* when it was last told our vector */
@@ -54,8 +55,8 @@ struct cluster_config {
 	enum node_role role;
 	const char *dir;
 	const char *listen;
-	/* Further rows, ended by a NULL type; may be NULL.  Their handlers get the struct cluster, and cluster_context gives
-	 * what is in ctx here. */
+	/* Further rows, ended by a NULL type; may be NULL.  Their handlers get the struct cluster, and
+	 * cluster_context gives what is in ctx here. */
 	const struct msg_row *rows;
 	void *ctx;
 	/* The state has changed; called once after any number of facts. */
@@ -82,7 +83,8 @@ struct fact_log *cluster_log(const struct cluster *c);
 struct msg_hub *cluster_hub(const struct cluster *c);
 const struct identity *cluster_self(const struct cluster *c);
 const struct cluster_peer *cluster_peers(const struct cluster *c, size_t *n);
-/* A node's name for people: from configuration, else from facts, else its id.  Valid until the next call but three. */
+/* A node's name for people: from configuration, else from facts, else its id.  Valid until the next call but
+ * three. */
 const char *cluster_name(const struct cluster *c, const uint8_t id[NODE_ID_LEN]);
 /* From a name or an id in hex. */
 int cluster_find(const struct cluster *c, const char *name, uint8_t id[NODE_ID_LEN], struct err *e);
@@ -90,7 +92,8 @@ int cluster_find(const struct cluster *c, const char *name, uint8_t id[NODE_ID_L
 /* As GET /v1/status and /v1/nodes show nodes: a new array. */
 json_t *cluster_nodes_json(const struct cluster *c);
 /* GET /v1/facts?zone=Z: JSON lines; an http_handler's body, for any daemon. */
-int cluster_facts_answer(struct cluster *c, const struct http_request *q, struct http_answer *a, struct err *e);
+int cluster_facts_answer(struct cluster *c, const struct http_request *q, struct http_answer *a,
+			 struct err *e);
 
 /* ---- saying ---- */
 
@@ -99,8 +102,8 @@ struct cluster_word {
 	const uint8_t *zone; /* NULL: of no zone */
 	json_t *body;        /* borrowed */
 };
-/* Says facts, all in one transaction: durable and applied on return, sent soon.  ERR_NOTNOW before the comparison after a
- * start, or while this node holds. */
+/* Says facts, all in one transaction: durable and applied on return, sent soon.  ERR_NOTNOW before the
+ * comparison after a start, or while this node holds. */
 int cluster_say(struct cluster *c, const struct cluster_word *words, size_t n, struct err *e);
 
 /* ---- the comparison after a start ---- */
@@ -118,7 +121,8 @@ void cluster_go_alone(struct cluster *c);
 int cluster_status_put(struct cluster *c, const char *zone, json_t *status, struct err *e);
 typedef void cluster_status_fn(void *ctx, const char *node, const char *zone, json_t *status);
 void cluster_status_each(const struct cluster *c, cluster_status_fn *fn, void *ctx);
-json_t *cluster_status_get(const struct cluster *c, const uint8_t node[NODE_ID_LEN], const char *zone); /* borrowed */
+json_t *cluster_status_get(const struct cluster *c, const uint8_t node[NODE_ID_LEN],
+			   const char *zone); /* borrowed */
 
 /* ---- requests ---- */
 

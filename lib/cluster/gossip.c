@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * gossip: the newest status of every node on every zone.  The newest by (start, counter) counts; it is passed on to all peers,
- * kept in the database from time to time, and opens no gate.
+ * gossip: the newest status of every node on every zone.  The newest by (start, counter) counts; it is passed
+ * on to all peers, kept in the database from time to time, and opens no gate.
  */
 #include "cluster/impl.h"
 
@@ -100,8 +100,9 @@ void gossip_send(struct cluster *c, struct cluster_peer *p)
 
 		if (s->revision <= sent || s->status == NULL)
 			continue;
-		json_array_append_new(list, json_pack("{s:s,s:s,s:I,s:I,s:O}", "node", s->node, "zone", s->zone, "start",
-						      (json_int_t)s->start, "n", (json_int_t)s->counter, "status", s->status));
+		json_array_append_new(list, json_pack("{s:s,s:s,s:I,s:I,s:O}", "node", s->node, "zone",
+						      s->zone, "start", (json_int_t)s->start, "n",
+						      (json_int_t)s->counter, "status", s->status));
 		if (++n % BATCH_MAX == 0) {
 			body = json_pack("{s:o}", "list", list);
 			full = msg_send(c->hub, p->peer.id, p->peer.role, "status", body, NULL) != 0;
@@ -158,8 +159,7 @@ void gossip_on_status(void *ctx, const struct msg_peer *from, json_t *msg)
 	(void)from;
 	if (json_array_size(list) > BATCH_MAX)
 		return;
-	json_array_foreach(list, i, row)
-		take(ctx, row);
+	json_array_foreach(list, i, row) take(ctx, row);
 }
 
 int gossip_load(struct cluster *c, struct err *e)
@@ -178,7 +178,8 @@ int gossip_load(struct cluster *c, struct err *e)
 						  (const char *)sqlite3_column_text(st, 1))
 					   : NULL;
 		if (s != NULL) {
-			set(c, s, (uint64_t)sqlite3_column_int64(st, 2), (uint64_t)sqlite3_column_int64(st, 3), status);
+			set(c, s, (uint64_t)sqlite3_column_int64(st, 2),
+			    (uint64_t)sqlite3_column_int64(st, 3), status);
 			s->dirty = false;
 		}
 		json_decref(status);
@@ -193,8 +194,10 @@ static int save_entry(struct cluster *c, const struct status_entry *s, struct er
 	sqlite3_stmt *st;
 	int rc = -1;
 
-	if (sql_prepare(c->db, "INSERT OR REPLACE INTO status (node, zone, start, counter, status) VALUES (?,?,?,?,?)", &st,
-			e) == 0) {
+	if (sql_prepare(
+		    c->db,
+		    "INSERT OR REPLACE INTO status (node, zone, start, counter, status) VALUES (?,?,?,?,?)",
+		    &st, e) == 0) {
 		sqlite3_bind_text(st, 1, s->node, -1, SQLITE_STATIC);
 		sqlite3_bind_text(st, 2, s->zone, -1, SQLITE_STATIC);
 		sqlite3_bind_int64(st, 3, (int64_t)s->start);

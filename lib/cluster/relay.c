@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* relay: requests to other nodes and their answers, through a third node where there is no direct way; and the clocks. */
+/* relay: requests to other nodes and their answers, through a third node where there is no direct way; and
+ * the clocks. */
 #include "cluster/impl.h"
 
 #include "arena/arena.h"
@@ -16,9 +17,10 @@
 #define HOUR_MS  3600000
 #define HOPS_MAX 2
 
-/* Sends towards `to`: directly when it was heard lately, else through anybody who was, else directly in hope. */
-static int forward(struct cluster *c, const uint8_t to[NODE_ID_LEN], const uint8_t not_via[NODE_ID_LEN], const char *type,
-		   json_t *body)
+/* Sends towards `to`: directly when it was heard lately, else through anybody who was, else directly in hope.
+ */
+static int forward(struct cluster *c, const uint8_t to[NODE_ID_LEN], const uint8_t not_via[NODE_ID_LEN],
+		   const char *type, json_t *body)
 {
 	const int64_t now = clock_mono_ms();
 	struct cluster_peer *direct = NULL;
@@ -47,7 +49,8 @@ static bool passed_on(struct cluster *c, const struct msg_peer *from, const char
 	uint8_t to[NODE_ID_LEN];
 	uint64_t hops;
 
-	if (msg_hex(msg, "to", to, NODE_ID_LEN, NULL) != 0 || msg_uint(msg, "hops", HOPS_MAX, &hops, NULL) != 0)
+	if (msg_hex(msg, "to", to, NODE_ID_LEN, NULL) != 0 ||
+	    msg_uint(msg, "hops", HOPS_MAX, &hops, NULL) != 0)
 		return true; /* nobody's */
 	if (memcmp(to, c->self->id, NODE_ID_LEN) == 0)
 		return false;
@@ -85,9 +88,9 @@ void cluster_answer(struct cluster *c, const char *token, json_t *result, const 
 	snprintf(who, sizeof(who), "%s", token);
 	if (strlen(token) < NODE_ID_TEXT || node_id_parse(who, to, NULL) != 0)
 		return;
-	body = json_pack("{s:s,s:s,s:i,s:b,s:O?,s:s,s:s}", "to", who, "id", token + NODE_ID_TEXT, "hops", 0, "ok", why == NULL,
-			 "result", result, "error", why == NULL ? "" : err_word(why->code), "message",
-			 why == NULL ? "" : why->text);
+	body = json_pack("{s:s,s:s,s:i,s:b,s:O?,s:s,s:s}", "to", who, "id", token + NODE_ID_TEXT, "hops", 0,
+			 "ok", why == NULL, "result", result, "error", why == NULL ? "" : err_word(why->code),
+			 "message", why == NULL ? "" : why->text);
 	forward(c, to, nobody, "reply", body);
 	json_decref(body);
 }
@@ -108,8 +111,8 @@ void cluster_request(struct cluster *c, const uint8_t to[NODE_ID_LEN], const cha
 	p->ctx = ctx;
 	p->next = c->pending;
 	c->pending = p;
-	body = json_pack("{s:s,s:s,s:s,s:i,s:s,s:O?}", "id", p->id, "from", c->self->id_text, "to", node_id_text(to, hex), "hops",
-			 0, "what", what, "args", args);
+	body = json_pack("{s:s,s:s,s:s,s:i,s:s,s:O?}", "id", p->id, "from", c->self->id_text, "to",
+			 node_id_text(to, hex), "hops", 0, "what", what, "args", args);
 	if (forward(c, to, nobody, "request", body) != 0)
 		p->until_ms = 0; /* told with the next tick, never before this returns */
 	json_decref(body);
@@ -169,12 +172,14 @@ static bool kernel_says_synchronised(void)
 	struct timex t = { 0 };
 
 	/* ProtectClock hides adjtimex, so timesyncd's mark is looked at too. */
-	return (adjtimex(&t) >= 0 && (t.status & STA_UNSYNC) == 0) || access("/run/systemd/timesync/synchronized", F_OK) == 0;
+	return (adjtimex(&t) >= 0 && (t.status & STA_UNSYNC) == 0) ||
+	       access("/run/systemd/timesync/synchronized", F_OK) == 0;
 }
 
 bool cluster_clock(const struct cluster *c, char why[160])
 {
-	struct clock_view v = { .trust = c->config.conf->node.clock == CONF_CLOCK_TRUST, .now = clock_now_s() };
+	struct clock_view v = { .trust = c->config.conf->node.clock == CONF_CLOCK_TRUST,
+				.now = clock_now_s() };
 	int64_t heard[CLUSTER_PEERS_MAX];
 	const int64_t now = clock_mono_ms();
 	const char *text = "";

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int make_facts(struct cluster *c, const struct cluster_word *words, size_t n, const struct incarnation *inc,
-		      struct fact *facts, uint8_t **octets, struct err *e)
+static int make_facts(struct cluster *c, const struct cluster_word *words, size_t n,
+		      const struct incarnation *inc, struct fact *facts, uint8_t **octets, struct err *e)
 {
 	const struct fact_head *at = fact_log_head(c->log, c->self->id, inc);
 	struct fact head = { .inc = *inc, .seq = at == NULL ? 0 : at->seq };
@@ -46,8 +46,10 @@ int cluster_say(struct cluster *c, const struct cluster_word *words, size_t n, s
 	if (state_node(c->state, c->self->id) != NULL && state_node(c->state, c->self->id)->retired)
 		return err_set(e, ERR_REFUSED, "this node was retired, which is final");
 	if (!cluster_compared(c))
-		return err_set(e, ERR_NOTNOW, "since its start this node has compared its facts with no other node: start one of "
-					      "them, or say `zone resume --alone`");
+		return err_set(
+			e, ERR_NOTNOW,
+			"since its start this node has compared its facts with no other node: start one of "
+			"them, or say `zone resume --alone`");
 	facts = mem_new(n, sizeof(*facts));
 	verdicts = mem_new(n, sizeof(*verdicts));
 	octets = mem_new(n, sizeof(*octets));

@@ -2,8 +2,8 @@
 /*
  * start: the comparison after a start, incarnations, and being set back (DESIGN section 4).
  *
- * A node that starts may be an old copy of itself.  So it says nothing until it holds all that one other node holds, and what
- * it then says belongs to an incarnation that is above every one it found of itself.
+ * A node that starts may be an old copy of itself.  So it says nothing until it holds all that one other node
+ * holds, and what it then says belongs to an incarnation that is above every one it found of itself.
  */
 #include "cluster/impl.h"
 
@@ -23,7 +23,8 @@ void start_compare(struct cluster *c, struct cluster_peer *p)
 	if (c->set_back && !c->held_for_good && c->hold[0] != '\0') {
 		c->hold[0] = '\0';
 		c->inc.number = 0; /* the next fact takes a new incarnation */
-		log_event(LOG_NOTICE, "caught-up", "peer=%s msg=this node has its own facts again and goes on in a new incarnation",
+		log_event(LOG_NOTICE, "caught-up",
+			  "peer=%s msg=this node has its own facts again and goes on in a new incarnation",
 			  p->peer.name);
 	}
 	if (!before && cluster_compared(c)) {
@@ -33,7 +34,8 @@ void start_compare(struct cluster *c, struct cluster_peer *p)
 	}
 }
 
-/* A peer knows facts of ours that we lack(ed): an old copy of this node runs, or a newer one runs elsewhere. */
+/* A peer knows facts of ours that we lack(ed): an old copy of this node runs, or a newer one runs elsewhere.
+ */
 void start_own_facts(struct cluster *c, const struct incarnation *inc, const char *peer)
 {
 	if (c->inc.number != 0 && inc->number >= c->inc.number) {
@@ -41,11 +43,14 @@ void start_own_facts(struct cluster *c, const struct incarnation *inc, const cha
 		return;
 	}
 	if (!c->set_back)
-		log_event(LOG_ERROR, "set-back", "peer=%s msg=an old copy of this node's state is in use; it holds until it has "
-			  "caught up", peer);
+		log_event(LOG_ERROR, "set-back",
+			  "peer=%s msg=an old copy of this node's state is in use; it holds until it has "
+			  "caught up",
+			  peer);
 	c->set_back = true;
 	if (c->hold[0] == '\0')
-		snprintf(c->hold, sizeof(c->hold), "set back: %s knows facts of this node that it lacks", peer);
+		snprintf(c->hold, sizeof(c->hold), "set back: %s knows facts of this node that it lacks",
+			 peer);
 }
 
 void start_in_use(struct cluster *c, const char *how)
@@ -55,7 +60,8 @@ void start_in_use(struct cluster *c, const char *how)
 	c->held_for_good = true;
 	c->set_back = true;
 	snprintf(c->hold, sizeof(c->hold), "%s: this identity is in use elsewhere, or an old copy ran", how);
-	log_event(LOG_ERROR, "identity-in-use", "msg=%s; this node holds until a person has looked and restarted it", c->hold);
+	log_event(LOG_ERROR, "identity-in-use",
+		  "msg=%s; this node holds until a person has looked and restarted it", c->hold);
 }
 
 /* A peer knows a status of ours from a start that we have not counted. */
@@ -65,7 +71,8 @@ void start_own_status(struct cluster *c, uint64_t start)
 		start_in_use(c, "a status from a later start of this node is known elsewhere");
 		return;
 	}
-	log_event(LOG_ERROR, "set-back", "starts=%llu known=%llu msg=an old copy of this node's state is in use",
+	log_event(LOG_ERROR, "set-back",
+		  "starts=%llu known=%llu msg=an old copy of this node's state is in use",
 		  (unsigned long long)c->start, (unsigned long long)start);
 	c->set_back = true;
 	c->start = start + 1;
@@ -121,7 +128,8 @@ const char *cluster_hold(const struct cluster *c)
 void cluster_go_alone(struct cluster *c)
 {
 	if (!cluster_compared(c))
-		log_event(LOG_WARNING, "alone", "msg=an operator said that this node goes on without comparing");
+		log_event(LOG_WARNING, "alone",
+			  "msg=an operator said that this node goes on without comparing");
 	c->go_alone = true;
 	c->changed = true;
 	sync_soon(c);

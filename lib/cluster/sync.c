@@ -2,9 +2,9 @@
 /*
  * sync: facts go to who lacks them.
  *
- * Each node tells every peer its version vector once a second and after each change (`have`; `hello` after a start, which asks
- * for an answer at once).  Who holds more sends `facts`, also those of others; who holds less tells its own vector again.
- * What is lost on the way comes with the next second.
+ * Each node tells every peer its version vector once a second and after each change (`have`; `hello` after a
+ * start, which asks for an answer at once).  Who holds more sends `facts`, also those of others; who holds
+ * less tells its own vector again. What is lost on the way comes with the next second.
  */
 #include "cluster/impl.h"
 
@@ -71,8 +71,8 @@ static json_t *vector(const struct cluster *c)
 
 void sync_tell(struct cluster *c, struct cluster_peer *p)
 {
-	json_t *body = json_pack("{s:s,s:I,s:o}", "node", c->self->id_text, "now", (json_int_t)clock_now_s(), "vector",
-				 vector(c));
+	json_t *body = json_pack("{s:s,s:I,s:o}", "node", c->self->id_text, "now", (json_int_t)clock_now_s(),
+				 "vector", vector(c));
 
 	if (msg_send(c->hub, p->peer.id, p->peer.role, !p->has_told ? "hello" : "have", body, NULL) == 0)
 		p->asked_ms = clock_mono_ms();
@@ -100,13 +100,15 @@ static int add_to_batch(void *ctx, const struct fact *f)
 
 static int read_row(const json_t *row, struct cluster_row *out)
 {
-	json_t *o = json_pack("{s:O,s:O,s:O,s:O,s:O}", "o", json_array_get(row, 0), "n", json_array_get(row, 1), "r",
-			      json_array_get(row, 2), "s", json_array_get(row, 3), "h", json_array_get(row, 4));
+	json_t *o = json_pack("{s:O,s:O,s:O,s:O,s:O}", "o", json_array_get(row, 0), "n",
+			      json_array_get(row, 1), "r", json_array_get(row, 2), "s",
+			      json_array_get(row, 3), "h", json_array_get(row, 4));
 	uint64_t number = 0;
 	int rc = -1;
 
 	if (o != NULL && msg_hex(o, "o", out->origin, NODE_ID_LEN, NULL) == 0 &&
-	    msg_uint(o, "n", UINT32_MAX, &number, NULL) == 0 && msg_hex(o, "r", out->inc.random, 8, NULL) == 0 &&
+	    msg_uint(o, "n", UINT32_MAX, &number, NULL) == 0 &&
+	    msg_hex(o, "r", out->inc.random, 8, NULL) == 0 &&
 	    msg_uint(o, "s", (uint64_t)1 << 53, &out->seq, NULL) == 0 &&
 	    msg_hex(o, "h", out->hash, FACT_HASH_LEN, NULL) == 0)
 		rc = 0;
@@ -126,9 +128,7 @@ static bool take_vector(struct cluster_peer *p, const json_t *msg)
 		return false;
 	p->row = mem_grow(p->row, json_array_size(list) + 1, sizeof(*p->row));
 	p->rows = 0;
-	json_array_foreach(list, i, row)
-		if (read_row(row, &p->row[p->rows]) == 0)
-			p->rows++;
+	json_array_foreach(list, i, row) if (read_row(row, &p->row[p->rows]) == 0) p->rows++;
 	p->has_told = true;
 	return true;
 }
@@ -137,12 +137,14 @@ static bool take_vector(struct cluster_peer *p, const json_t *msg)
 static uint64_t seq_at_peer(const struct cluster_peer *p, const struct fact_head *h)
 {
 	for (size_t i = 0; i < p->rows; i++)
-		if (memcmp(p->row[i].origin, h->origin, NODE_ID_LEN) == 0 && incarnation_cmp(&p->row[i].inc, &h->inc) == 0)
+		if (memcmp(p->row[i].origin, h->origin, NODE_ID_LEN) == 0 &&
+		    incarnation_cmp(&p->row[i].inc, &h->inc) == 0)
 			return p->row[i].seq;
 	return 0;
 }
 
-/* Sends what the peer lacks, its own first and ours next, so that who is admitted is known before it speaks. */
+/* Sends what the peer lacks, its own first and ours next, so that who is admitted is known before it speaks.
+ */
 static void send_missing(struct cluster *c, struct cluster_peer *p)
 {
 	struct batch b = { json_array(), 0, c };
@@ -159,11 +161,14 @@ static void send_missing(struct cluster *c, struct cluster_peer *p)
 				continue;
 			seq = seq_at_peer(p, &h[i]);
 			if (seq < h[i].seq)
-				fact_log_walk_from(c->log, h[i].origin, &h[i].inc, seq, add_to_batch, &b, NULL);
+				fact_log_walk_from(c->log, h[i].origin, &h[i].inc, seq, add_to_batch, &b,
+						   NULL);
 		}
 	body = json_pack("{s:o}", "facts", b.list);
-	/* Word of nodes that it did not know was not taken; with the facts comes all of it again, before anything is made. */
-	if (json_array_size(b.list) > 0 && msg_send(c->hub, p->peer.id, p->peer.role, "facts", body, NULL) == 0) {
+	/* Word of nodes that it did not know was not taken; with the facts comes all of it again, before
+	 * anything is made. */
+	if (json_array_size(b.list) > 0 &&
+	    msg_send(c->hub, p->peer.id, p->peer.role, "facts", body, NULL) == 0) {
 		p->status_all_ms = 0;
 		gossip_send(c, p);
 	}
@@ -266,7 +271,8 @@ void sync_on_hello(void *ctx, const struct msg_peer *from, json_t *msg)
 	gossip_send(ctx, p);
 }
 
-static void refused(struct cluster *c, const struct msg_peer *from, const struct fact *f, const struct fact_verdict *v)
+static void refused(struct cluster *c, const struct msg_peer *from, const struct fact *f,
+		    const struct fact_verdict *v)
 {
 	char origin[NODE_ID_TEXT], what[300];
 
@@ -274,9 +280,10 @@ static void refused(struct cluster *c, const struct msg_peer *from, const struct
 	snprintf(what, sizeof(what), "%s/%u/%s", origin, f->inc.number, v->why);
 	if (!cluster_tell_once(c, what))
 		return;
-	log_event(v->result == FACT_FORK ? LOG_ERROR : LOG_WARNING, v->result == FACT_FORK ? "fact-fork" : "fact-refused",
-		  "peer=%s origin=%s incarnation=%u seq=%llu kind=%s msg=%s", from->name, origin, f->inc.number,
-		  (unsigned long long)f->seq, f->kind, v->why);
+	log_event(v->result == FACT_FORK ? LOG_ERROR : LOG_WARNING,
+		  v->result == FACT_FORK ? "fact-fork" : "fact-refused",
+		  "peer=%s origin=%s incarnation=%u seq=%llu kind=%s msg=%s", from->name, origin,
+		  f->inc.number, (unsigned long long)f->seq, f->kind, v->why);
 	if (v->result == FACT_FORK && memcmp(f->origin, c->self->id, NODE_ID_LEN) == 0)
 		start_in_use(c, "another fact is known under a number that this node used");
 }
@@ -308,8 +315,8 @@ int sync_after(struct cluster *c, struct err *e)
 	return 0;
 }
 
-/* Adds facts; those of unknown origin are looked at once more when others of the same message were taken, which may have said
- * who that is. */
+/* Adds facts; those of unknown origin are looked at once more when others of the same message were taken,
+ * which may have said who that is. */
 static void take_facts(struct cluster *c, const struct msg_peer *from, struct fact *facts, size_t n)
 {
 	struct fact_verdict *v = mem_new(n, sizeof(*v));
@@ -323,7 +330,8 @@ static void take_facts(struct cluster *c, const struct msg_peer *from, struct fa
 
 		if (fact_log_add(c->log, &rules, facts, n, v, &e) != 0) {
 			if (cluster_tell_once(c, e.text))
-				log_event(LOG_ERROR, "facts-not-stored", "msg=%s; they are asked for again every second", e.text);
+				log_event(LOG_ERROR, "facts-not-stored",
+					  "msg=%s; they are asked for again every second", e.text);
 			break;
 		}
 		for (size_t i = 0; i < n; i++)
@@ -338,7 +346,8 @@ static void take_facts(struct cluster *c, const struct msg_peer *from, struct fa
 		for (size_t i = 0; i < n; i++) {
 			if (v[i].result == FACT_UNKNOWN && again)
 				facts[kept++] = facts[i];
-			else if (v[i].result == FACT_UNKNOWN || v[i].result == FACT_REFUSED || v[i].result == FACT_FORK)
+			else if (v[i].result == FACT_UNKNOWN || v[i].result == FACT_REFUSED ||
+				 v[i].result == FACT_FORK)
 				refused(c, from, &facts[i], &v[i]);
 		}
 		n = kept;
@@ -362,7 +371,8 @@ void sync_on_facts(void *ctx, const struct msg_peer *from, json_t *msg)
 		return;
 	facts = mem_new(count, sizeof(*facts));
 	octets = mem_new(count, sizeof(*octets));
-	json_array_foreach(list, i, row) {
+	json_array_foreach(list, i, row)
+	{
 		json_t *o = json_pack("{s:O}", "fact", row);
 		size_t len = 0;
 

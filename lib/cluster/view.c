@@ -21,11 +21,14 @@ static json_t *one_node(const struct cluster *c, const uint8_t id[NODE_ID_LEN], 
 		for (size_t i = 0; i < c->state->nodes && !counted; i++)
 			counted = node_is_signer(&c->state->node[i]) &&
 				  (&c->state->node[i] == n || id_set_has(&c->state->node[i].counts, id));
-	backup = self ? c->config.role == NODE_BACKUP : p != NULL ? p->peer.role == MSG_BACKUP : n->role == NODE_BACKUP;
-	return json_pack("{s:s,s:s,s:s,s:b,s:b,s:b,s:b,s:b,s:o,s:I}", "name", cluster_name(c, id), "id", node_id_text(id, hex),
-			 "role", backup ? "backup" : "signer", "self", self, "configured", self || p != NULL, "admitted",
-			 n != NULL && n->admitted.set, "counted", counted, "retired", n != NULL && n->retired, "heard_ms",
-			 self ? json_integer(0)
+	backup = self        ? c->config.role == NODE_BACKUP
+		 : p != NULL ? p->peer.role == MSG_BACKUP
+			     : n->role == NODE_BACKUP;
+	return json_pack("{s:s,s:s,s:s,s:b,s:b,s:b,s:b,s:b,s:o,s:I}", "name", cluster_name(c, id), "id",
+			 node_id_text(id, hex), "role", backup ? "backup" : "signer", "self", self,
+			 "configured", self || p != NULL, "admitted", n != NULL && n->admitted.set, "counted",
+			 counted, "retired", n != NULL && n->retired, "heard_ms",
+			 self                            ? json_integer(0)
 			 : p != NULL && p->heard_ms != 0 ? json_integer(clock_mono_ms() - p->heard_ms)
 							 : json_null(),
 			 "offset_s", (json_int_t)(p == NULL ? 0 : p->offset_s));
@@ -40,7 +43,8 @@ json_t *cluster_nodes_json(const struct cluster *c)
 		json_array_append_new(list, one_node(c, c->peer[i].peer.id, &c->peer[i]));
 	for (size_t i = 0; i < c->state->nodes; i++) {
 		const struct node_state *n = &c->state->node[i];
-		bool shown = memcmp(n->id, c->self->id, NODE_ID_LEN) == 0 || (!n->admitted.set && !n->retired);
+		bool shown =
+			memcmp(n->id, c->self->id, NODE_ID_LEN) == 0 || (!n->admitted.set && !n->retired);
 
 		for (size_t j = 0; j < c->peers && !shown; j++)
 			shown = memcmp(n->id, c->peer[j].peer.id, NODE_ID_LEN) == 0;
@@ -101,7 +105,8 @@ static bool refill(struct stream *s)
 			return false;
 		s->part = 0;
 		if (s->after >= h[s->head].seq ||
-		    fact_log_walk_from(s->c->log, h[s->head].origin, &h[s->head].inc, s->after, add_line, s, NULL) < 0) {
+		    fact_log_walk_from(s->c->log, h[s->head].origin, &h[s->head].inc, s->after, add_line, s,
+				       NULL) < 0) {
 			s->head++;
 			s->after = 0;
 		}
@@ -130,7 +135,8 @@ static void on_done(void *stream)
 	free(s);
 }
 
-int cluster_facts_answer(struct cluster *c, const struct http_request *q, struct http_answer *a, struct err *e)
+int cluster_facts_answer(struct cluster *c, const struct http_request *q, struct http_answer *a,
+			 struct err *e)
 {
 	const char *zone = http_query(q, "zone");
 	struct stream *s = mem_new(1, sizeof(*s));
@@ -141,6 +147,8 @@ int cluster_facts_answer(struct cluster *c, const struct http_request *q, struct
 		free(s);
 		return -1;
 	}
-	*a = (struct http_answer){ .read = on_read, .done = on_done, .stream = s, .content_type = "application/x-ndjson" };
+	*a = (struct http_answer){
+		.read = on_read, .done = on_done, .stream = s, .content_type = "application/x-ndjson"
+	};
 	return 0;
 }

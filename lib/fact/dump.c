@@ -25,7 +25,8 @@ static json_t *reg(const struct fact_reg *r)
 {
 	if (!r->set)
 		return json_null();
-	return json_pack("{s:I,s:o,s:O}", "rev", (json_int_t)r->rev, "hash", hex(r->hash, FACT_HASH_LEN), "body", r->body);
+	return json_pack("{s:I,s:o,s:O}", "rev", (json_int_t)r->rev, "hash", hex(r->hash, FACT_HASH_LEN),
+			 "body", r->body);
 }
 
 static int by_text(const void *a, const void *b)
@@ -41,7 +42,8 @@ static json_t *sorted(json_t *list)
 	json_t *out = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		text[i] = json_dumps(json_array_get(list, i), JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+		text[i] =
+			json_dumps(json_array_get(list, i), JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
 	qsort(text, n, sizeof(*text), by_text);
 	for (size_t i = 0; i < n; i++) {
 		json_array_append_new(out, json_loads(text[i], JSON_DECODE_ANY, NULL));
@@ -57,8 +59,8 @@ static json_t *boxes(const struct box_state *box, size_t n)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list, json_pack("[o,o,s]", hex(box[i].to, NODE_ID_LEN), hex(box[i].by, NODE_ID_LEN),
-						      box[i].box));
+		json_array_append_new(list, json_pack("[o,o,s]", hex(box[i].to, NODE_ID_LEN),
+						      hex(box[i].by, NODE_ID_LEN), box[i].box));
 	return sorted(list);
 }
 
@@ -67,12 +69,15 @@ static json_t *key(const struct key_state *k)
 	json_t *held = json_array();
 
 	for (size_t i = 0; i < k->helds; i++)
-		json_array_append_new(held, json_pack("[o,s]", hex(k->held[i].node, NODE_ID_LEN), k->held[i].probe));
-	return json_pack("{s:o,s:b,s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "hash", hex(k->hash, 32), "created",
-			 k->created, "creator", hex(k->creator, NODE_ID_LEN), "dnskey", hex(k->dnskey, k->dnskey_len), "role",
-			 k->role, "instead", hex(k->instead, 32), "boxes", boxes(k->box, k->boxes), "recovery",
-			 boxes(k->recovery, k->recoveries), "held", sorted(held), "declined", ids(&k->declined), "serves",
-			 ids(&k->serves), "seen", ids(&k->seen), "lost", ids(&k->lost), "stored", boxes(k->stored, k->storeds));
+		json_array_append_new(
+			held, json_pack("[o,s]", hex(k->held[i].node, NODE_ID_LEN), k->held[i].probe));
+	return json_pack("{s:o,s:b,s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "hash",
+			 hex(k->hash, 32), "created", k->created, "creator", hex(k->creator, NODE_ID_LEN),
+			 "dnskey", hex(k->dnskey, k->dnskey_len), "role", k->role, "instead",
+			 hex(k->instead, 32), "boxes", boxes(k->box, k->boxes), "recovery",
+			 boxes(k->recovery, k->recoveries), "held", sorted(held), "declined",
+			 ids(&k->declined), "serves", ids(&k->serves), "seen", ids(&k->seen), "lost",
+			 ids(&k->lost), "stored", boxes(k->stored, k->storeds));
 }
 
 static json_t *zone(const struct zone_state *z)
@@ -80,20 +85,22 @@ static json_t *zone(const struct zone_state *z)
 	json_t *adds = json_array(), *keys = json_array();
 
 	for (size_t i = 0; i < z->adds; i++)
-		json_array_append_new(adds, json_pack("{s:o,s:b,s:b,s:O?}", "hash", hex(z->add[i].hash, FACT_HASH_LEN), "added",
-						      z->add[i].added, "removed", z->add[i].removed, "body", z->add[i].body));
+		json_array_append_new(adds,
+				      json_pack("{s:o,s:b,s:b,s:O?}", "hash",
+						hex(z->add[i].hash, FACT_HASH_LEN), "added", z->add[i].added,
+						"removed", z->add[i].removed, "body", z->add[i].body));
 	for (size_t i = 0; i < z->keys; i++)
 		json_array_append_new(keys, key(&z->key[i]));
-	return json_pack("{s:s,s:o,s:o,s:I,s:I,s:o,s:o}", "zone", z->text, "adds", sorted(adds), "keys", sorted(keys),
-			 "unsigned_ttl", (json_int_t)z->unsigned_ttl, "largest_ttl", (json_int_t)z->largest_ttl, "floor",
-			 reg(&z->floor), "epoch", reg(&z->epoch));
+	return json_pack("{s:s,s:o,s:o,s:I,s:I,s:o,s:o}", "zone", z->text, "adds", sorted(adds), "keys",
+			 sorted(keys), "unsigned_ttl", (json_int_t)z->unsigned_ttl, "largest_ttl",
+			 (json_int_t)z->largest_ttl, "floor", reg(&z->floor), "epoch", reg(&z->epoch));
 }
 
 static json_t *node(const struct node_state *n)
 {
-	return json_pack("{s:o,s:b,s:o,s:o,s:o,s:b,s:o}", "id", hex(n->id, NODE_ID_LEN), "known", n->known, "box_pk",
-			 hex(n->line.box_pk, PUBLIC_LEN), "admitted",
-			 reg(&n->admitted), "counts", ids(&n->counts), "retired", n->retired, "retired_by", reg(&n->retired_by));
+	return json_pack("{s:o,s:b,s:o,s:o,s:o,s:b,s:o}", "id", hex(n->id, NODE_ID_LEN), "known", n->known,
+			 "box_pk", hex(n->line.box_pk, PUBLIC_LEN), "admitted", reg(&n->admitted), "counts",
+			 ids(&n->counts), "retired", n->retired, "retired_by", reg(&n->retired_by));
 }
 
 json_t *fact_state_dump(const struct fact_state *s)
@@ -105,10 +112,11 @@ json_t *fact_state_dump(const struct fact_state *s)
 	for (size_t i = 0; i < s->zones; i++)
 		json_array_append_new(zones, zone(&s->zone[i]));
 	for (size_t i = 0; i < s->policies; i++)
-		json_array_append_new(policies, json_pack("[s,o]", s->policy[i].name, reg(&s->policy[i].reg)));
+		json_array_append_new(policies,
+				      json_pack("[s,o]", s->policy[i].name, reg(&s->policy[i].reg)));
 	for (size_t i = 0; i < s->tsigs; i++)
-		json_array_append_new(tsigs, json_pack("[s,s,b,o]", s->tsig[i].name, s->tsig[i].hash, s->tsig[i].removed,
-						       reg(&s->tsig[i].created)));
-	return json_pack("{s:o,s:o,s:o,s:o}", "nodes", sorted(nodes), "zones", sorted(zones), "policies", sorted(policies), "tsig",
-			 sorted(tsigs));
+		json_array_append_new(tsigs, json_pack("[s,s,b,o]", s->tsig[i].name, s->tsig[i].hash,
+						       s->tsig[i].removed, reg(&s->tsig[i].created)));
+	return json_pack("{s:o,s:o,s:o,s:o}", "nodes", sorted(nodes), "zones", sorted(zones), "policies",
+			 sorted(policies), "tsig", sorted(tsigs));
 }

@@ -103,8 +103,8 @@ int fact_verify(const struct fact *f, const uint8_t sign_pk[PUBLIC_LEN], struct 
 	return rc == 0 ? 0 : err_set(e, ERR_CRYPTO, "the fact's signature is wrong");
 }
 
-int fact_make(const struct fact *head, json_t *body, const struct identity *who, uint8_t **octets, size_t *len,
-	      struct err *e)
+int fact_make(const struct fact *head, json_t *body, const struct identity *who, uint8_t **octets,
+	      size_t *len, struct err *e)
 {
 	char *text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
 	size_t text_len = text == NULL ? 0 : strlen(text), data_len;
@@ -160,7 +160,7 @@ json_t *fact_to_json(const struct fact *f)
 	if (f->zone_len > 0)
 		dname_to_text(f->zone, zone);
 	return json_pack("{s:s,s:I,s:s,s:I,s:s,s:s,s:s,s:s,s:o}", "origin", node_id_text(f->origin, origin),
-			 "incarnation", (json_int_t)f->inc.number, "random", random, "seq", (json_int_t)f->seq, "hash", hash,
-			 "time", clock_text(f->time, at), "kind", f->kind, "zone", zone, "body",
-			 body == NULL ? json_null() : body);
+			 "incarnation", (json_int_t)f->inc.number, "random", random, "seq",
+			 (json_int_t)f->seq, "hash", hash, "time", clock_text(f->time, at), "kind", f->kind,
+			 "zone", zone, "body", body == NULL ? json_null() : body);
 }

@@ -14,10 +14,11 @@
 /*
  * fact - one signed word of one node (DESIGN section 4), as octets that never change.
  *
- * Version 1, numbers in network order: version (1) | origin (8) | incarnation number (4) | its random (8) | seq (8, from 1) |
- * SHA-256 of the origin's fact before it in this incarnation, zeroes for the first (32) | time (8) | kind (1 + n) |
- * zone in lower case (1 + n, length 0: none) | body, JSON (4 + n) | Ed25519 signature (64) over "duet fact 1" and NUL and
- * everything before it.  The fact's own hash is SHA-256 over all octets.
+ * Version 1, numbers in network order: version (1) | origin (8) | incarnation number (4) | its random (8) |
+ * seq (8, from 1) | SHA-256 of the origin's fact before it in this incarnation, zeroes for the first (32) |
+ * time (8) | kind (1 + n) | zone in lower case (1 + n, length 0: none) | body, JSON (4 + n) | Ed25519
+ * signature (64) over "duet fact 1" and NUL and everything before it.  The fact's own hash is SHA-256 over
+ * all octets.
  */
 #define FACT_MAX      65536
 #define FACT_BODY_MAX 60000
@@ -37,7 +38,7 @@ struct fact {
 	int64_t time; /* seconds since 1970, for people */
 	char kind[FACT_KIND_MAX + 1];
 	uint8_t zone[DNAME_MAX];
-	size_t zone_len; /* 0: of no zone */
+	size_t zone_len;  /* 0: of no zone */
 	const char *body; /* not terminated; borrowed, as octets are */
 	size_t body_len;
 	const uint8_t *octets;
@@ -56,8 +57,8 @@ int fact_verify(const struct fact *f, const uint8_t sign_pk[PUBLIC_LEN], struct 
  * body    an object; written compactly with sorted keys
  * octets  free() them
  */
-int fact_make(const struct fact *head, json_t *body, const struct identity *who, uint8_t **octets, size_t *len,
-	      struct err *e);
+int fact_make(const struct fact *head, json_t *body, const struct identity *who, uint8_t **octets,
+	      size_t *len, struct err *e);
 /* The body as a new reference; NULL when it is no JSON object (such a fact says nothing). */
 json_t *fact_body(const struct fact *f);
 /* For people and `status --facts`: everything in one object, new reference. */

@@ -12,8 +12,10 @@
 #include <string.h>
 
 static const char *const migrations[] = {
-	"CREATE TABLE fact (id INTEGER PRIMARY KEY, origin BLOB NOT NULL, number INTEGER NOT NULL, random BLOB NOT NULL,"
-	" seq INTEGER NOT NULL, hash BLOB NOT NULL, octets BLOB NOT NULL, UNIQUE (origin, number, random, seq)) STRICT",
+	"CREATE TABLE fact (id INTEGER PRIMARY KEY, origin BLOB NOT NULL, number INTEGER NOT NULL, random "
+	"BLOB NOT NULL,"
+	" seq INTEGER NOT NULL, hash BLOB NOT NULL, octets BLOB NOT NULL, UNIQUE (origin, number, random, "
+	"seq)) STRICT",
 };
 
 struct fact_log {
@@ -79,8 +81,9 @@ static int insert(struct fact_log *l, const struct fact *f, struct err *e)
 {
 	sqlite3_stmt *st;
 
-	if (sql_prepare(l->db, "INSERT INTO fact (origin, number, random, seq, hash, octets) VALUES (?,?,?,?,?,?)", &st,
-		       e) != 0)
+	if (sql_prepare(l->db,
+			"INSERT INTO fact (origin, number, random, seq, hash, octets) VALUES (?,?,?,?,?,?)",
+			&st, e) != 0)
 		return -1;
 	sqlite3_bind_blob(st, 1, f->origin, NODE_ID_LEN, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 2, f->inc.number);
@@ -91,13 +94,14 @@ static int insert(struct fact_log *l, const struct fact *f, struct err *e)
 	return sql_run(st, e);
 }
 
-int fact_log_hash(struct fact_log *l, const uint8_t origin[NODE_ID_LEN], const struct incarnation *inc, uint64_t seq,
-		  uint8_t hash[FACT_HASH_LEN], struct err *e)
+int fact_log_hash(struct fact_log *l, const uint8_t origin[NODE_ID_LEN], const struct incarnation *inc,
+		  uint64_t seq, uint8_t hash[FACT_HASH_LEN], struct err *e)
 {
 	sqlite3_stmt *st;
 	int rc;
 
-	if (sql_prepare(l->db, "SELECT hash FROM fact WHERE origin=? AND number=? AND random=? AND seq=?", &st, e) != 0)
+	if (sql_prepare(l->db, "SELECT hash FROM fact WHERE origin=? AND number=? AND random=? AND seq=?",
+			&st, e) != 0)
 		return -1;
 	sqlite3_bind_blob(st, 1, origin, NODE_ID_LEN, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 2, inc->number);
@@ -117,8 +121,8 @@ static void verdict(struct fact_verdict *v, enum fact_result result, const char 
 }
 
 /* What is to be done with one fact.  -1: the disk failed. */
-static int judge(struct fact_log *l, const struct fact_rules *rules, const struct fact *f, struct fact_verdict *v,
-		 struct err *e)
+static int judge(struct fact_log *l, const struct fact_rules *rules, const struct fact *f,
+		 struct fact_verdict *v, struct err *e)
 {
 	static const uint8_t none[FACT_HASH_LEN];
 	const struct fact_head *h = find(l, f->origin, &f->inc);
@@ -217,8 +221,10 @@ int fact_log_walk_from(struct fact_log *l, const uint8_t origin[NODE_ID_LEN], co
 {
 	sqlite3_stmt *st;
 
-	if (sql_prepare(l->db, "SELECT octets FROM fact WHERE origin=? AND number=? AND random=? AND seq>? ORDER BY seq",
-		       &st, e) != 0)
+	if (sql_prepare(
+		    l->db,
+		    "SELECT octets FROM fact WHERE origin=? AND number=? AND random=? AND seq>? ORDER BY seq",
+		    &st, e) != 0)
 		return -1;
 	sqlite3_bind_blob(st, 1, origin, NODE_ID_LEN, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 2, inc->number);

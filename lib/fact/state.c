@@ -2,7 +2,8 @@
 /*
  * state: what facts say about zones, policies and TSIG keys.  Nodes are in state_node.c, keys in state_key.c.
  *
- * Every change here is commutative and idempotent: a member joins a set, or a register takes the larger (rev, hash).
+ * Every change here is commutative and idempotent: a member joins a set, or a register takes the larger (rev,
+ * hash).
  */
 #include "fact/state.h"
 
@@ -140,7 +141,8 @@ static void on_zone_remove(struct fact_state *s, const struct fact *f, json_t *b
 	json_t *row, *o;
 	size_t i;
 
-	json_array_foreach(json_object_get(body, "adds"), i, row) {
+	json_array_foreach(json_object_get(body, "adds"), i, row)
+	{
 		uint8_t hash[FACT_HASH_LEN];
 
 		o = json_pack("{s:O}", "h", row);
@@ -228,7 +230,8 @@ static void on_floor(struct fact_state *s, const struct fact *f, json_t *body)
 {
 	uint64_t serial, rev;
 
-	if (msg_uint(body, "serial", UINT32_MAX, &serial, NULL) == 0 && msg_uint(body, "rev", REV_MAX, &rev, NULL) == 0)
+	if (msg_uint(body, "serial", UINT32_MAX, &serial, NULL) == 0 &&
+	    msg_uint(body, "rev", REV_MAX, &rev, NULL) == 0)
 		reg_take(&need_zone(s, f->zone)->floor, rev, f->hash, body);
 }
 
@@ -253,15 +256,24 @@ static const struct {
 	bool of_zone;
 	void (*apply)(struct fact_state *s, const struct fact *f, json_t *body);
 } kinds[] = {
-	{ "node.first", false, node_on_first },      { "admitted", false, node_on_admitted },
-	{ "counts", false, node_on_counts },         { "retired", false, node_on_retired },
-	{ "zone.add", true, on_zone_add },      { "zone.remove", true, on_zone_remove },
-	{ "policy", false, on_policy },         { "key.created", true, on_key },
-	{ "key.boxes", true, on_key },          { "key.held", true, on_key },
-	{ "key.declined", true, on_key },       { "key.stored", true, on_key },
-	{ "key.serves", true, on_key },         { "key.seen", true, on_key },
-	{ "key.lost", true, on_key },           { "tsig.create", false, on_tsig_create },
-	{ "tsig.remove", false, on_tsig_remove }, { "floor", true, on_floor },
+	{ "node.first", false, node_on_first },
+	{ "admitted", false, node_on_admitted },
+	{ "counts", false, node_on_counts },
+	{ "retired", false, node_on_retired },
+	{ "zone.add", true, on_zone_add },
+	{ "zone.remove", true, on_zone_remove },
+	{ "policy", false, on_policy },
+	{ "key.created", true, on_key },
+	{ "key.boxes", true, on_key },
+	{ "key.held", true, on_key },
+	{ "key.declined", true, on_key },
+	{ "key.stored", true, on_key },
+	{ "key.serves", true, on_key },
+	{ "key.seen", true, on_key },
+	{ "key.lost", true, on_key },
+	{ "tsig.create", false, on_tsig_create },
+	{ "tsig.remove", false, on_tsig_remove },
+	{ "floor", true, on_floor },
 	{ "epoch", true, on_epoch },
 };
 

@@ -7,22 +7,22 @@
 #include "fact/fact.h"
 
 /*
- * fact_state - what a set of facts says.  Applying the same facts in any order gives the same state, and twice is once: all that
- * is kept are sets that only grow and registers of which the largest (rev, hash) counts.  No rule here reads a clock.
+ * fact_state - what a set of facts says.  Applying the same facts in any order gives the same state, and
+ * twice is once: all that is kept are sets that only grow and registers of which the largest (rev, hash)
+ * counts.  No rule here reads a clock.
  *
- * Kinds and their bodies (JSON).  "deed" and "promise" as in DESIGN section 4; what is not understood says nothing.
- *   node.first   {"line","name","role"}            the first signer of the cluster admits itself
+ * Kinds and their bodies (JSON).  "deed" and "promise" as in DESIGN section 4; what is not understood says
+ * nothing. node.first   {"line","name","role"}            the first signer of the cluster admits itself
  *   admitted     {"line","name","role"}            deed: may take part
- *   counts       {"node","of"?}                    deed: from now on every conjunction that the author evaluates has it; a
- *                                                  restore says it `of` the signers that it admits
- *   retired      {"node","line","why","upto":[[number,randomhex,seq],..]}   final; its facts behind `upto` say nothing
- *   zone.add     {"source","policy","rev"}         zone.remove  {"adds":[fact hash,..]}: the additions that its author saw
- *   policy       {"policy":{..},"rev"}
- *   key.created  {"key","dnskey","role","boxes":[{"to","box"}],"recovery":[{"id","box"}],"instead"?}
- *   key.boxes    {"key","boxes":[..]}              more boxes of a key, for signers that came later
- *   key.held     {"key","probe","recovery"?:{"id","box"}}    deed, proven by a signature over key_probe_data
- *   key.declined {"key","why"}                     promise
- *   key.stored   {"key","recovery":id}             deed of a backup
+ *   counts       {"node","of"?}                    deed: from now on every conjunction that the author
+ * evaluates has it; a restore says it `of` the signers that it admits retired
+ * {"node","line","why","upto":[[number,randomhex,seq],..]}   final; its facts behind `upto` say nothing
+ *   zone.add     {"source","policy","rev"}         zone.remove  {"adds":[fact hash,..]}: the additions that
+ * its author saw policy       {"policy":{..},"rev"} key.created
+ * {"key","dnskey","role","boxes":[{"to","box"}],"recovery":[{"id","box"}],"instead"?} key.boxes
+ * {"key","boxes":[..]}              more boxes of a key, for signers that came later key.held
+ * {"key","probe","recovery"?:{"id","box"}}    deed, proven by a signature over key_probe_data key.declined
+ * {"key","why"}                     promise key.stored   {"key","recovery":id}             deed of a backup
  *   key.serves   {"keys":[..],"keyset","unsigned_ttl","largest_ttl"}      deed: published
  *   key.seen     {"key"}                           deed: the author's wait has ended, so CDS may name the key
  *   key.lost     {"key"}
@@ -51,7 +51,7 @@ struct node_state {
 	bool known; /* its line is known from facts */
 	struct node_line line;
 	uint8_t line_fact[FACT_HASH_LEN]; /* that says so; of several the largest hash */
-	struct fact_reg admitted; /* body: line, name, role; the largest hash counts for the name */
+	struct fact_reg admitted;         /* body: line, name, role; the largest hash counts for the name */
 	enum node_role role;
 	struct id_set counts; /* whom it says it counts */
 	bool retired;
@@ -79,7 +79,7 @@ struct key_state {
 	int64_t created_at; /* for people */
 	uint8_t *dnskey;
 	size_t dnskey_len;
-	char role[4]; /* csk, ksk, zsk */
+	char role[4];        /* csk, ksk, zsk */
 	uint8_t instead[32]; /* the declined key that this one replaces; zero: none */
 	struct box_state *box;
 	size_t boxes;
@@ -136,28 +136,31 @@ struct fact_state {
 struct fact_state *fact_state_new(void);
 void fact_state_free(struct fact_state *s);
 
-/* Applies one fact.  Returns true when it retires a node: then what that node said behind `upto` may have been applied already,
- * and the state is to be made anew by fact_state_load. */
+/* Applies one fact.  Returns true when it retires a node: then what that node said behind `upto` may have
+ * been applied already, and the state is to be made anew by fact_state_load. */
 bool fact_state_apply(struct fact_state *s, const struct fact *f);
 /* From all facts of a log: retirements first, then everything. */
 struct fact_log;
 int fact_state_load(struct fact_log *l, struct fact_state **out, struct err *e);
 
-/* Why a fact of this origin is void or to be refused (its origin is retired and it lies behind `upto`); NULL when it is not. */
+/* Why a fact of this origin is void or to be refused (its origin is retired and it lies behind `upto`); NULL
+ * when it is not. */
 const char *fact_state_closed(const struct fact_state *s, const struct fact *f);
 
 struct node_state *state_node(const struct fact_state *s, const uint8_t id[NODE_ID_LEN]);
 struct zone_state *state_zone(const struct fact_state *s, const uint8_t *name);
 struct key_state *zone_key(const struct zone_state *z, const uint8_t hash[32]);
-/* The addition that counts: of those not removed the one with the largest (rev, hash); NULL when the zone is not there. */
+/* The addition that counts: of those not removed the one with the largest (rev, hash); NULL when the zone is
+ * not there. */
 const struct add_state *zone_addition(const struct zone_state *z);
 
 /* Admitted, a signer, not retired. */
 bool node_is_signer(const struct node_state *n);
 bool node_is_backup(const struct node_state *n);
-/* Signers that `self` counts: itself when it is admitted, and whom it says it counts, without the retired.  A node that is no
- * signer counts whom any signer counts.  ids: room for state.nodes.  Returns their number. */
-size_t state_counted(const struct fact_state *s, const uint8_t self[NODE_ID_LEN], uint8_t (*ids)[NODE_ID_LEN]);
+/* Signers that `self` counts: itself when it is admitted, and whom it says it counts, without the retired.  A
+ * node that is no signer counts whom any signer counts.  ids: room for state.nodes.  Returns their number. */
+size_t state_counted(const struct fact_state *s, const uint8_t self[NODE_ID_LEN],
+		     uint8_t (*ids)[NODE_ID_LEN]);
 
 /* What a probe signature is made over: no DNSSEC signature covers it, since type 0 does not exist. */
 #define KEY_PROBE_MAX 400

@@ -60,12 +60,12 @@ void key_state_fini(struct key_state *k)
 }
 
 /* A set of (to, by, box). */
-static void box_add(struct box_state **box, size_t *n, const uint8_t to[NODE_ID_LEN], const uint8_t by[NODE_ID_LEN],
-		    const char *text)
+static void box_add(struct box_state **box, size_t *n, const uint8_t to[NODE_ID_LEN],
+		    const uint8_t by[NODE_ID_LEN], const char *text)
 {
 	for (size_t i = 0; i < *n; i++)
-		if (memcmp((*box)[i].to, to, NODE_ID_LEN) == 0 && memcmp((*box)[i].by, by, NODE_ID_LEN) == 0 &&
-		    strcmp((*box)[i].box, text) == 0)
+		if (memcmp((*box)[i].to, to, NODE_ID_LEN) == 0 &&
+		    memcmp((*box)[i].by, by, NODE_ID_LEN) == 0 && strcmp((*box)[i].box, text) == 0)
 			return;
 	*box = mem_grow(*box, *n + 1, sizeof(**box));
 	memcpy((*box)[*n].to, to, NODE_ID_LEN);
@@ -79,7 +79,8 @@ static void read_boxes(const json_t *list, const char *to_field, struct box_stat
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(list, i, row) {
+	json_array_foreach(list, i, row)
+	{
 		const char *text = msg_text(row, "box", SEAL_MAX * 4 / 3 + 4, NULL);
 		uint8_t to[NODE_ID_LEN];
 
@@ -96,7 +97,8 @@ static void on_created(struct key_state *k, const struct fact *f, const json_t *
 	size_t len;
 
 	dnskey = msg_base64(body, "dnskey", KEY_RDATA_MAX, &len, NULL);
-	/* A key has one creator; should two nodes name the same key, the smaller fact counts, for any order. */
+	/* A key has one creator; should two nodes name the same key, the smaller fact counts, for any order.
+	 */
 	if (dnskey == NULL || role == NULL || key_from_dnskey(dnskey, len, &key, NULL) != 0 ||
 	    memcmp(key_hash(key), k->hash, 32) != 0 || (key_flags(key) & DNSKEY_FLAG_REVOKE) != 0)
 		goto out;
@@ -134,7 +136,8 @@ static void on_held(struct key_state *k, const struct fact *f, const json_t *bod
 		json_decref(list);
 	}
 	for (size_t i = 0; i < k->helds; i++)
-		if (memcmp(k->held[i].node, f->origin, NODE_ID_LEN) == 0 && strcmp(k->held[i].probe, probe) == 0)
+		if (memcmp(k->held[i].node, f->origin, NODE_ID_LEN) == 0 &&
+		    strcmp(k->held[i].probe, probe) == 0)
 			return;
 	k->held = mem_grow(k->held, k->helds + 1, sizeof(*k->held));
 	memcpy(k->held[k->helds].node, f->origin, NODE_ID_LEN);
@@ -152,7 +155,8 @@ static void on_serves(struct zone_state *z, const struct fact *f, const json_t *
 		z->unsigned_ttl = ttl;
 	if (msg_uint(body, "largest_ttl", TTL_MAX, &ttl, NULL) == 0 && ttl > z->largest_ttl)
 		z->largest_ttl = ttl;
-	json_array_foreach(json_object_get(body, "keys"), i, row) {
+	json_array_foreach(json_object_get(body, "keys"), i, row)
+	{
 		json_t *o = json_pack("{s:O}", "k", row);
 		uint8_t hash[32];
 

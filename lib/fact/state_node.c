@@ -73,7 +73,8 @@ void node_on_counts(struct fact_state *s, const struct fact *f, json_t *body)
 {
 	uint8_t id[NODE_ID_LEN], of[NODE_ID_LEN];
 
-	/* A restore says it for the signers that it admits, so that they count each other from their first moment on. */
+	/* A restore says it for the signers that it admits, so that they count each other from their first
+	 * moment on. */
 	if (json_object_get(body, "of") == NULL)
 		memcpy(of, f->origin, NODE_ID_LEN);
 	else if (msg_hex(body, "of", of, NODE_ID_LEN, NULL) != 0)
@@ -85,14 +86,15 @@ void node_on_counts(struct fact_state *s, const struct fact *f, json_t *body)
 static bool read_upto(const json_t *row, struct incarnation *inc, uint64_t *seq)
 {
 	const json_t *random = json_array_get(row, 1);
-	json_t *o = json_pack("{s:O,s:O,s:O}", "n", json_array_get(row, 0), "r", random, "s", json_array_get(row, 2));
+	json_t *o = json_pack("{s:O,s:O,s:O}", "n", json_array_get(row, 0), "r", random, "s",
+			      json_array_get(row, 2));
 	uint64_t number = 0;
 	bool good;
 
 	if (o == NULL)
 		return false;
-	good = msg_uint(o, "n", UINT32_MAX, &number, NULL) == 0 && msg_hex(o, "r", inc->random, 8, NULL) == 0 &&
-	       msg_uint(o, "s", REV_MAX, seq, NULL) == 0;
+	good = msg_uint(o, "n", UINT32_MAX, &number, NULL) == 0 &&
+	       msg_hex(o, "r", inc->random, 8, NULL) == 0 && msg_uint(o, "s", REV_MAX, seq, NULL) == 0;
 	inc->number = (uint32_t)number;
 	json_decref(o);
 	return good;
@@ -107,7 +109,8 @@ static bool upto_of(const json_t *upto, const struct incarnation *inc, uint64_t 
 	size_t i;
 
 	*seq = 0;
-	json_array_foreach(upto, i, row) {
+	json_array_foreach(upto, i, row)
+	{
 		if (!read_upto(row, &other, &at) || incarnation_cmp(&other, inc) != 0)
 			continue;
 		if (at > *seq)
@@ -138,7 +141,8 @@ void node_on_retired(struct fact_state *s, const struct fact *f, json_t *body)
 	if (n->upto == NULL)
 		n->upto = json_array();
 	if (!n->retired_by.set || memcmp(n->retired_by.hash, f->hash, FACT_HASH_LEN) != 0)
-		json_array_foreach(upto, i, row) {
+		json_array_foreach(upto, i, row)
+		{
 			struct incarnation inc;
 			uint64_t seq, known;
 

@@ -34,10 +34,12 @@ struct engine_payload {
 };
 _Static_assert(sizeof(struct engine_payload) == 104, "the engine's file has no padding");
 
-int line_read_secret(const char *prefix, struct secret *text, size_t len, struct secret **payload, struct err *e)
+int line_read_secret(const char *prefix, struct secret *text, size_t len, struct secret **payload,
+		     struct err *e)
 {
 	struct secret *s = secret_new(len);
-	int rc = line_read(prefix, (const char *)secret_open(text), secret_len(text), secret_open_rw(s), len, e);
+	int rc = line_read(prefix, (const char *)secret_open(text), secret_len(text), secret_open_rw(s), len,
+			   e);
 
 	secret_close(s);
 	secret_close(text);
@@ -255,7 +257,8 @@ struct secret *wrap_key_load(const char *where, struct err *e)
 	}
 	s = secret_read(path, WRAP_KEY_LEN, e);
 	if (s != NULL && secret_len(s) != WRAP_KEY_LEN) {
-		err_set(e, ERR_SYNTAX, "%s: %zu octets, a wrap key has %d", path, secret_len(s), WRAP_KEY_LEN);
+		err_set(e, ERR_SYNTAX, "%s: %zu octets, a wrap key has %d", path, secret_len(s),
+			WRAP_KEY_LEN);
 		secret_free(s);
 		s = NULL;
 	}

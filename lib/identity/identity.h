@@ -13,13 +13,13 @@
  * identity - who a node is (DESIGN section 3).
  *
  * A node has an Ed25519 pair that signs facts, an X25519 pair that receives sealed keys, and a CURVE pair for
- * transport.  Its public half is one line of text, `duet1...`: base64url without padding of the three public keys and
- * the first 4 octets of SHA-256 over "duet1" and them, so that a slip of the hand is noticed.  Its id, used in facts
- * and status, is the first 8 octets of SHA-256 over its Ed25519 public key.
+ * transport.  Its public half is one line of text, `duet1...`: base64url without padding of the three public
+ * keys and the first 4 octets of SHA-256 over "duet1" and them, so that a slip of the hand is noticed.  Its
+ * id, used in facts and status, is the first 8 octets of SHA-256 over its Ed25519 public key.
  *
  * Files (each one line of text, mode 0600):
- *   identity          the secret halves, the flag `first`, and the public halves of the local signer's pairs.  The X25519
- *                     secret in it is wrapped under the wrap key, so that neither the identity nor any copy of the
+ *   identity          the secret halves, the flag `first`, and the public halves of the local signer's pairs.
+ * The X25519 secret in it is wrapped under the wrap key, so that neither the identity nor any copy of the
  *                     sealed boxes opens a zone's key without it.
  *   identity.wrap     the wrap key, 32 octets; may be kept as a systemd credential instead
  *   identity.signer   the local signer's own CURVE and X25519 secrets, readable by its user alone
@@ -95,16 +95,18 @@ void identity_fini(struct identity *id);
 int engine_identity_load(const char *path, struct engine_identity *out, struct err *e);
 void engine_identity_fini(struct engine_identity *id);
 
-/* Reads the wrap key where configuration says: "file:/path" or "systemd-credential:NAME" ($CREDENTIALS_DIRECTORY). */
+/* Reads the wrap key where configuration says: "file:/path" or "systemd-credential:NAME"
+ * ($CREDENTIALS_DIRECTORY). */
 struct secret *wrap_key_load(const char *where, struct err *e);
 
-/* Makes a recovery pair.  secret_line: the text "duetR1SECRET...", without newline, to be shown once or written by
- * secret_write; the caller frees it. */
+/* Makes a recovery pair.  secret_line: the text "duetR1SECRET...", without newline, to be shown once or
+ * written by secret_write; the caller frees it. */
 int recovery_create(struct secret **secret_line, char line_out[RECOVERY_LINE_TEXT], struct err *e);
 /* Reads a secret line (white space at the end is allowed) from a file of mode 0600; gives both halves. */
 int recovery_load(const char *path, struct secret **box_sk, uint8_t box_pk[PUBLIC_LEN], struct err *e);
 
-/* One of these lines from any text: for tests and fuzzing. 0 when it is a well-formed public line of either kind. */
+/* One of these lines from any text: for tests and fuzzing. 0 when it is a well-formed public line of either
+ * kind. */
 int identity_line_check(const char *text, struct err *e);
 
 #endif

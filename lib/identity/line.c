@@ -22,7 +22,8 @@ void line_checksum(const char *prefix, const uint8_t *payload, size_t len, uint8
 	sodium_memzero(sum, sizeof(sum));
 }
 
-int line_read(const char *prefix, const char *text, size_t text_len, uint8_t *payload, size_t len, struct err *e)
+int line_read(const char *prefix, const char *text, size_t text_len, uint8_t *payload, size_t len,
+	      struct err *e)
 {
 	uint8_t raw[LINE_PAYLOAD_MAX + LINE_CHECK_LEN], sum[LINE_CHECK_LEN];
 	size_t plen = strlen(prefix), got = 0;
@@ -42,13 +43,14 @@ int line_read(const char *prefix, const char *text, size_t text_len, uint8_t *pa
 		goto out;
 	}
 	if (got != len + LINE_CHECK_LEN) {
-		err_set(e, ERR_SYNTAX, "%s line: %zu octets, must be %zu; part of it is missing or too much", prefix,
-			got, len + LINE_CHECK_LEN);
+		err_set(e, ERR_SYNTAX, "%s line: %zu octets, must be %zu; part of it is missing or too much",
+			prefix, got, len + LINE_CHECK_LEN);
 		goto out;
 	}
 	line_checksum(prefix, raw, len, sum);
 	if (sodium_memcmp(sum, raw + len, LINE_CHECK_LEN) != 0) {
-		err_set(e, ERR_SYNTAX, "%s line: its checksum is wrong, so it was not copied exactly", prefix);
+		err_set(e, ERR_SYNTAX, "%s line: its checksum is wrong, so it was not copied exactly",
+			prefix);
 		goto out;
 	}
 	memcpy(payload, raw, len);

@@ -82,8 +82,8 @@ static int open_dealer(struct msg_client *c, uv_loop_t *loop, struct err *e)
 	secret_close(id->curve_sk);
 	if (rc != 0)
 		goto fail;
-	if (zmq_socket_monitor(z, MONITOR, ZMQ_EVENT_HANDSHAKE_SUCCEEDED) != 0 || zmq_connect(mon, MONITOR) != 0 ||
-	    zmq_connect(z, c->config.endpoint) != 0) {
+	if (zmq_socket_monitor(z, MONITOR, ZMQ_EVENT_HANDSHAKE_SUCCEEDED) != 0 ||
+	    zmq_connect(mon, MONITOR) != 0 || zmq_connect(z, c->config.endpoint) != 0) {
 		err_set(e, ERR_IO, "%s: %s", c->config.endpoint, zmq_strerror(zmq_errno()));
 		goto fail;
 	}
@@ -100,7 +100,8 @@ fail:
 	return -1;
 }
 
-int msg_client_open(uv_loop_t *loop, const struct msg_client_config *config, struct msg_client **out, struct err *e)
+int msg_client_open(uv_loop_t *loop, const struct msg_client_config *config, struct msg_client **out,
+		    struct err *e)
 {
 	struct msg_client *c = mem_new(1, sizeof(*c));
 

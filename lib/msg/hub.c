@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * hub: a node's sockets.  The ZAP handler is bound before the ROUTER, and the ROUTER does not open unless libzmq promises to
- * ask it (a CURVE server without a handler lets every key in).
+ * hub: a node's sockets.  The ZAP handler is bound before the ROUTER, and the ROUTER does not open unless
+ * libzmq promises to ask it (a CURVE server without a handler lets every key in).
  *
- * Invariants: 1. a message is taken from who the ZAP handler said it is (User-Id: the CURVE key in hex), if that key is still
- * in the list of peers.  2. `route` of a peer is the connection on which its last message came.
+ * Invariants: 1. a message is taken from who the ZAP handler said it is (User-Id: the CURVE key in hex), if
+ * that key is still in the list of peers.  2. `route` of a peer is the connection on which its last message
+ * came.
  */
 #include "msg/msg.h"
 
@@ -237,7 +238,8 @@ static int link_open(struct msg_hub *h, const struct msg_peer *peer, struct link
 	if ((z = zmq_socket(h->zctx, ZMQ_DEALER)) == NULL)
 		return err_set(e, ERR_INTERNAL, "ZeroMQ gives no socket: %s", zmq_strerror(zmq_errno()));
 	if (common_options(z, e) != 0 || zsock_set_int(z, ZMQ_IMMEDIATE, 1, e) != 0 ||
-	    zsock_set_int(z, ZMQ_RECONNECT_IVL, 100, e) != 0 || zsock_set_int(z, ZMQ_RECONNECT_IVL_MAX, 2000, e) != 0 ||
+	    zsock_set_int(z, ZMQ_RECONNECT_IVL, 100, e) != 0 ||
+	    zsock_set_int(z, ZMQ_RECONNECT_IVL_MAX, 2000, e) != 0 ||
 	    zsock_set_int(z, ZMQ_CONNECT_TIMEOUT, 3000, e) != 0 ||
 	    zsock_set_bytes(z, ZMQ_CURVE_SERVERKEY, peer->curve_pk, PUBLIC_LEN, e) != 0 ||
 	    zsock_set_bytes(z, ZMQ_CURVE_PUBLICKEY, h->config.curve_pk, PUBLIC_LEN, e) != 0 ||
@@ -313,8 +315,8 @@ int wire_send(void *z, const void *route, size_t route_len, const char *type, js
 	return rc;
 }
 
-int msg_send(struct msg_hub *h, const uint8_t id[NODE_ID_LEN], enum msg_role role, const char *type, json_t *body,
-	     struct err *e)
+int msg_send(struct msg_hub *h, const uint8_t id[NODE_ID_LEN], enum msg_role role, const char *type,
+	     json_t *body, struct err *e)
 {
 	for (size_t i = 0; i < h->links; i++) {
 		struct link *l = h->link[i];

@@ -60,8 +60,8 @@ int msg_uint(const json_t *o, const char *field, uint64_t max, uint64_t *out, st
 	if (!json_is_integer(f) || json_integer_value(f) < 0)
 		return err_set(e, ERR_SYNTAX, "%s: must be a number, 0 or above", field);
 	if ((uint64_t)json_integer_value(f) > max)
-		return err_set(e, ERR_LIMIT, "%s: %lld is above %llu", field, (long long)json_integer_value(f),
-			       (unsigned long long)max);
+		return err_set(e, ERR_LIMIT, "%s: %lld is above %llu", field,
+			       (long long)json_integer_value(f), (unsigned long long)max);
 	*out = (uint64_t)json_integer_value(f);
 	return 0;
 }
@@ -83,7 +83,8 @@ int msg_hex(const json_t *o, const char *field, uint8_t *out, size_t len, struct
 
 	if (text == NULL)
 		return -1;
-	if (strlen(text) != 2 * len || sodium_hex2bin(out, len, text, 2 * len, NULL, &got, NULL) != 0 || got != len)
+	if (strlen(text) != 2 * len || sodium_hex2bin(out, len, text, 2 * len, NULL, &got, NULL) != 0 ||
+	    got != len)
 		return err_set(e, ERR_SYNTAX, "%s: must be %zu hex digits", field, 2 * len);
 	return 0;
 }
@@ -107,7 +108,8 @@ uint8_t *msg_base64(const json_t *o, const char *field, size_t max, size_t *len,
 	if (text == NULL)
 		return NULL;
 	out = mem_new(max + 1, 1);
-	if (sodium_base642bin(out, max, text, strlen(text), NULL, len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0) {
+	if (sodium_base642bin(out, max, text, strlen(text), NULL, len, NULL,
+			      sodium_base64_VARIANT_ORIGINAL) != 0) {
 		err_set(e, ERR_SYNTAX, "%s: must be base64 of at most %zu octets", field, max);
 		free(out);
 		return NULL;

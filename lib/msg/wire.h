@@ -6,7 +6,8 @@
 
 #include "err/err.h"
 
-/* For lib/msg only: one message out of a socket that has room, ERR_NOTNOW else.  route (may be NULL) goes in front. */
+/* For lib/msg only: one message out of a socket that has room, ERR_NOTNOW else.  route (may be NULL) goes in
+ * front. */
 int wire_send(void *z, const void *route, size_t route_len, const char *type, json_t *body, struct err *e);
 
 #endif

@@ -52,15 +52,17 @@ static void on_zap(struct zsock *s)
 	bool good, ok;
 
 	memset(f, 0, sizeof(f));
-	good = zap_recv(s->z, f) && frame_is(&f[ZAP_VERSION], "1.0") && frame_is(&f[ZAP_DOMAIN], HUB_DOMAIN) &&
-	       frame_is(&f[ZAP_MECHANISM], "CURVE") && f[ZAP_KEY].len == PUBLIC_LEN;
+	good = zap_recv(s->z, f) && frame_is(&f[ZAP_VERSION], "1.0") &&
+	       frame_is(&f[ZAP_DOMAIN], HUB_DOMAIN) && frame_is(&f[ZAP_MECHANISM], "CURVE") &&
+	       f[ZAP_KEY].len == PUBLIC_LEN;
 	if (good) {
 		sodium_bin2hex(key, sizeof(key), f[ZAP_KEY].p, PUBLIC_LEN);
 		zmq_z85_encode(z85, f[ZAP_KEY].p, PUBLIC_LEN);
 	}
 	ok = good && hub_link_by_key(h, key) != NULL;
 	if (!ok) {
-		snprintf(why, sizeof(why), "unknown CURVE key, from %.*s", (int)f[ZAP_ADDRESS].len, f[ZAP_ADDRESS].p);
+		snprintf(why, sizeof(why), "unknown CURVE key, from %.*s", (int)f[ZAP_ADDRESS].len,
+			 f[ZAP_ADDRESS].p);
 		hub_refuse(h, z85, why);
 	}
 	zmq_send(s->z, "1.0", 3, ZMQ_SNDMORE);
@@ -75,9 +77,11 @@ int zap_open(struct msg_hub *h, struct err *e)
 {
 	void *z = zmq_socket(h->zctx, ZMQ_REP);
 
-	if (z == NULL || zsock_set_int(z, ZMQ_LINGER, 0, e) != 0 || zmq_bind(z, "inproc://zeromq.zap.01") != 0) {
+	if (z == NULL || zsock_set_int(z, ZMQ_LINGER, 0, e) != 0 ||
+	    zmq_bind(z, "inproc://zeromq.zap.01") != 0) {
 		zmq_close(z);
-		return err_set(e, ERR_INTERNAL, "the ZAP handler cannot be bound: %s", zmq_strerror(zmq_errno()));
+		return err_set(e, ERR_INTERNAL, "the ZAP handler cannot be bound: %s",
+			       zmq_strerror(zmq_errno()));
 	}
 	return zsock_watch(h->loop, z, h, on_zap, &h->zap, e);
 }

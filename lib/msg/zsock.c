@@ -28,8 +28,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	zsock_drain(poll->data);
 }
 
-int zsock_watch(uv_loop_t *loop, void *z, void *owner, void (*on_readable)(struct zsock *s), struct zsock **out,
-		struct err *e)
+int zsock_watch(uv_loop_t *loop, void *z, void *owner, void (*on_readable)(struct zsock *s),
+		struct zsock **out, struct err *e)
 {
 	struct zsock *s = mem_new(1, sizeof(*s));
 	size_t len = sizeof(int);

@@ -10,9 +10,9 @@
 /*
  * zsock - a ZeroMQ socket in a libuv loop; for lib/msg only.
  *
- * ZMQ_FD is edge-triggered and sending may eat the edge, so the owner calls zsock_drain also after sending and from a timer.
- * on_readable takes messages with ZMQ_DONTWAIT until there are none, or returns after some: it is called again while
- * ZMQ_EVENTS says so.
+ * ZMQ_FD is edge-triggered and sending may eat the edge, so the owner calls zsock_drain also after sending
+ * and from a timer. on_readable takes messages with ZMQ_DONTWAIT until there are none, or returns after some:
+ * it is called again while ZMQ_EVENTS says so.
  */
 struct zsock {
 	void *z;
@@ -22,8 +22,8 @@ struct zsock {
 };
 
 /* Takes over z, which is closed also on failure. */
-int zsock_watch(uv_loop_t *loop, void *z, void *owner, void (*on_readable)(struct zsock *s), struct zsock **out,
-		struct err *e);
+int zsock_watch(uv_loop_t *loop, void *z, void *owner, void (*on_readable)(struct zsock *s),
+		struct zsock **out, struct err *e);
 void zsock_drain(struct zsock *s);
 /* Closes the ZeroMQ socket at once, the memory goes with the loop's next round.  NULL does nothing. */
 void zsock_close(struct zsock *s);

@@ -2,8 +2,8 @@
 /*
  * seal: boxes with their label inside.
  *
- * Inside a box: "duetbox" and version 1 | purpose (1) | the receiver's key (32) | hash (32) | name length (1) | name in lower
- * case | the secret.
+ * Inside a box: "duetbox" and version 1 | purpose (1) | the receiver's key (32) | hash (32) | name length (1)
+ * | name in lower case | the secret.
  */
 #include "seal/seal.h"
 
@@ -18,7 +18,8 @@
 static const uint8_t magic[8] = { 'd', 'u', 'e', 't', 'b', 'o', 'x', 1 };
 #define LABEL_MAX (sizeof(magic) + 1 + SEAL_PK_LEN + SEAL_HASH_LEN + 1 + DNAME_MAX)
 
-static size_t write_label(const struct seal_label *label, const uint8_t pk[SEAL_PK_LEN], uint8_t out[LABEL_MAX])
+static size_t write_label(const struct seal_label *label, const uint8_t pk[SEAL_PK_LEN],
+			  uint8_t out[LABEL_MAX])
 {
 	struct wr w = wr_of(out, LABEL_MAX);
 	uint8_t name[DNAME_MAX];
@@ -33,8 +34,8 @@ static size_t write_label(const struct seal_label *label, const uint8_t pk[SEAL_
 	return w.at;
 }
 
-int seal_make(const struct seal_label *label, const uint8_t to_pk[SEAL_PK_LEN], struct secret *what, uint8_t **box,
-	      size_t *box_len, struct err *e)
+int seal_make(const struct seal_label *label, const uint8_t to_pk[SEAL_PK_LEN], struct secret *what,
+	      uint8_t **box, size_t *box_len, struct err *e)
 {
 	uint8_t head[LABEL_MAX];
 	size_t head_len = write_label(label, to_pk, head), len = head_len + secret_len(what);
@@ -43,7 +44,8 @@ int seal_make(const struct seal_label *label, const uint8_t to_pk[SEAL_PK_LEN], 
 	int rc;
 
 	if (len > SECRET_MAX)
-		return err_set(e, ERR_LIMIT, "a secret of %zu octets is too large for a box", secret_len(what));
+		return err_set(e, ERR_LIMIT, "a secret of %zu octets is too large for a box",
+			       secret_len(what));
 	plain = secret_new(len);
 	p = secret_open_rw(plain);
 	memcpy(p, head, head_len);
@@ -65,7 +67,8 @@ int seal_make(const struct seal_label *label, const uint8_t to_pk[SEAL_PK_LEN], 
 /* Which part of the label inside differs from what it must be; NULL when none does. */
 static const char *label_differs(const uint8_t *p, size_t len, const uint8_t *want, size_t want_len)
 {
-	const size_t at_pk = sizeof(magic) + 1, at_hash = at_pk + SEAL_PK_LEN, at_name = at_hash + SEAL_HASH_LEN;
+	const size_t at_pk = sizeof(magic) + 1, at_hash = at_pk + SEAL_PK_LEN,
+		     at_name = at_hash + SEAL_HASH_LEN;
 
 	if (len < want_len || memcmp(p, want, sizeof(magic)) != 0)
 		return "form";
@@ -80,8 +83,8 @@ static const char *label_differs(const uint8_t *p, size_t len, const uint8_t *wa
 	return len == want_len ? "length" : NULL;
 }
 
-int seal_open(const struct seal_label *label, const uint8_t pk[SEAL_PK_LEN], struct secret *sk, const uint8_t *box,
-	      size_t box_len, struct secret **what, struct err *e)
+int seal_open(const struct seal_label *label, const uint8_t pk[SEAL_PK_LEN], struct secret *sk,
+	      const uint8_t *box, size_t box_len, struct secret **what, struct err *e)
 {
 	uint8_t want[LABEL_MAX];
 	size_t want_len = write_label(label, pk, want), len;
@@ -90,7 +93,8 @@ int seal_open(const struct seal_label *label, const uint8_t pk[SEAL_PK_LEN], str
 	uint8_t *p;
 	int rc;
 
-	if (box_len <= crypto_box_SEALBYTES || box_len > SEAL_MAX || box_len - crypto_box_SEALBYTES > SECRET_MAX)
+	if (box_len <= crypto_box_SEALBYTES || box_len > SEAL_MAX ||
+	    box_len - crypto_box_SEALBYTES > SECRET_MAX)
 		return err_set(e, ERR_CRYPTO, "a sealed box of %zu octets is none", box_len);
 	len = box_len - crypto_box_SEALBYTES;
 	plain = secret_new(len);

@@ -78,7 +78,8 @@ int sql_open(const char *path, const char *const *migrations, int count, sqlite3
 {
 	sqlite3 *db = NULL;
 	const mode_t before = umask(077);
-	int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+				 NULL);
 
 	umask(before);
 	if (rc != SQLITE_OK) {
@@ -87,8 +88,10 @@ int sql_open(const char *path, const char *const *migrations, int count, sqlite3
 		return -1;
 	}
 	/* Exclusive locking keeps a second daemon out, and needs no shared memory file for the WAL. */
-	if (sql_exec(db, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-			"PRAGMA foreign_keys=ON; BEGIN IMMEDIATE; COMMIT", e) != 0 ||
+	if (sql_exec(db,
+		     "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+		     "PRAGMA foreign_keys=ON; BEGIN IMMEDIATE; COMMIT",
+		     e) != 0 ||
 	    migrate(db, migrations, count, e) != 0) {
 		sqlite3_close(db);
 		return -1;

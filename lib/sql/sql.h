@@ -8,9 +8,9 @@
 #include "err/err.h"
 
 /*
- * sql - a SQLite database as all daemons want it: WAL, synchronous=FULL, foreign_keys=ON, brought to its newest form by a list of
- * migrations (entry i leads to user_version i + 1), refused when it is newer than the program, locked against a second
- * process.  A connection belongs to one thread.
+ * sql - a SQLite database as all daemons want it: WAL, synchronous=FULL, foreign_keys=ON, brought to its
+ * newest form by a list of migrations (entry i leads to user_version i + 1), refused when it is newer than
+ * the program, locked against a second process.  A connection belongs to one thread.
  */
 int sql_open(const char *path, const char *const *migrations, int count, sqlite3 **out, struct err *e);
 /* NULL does nothing. */

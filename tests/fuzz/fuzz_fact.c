@@ -2,8 +2,8 @@
 /*
  * fuzz_fact: facts as octets, and what their bodies do to a state.
  *
- * An input that begins with '{' or has the form KIND LF ZONE LF BODY is made into a fact of that kind, so that bodies are reached
- * without a signature; it is applied twice, which must be as once.
+ * An input that begins with '{' or has the form KIND LF ZONE LF BODY is made into a fact of that kind, so
+ * that bodies are reached without a signature; it is applied twice, which must be as once.
  */
 #include <assert.h>
 #include <stdlib.h>

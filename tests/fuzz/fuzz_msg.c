@@ -53,9 +53,16 @@ static void open_once(void)
 	static struct conf_peer peers[1];
 	static struct conf conf;
 	static char self_line[NODE_LINE_TEXT], peer_line[NODE_LINE_TEXT];
-	struct cluster_config config = { .loop = &loop, .conf = &conf, .identity = &self, .role = NODE_SIGNER, .dir = dir,
-					 .listen = listen, .on_facts = on_nothing, .on_status = on_status,
-					 .on_request = on_request, .on_tick = on_nothing };
+	struct cluster_config config = { .loop = &loop,
+					 .conf = &conf,
+					 .identity = &self,
+					 .role = NODE_SIGNER,
+					 .dir = dir,
+					 .listen = listen,
+					 .on_facts = on_nothing,
+					 .on_status = on_status,
+					 .on_request = on_request,
+					 .on_tick = on_nothing };
 	char path[200], other[200];
 	struct err e;
 

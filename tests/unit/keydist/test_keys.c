@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A real keydist without engine and API, and facts of a second signer and a backup that the test says for them. */
+/* A real keydist without engine and API, and facts of a second signer and a backup that the test says for
+ * them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -87,8 +88,15 @@ static int setup(void **state)
 {
 	struct fixture *x = calloc(1, sizeof(*x));
 	struct keydist *k = &x->k;
-	struct cluster_config config = { .loop = &k->loop, .conf = &x->conf, .identity = &k->self, .role = NODE_SIGNER,
-					 .dir = x->dir, .listen = x->listen, .on_facts = ignore, .on_tick = ignore, .ctx = k };
+	struct cluster_config config = { .loop = &k->loop,
+					 .conf = &x->conf,
+					 .identity = &k->self,
+					 .role = NODE_SIGNER,
+					 .dir = x->dir,
+					 .listen = x->listen,
+					 .on_facts = ignore,
+					 .on_tick = ignore,
+					 .ctx = k };
 	char path[100], wrap[120], line[NODE_LINE_TEXT];
 	struct secret *s;
 	struct err e;
@@ -128,8 +136,11 @@ static int setup(void **state)
 	assert_int_equal(members_add(k, x->vault.line, "vault", "backup", &e), 0);
 	members_step(k);
 	hear(x, &x->peer, "counts", false, json_pack("{s:s}", "node", k->self.id_text));
-	assert_int_equal(keydist_say(k, "zone.add", x->zone,
-				     json_pack("{s:s,s:s,s:i}", "source", "file:z", "policy", "default", "rev", 1), &e), 0);
+	assert_int_equal(
+		keydist_say(k, "zone.add", x->zone,
+			    json_pack("{s:s,s:s,s:i}", "source", "file:z", "policy", "default", "rev", 1),
+			    &e),
+		0);
 	return 0;
 }
 
@@ -171,7 +182,8 @@ static json_t *hex(const uint8_t hash[32])
 	return msg_json_hex(hash, 32);
 }
 
-static char *box_to(struct fixture *x, struct key *key, const uint8_t pk[32], enum seal_purpose purpose, const uint8_t *name)
+static char *box_to(struct fixture *x, struct key *key, const uint8_t pk[32], enum seal_purpose purpose,
+		    const uint8_t *name)
 {
 	const struct seal_label label = { purpose, name, key_hash(key) };
 	struct secret *der = NULL;
@@ -199,9 +211,9 @@ static void peer_creates(struct fixture *x, struct key *key, const uint8_t *name
 
 	rdata = key_rdata(key, &len);
 	hear(x, &x->peer, "key.created", true,
-	     json_pack("{s:o,s:o,s:s,s:[{s:s,s:s}],s:[{s:s,s:s}]}", "key", hex(key_hash(key)), "dnskey", msg_json_base64(rdata, len),
-		       "role", "csk", "boxes", "to", x->k.self.id_text, "box", box, "recovery", "id", x->k.recovery_id, "box",
-		       recovery));
+	     json_pack("{s:o,s:o,s:s,s:[{s:s,s:s}],s:[{s:s,s:s}]}", "key", hex(key_hash(key)), "dnskey",
+		       msg_json_base64(rdata, len), "role", "csk", "boxes", "to", x->k.self.id_text, "box",
+		       box, "recovery", "id", x->k.recovery_id, "box", recovery));
 	free(box);
 	free(recovery);
 }
@@ -224,7 +236,8 @@ static void peer_serves(struct fixture *x, const uint8_t hash[32])
 
 static void vault_stores(struct fixture *x, const uint8_t hash[32])
 {
-	hear(x, &x->vault, "key.stored", true, json_pack("{s:o,s:s}", "key", hex(hash), "recovery", x->k.recovery_id));
+	hear(x, &x->vault, "key.stored", true,
+	     json_pack("{s:o,s:s}", "key", hex(hash), "recovery", x->k.recovery_id));
 }
 
 static struct key *make(unsigned alg)
@@ -277,7 +290,8 @@ static void stored_for_another_recovery_key_does_not_count(void **state)
 	peer_creates(x, key, x->zone);
 	keys_step(&x->k);
 	peer_holds(x, key);
-	hear(x, &x->vault, "key.stored", true, json_pack("{s:o,s:s}", "key", hex(key_hash(key)), "recovery", "0123456789abcdef"));
+	hear(x, &x->vault, "key.stored", true,
+	     json_pack("{s:o,s:s}", "key", hex(key_hash(key)), "recovery", "0123456789abcdef"));
 	assert_false(view_of(x, key_hash(key)).distributed);
 	vault_stores(x, key_hash(key));
 	assert_true(view_of(x, key_hash(key)).distributed);
@@ -302,7 +316,9 @@ static void a_box_for_another_zone_is_not_held(void **state)
 /* Another key with the tag of the first, as two signers that do not hear each other may make them. */
 static struct key *same_tag(uint16_t tag)
 {
-	static const uint8_t head[] = { 0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20 };
+	static const uint8_t head[] = {
+		0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20
+	};
 	uint8_t rdata[36] = { 1, 1, 3, ALG_ED25519 }, seed[32], sk[64], der[sizeof(head) + 32];
 	struct key *key = NULL;
 	struct secret *s;
@@ -347,7 +363,8 @@ static void a_second_key_with_the_same_tag_is_declined_and_made_again(void **sta
 			made++;
 		}
 	assert_int_equal(made, 1);
-	assert_int_not_equal(dnskey_tag(zone_key(z, again)->dnskey, zone_key(z, again)->dnskey_len), key_tag(theirs));
+	assert_int_not_equal(dnskey_tag(zone_key(z, again)->dnskey, zone_key(z, again)->dnskey_len),
+			     key_tag(theirs));
 	key_free(theirs);
 }
 
@@ -363,7 +380,9 @@ static void of_competing_keys_the_smallest_that_all_serve_signs(void **state)
 	keys_step(&x->k);
 	peer_holds(x, large);
 	vault_stores(x, key_hash(large));
-	assert_int_equal(keydist_say(&x->k, "key.serves", x->zone, json_pack("{s:[o]}", "keys", hex(key_hash(large))), &e), 0);
+	assert_int_equal(keydist_say(&x->k, "key.serves", x->zone,
+				     json_pack("{s:[o]}", "keys", hex(key_hash(large))), &e),
+			 0);
 	peer_serves(x, key_hash(large));
 	peer_creates(x, small, x->zone);
 	keys_step(&x->k);
@@ -375,7 +394,9 @@ static void of_competing_keys_the_smallest_that_all_serve_signs(void **state)
 	assert_false(view_of(x, key_hash(small)).signing);
 	peer_serves(x, key_hash(small));
 	assert_true(view_of(x, key_hash(large)).signing);
-	assert_int_equal(keydist_say(&x->k, "key.serves", x->zone, json_pack("{s:[o]}", "keys", hex(key_hash(small))), &e), 0);
+	assert_int_equal(keydist_say(&x->k, "key.serves", x->zone,
+				     json_pack("{s:[o]}", "keys", hex(key_hash(small))), &e),
+			 0);
 	assert_true(view_of(x, key_hash(small)).signing);
 	assert_false(view_of(x, key_hash(large)).signing);
 	assert_true(view_of(x, key_hash(large)).published);
@@ -407,7 +428,8 @@ static void no_key_is_made_because_there_is_none(void **state)
 		plan_step(&x->k);
 	}
 	assert_int_equal(zone(x)->keys, 0);
-	assert_string_equal(json_string_value(json_object_get(zone_ctx(&x->k, x->zone, false)->plan, "state")), "held");
+	assert_string_equal(
+		json_string_value(json_object_get(zone_ctx(&x->k, x->zone, false)->plan, "state")), "held");
 }
 
 static void nothing_is_published_before_it_is_distributed(void **state)
@@ -419,7 +441,8 @@ static void nothing_is_published_before_it_is_distributed(void **state)
 	assert_int_equal(keys_create(&x->k, zone(x), ALG_ECDSAP256SHA256, "csk", NULL, hash, &e), 0);
 	vault_stores(x, hash);
 	plan_step(&x->k);
-	assert_string_equal(json_string_value(json_object_get(zone_ctx(&x->k, x->zone, false)->plan, "state")), "held");
+	assert_string_equal(
+		json_string_value(json_object_get(zone_ctx(&x->k, x->zone, false)->plan, "state")), "held");
 }
 
 static void a_ksk_stays_here(void **state)
@@ -432,11 +455,13 @@ static void a_ksk_stays_here(void **state)
 	size_t n;
 
 	/* alone, so that both are distributed when the vault has them */
-	hear(x, &x->vault, "retired", false, json_pack("{s:s,s:s,s:[]}", "node", x->peer.id.id_text, "line", x->peer.line, "upto"));
+	hear(x, &x->vault, "retired", false,
+	     json_pack("{s:s,s:s,s:[]}", "node", x->peer.id.id_text, "line", x->peer.line, "upto"));
 	assert_int_equal(keys_create(&x->k, zone(x), ALG_ECDSAP256SHA256, "ksk", NULL, hash[0], &e), 0);
 	vault_stores(x, hash[0]);
 	plan_step(&x->k);
-	assert_string_equal(json_string_value(json_object_get(zone_ctx(&x->k, x->zone, false)->plan, "state")), "held");
+	assert_string_equal(
+		json_string_value(json_object_get(zone_ctx(&x->k, x->zone, false)->plan, "state")), "held");
 	assert_int_equal(keys_create(&x->k, zone(x), ALG_ECDSAP256SHA256, "zsk", NULL, hash[1], &e), 0);
 	vault_stores(x, hash[1]);
 	plan_step(&x->k);
@@ -458,13 +483,17 @@ static void cds_waits_until_all_serve_and_old_answers_are_gone(void **state)
 
 	p.propagation_s = 0;
 	p.rev = 1;
-	assert_int_equal(keydist_say(&x->k, "policy", NULL, json_pack("{s:o,s:i}", "policy", policy_to_json(&p), "rev", 1), &e), 0);
-	hear(x, &x->vault, "retired", false, json_pack("{s:s,s:s,s:[]}", "node", x->peer.id.id_text, "line", x->peer.line, "upto"));
+	assert_int_equal(keydist_say(&x->k, "policy", NULL,
+				     json_pack("{s:o,s:i}", "policy", policy_to_json(&p), "rev", 1), &e),
+			 0);
+	hear(x, &x->vault, "retired", false,
+	     json_pack("{s:s,s:s,s:[]}", "node", x->peer.id.id_text, "line", x->peer.line, "upto"));
 	assert_int_equal(keys_create(&x->k, zone(x), ALG_ED25519, "csk", NULL, hash, &e), 0);
 	vault_stores(x, hash);
 	waits_step(&x->k);
 	assert_int_equal(waits_left(&x->k, zone(x), hash), -1);
-	assert_int_equal(keydist_say(&x->k, "key.serves", x->zone, json_pack("{s:[o],s:i}", "keys", hex(hash), "unsigned_ttl", 2), &e),
+	assert_int_equal(keydist_say(&x->k, "key.serves", x->zone,
+				     json_pack("{s:[o],s:i}", "keys", hex(hash), "unsigned_ttl", 2), &e),
 			 0);
 	waits_step(&x->k);
 	assert_int_equal(waits_left(&x->k, zone(x), hash), 2);
@@ -493,7 +522,8 @@ static void signatures_are_kept_over_a_restart_and_not_made_in_doubt(void **stat
 	size_t n, count;
 	struct err e;
 
-	hear(x, &x->vault, "retired", false, json_pack("{s:s,s:s,s:[]}", "node", x->peer.id.id_text, "line", x->peer.line, "upto"));
+	hear(x, &x->vault, "retired", false,
+	     json_pack("{s:s,s:s,s:[]}", "node", x->peer.id.id_text, "line", x->peer.line, "upto"));
 	assert_int_equal(keys_create(&x->k, zone(x), ALG_ECDSAP256SHA256, "csk", NULL, hash, &e), 0);
 	vault_stores(x, hash);
 	n = lifecycle_view(&x->k, zone(x), views);
@@ -513,17 +543,24 @@ static void signatures_are_kept_over_a_restart_and_not_made_in_doubt(void **stat
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_key_is_distributed_only_when_all_have_said_so, setup, teardown),
-		cmocka_unit_test_setup_teardown(stored_for_another_recovery_key_does_not_count, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_key_is_distributed_only_when_all_have_said_so, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(stored_for_another_recovery_key_does_not_count, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(a_box_for_another_zone_is_not_held, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_second_key_with_the_same_tag_is_declined_and_made_again, setup, teardown),
-		cmocka_unit_test_setup_teardown(of_competing_keys_the_smallest_that_all_serve_signs, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_second_key_with_the_same_tag_is_declined_and_made_again,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(of_competing_keys_the_smallest_that_all_serve_signs, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(what_anybody_serves_all_publish, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_key_is_made_because_there_is_none, setup, teardown),
-		cmocka_unit_test_setup_teardown(nothing_is_published_before_it_is_distributed, setup, teardown),
+		cmocka_unit_test_setup_teardown(nothing_is_published_before_it_is_distributed, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(a_ksk_stays_here, setup, teardown),
-		cmocka_unit_test_setup_teardown(cds_waits_until_all_serve_and_old_answers_are_gone, setup, teardown),
-		cmocka_unit_test_setup_teardown(signatures_are_kept_over_a_restart_and_not_made_in_doubt, setup, teardown),
+		cmocka_unit_test_setup_teardown(cds_waits_until_all_serve_and_old_answers_are_gone, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(signatures_are_kept_over_a_restart_and_not_made_in_doubt,
+						setup, teardown),
 	};
 	struct err e;
 

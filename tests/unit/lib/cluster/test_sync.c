@@ -55,9 +55,16 @@ static void make(struct fixture *x, const char *name, struct identity *id, char 
 static int setup(void **state)
 {
 	struct fixture *x = calloc(1, sizeof(*x));
-	struct cluster_config config = { .loop = &x->loop, .conf = &x->conf, .identity = &x->self, .role = NODE_SIGNER,
-					 .dir = x->dir, .listen = x->listen, .on_facts = on_nothing, .on_tick = on_nothing,
-					 .on_fact = on_fact, .ctx = x };
+	struct cluster_config config = { .loop = &x->loop,
+					 .conf = &x->conf,
+					 .identity = &x->self,
+					 .role = NODE_SIGNER,
+					 .dir = x->dir,
+					 .listen = x->listen,
+					 .on_facts = on_nothing,
+					 .on_tick = on_nothing,
+					 .on_fact = on_fact,
+					 .ctx = x };
 	struct err e;
 	int fd;
 
@@ -194,8 +201,9 @@ static void who_is_admitted_may_speak_in_the_same_message(void **state)
 {
 	struct fixture *x = *state;
 	char *stranger = say(&x->stranger, "test", body());
-	char *admitted = say(&x->peer, "admitted",
-			     json_pack("{s:s,s:s,s:s}", "line", x->stranger.line, "name", "third", "role", "signer"));
+	char *admitted =
+		say(&x->peer, "admitted",
+		    json_pack("{s:s,s:s,s:s}", "line", x->stranger.line, "name", "third", "role", "signer"));
 
 	send_facts(x, stranger, admitted);
 	assert_int_equal(x->facts, 2);
@@ -207,10 +215,12 @@ static void who_is_admitted_may_speak_in_the_same_message(void **state)
 static void a_retired_nodes_later_fact_is_told_of_once(void **state)
 {
 	struct fixture *x = *state;
-	char *admitted = say(&x->peer, "admitted",
-			     json_pack("{s:s,s:s,s:s}", "line", x->stranger.line, "name", "third", "role", "signer"));
-	char *retired = say(&x->peer, "retired", json_pack("{s:s,s:s,s:[]}", "node", x->stranger.id.id_text, "line", x->stranger.line,
-							 "upto"));
+	char *admitted =
+		say(&x->peer, "admitted",
+		    json_pack("{s:s,s:s,s:s}", "line", x->stranger.line, "name", "third", "role", "signer"));
+	char *retired = say(&x->peer, "retired",
+			    json_pack("{s:s,s:s,s:[]}", "node", x->stranger.id.id_text, "line",
+				      x->stranger.line, "upto"));
 	char *late = say(&x->stranger, "test", body());
 
 	send_facts(x, admitted, retired);
@@ -300,11 +310,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_fact_is_taken_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_forged_fact_is_told_of_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_strangers_fact_is_told_of_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(who_is_admitted_may_speak_in_the_same_message, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_is_admitted_may_speak_in_the_same_message, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(a_retired_nodes_later_fact_is_told_of_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_said_before_the_comparison, setup, teardown),
 		cmocka_unit_test_setup_teardown(more_at_the_peer_must_be_fetched_first, setup, teardown),
-		cmocka_unit_test_setup_teardown(own_facts_that_only_others_have_mean_set_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(own_facts_that_only_others_have_mean_set_back, setup,
+						teardown),
 	};
 	struct err e;
 

@@ -164,8 +164,9 @@ static void a_retired_node_says_nothing_more(void **state)
 	char random[17];
 
 	sodium_bin2hex(random, sizeof(random), w->node[1].inc.random, 8);
-	retired = world_say(w, 0, "retired", NULL, json_pack("{s:s,s:s,s:s,s:[[i,s,i]]}", "node", w->node[1].id.id_text, "line",
-							    w->node[1].line, "why", "fenced", "upto", 1, random, 1));
+	retired = world_say(w, 0, "retired", NULL,
+			    json_pack("{s:s,s:s,s:s,s:[[i,s,i]]}", "node", w->node[1].id.id_text, "line",
+				      w->node[1].line, "why", "fenced", "upto", 1, random, 1));
 	late = world_say(w, 1, "test", NULL, body(2));
 	w->node[1].inc.number = 2; /* a further incarnation */
 	w->node[1].seq = 0;
@@ -200,7 +201,8 @@ static void what_a_peer_lacks_is_read_in_order(void **state)
 	}
 	for (size_t i = 0; i < w->n; i++)
 		assert_int_equal(add(x, &w->fact[i]), FACT_NEW);
-	assert_int_equal(fact_log_walk_from(x->log, w->node[1].id.id, &w->node[1].inc, 4, count, &last, &e), 0);
+	assert_int_equal(fact_log_walk_from(x->log, w->node[1].id.id, &w->node[1].inc, 4, count, &last, &e),
+			 0);
 	assert_int_equal(last, 10);
 }
 
@@ -213,7 +215,9 @@ static void a_newer_database_is_refused(void **state)
 
 	fact_log_close(x->log);
 	x->log = NULL;
-	snprintf(cmd, sizeof(cmd), "python3 -c 'import sqlite3; sqlite3.connect(\"%s\").execute(\"PRAGMA user_version=99\")'", x->path);
+	snprintf(cmd, sizeof(cmd),
+		 "python3 -c 'import sqlite3; sqlite3.connect(\"%s\").execute(\"PRAGMA user_version=99\")'",
+		 x->path);
 	assert_int_equal(system(cmd), 0);
 	assert_int_equal(fact_log_open(x->path, &other, &e), -1);
 	assert_int_equal(e.code, ERR_REFUSED);
@@ -235,7 +239,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_batch_is_held_as_far_as_it_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_forged_fact_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_fact_of_an_unknown_node_is_not_held, setup, teardown),
-		cmocka_unit_test_setup_teardown(another_fact_under_the_same_number_is_a_fork, setup, teardown),
+		cmocka_unit_test_setup_teardown(another_fact_under_the_same_number_is_a_fork, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(a_retired_node_says_nothing_more, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_a_peer_lacks_is_read_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_newer_database_is_refused, setup, teardown),

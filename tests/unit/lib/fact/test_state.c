@@ -30,7 +30,8 @@ static json_t *other_line(struct world *w, int i)
 	char text[NODE_LINE_TEXT];
 
 	memset(line.box_pk, 0x33, sizeof(line.box_pk));
-	return json_pack("{s:s,s:s,s:s}", "line", node_line_text(&line, text), "name", "other", "role", "backup");
+	return json_pack("{s:s,s:s,s:s}", "line", node_line_text(&line, text), "name", "other", "role",
+			 "backup");
 }
 
 static json_t *counts(struct world *w, int i)
@@ -53,9 +54,10 @@ static json_t *created(const struct key *key)
 	size_t len;
 
 	rdata = key_rdata(key, &len);
-	return json_pack("{s:o,s:o,s:s,s:[{s:s,s:s}],s:[{s:s,s:s}]}", "key", msg_json_hex(key_hash(key), 32), "dnskey",
-			 msg_json_base64(rdata, len), "role", "csk", "boxes", "to", "0011223344556677", "box", "AAAA", "recovery",
-			 "id", "8899aabbccddeeff", "box", "BBBB");
+	return json_pack("{s:o,s:o,s:s,s:[{s:s,s:s}],s:[{s:s,s:s}]}", "key", msg_json_hex(key_hash(key), 32),
+			 "dnskey", msg_json_base64(rdata, len), "role", "csk", "boxes", "to",
+			 "0011223344556677", "box", "AAAA", "recovery", "id", "8899aabbccddeeff", "box",
+			 "BBBB");
 }
 
 static json_t *key_only(const struct key *key)
@@ -72,12 +74,14 @@ static json_t *held(struct world *w, int node, struct key *key, const char *zone
 	assert_int_equal(dname_from_text(zone, name, &e), 0);
 	len = key_probe_data(name, key_hash(key), w->node[node].id.id, data);
 	assert_int_equal(key_sign(key, data, len, sig, &sig_len, &e), 0);
-	return json_pack("{s:o,s:o}", "key", msg_json_hex(key_hash(key), 32), "probe", msg_json_base64(sig, sig_len));
+	return json_pack("{s:o,s:o}", "key", msg_json_hex(key_hash(key), 32), "probe",
+			 msg_json_base64(sig, sig_len));
 }
 
 static json_t *serves(const struct key *key, int ttl)
 {
-	return json_pack("{s:[o],s:i,s:i}", "keys", msg_json_hex(key_hash(key), 32), "unsigned_ttl", ttl, "largest_ttl", 2 * ttl);
+	return json_pack("{s:[o],s:i,s:i}", "keys", msg_json_hex(key_hash(key), 32), "unsigned_ttl", ttl,
+			 "largest_ttl", 2 * ttl);
 }
 
 /* A little of everything, with what conflicts in it: same revs, two policies under a name, a removal. */
@@ -95,9 +99,12 @@ static void a_story(struct world *w)
 	world_say(w, 0, "counts", NULL, counts(w, 1));
 	world_say(w, 1, "counts", NULL, counts(w, 0));
 	for (int i = 0; i < 2; i++) {
-		world_say(w, i, "policy", NULL, json_pack("{s:{s:s,s:i},s:i}", "policy", "name", "p", "algorithm", 13 + i, "rev", 5));
-		add = world_say(w, i, "zone.add", "example.org",
-				json_pack("{s:s,s:s,s:i}", "source", "file:x", "policy", "default", "rev", 1));
+		world_say(
+			w, i, "policy", NULL,
+			json_pack("{s:{s:s,s:i},s:i}", "policy", "name", "p", "algorithm", 13 + i, "rev", 5));
+		add = world_say(
+			w, i, "zone.add", "example.org",
+			json_pack("{s:s,s:s,s:i}", "source", "file:x", "policy", "default", "rev", 1));
 		world_say(w, i, "floor", "example.org", json_pack("{s:i,s:i}", "serial", 100 + i, "rev", 2));
 		world_say(w, i, "epoch", "example.org", json_pack("{s:i}", "epoch", 1));
 	}
@@ -114,18 +121,22 @@ static void a_story(struct world *w)
 	world_say(w, 0, "key.declined", "example.org", key_only(k2));
 	world_say(w, 1, "key.lost", "example.org", key_only(k2));
 	world_say(w, 2, "key.stored", "example.org",
-		  json_pack("{s:o,s:s}", "key", msg_json_hex(key_hash(k1), 32), "recovery", "8899aabbccddeeff"));
+		  json_pack("{s:o,s:s}", "key", msg_json_hex(key_hash(k1), 32), "recovery",
+			    "8899aabbccddeeff"));
 	for (int i = 0; i < 2; i++)
-		world_say(w, i, "tsig.create", NULL, json_pack("{s:s,s:s,s:s,s:i}", "name", "xfr.", "alg", "hmac-sha256", "hash", "ab",
-							       "rev", 1));
+		world_say(w, i, "tsig.create", NULL,
+			  json_pack("{s:s,s:s,s:s,s:i}", "name", "xfr.", "alg", "hmac-sha256", "hash", "ab",
+				    "rev", 1));
 	world_say(w, 1, "tsig.remove", NULL, json_pack("{s:s,s:s}", "name", "xfr.", "hash", "cd"));
-	/* Node 3 is retired, twice, with a later and an earlier end, after it had said more than either allows. */
+	/* Node 3 is retired, twice, with a later and an earlier end, after it had said more than either
+	 * allows. */
 	for (int i = 0; i < 6; i++)
 		world_say(w, 3, "floor", "other.example", json_pack("{s:i,s:i}", "serial", i, "rev", i + 1));
 	sodium_bin2hex(random, sizeof(random), w->node[3].inc.random, 8);
 	for (int i = 0; i < 2; i++)
-		world_say(w, i, "retired", NULL, json_pack("{s:s,s:s,s:[[i,s,i]]}", "node", w->node[3].id.id_text, "line",
-							  w->node[3].line, "upto", 1, random, 2 + 2 * i));
+		world_say(w, i, "retired", NULL,
+			  json_pack("{s:s,s:s,s:[[i,s,i]]}", "node", w->node[3].id.id_text, "line",
+				    w->node[3].line, "upto", 1, random, 2 + 2 * i));
 	key_free(k1);
 	key_free(k2);
 }
@@ -228,7 +239,8 @@ static void a_probe_proves_only_its_own_key_zone_and_node(void **state)
 
 	world_say(w, 0, "key.created", "example.org", created(right));
 	world_say(w, 0, "key.held", "example.org", held(w, 0, right, "example.org"));
-	world_say(w, 1, "key.held", "example.org", held(w, 0, right, "example.org")); /* another node's probe */
+	world_say(w, 1, "key.held", "example.org",
+		  held(w, 0, right, "example.org")); /* another node's probe */
 	world_say(w, 2, "key.held", "example.org", held(w, 2, right, "example.net")); /* another zone's */
 	body = held(w, 3, right, "example.org");
 	other = held(w, 3, wrong, "example.org"); /* made with another key */
@@ -243,7 +255,8 @@ static void a_probe_proves_only_its_own_key_zone_and_node(void **state)
 	for (int i = 1; i < NODES; i++)
 		assert_false(key_held_by(z, k, w->node[i].id.id));
 	/* The right one may still come. */
-	fact_state_apply(w->state, world_say(w, 1, "key.held", "example.org", held(w, 1, right, "example.org")));
+	fact_state_apply(w->state,
+			 world_say(w, 1, "key.held", "example.org", held(w, 1, right, "example.org")));
 	k = zone_key(z, key_hash(right));
 	assert_true(key_held_by(z, k, w->node[1].id.id));
 	key_free(right);
@@ -276,10 +289,12 @@ static void who_counts_is_what_self_says(void **state)
 	apply_all(w);
 	assert_int_equal(state_counted(w->state, w->node[0].id.id, ids), 1);
 	fact_state_apply(w->state, world_say(w, 0, "counts", NULL, counts(w, 1)));
-	fact_state_apply(w->state, world_say(w, 0, "counts", NULL, counts(w, 2))); /* a backup is never counted */
+	fact_state_apply(w->state,
+			 world_say(w, 0, "counts", NULL, counts(w, 2))); /* a backup is never counted */
 	assert_int_equal(state_counted(w->state, w->node[0].id.id, ids), 2);
 	assert_int_equal(state_counted(w->state, w->node[1].id.id, ids), 1); /* it has said nothing itself */
-	assert_int_equal(state_counted(w->state, w->node[2].id.id, ids), 2); /* a backup sees whom any signer counts */
+	assert_int_equal(state_counted(w->state, w->node[2].id.id, ids),
+			 2); /* a backup sees whom any signer counts */
 }
 
 static void a_removal_takes_only_the_additions_that_it_saw(void **state)
@@ -288,13 +303,16 @@ static void a_removal_takes_only_the_additions_that_it_saw(void **state)
 	const struct fact *add;
 	char hash[65];
 
-	add = world_say(w, 0, "zone.add", "example.org", json_pack("{s:s,s:s,s:i}", "source", "file:a", "policy", "default", "rev", 1));
+	add = world_say(w, 0, "zone.add", "example.org",
+			json_pack("{s:s,s:s,s:i}", "source", "file:a", "policy", "default", "rev", 1));
 	sodium_bin2hex(hash, sizeof(hash), add->hash, 32);
-	world_say(w, 1, "zone.add", "example.org", json_pack("{s:s,s:s,s:i}", "source", "file:b", "policy", "default", "rev", 1));
+	world_say(w, 1, "zone.add", "example.org",
+		  json_pack("{s:s,s:s,s:i}", "source", "file:b", "policy", "default", "rev", 1));
 	world_say(w, 0, "zone.remove", "example.org", json_pack("{s:[s]}", "adds", hash));
 	apply_all(w);
 	add = NULL;
-	assert_string_equal(json_string_value(json_object_get(zone_addition(zone_named(w->state, "example.org"))->body, "source")),
+	assert_string_equal(json_string_value(json_object_get(
+				    zone_addition(zone_named(w->state, "example.org"))->body, "source")),
 			    "file:b");
 }
 
@@ -303,10 +321,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(any_order_gives_the_same_state, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_retirement_takes_back_what_came_after_it, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_probe_proves_only_its_own_key_zone_and_node, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_created_fact_must_name_the_hash_of_its_key, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_probe_proves_only_its_own_key_zone_and_node, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_created_fact_must_name_the_hash_of_its_key, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(who_counts_is_what_self_says, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_removal_takes_only_the_additions_that_it_saw, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_removal_takes_only_the_additions_that_it_saw, setup,
+						teardown),
 	};
 	struct err e;
 

@@ -16,7 +16,7 @@
 #include "fact/log.h"
 #include "fact/state.h"
 
-#define NODES 4
+#define NODES     4
 #define FACTS_MAX 400
 
 struct speaker {
@@ -91,7 +91,8 @@ static inline void world_free(struct world *w)
 }
 
 /* A fact of a node, the next of its chain; body is taken over. */
-static inline struct fact *world_say(struct world *w, int node, const char *kind, const char *zone, json_t *body)
+static inline struct fact *world_say(struct world *w, int node, const char *kind, const char *zone,
+				     json_t *body)
 {
 	struct speaker *s = &w->node[node];
 	struct fact head = { .inc = s->inc, .seq = s->seq + 1, .time = 1700000000 + (int64_t)w->n };

@@ -171,7 +171,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_is_made_is_loaded, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_box_opens_without_the_wrap_key, setup, teardown),
-		cmocka_unit_test_setup_teardown(nothing_is_replaced_and_nothing_half_is_left, setup, teardown),
+		cmocka_unit_test_setup_teardown(nothing_is_replaced_and_nothing_half_is_left, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(a_file_that_others_may_read_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slip_of_the_hand_is_noticed, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_recovery_pair_goes_to_paper_and_back, setup, teardown),

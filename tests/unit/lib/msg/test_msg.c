@@ -88,8 +88,9 @@ static void make_identity(struct world *w, const char *name, struct identity *id
 
 static struct msg_hub *open_hub(struct world *w, int i)
 {
-	const struct msg_hub_config config = { w->endpoint[i], w->node[i].line.curve_pk, w->node[i].curve_sk, rows, w,
-					       on_refused };
+	const struct msg_hub_config config = {
+		w->endpoint[i], w->node[i].line.curve_pk, w->node[i].curve_sk, rows, w, on_refused
+	};
 	struct msg_hub *h = NULL;
 	struct err e = { 0 };
 
@@ -98,7 +99,8 @@ static struct msg_hub *open_hub(struct world *w, int i)
 	return h;
 }
 
-static struct msg_peer peer(const char *name, const uint8_t *id, enum msg_role role, const uint8_t *pk, const char *endpoint)
+static struct msg_peer peer(const char *name, const uint8_t *id, enum msg_role role, const uint8_t *pk,
+			    const char *endpoint)
 {
 	struct msg_peer p = { .role = role };
 
@@ -243,7 +245,8 @@ static void a_stranger_never_gets_in(void **state)
 	assert_true(wait_for(w, &w->refusals, 1));
 	assert_non_null(strstr(w->refused, "unknown CURVE key"));
 	msg_client_send(w->client, "facts", NULL, &e);
-	send_until(w, NULL, "facts", &w->facts); /* the next message of a friend has overtaken it, were it taken */
+	send_until(w, NULL, "facts",
+		   &w->facts); /* the next message of a friend has overtaken it, were it taken */
 	assert_string_equal(w->from, "a");
 	assert_int_equal(w->ups, 0);
 	assert_int_equal(w->refusals, 1);
@@ -266,8 +269,8 @@ static void who_left_the_list_is_not_heard(void **state)
 
 static void fields_are_bounded_and_typed(void **state)
 {
-	json_t *o = json_pack("{s:s,s:i,s:s,s:s,s:s}", "text", "abcd", "n", 5, "hex", "0aff", "name", "example.ORG",
-			      "b64", "AAEC");
+	json_t *o = json_pack("{s:s,s:i,s:s,s:s,s:s}", "text", "abcd", "n", 5, "hex", "0aff", "name",
+			      "example.ORG", "b64", "AAEC");
 	uint8_t out[255], *bytes;
 	uint64_t n;
 	size_t len;
@@ -297,8 +300,17 @@ static void fields_are_bounded_and_typed(void **state)
 
 static void what_is_no_message_is_refused(void **state)
 {
-	static const char *const cases[] = { "", "{", "[]", "1", "{}", "{\"v\":1}", "{\"v\":2,\"t\":\"a\"}", "{\"v\":1,\"t\":1}",
-					     "{\"v\":1,\"t\":\"\"}", "{\"v\":1,\"t\":\"a\"}x", "{\"v\":1,\"v\":1,\"t\":\"a\"}",
+	static const char *const cases[] = { "",
+					     "{",
+					     "[]",
+					     "1",
+					     "{}",
+					     "{\"v\":1}",
+					     "{\"v\":2,\"t\":\"a\"}",
+					     "{\"v\":1,\"t\":1}",
+					     "{\"v\":1,\"t\":\"\"}",
+					     "{\"v\":1,\"t\":\"a\"}x",
+					     "{\"v\":1,\"v\":1,\"t\":\"a\"}",
 					     "{\"v\":1,\"t\":\"abcdefghijklmnopqrstuvwxyzabcdefghijklm\"}" };
 	const char *type;
 	struct err e;
