@@ -347,7 +347,7 @@ class Storm:
         self.tell("stop %s" % p.name)
         self.kills[(host.name, short)] += 1
         status = p.stop(20)
-        if status not in (0, -signal.SIGKILL) and not getattr(p, "net_killed", False):
+        if status not in (0, -signal.SIGKILL, -signal.SIGTERM) and not getattr(p, "net_killed", False):
             self.problem("%s ends with status %s when stopped\n%s" % (p.name, status, p.tail()))
         self.back_at(rng, host, short)
 
