@@ -191,7 +191,14 @@ class Net:
         self.send("peers", secondaries=list(secondaries), transfer=list(transfer))
 
     def close(self):
-        self.sock.shutdown(socket.SHUT_RDWR)
+        # What net still says is taken first: closing over it would be a reset to net, not an end.
+        self.sock.shutdown(socket.SHUT_WR)
+        self.sock.settimeout(10 * PATIENCE)
+        try:
+            while self.sock.recv(65536):
+                pass
+        except OSError:
+            pass
         self.sock.close()
         try:
             code = self.process.popen.wait(10 * PATIENCE)
