@@ -164,6 +164,9 @@ static int generate_one(struct zone_text *t, const struct token *owner, const ch
 	wr_u8(&w, ' ');
 	if (put_filled(&w, rest, strlen(rest), value, e) != 0)
 		return -1;
+	wr_u8(&w, '\n');
+	if (w.bad)
+		return err_set(e, ERR_LIMIT, "$GENERATE: makes a line that is too long");
 	l = lexer_of((const char *)w.p, w.at, owner->line);
 	if (lexer_next(&l, e) != 1 || l.p != l.end)
 		err_set(e, ERR_SYNTAX, "$GENERATE: makes no single line");

@@ -113,8 +113,8 @@ static int logical_line(struct lexer *l, struct err *e)
 			token_end = l->p;
 		}
 	}
-	if (depth == 0)
-		return 0;
+	if (depth == 0) /* a file that was cut short looks like this, in the middle of an address or a name */
+		return err_set(e, ERR_SYNTAX, "the last line has no newline: the file may have been cut short");
 	l->line = opened;
 	return err_set(e, ERR_SYNTAX, "\"(\" is not closed before the end (RFC 1035 section 5.1)");
 }

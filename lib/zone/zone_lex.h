@@ -6,7 +6,8 @@
 
 /*
  * zone_lex - logical lines of master file text (RFC 1035 section 5.1) as tokens that point into the text: parentheses
- * join lines, ";" begins a comment, quotes hold blanks, "\" takes the next character as it is.
+ * join lines, ";" begins a comment, quotes hold blanks, "\" takes the next character as it is.  The last line must end
+ * with a newline too: without it, nobody can tell a whole file from one that was cut short.
  */
 struct lexer {
 	const char *p, *end;

@@ -98,6 +98,8 @@ BIG = "".join("x TXT \"%0250d\"\n" % i for i in range(260))
 BAD = {     # name: (text, exit word, place, words)
     "syntax error": (HEAD + "x A 1.2.3\n", "syntax", 4, "IPv4"),
     "outside the zone": (HEAD + "x.other. A 1.2.3.4\n", "refused", 4, "outside the zone"),
+    "a missing final newline": (HEAD + "x A 192.0.2.1\ny A 192.0.2.2", "syntax", 5, "no newline"),
+    "a comment that is cut short": (HEAD + "x A 192.0.2.1\n; the fi", "syntax", 5, "no newline"),
     "two SOAs": (HEAD + "@ SOA ns root 2 2 3 4 5\n", "refused", 4, "second SOA"),
     "no SOA": ("$TTL 60\n@ NS ns\n", "refused", None, "no SOA"),
     "CNAME beside data": (HEAD + "x CNAME y\nx TXT a\n", "refused", 4, "CNAME and other data"),
@@ -139,11 +141,11 @@ def test_bad_files_are_refused_with_their_place(lab):
         raise Failed("\n".join(failed))
 
 
-def test_includes_and_a_missing_final_newline(lab):
+def test_includes(lab):
     folder = lab.folder("zones")
-    lab.write("zones/sub/part", "a A 192.0.2.1\n$ORIGIN deeper\nb A 192.0.2.2\n$INCLUDE other c.example.\n$TTL 7\nd A 192.0.2.4")
-    lab.write("zones/sub/other", "\tTXT \"owner of the line before\"\n@ A 192.0.2.3")
-    path = lab.write("zones/zone", HEAD + "own TXT a\n$INCLUDE sub/part sub\n TXT b\nlast TXT c")
+    lab.write("zones/sub/part", "a A 192.0.2.1\n$ORIGIN deeper\nb A 192.0.2.2\n$INCLUDE other c.example.\n$TTL 7\nd A 192.0.2.4\n")
+    lab.write("zones/sub/other", "\tTXT \"owner of the line before\"\n@ A 192.0.2.3\n")
+    path = lab.write("zones/zone", HEAD + "own TXT a\n$INCLUDE sub/part sub\n TXT b\nlast TXT c\n")
     for p in (path, lab.path("zones", "sub", "..", "zone")):
         out = run([dumper(lab), "example.", p, folder]).stdout
         rows = {(r.split(" ")[0], int(r.split(" ")[1]), int(r.split(" ")[2])) for r in out.splitlines()}

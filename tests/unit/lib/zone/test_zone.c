@@ -73,7 +73,7 @@ static bool has_notice(const struct zone *z, const char *part)
 static void defaults_come_from_the_line_before(void **state)
 {
 	struct zone *z = read_text("$TTL 1h\n@ 5 IN SOA ns root (1 2 3\n 4 5)\n NS ns\nns IN 30 A 192.0.2.1 ; first\n\tA 192.0.2.2\n"
-				   "$ORIGIN sub\na 1d2h TXT x\n IN TXT y\n$TTL 9\nb.example. TXT z\nc TXT @\nd MX 0 @");
+				   "$ORIGIN sub\na 1d2h TXT x\n IN TXT y\n$TTL 9\nb.example. TXT z\nc TXT @\nd MX 0 @\n");
 
 	(void)state;
 	assert_int_equal(z->n, 9);
@@ -230,6 +230,7 @@ static void limits_are_kept(void **state)
 	p = text + sprintf(text, HEAD "x TXT");
 	for (int i = 0; i < 258; i++)
 		p += sprintf(p, " \"%0254d\"", i);
+	strcpy(p, "\n");
 	expect_refusal(text, "text:4:", "above 65535");
 	free(text);
 }
