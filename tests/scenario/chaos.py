@@ -567,6 +567,8 @@ class Storm:
             p.join()
         if not all(p.asked for p in self.pollers):
             raise Failed("the pollers saw nothing")
+        if os.environ.get("CHAOS_STORY"):
+            print("\n".join(self.story))
         print("seed %d: %d rounds, %d commands done, %d refused, %d deaths, serials seen %s" % (
             self.seed, rounds, self.done, self.refused, sum(self.kills.values()),
             [{z: len(s) for z, s in p.seen.items()} for p in self.pollers]))
