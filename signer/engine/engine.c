@@ -20,8 +20,9 @@
 #include "signer/engine/zwork.h"
 #include "log/log.h"
 
-#define TICK_MS 1000
-#define SOON_MS 5
+#define TICK_MS    1000
+#define SOON_MS    5
+#define NET_END_MS 3000 /* a leak check at the end of a sanitized net takes a while */
 
 /* ---- tasks ---- */
 
@@ -401,6 +402,19 @@ static void engine_close(struct engine *e, int sock)
 	conf_free(e->conf);
 }
 
+/* net ends when its socket closes.  One that is stuck, or stopped, does not keep the engine. */
+static void net_reap(pid_t pid)
+{
+	for (int ms = 0; ms < NET_END_MS; ms += 10) {
+		if (waitpid(pid, NULL, WNOHANG) != 0)
+			return;
+		usleep(10000);
+	}
+	log_event(LOG_WARNING, "net-killed", "pid=%d msg=net did not end by itself within %d ms", (int)pid, NET_END_MS);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
 int engine_main(struct conf *conf, int sock, pid_t net_pid)
 {
 	struct engine *e = mem_new(1, sizeof(*e));
@@ -424,7 +438,7 @@ int engine_main(struct conf *conf, int sock, pid_t net_pid)
 	notify_systemd("STOPPING=1");
 	code = e->exit_code;
 	engine_close(e, sock);
-	waitpid(net_pid, NULL, 0);
+	net_reap(net_pid);
 	free(e);
 	uv_library_shutdown(); /* ends the pool's threads */
 	OPENSSL_cleanup();     /* not at exit, where a leak checker would find what the secure heap alone points to */

@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 
 from duetlab import *
@@ -209,6 +210,11 @@ def test_engine_and_net_live_and_die_together(lab):
     (net,) = s1.signer.children()
     s1.signer.kill()
     wait_until(lambda: not os.path.exists("/proc/%d" % net), 20, "net ends when engine is killed")
+    s1.start("signer")
+    (net,) = s1.signer.children()
+    os.kill(net, signal.SIGSTOP)
+    s1.signer.stop()                # a net that is stuck does not keep the engine
+    wait_until(lambda: not os.path.exists("/proc/%d" % net), 20, "nothing is left of net")
 
 
 @limit(240)
