@@ -98,6 +98,14 @@ static int on_sign(void *ctx, const struct http_request *q, struct http_answer *
 	return HTTP_LATER;
 }
 
+/* Answered once it is durable: what was acknowledged outlives a crash. */
+static int when_saved(struct zwork *z, const struct http_request *q)
+{
+	zwork_save(z);
+	waiter_add(z, WAITER_SAVED, z->save_wanted, answer, http_later(q));
+	return HTTP_LATER;
+}
+
 static int on_hold(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
 {
 	struct zwork *z = zone_of(ctx, q, e);
@@ -109,8 +117,7 @@ static int on_hold(void *ctx, const struct http_request *q, struct http_answer *
 	zwork_say(&z->hold, "%s", reason);
 	log_event(LOG_NOTICE, "held", "zone=%s msg=%s", z->name, reason);
 	z->status_due = true;
-	zwork_save(z);
-	return 0;
+	return when_saved(z, q);
 }
 
 static int on_resume(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
@@ -133,9 +140,7 @@ static int on_resume(void *ctx, const struct http_request *q, struct http_answer
 	z->retry_ms = 0;
 	z->source.want_load = z->source.want_load || z->source.error != NULL;
 	z->status_due = true;
-	zwork_save(z);
-	zwork_poke(z);
-	return 0;
+	return when_saved(z, q);
 }
 
 static int have_plan(const struct zwork *z, struct err *e)

@@ -9,9 +9,10 @@ int api_open(struct engine *e, struct err *err);
 
 /*
  * waiter - requests that are answered when something has happened to a zone: it was published, its secondaries have answered,
- * keydist has a durable fact of a floor (value: the serial) or of an epoch (value: the least one).
+ * keydist has a durable fact of a floor (value: the serial) or of an epoch (value: the least one), what it wanted kept is
+ * durable (value: save_wanted).
  */
-enum waiter_kind { WAITER_SIGN, WAITER_SECONDARIES, WAITER_FLOOR, WAITER_EPOCH };
+enum waiter_kind { WAITER_SIGN, WAITER_SECONDARIES, WAITER_FLOOR, WAITER_EPOCH, WAITER_SAVED };
 
 struct waiter;
 /* Who waits is called once: with the answer (its reference is taken over), or with the reason. */
@@ -21,6 +22,8 @@ void waiter_add(struct zwork *z, enum waiter_kind kind, uint64_t value, waiter_f
 void waiter_published(struct zwork *z);
 /* Nothing will be, and why. */
 void waiter_failed(struct zwork *z, enum err_code code, const char *why);
+/* All that was wanted is durable; why: it could not be written. */
+void waiter_saved(struct zwork *z, const struct err *why);
 /* The engine ends, or the zone does: all are refused. */
 void waiter_end(struct zwork *z, enum err_code code, const char *why);
 /* Answers whose deadline has come, or who waits for nothing any more. */

@@ -320,7 +320,7 @@ void zwork_step(struct zwork *z)
 		return;
 	}
 	source_step(z);
-	if (z->busy)
+	if (z->busy || zwork_save_step(z))
 		return;
 	if (z->loaded != NULL) {
 		struct zone *loaded = z->loaded;
@@ -329,7 +329,7 @@ void zwork_step(struct zwork *z)
 		input_taken(z, loaded);
 	}
 	input_renumber(z);
-	if (z->busy)
+	if (zwork_save_step(z))
 		return;
 	if (z->made != NULL && z->made->plan != z->plan)
 		pipeline_drop(z);

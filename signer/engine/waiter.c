@@ -21,7 +21,7 @@ struct waiter {
 void waiter_add(struct zwork *z, enum waiter_kind kind, uint64_t value, waiter_fn *fn, void *ctx)
 {
 	static const int64_t limit_ms[] = { [WAITER_SIGN] = SIGN_MS, [WAITER_SECONDARIES] = SECONDARIES_MS,
-					    [WAITER_FLOOR] = KEYDIST_MS, [WAITER_EPOCH] = KEYDIST_MS };
+					    [WAITER_FLOOR] = KEYDIST_MS, [WAITER_EPOCH] = KEYDIST_MS, [WAITER_SAVED] = SIGN_MS };
 	struct waiter *w = mem_new(1, sizeof(*w));
 
 	w->kind = kind;
@@ -60,6 +60,15 @@ void waiter_failed(struct zwork *z, enum err_code code, const char *why)
 	for (struct waiter **at = &z->waiters; *at != NULL;)
 		if ((*at)->kind == WAITER_SIGN)
 			finish(at, NULL, &e);
+		else
+			at = &(*at)->next;
+}
+
+void waiter_saved(struct zwork *z, const struct err *why)
+{
+	for (struct waiter **at = &z->waiters; *at != NULL;)
+		if ((*at)->kind == WAITER_SAVED && (*at)->value <= z->saved)
+			finish(at, why == NULL ? json_object() : NULL, why);
 		else
 			at = &(*at)->next;
 }
@@ -104,6 +113,8 @@ static void too_late(const struct zwork *z, const struct waiter *w, struct err *
 	if (w->kind == WAITER_SIGN)
 		err_set(e, ERR_TIMEOUT, "nothing was published within %d s: %s", SIGN_MS / 1000,
 			z->held_shown != NULL ? z->held_shown : "the work goes on");
+	else if (w->kind == WAITER_SAVED)
+		err_set(e, ERR_TIMEOUT, "it is in force but not written down after %d s: the zone is busy", SIGN_MS / 1000);
 	else
 		err_set(e, ERR_TIMEOUT, "keydist did not confirm it within %d s; it may still be done: say it again",
 			KEYDIST_MS / 1000);

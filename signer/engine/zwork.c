@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "clock/clock.h"
+#include "signer/engine/api.h"
 #include "signer/engine/kdlink.h"
 #include "signer/engine/netlink.h"
 #include "log/log.h"
@@ -141,9 +142,12 @@ static void save_done(struct task *t)
 	struct save *s = (struct save *)t;
 	char *keep = zwork_keep(s->z, &s->z->kept);
 	struct err e;
+	int rc = store_keep_put(s->z->engine->store, s->z->apex, keep, &e);
 
-	if (store_keep_put(s->z->engine->store, s->z->apex, keep, &e) != 0)
+	if (rc != 0)
 		log_event(LOG_ERROR, "store", "zone=%s msg=%s", s->z->name, e.text);
+	s->z->saved = s->z->save_wanted;
+	waiter_saved(s->z, rc == 0 ? NULL : &e);
 	s->z->busy = false;
 	zwork_poke(s->z);
 	free(keep);
@@ -152,15 +156,22 @@ static void save_done(struct task *t)
 
 void zwork_save(struct zwork *z)
 {
+	z->save_wanted++;
+	zwork_poke(z);
+}
+
+bool zwork_save_step(struct zwork *z)
+{
 	struct save *s;
 
-	if (z->busy)
-		return; /* the publication under way writes it */
+	if (z->saved == z->save_wanted)
+		return false;
 	s = mem_new(1, sizeof(*s));
 	s->z = z;
 	s->task.done = save_done;
 	z->busy = true;
 	engine_task(z->engine, &s->task);
+	return true;
 }
 
 /* Called while no task runs. */

@@ -136,6 +136,8 @@ struct zwork {
 	/* the pipeline */
 	bool poked;
 	bool busy;              /* a task of this zone is queued or runs */
+	uint64_t save_wanted;   /* counts what is to be kept; everything up to `saved` is durable */
+	uint64_t saved;
 	struct made *made;
 	bool forced, full;      /* an operator or a new plan wants a new version */
 	int64_t ask_until_ms;   /* asking for fresh word until; 0: not asking */
@@ -179,8 +181,10 @@ void zwork_plan(struct zwork *z, const json_t *msg);
 void zwork_word(struct zwork *z, const char *node, const char *name, const json_t *status);
 /* The JSON that is kept with each publication. */
 char *zwork_keep(const struct zwork *z, const struct kept *kept);
-/* Saves it now (hold, resume). */
+/* Has it saved as soon as no task of the zone runs (hold, resume); WAITER_SAVED waits for z->save_wanted as it is then. */
 void zwork_save(struct zwork *z);
+/* Begins the save that is wanted; false when none is. */
+bool zwork_save_step(struct zwork *z);
 /* Replaces *slot by a printed sentence; fmt NULL: by nothing. */
 void zwork_say(char **slot, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool zwork_within_half(const struct zwork *z, int64_t now);
