@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "clock/clock.h"
+#include "fail/fail.h"
 #include "signer/engine/api.h"
 #include "signer/engine/kdlink.h"
 #include "signer/engine/netlink.h"
@@ -142,7 +143,10 @@ static void save_done(struct task *t)
 	struct save *s = (struct save *)t;
 	char *keep = zwork_keep(s->z, &s->z->kept);
 	struct err e;
-	int rc = store_keep_put(s->z->engine->store, s->z->apex, keep, &e);
+	int rc;
+
+	fail_point("engine-save");
+	rc = store_keep_put(s->z->engine->store, s->z->apex, keep, &e);
 
 	if (rc != 0)
 		log_event(LOG_ERROR, "store", "zone=%s msg=%s", s->z->name, e.text);
