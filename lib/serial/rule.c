@@ -219,7 +219,7 @@ static int64_t choose(const struct scan *s)
 {
 	int64_t d;
 
-	if (may_take(s, s->highest) && s->highest > s->renew_above)
+	if (may_take(s, s->highest)) /* nothing at the highest is due, so a renewal may go there, too */
 		return s->highest;
 	d = s->highest < 0 ? 0 : step_above(s, s->highest);
 	if (s->today != NONE && s->today > d)
