@@ -122,8 +122,9 @@ soak-chaos:
 demo: all
 	$(Q)deploy/demo.py --programs build/bin $(ARGS)
 
+# make bench, make bench BIG=1, make bench ONLY="sign axfr" N=20000 ARGS="--docs docs/benchmarks.md"
 bench: all bench-programs
-	$(Q)tests/bench/run --programs build/bin
+	$(Q)tests/bench/run $(if $(BIG),--big) $(if $(N),-n $(N)) $(foreach s,$(ONLY),--only $(s)) $(ARGS)
 
 # Programs, units, manual pages and completion, as a package would place them.
 D = $(DESTDIR)$(PREFIX)
