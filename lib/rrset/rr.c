@@ -66,6 +66,17 @@ static bool is_lowered(enum field f)
 	return f == F_NAME_PACK || f == F_NAME_LOWER || f == F_NAME_LOWER_OPT;
 }
 
+bool rr_type_has_case(uint16_t type)
+{
+	const struct type_info *info = type_info(type);
+
+	for (unsigned i = 0; info != NULL && info->fields[i] != F_END; i++) {
+		if (is_lowered((enum field)info->fields[i]))
+			return true;
+	}
+	return false;
+}
+
 void rdata_canonical(uint16_t type, const uint8_t *rdata, size_t len, uint8_t *out)
 {
 	struct walk w = walk_of(type, rdata, len);

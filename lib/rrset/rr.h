@@ -52,6 +52,9 @@ int rdata_check(uint16_t type, const uint8_t *rdata, size_t len, struct err *e);
  * not NSEC; HINFO has no names).  rdata must have passed rdata_check.  Same length; out may be rdata. */
 void rdata_canonical(uint16_t type, const uint8_t *rdata, size_t len, uint8_t *out);
 
+/* Whether rdata_canonical changes anything in rdata of the type, ever. */
+bool rr_type_has_case(uint16_t type);
+
 /* Calls fn for every domain name inside the rdata that RFC 1035 lets be compressed (NS CNAME SOA PTR MX and the
  * obsolete MD MF MB MG MR MINFO), with its offset; for building and reading messages. */
 void rdata_compressible(uint16_t type, const uint8_t *rdata, size_t len,

@@ -53,7 +53,7 @@ static size_t names_size(const struct signing *s, size_t i)
 	uint16_t *types;
 
 	for (size_t k = o->first; k < o->first + o->n; k++) {
-		if (k == s->z->soa)
+		if (k == s->z->soa_at)
 			continue;
 		size += RR_FIXED + rr[k].rdlen;
 		if (is_signed(s, o, rr[k].type) && (k == o->first || rr[k].type != rr[k - 1].type))
@@ -129,8 +129,8 @@ static void names_digest(const struct signing *s, size_t a, size_t b, uint8_t ou
 		if (i > 0) {
 			digest_rrs(&st, s->z->rr + o->first, o->n);
 		} else { /* without the SOA, which is in no page */
-			digest_rrs(&st, s->z->rr + o->first, s->z->soa - o->first);
-			digest_rrs(&st, s->z->rr + s->z->soa + 1, o->first + o->n - s->z->soa - 1);
+			digest_rrs(&st, s->z->rr + o->first, s->z->soa_at - o->first);
+			digest_rrs(&st, s->z->rr + s->z->soa_at + 1, o->first + o->n - s->z->soa_at - 1);
 		}
 	}
 	if (!signing_nsec3(s)) {
@@ -181,7 +181,7 @@ static int names_emit(struct pager *pg, size_t i, struct err *e)
 
 	for (size_t k = o->first, end; k < o->first + o->n; k = end) {
 		end = zone_rrset_end(s->z, k);
-		if (k == s->z->soa)
+		if (k == s->z->soa_at)
 			continue;
 		if (is_signed(s, o, rr[k].type)) {
 			if (pager_add_signed(pg, rr + k, end - k, e) != 0)

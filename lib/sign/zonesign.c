@@ -89,7 +89,7 @@ static uint32_t largest_ttl(const struct signing *s)
 
 static int prepare(struct signing *s, struct err *e)
 {
-	const struct rr *soa = &s->z->rr[s->z->soa];
+	const struct rr *soa = &s->z->soa;
 	struct soa_timers timers = soa_timers(soa->rdata, soa->rdlen);
 
 	s->denial_ttl = timers.minimum_s < soa->ttl ? timers.minimum_s : soa->ttl;

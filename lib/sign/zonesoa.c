@@ -34,7 +34,7 @@ static void version_id(const struct rr *sigs, size_t n, uint8_t out[32])
 int zone_sign_soa(const struct zone *z, const struct sign_params *p, uint32_t serial, struct arena *arena,
 		  struct version_info *info, struct err *e)
 {
-	const struct rr *soa = &z->rr[z->soa];
+	const struct rr *soa = &z->soa;
 	uint8_t *rdata = arena_dup(arena, soa->rdata, soa->rdlen);
 	struct window window = { .inception = p->now - p->inception_offset_s,
 				 .expiration = p->now + p->validity_s };

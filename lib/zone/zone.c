@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* zone: what callers ask of a zone that was built, the digest, and zones from record streams. */
+/* zone: what callers ask of a zone that was built, and zones from record streams. */
 #include "zone/zone.h"
 
 #include <assert.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <openssl/evp.h>
-
 #include "arena/arena.h"
 #include "zone/zone_build.h"
 
@@ -74,44 +69,6 @@ struct soa_timers soa_timers(const uint8_t *rdata, size_t len)
 	t.expire_s = rd_u32(&r);
 	t.minimum_s = rd_u32(&r);
 	return t;
-}
-
-/* The record in canonical form (RFC 4034 section 6.2) behind w. */
-static void canonical_write(struct wr *w, const struct rr *rr, bool zero_serial)
-{
-	struct rr canonical = *rr;
-	uint8_t owner[DNAME_MAX];
-	uint8_t *rdata;
-
-	dname_lower(rr->owner, owner);
-	canonical.owner = owner;
-	rr_write(w, &canonical);
-	assert(!w->bad);
-	rdata = w->p + w->at - rr->rdlen;
-	rdata_canonical(rr->type, rr->rdata, rr->rdlen, rdata);
-	if (zero_serial && rr->type == TYPE_SOA)
-		soa_set_serial(rdata, rr->rdlen, 0);
-}
-
-int zone_digest(const struct zone *z, bool own_serial, uint8_t out[48], struct err *e)
-{
-	size_t room = 2 * (DNAME_MAX + 10 + UINT16_MAX);
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	uint8_t *buffer = mem_new(1, room);
-	struct wr w = wr_of(buffer, room);
-	bool ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha384(), NULL) == 1;
-
-	for (size_t i = 0; ok && i < z->n; i++) {
-		canonical_write(&w, &z->rr[i], !own_serial);
-		if (w.at > room / 2 || i + 1 == z->n) {
-			ok = EVP_DigestUpdate(ctx, buffer, w.at) == 1;
-			w.at = 0;
-		}
-	}
-	ok = ok && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
-	EVP_MD_CTX_free(ctx);
-	free(buffer);
-	return ok ? 0 : err_set(e, ERR_CRYPTO, "SHA-384 is not available");
 }
 
 int zone_read_stream(const uint8_t *stream, size_t len, const uint8_t *apex, const struct zone_limits *limits,

@@ -8,12 +8,13 @@
 
 #include "err/err.h"
 #include "rrset/rr.h"
+#include "zone/zone_sum.h"
 
 /*
  * zone - the unsigned content of one zone, in memory, in canonical order, checked.
  *
  * Invariants: 1. rr[] is in rr_cmp order without duplicates, and within an RRset all TTLs are equal (the lowest is taken
- * with a notice where they differ, RFC 2181 section 5.2).  2. exactly one SOA, at the apex, is rr[soa].  3. no record of
+ * with a notice where they differ, RFC 2181 section 5.2).  2. exactly one SOA, at the apex, is soa.  3. no record of
  * a type of rr_type_is_signing.  4. owners are within the apex.  5. every rdata has passed rdata_check.
  * 6. no CNAME beside other data, one CNAME and one DNAME at an owner at most.
  */
@@ -21,10 +22,13 @@ struct zone {
 	uint8_t apex[DNAME_MAX];
 	struct rr *rr;
 	size_t n;
-	size_t soa;
+	size_t soa_at;           /* its index in rr[] */
+	struct rr soa;
+	size_t records, owners;
 	uint32_t serial;         /* of the input's SOA */
 	uint32_t largest_ttl;    /* of all records, SOA MINIMUM included */
-	uint8_t digest[48];      /* SHA-384 as RFC 8976 SIMPLE over all records, with the SOA's serial as 0 */
+	struct zone_sum sum;     /* over all owners */
+	uint8_t digest[48];      /* of the sum: names the content, whatever the SOA's serial */
 	size_t dropped;          /* DNSSEC records of the input that were left out */
 	char **notices;          /* sentences for the log: dropped records, large RRsets, occluded names */
 	size_t notice_count;
@@ -57,6 +61,26 @@ int zone_read_stream(const uint8_t *stream, size_t len, const uint8_t *apex, con
 
 /* NULL does nothing. */
 void zone_free(struct zone *z);
+
+/*
+ * zone_cursor - the owners of a zone in canonical order, the apex first.  Any number at a time, each for one thread;
+ * the zone outlives them.
+ */
+struct zone_owner {
+	const uint8_t *name;
+	const struct rr *rr; /* all its records, in rr_cmp order, no duplicates, TTLs equal within an RRset */
+	size_t n;            /* at least 1 */
+};
+struct zone_cursor;
+
+int zone_cursor_open(const struct zone *z, struct zone_cursor **out, struct err *e);
+/* 1 and an owner, 0 behind the last, -1 with ERR_IO or ERR_DAMAGE.  What *out leads to lives until the next call. */
+int zone_cursor_next(struct zone_cursor *c, struct zone_owner *out, struct err *e);
+/* NULL does nothing. */
+void zone_cursor_close(struct zone_cursor *c);
+
+/* SHA-384 as RFC 8976 section 3.3.1 (SIMPLE) over all records; the SOA's serial is that of the zone, or 0. */
+int zone_digest_simple(const struct zone *z, bool own_serial, uint8_t out[48], struct err *e);
 
 /* The records from index i on that share owner (and type): index behind the last of them. */
 size_t zone_owner_end(const struct zone *z, size_t i);

@@ -265,14 +265,37 @@ static void move_to_zone(struct zone_build *b)
 		if (z->rr[i].ttl > z->largest_ttl)
 			z->largest_ttl = z->rr[i].ttl;
 		if (z->rr[i].type == TYPE_SOA)
-			z->soa = i;
+			z->soa_at = i;
 	}
 
-	struct soa_timers timers = soa_timers(z->rr[z->soa].rdata, z->rr[z->soa].rdlen);
+	z->soa = z->rr[z->soa_at];
 
-	z->serial = soa_serial(z->rr[z->soa].rdata, z->rr[z->soa].rdlen);
+	struct soa_timers timers = soa_timers(z->soa.rdata, z->soa.rdlen);
+
+	z->serial = soa_serial(z->soa.rdata, z->soa.rdlen);
 	if (timers.minimum_s > z->largest_ttl)
 		z->largest_ttl = timers.minimum_s;
+}
+
+static int sum_owners(struct zone *z, struct err *e)
+{
+	struct zone_summer *s = zone_summer_new(e);
+	struct zone_cursor *c = NULL;
+	struct zone_owner owner;
+	int rc = s == NULL ? -1 : zone_cursor_open(z, &c, e);
+
+	if (rc == 0) {
+		while ((rc = zone_cursor_next(c, &owner, e)) == 1) {
+			zone_sum_add(&z->sum, s, &owner);
+			z->records += owner.n;
+			z->owners++;
+		}
+	}
+	if (rc == 0)
+		zone_sum_digest(&z->sum, z->digest);
+	zone_cursor_close(c);
+	zone_summer_free(s);
+	return rc;
 }
 
 int zone_build_end(struct zone_build *b, struct zone **out, struct err *e)
@@ -296,7 +319,7 @@ int zone_build_end(struct zone_build *b, struct zone **out, struct err *e)
 		goto out;
 	notice_the_rest(b);
 	move_to_zone(b);
-	if (zone_digest(b->z, false, b->z->digest, e) != 0)
+	if (sum_owners(b->z, e) != 0)
 		goto out;
 	*out = b->z;
 	b->z = NULL;

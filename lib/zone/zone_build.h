@@ -54,8 +54,6 @@ void zone_build_notice(struct zone_build *b, enum notice kind, const char *fmt, 
 
 /* The rules about what may stand together (zone_check.c); b->rrs is sorted and without duplicates. */
 int zone_check(struct zone_build *b, struct err *e);
-/* RFC 8976 section 3.3.1 over z->rr; serial 0 in the SOA unless its own is asked for. */
-int zone_digest(const struct zone *z, bool own_serial, uint8_t out[48], struct err *e);
 
 /* err_set with "FILE:LINE: " in front. */
 int place_err(struct err *e, enum err_code code, struct place place, const char *fmt, ...)

@@ -95,7 +95,7 @@ static void ttl_without_ttl_directive(void **state)
 	struct zone *z = read_text("@ SOA ns root 1 2 3 4 77\n@ NS ns\na 5 A 1.2.3.4\nb A 1.2.3.4\n");
 
 	(void)state;
-	assert_int_equal(z->rr[z->soa].ttl, 77);
+	assert_int_equal(z->soa.ttl, 77);
 	assert_int_equal(find(z, "b.example", TYPE_A)->ttl, 77);
 	zone_free(z);
 	z = read_text("@ 8 SOA ns root 1 2 3 4 77\n@ NS ns\na 5 A 1.2.3.4\nb A 1.2.3.4\n");
@@ -115,7 +115,7 @@ static void records_are_in_canonical_order(void **state)
 	assert_int_equal(z->n, 12);
 	for (size_t i = 1; i < z->n; i++)
 		assert_true(rr_cmp(&z->rr[i - 1], &z->rr[i]) < 0);
-	assert_int_equal(z->soa, 1);
+	assert_int_equal(z->soa_at, 1);
 	assert_int_equal(zone_owner_end(z, 0), 2);
 	assert_int_equal(zone_rrset_end(z, 0), 1);
 	assert_int_equal(zone_owner_end(z, 4), 7);
@@ -305,7 +305,7 @@ static void digest_is_that_of_rfc8976(void **state)
 	char *changed = mem_strdup(text);
 
 	(void)state;
-	assert_int_equal(zone_digest(z, true, digest, NULL), 0);
+	assert_int_equal(zone_digest_simple(z, true, digest, NULL), 0);
 	assert_memory_equal(digest, want, 48);
 	assert_memory_not_equal(z->digest, want, 48);
 	memcpy(strstr(changed, "2018031900"), "2018031901", 10);
@@ -345,17 +345,17 @@ static void streams_give_the_same_zone(void **state)
 	struct err e;
 
 	(void)state;
-	rr_write(&w, &z->rr[z->soa]);
+	rr_write(&w, &z->soa);
 	for (size_t i = z->n; i-- > 0;)
 		rr_write(&w, &z->rr[i]);
 	behind_zone = w.at;
-	rr_write(&w, &z->rr[z->soa]); /* a transfer ends with the SOA it began with */
+	rr_write(&w, &z->soa); /* a transfer ends with the SOA it began with */
 	assert_int_equal(zone_read_stream(octets, w.at, apex, &limits, &again, &e), 0);
 	assert_int_equal(again->n, z->n);
 	assert_memory_equal(again->digest, z->digest, 48);
 	zone_free(again);
 
-	soa = z->rr[z->soa];
+	soa = z->soa;
 	memcpy(soa_rdata, soa.rdata, soa.rdlen);
 	soa.rdata = soa_rdata;
 	soa_set_serial(soa_rdata, soa.rdlen, 2);
