@@ -4,7 +4,6 @@
  */
 #include "key/key_evp.h"
 
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/sha.h>
 #include <openssl/x509.h>
@@ -158,9 +157,6 @@ void key_free(struct key *k)
 	EVP_PKEY_free(k->pub);
 	EVP_PKEY_free(k->priv);
 	EVP_MD_free(k->md);
-	EVP_MD_CTX_free(k->md_ctx);
-	EVP_PKEY_CTX_free(k->signer);
-	OPENSSL_secure_clear_free(k->ed25519, KEY_ED25519_LEN);
 	free(k);
 }
 

@@ -34,7 +34,7 @@ enum key_algorithm {
 #define DNSKEY_FLAG_REVOKE 0x0080
 #define DNSKEY_FLAG_SEP    0x0001
 
-struct key; /* opaque; immutable once made; one thread at a time may sign with it */
+struct key; /* opaque; immutable once made: any number of threads may use it */
 
 bool key_algorithm_known(unsigned alg);
 /* "ECDSAP256SHA256"; number as text when unknown. */
@@ -73,7 +73,22 @@ void dnskey_hash(const uint8_t *rdata, size_t len, uint8_t out[KEY_HASH_LEN]);
 int key_pkcs8(const struct key *k, struct secret **out, struct err *e);
 
 /* Signature in DNSSEC's form (RFC 3110/5702, 6605, 8080) over data.  sig has KEY_SIG_MAX octets. */
-int key_sign(struct key *k, const uint8_t *data, size_t len, uint8_t *sig, size_t *sig_len, struct err *e);
+int key_sign(const struct key *k, const uint8_t *data, size_t len, uint8_t *sig, size_t *sig_len,
+	     struct err *e);
+
+/*
+ * key_signer - signs many times with one key, for one thread: what key_sign makes anew each time is made once.
+ * An Ed25519 signer holds a copy of the private half in sodium_malloc's memory, so one lives only as long as
+ * there is something to sign.  The key is borrowed and must have its private half (ERR_CRYPTO).
+ */
+struct key_signer;
+int key_signer_new(const struct key *k, struct key_signer **out, struct err *e);
+/* NULL does nothing. */
+void key_signer_free(struct key_signer *s);
+int key_signer_sign(struct key_signer *s, const uint8_t *data, size_t len, uint8_t *sig, size_t *sig_len,
+		    struct err *e);
+const struct key *key_signer_key(const struct key_signer *s);
+
 /* 0 when the signature is right, else -1 with ERR_CRYPTO. */
 int key_verify(const struct key *k, const uint8_t *data, size_t len, const uint8_t *sig, size_t sig_len,
 	       struct err *e);

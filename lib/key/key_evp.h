@@ -21,17 +21,11 @@ struct key_alg {
 	unsigned bits_min; /* of the modulus, to be accepted (RFC 5702 section 2) */
 };
 
-#define KEY_ED25519_LEN 64 /* seed, public key */
-
 struct key {
 	const struct key_alg *alg;
 	EVP_PKEY *pub;        /* from the DNSKEY rdata alone */
 	EVP_PKEY *priv;       /* NULL without private half */
 	EVP_MD *md;           /* NULL where alg->md is */
-	EVP_MD_CTX *md_ctx;   /* for signing: the digest, or EdDSA in one go; made by the first signature */
-	EVP_PKEY_CTX *signer; /* RSA and ECDSA; made by the first signature */
-	uint8_t *ed25519; /* Ed25519: libsodium's form of the private half, in OpenSSL's secure heap as priv
-			     is */
 	uint8_t hash[KEY_HASH_LEN];
 	uint16_t tag;
 	size_t rdlen;

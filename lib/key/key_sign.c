@@ -2,34 +2,105 @@
 /*
  * key_sign: signatures in DNSSEC's form (RFC 5702 section 3, RFC 6605 section 4, RFC 8080 section 4).
  *
- * Digest context and signing context of a key are made once and reused: fetching them anew costs OpenSSL 3
- * more than half of a P-256 signature.  Ed25519 is signed by libsodium, which does it in less than half of
- * OpenSSL's time.
+ * A signer has its digest and signing contexts made once: fetching them anew costs OpenSSL 3 more than half of
+ * a P-256 signature.  Ed25519 is signed by libsodium, which does it in less than half of OpenSSL's time.  RSA
+ * gets a copy of the key, since OpenSSL guards the blinding of a shared one by a lock.
  */
 #include "key/key_evp.h"
 
-#include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/rsa.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "arena/arena.h"
 #include "wire/wire.h"
+
+struct key_signer {
+	const struct key *key;
+	EVP_MD_CTX *md_ctx;   /* the digest, or EdDSA in one go */
+	EVP_PKEY *copy;       /* RSA's */
+	EVP_PKEY_CTX *signer; /* RSA and ECDSA */
+	uint8_t *ed25519;     /* libsodium's form of the private half, in memory of sodium_malloc */
+};
 
 static bool pkcs1(const struct key *k, EVP_PKEY_CTX *ctx)
 {
 	return k->alg->group != NULL || EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) > 0;
 }
 
-static bool signer_ready(struct key *k)
+/* For RSA and ECDSA. */
+static bool digest_signer(struct key_signer *s)
 {
-	if (k->md_ctx == NULL && (k->md_ctx = EVP_MD_CTX_new()) == NULL)
+	const struct key *k = s->key;
+	EVP_PKEY *priv = k->priv;
+
+	if (k->alg->group == NULL && (priv = s->copy = EVP_PKEY_dup(k->priv)) == NULL)
 		return false;
-	if (k->md == NULL || k->signer != NULL)
-		return true;
-	k->signer = EVP_PKEY_CTX_new_from_pkey(NULL, k->priv, NULL);
-	return k->signer != NULL && EVP_PKEY_sign_init(k->signer) > 0 && pkcs1(k, k->signer) &&
-	       EVP_PKEY_CTX_set_signature_md(k->signer, k->md) > 0;
+	s->signer = EVP_PKEY_CTX_new_from_pkey(NULL, priv, NULL);
+	return s->signer != NULL && EVP_PKEY_sign_init(s->signer) > 0 && pkcs1(k, s->signer) &&
+	       EVP_PKEY_CTX_set_signature_md(s->signer, k->md) > 0;
+}
+
+/* Not a struct secret: opening one for each signature costs as much as the signature does, and they are one
+ * thread's.  It lives as long as the signing it is for. */
+static bool ed25519_signer(struct key_signer *s)
+{
+	uint8_t pub[crypto_sign_ed25519_PUBLICKEYBYTES], *seed;
+	size_t len = crypto_sign_ed25519_SEEDBYTES;
+	bool ok;
+
+	/* Behind it is room for the seed on its way. */
+	s->ed25519 = sodium_malloc(crypto_sign_ed25519_SECRETKEYBYTES + len);
+	if (s->ed25519 == NULL)
+		return false;
+	seed = s->ed25519 + crypto_sign_ed25519_SECRETKEYBYTES;
+	ok = EVP_PKEY_get_raw_private_key(s->key->priv, seed, &len) > 0 &&
+	     len == crypto_sign_ed25519_SEEDBYTES &&
+	     crypto_sign_ed25519_seed_keypair(pub, s->ed25519, seed) == 0;
+	sodium_memzero(seed, crypto_sign_ed25519_SEEDBYTES);
+	if (ok)
+		sodium_mprotect_readonly(s->ed25519);
+	return ok;
+}
+
+int key_signer_new(const struct key *k, struct key_signer **out, struct err *e)
+{
+	struct key_signer *s;
+	bool ok;
+
+	if (k->priv == NULL)
+		return err_set(e, ERR_CRYPTO, "key %u/%s has no private half here", k->tag, k->alg->text);
+	s = mem_new(1, sizeof(*s));
+	s->key = k;
+	if (k->alg->number == ALG_ED25519)
+		ok = ed25519_signer(s);
+	else
+		ok = (s->md_ctx = EVP_MD_CTX_new()) != NULL && (k->md == NULL || digest_signer(s));
+	if (!ok) {
+		key_signer_free(s);
+		key_evp_err(e, "signing");
+		return err_ctx(e, "key %u/%s", k->tag, k->alg->text);
+	}
+	*out = s;
+	return 0;
+}
+
+void key_signer_free(struct key_signer *s)
+{
+	if (s == NULL)
+		return;
+	EVP_PKEY_CTX_free(s->signer);
+	EVP_PKEY_free(s->copy);
+	EVP_MD_CTX_free(s->md_ctx);
+	sodium_free(s->ed25519);
+	free(s);
+}
+
+const struct key *key_signer_key(const struct key_signer *s)
+{
+	return s->key;
 }
 
 /* One INTEGER of an ECDSA-Sig-Value, right-aligned in half octets. */
@@ -65,48 +136,61 @@ static bool ecdsa_from_der(const uint8_t *der, size_t len, uint8_t *sig, size_t 
 	return !r.bad && rd_left(&r) == 0;
 }
 
-static bool sign_digest(struct key *k, const uint8_t *data, size_t len, uint8_t *sig, size_t *sig_len)
+static bool sign_digest(struct key_signer *s, const uint8_t *data, size_t len, uint8_t *sig, size_t *sig_len)
 {
 	uint8_t digest[EVP_MAX_MD_SIZE], der[128];
+	const struct key *k = s->key;
 	unsigned n;
 
-	if (!EVP_DigestInit_ex2(k->md_ctx, k->md, NULL) || !EVP_DigestUpdate(k->md_ctx, data, len) ||
-	    !EVP_DigestFinal_ex(k->md_ctx, digest, &n))
+	if (!EVP_DigestInit_ex2(s->md_ctx, k->md, NULL) || !EVP_DigestUpdate(s->md_ctx, data, len) ||
+	    !EVP_DigestFinal_ex(s->md_ctx, digest, &n))
 		return false;
 	if (k->alg->group == NULL) {
 		*sig_len = KEY_SIG_MAX;
-		return EVP_PKEY_sign(k->signer, sig, sig_len, digest, n) > 0;
+		return EVP_PKEY_sign(s->signer, sig, sig_len, digest, n) > 0;
 	}
 	*sig_len = sizeof(der);
-	if (EVP_PKEY_sign(k->signer, der, sig_len, digest, n) <= 0 ||
+	if (EVP_PKEY_sign(s->signer, der, sig_len, digest, n) <= 0 ||
 	    !ecdsa_from_der(der, *sig_len, sig, k->alg->sig_len / 2))
 		return false;
 	*sig_len = k->alg->sig_len;
 	return true;
 }
 
-int key_sign(struct key *k, const uint8_t *data, size_t len, uint8_t *sig, size_t *sig_len, struct err *e)
+int key_signer_sign(struct key_signer *s, const uint8_t *data, size_t len, uint8_t *sig, size_t *sig_len,
+		    struct err *e)
 {
-	bool ok = false;
+	const struct key *k = s->key;
+	bool ok;
 
-	if (k->priv == NULL)
-		return err_set(e, ERR_CRYPTO, "key %u/%s has no private half here", k->tag, k->alg->text);
-	if (k->ed25519 != NULL) {
-		ok = crypto_sign_ed25519_detached(sig, NULL, data, len, k->ed25519) == 0;
+	*sig_len = KEY_SIG_MAX;
+	if (s->ed25519 != NULL) {
+		ok = crypto_sign_ed25519_detached(sig, NULL, data, len, s->ed25519) == 0;
 		*sig_len = crypto_sign_ed25519_BYTES;
-	} else if (signer_ready(k)) {
-		*sig_len = KEY_SIG_MAX;
-		if (k->md != NULL)
-			ok = sign_digest(k, data, len, sig, sig_len);
-		else
-			ok = EVP_DigestSignInit_ex(k->md_ctx, NULL, NULL, NULL, NULL, k->priv, NULL) > 0 &&
-			     EVP_DigestSign(k->md_ctx, sig, sig_len, data, len) > 0;
+	} else if (k->md != NULL) {
+		ok = sign_digest(s, data, len, sig, sig_len);
+	} else {
+		ok = EVP_DigestSignInit_ex(s->md_ctx, NULL, NULL, NULL, NULL, k->priv, NULL) > 0 &&
+		     EVP_DigestSign(s->md_ctx, sig, sig_len, data, len) > 0;
 	}
 	if (!ok) {
 		key_evp_err(e, "signing");
 		return err_ctx(e, "key %u/%s", k->tag, k->alg->text);
 	}
 	return 0;
+}
+
+int key_sign(const struct key *k, const uint8_t *data, size_t len, uint8_t *sig, size_t *sig_len,
+	     struct err *e)
+{
+	struct key_signer *s = NULL;
+	int rc;
+
+	if (key_signer_new(k, &s, e) != 0)
+		return -1;
+	rc = key_signer_sign(s, data, len, sig, sig_len, e);
+	key_signer_free(s);
+	return rc;
 }
 
 /* r | s to DER in der, which has room; 0 on failure. */
@@ -176,26 +260,6 @@ int key_verify(const struct key *k, const uint8_t *data, size_t len, const uint8
 	return 0;
 }
 
-/* Not in a struct secret: opening one for each signature costs as much as the signature, and priv lies beside
- * it. */
-static bool take_ed25519(struct key *k)
-{
-	struct secret *seed = secret_new(crypto_sign_ed25519_SEEDBYTES);
-	uint8_t pub[crypto_sign_ed25519_PUBLICKEYBYTES], *p = secret_open_rw(seed);
-	size_t len = crypto_sign_ed25519_SEEDBYTES;
-	bool ok;
-
-	k->ed25519 = OPENSSL_secure_malloc(KEY_ED25519_LEN);
-	ok = k->ed25519 != NULL && EVP_PKEY_get_raw_private_key(k->priv, p, &len) > 0 &&
-	     len == crypto_sign_ed25519_SEEDBYTES &&
-	     crypto_sign_ed25519_seed_keypair(pub, k->ed25519, p) == 0;
-	secret_close(seed);
-	secret_free(seed);
-	return ok;
-}
-
-_Static_assert(KEY_ED25519_LEN == crypto_sign_ed25519_SECRETKEYBYTES, "libsodium's secret key");
-
 int key_join(struct key *k, EVP_PKEY **priv, struct err *e)
 {
 	static const char what[] = "duet: private half and public half";
@@ -208,18 +272,11 @@ int key_join(struct key *k, EVP_PKEY **priv, struct err *e)
 	randombytes_buf(probe + sizeof(what), 32);
 	k->priv = *priv;
 	*priv = NULL;
-	if ((k->alg->number != ALG_ED25519 || take_ed25519(k)) &&
-	    key_sign(k, probe, sizeof(probe), sig, &sig_len, e) == 0 &&
+	if (key_sign(k, probe, sizeof(probe), sig, &sig_len, e) == 0 &&
 	    key_verify(k, probe, sizeof(probe), sig, sig_len, e) == 0)
 		return 0;
 	EVP_PKEY_free(k->priv);
-	EVP_PKEY_CTX_free(k->signer);
-	EVP_MD_CTX_free(k->md_ctx);
-	OPENSSL_secure_clear_free(k->ed25519, KEY_ED25519_LEN);
-	k->ed25519 = NULL;
 	k->priv = NULL;
-	k->signer = NULL;
-	k->md_ctx = NULL;
 	return err_set(e, ERR_CRYPTO, "private and public half of key %u/%s do not belong together", k->tag,
 		       k->alg->text);
 }
