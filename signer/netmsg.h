@@ -28,8 +28,10 @@
  *
  * volume      {"volume":N} + fd                 a volume file, opened read-only; before the first version that uses it
  * volume-gone {"volume":N}                      net closes it once no transfer uses it
- * version     {"zone":"example.org.","serial":N,"id":hex64,"soa":base64 record stream (SOA, then its RRSIGs),"pages":N,
- *              "octets":N} + memfd              the version to serve from now on; memfd: array of struct netmsg_page
+ * version     {"zone":"example.org.","number":N,"from":N | absent,"serial":N,"soa":base64 record stream (SOA, then its
+ *              RRSIGs),"pages":N,"splices":base64 | absent} + memfd | none      the version to serve from now on.  Its page
+ *              table is the splices (signer/netpages.h; in a memfd when they are many) into that of the version with the
+ *              number "from", which must be the zone's present one; without "from", into an empty table
  * unserve     {"zone":Z}                        serve it no more (REFUSED)
  * zone        {"zone":Z,"source":null | {"primary":"192.0.2.1#53","key":"name." | null},"refresh":bool,
  *              "have":N | null}                 net keeps a zone's primary fresh by SOA timers; "refresh": look now;
@@ -56,13 +58,6 @@
  * input-expired {"zone":Z,"primary":A,"expire_s":N}   the primary has not confirmed the zone for SOA expire; once
  * damaged     {"zone":Z,"volume":N,"offset":N}   a page read for a transfer is not what was written
  */
-struct netmsg_page {
-	uint64_t offset;
-	uint64_t xxh;
-	uint32_t volume;
-	uint32_t len;
-};
-
 /* Reads or writes one packet.  fds: in: the descriptors to send; out: those that came (close-on-exec, the caller closes them).
  * Sending never blocks: -1 with ERR_NOTNOW when the socket is full (keep the packet and wait for it to be writable). */
 int netmsg_send(int sock, const void *packet, size_t len, const int *fds, size_t fd_count, struct err *e);

@@ -13,9 +13,9 @@ int netlink_open(struct engine *e, int sock, struct netlink **out, struct err *e
 void netlink_close(struct netlink *n);
 bool netlink_ready(const struct netlink *n);
 
-/* Serves the zone's version, after the volumes that it needs. */
-void netlink_version(struct netlink *n, const struct zwork *z);
-void netlink_unserve(struct netlink *n, const char *zone);
+/* Serves the zone's version, after the volumes that it needs: its difference to the one that net has, where there is one. */
+void netlink_version(struct netlink *n, struct zwork *z);
+void netlink_unserve(struct netlink *n, struct zwork *z);
 /* Tells net which volumes the store has let go of. */
 void netlink_volumes(struct netlink *n);
 /* Source of the zone: only primaries are net's business. */

@@ -346,7 +346,7 @@ static void remove_done(struct task *t)
 		zwork_poke(z);
 		return;
 	}
-	netlink_unserve(z->engine->net, z->name);
+	netlink_unserve(z->engine->net, z);
 	netlink_zone_gone(z->engine->net, z->name);
 	if (store_remove(z->engine->store, z->apex, &e) != 0)
 		log_event(LOG_ERROR, "store", "zone=%s msg=%s", z->name, e.text);

@@ -56,6 +56,7 @@ void zwork_free(struct zwork *z)
 	pipeline_drop(z);
 	plan_unref(z->plan);
 	version_unref(z->version);
+	version_unref(z->told);
 	zone_free(z->input);
 	zone_free(z->loaded);
 	source_free(&z->source);

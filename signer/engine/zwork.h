@@ -118,6 +118,8 @@ struct zwork {
 
 	/* what is published */
 	struct version *version; /* NULL: nothing */
+	struct version *told;   /* the one that net has, NULL: none; netlink's, as is its number */
+	uint64_t told_number;
 	struct kept kept;
 	struct past others;     /* versions that were in a peer's status */
 	char *hold;             /* operator's reason; changes wait, renewal goes on */

@@ -61,37 +61,84 @@ static int on_volume_gone(struct order *o, struct err *e)
 	return 0;
 }
 
+/* Base64 of the packet, to be freed; NULL when it is none. */
+static uint8_t *get_octets(const struct order *o, const char *field, size_t *len, struct err *e)
+{
+	const char *base64 = json_string_value(json_object_get(o->json, field));
+	size_t cap = base64 == NULL ? 0 : strlen(base64);
+	uint8_t *octets;
+
+	if (base64 == NULL) {
+		err_set(e, ERR_SYNTAX, "%s is missing", field);
+		return NULL;
+	}
+	octets = mem_new(1, cap);
+	if (sodium_base642bin(octets, cap, base64, cap, NULL, len, NULL, sodium_base64_VARIANT_ORIGINAL) == 0)
+		return octets;
+	free(octets);
+	err_set(e, ERR_SYNTAX, "%s is no base64", field);
+	return NULL;
+}
+
+/* The version's page table: splices of the packet or of its memfd, into the table that they name. */
+static struct pages *get_pages(const struct order *o, const struct served *now, struct err *e)
+{
+	const json_t *from = json_object_get(o->json, "from");
+	struct pages *pages = NULL;
+	const struct pages *old = NULL;
+	const void *map;
+	uint8_t *octets;
+	uint32_t count;
+	size_t len;
+
+	if (get_u32(o, "pages", &count, e) != 0)
+		return NULL;
+	if (from != NULL) {
+		if (now == NULL || !json_is_integer(from) || (uint64_t)json_integer_value(from) != now->number) {
+			err_set(e, ERR_SYNTAX, "it begins with a version that is not here");
+			return NULL;
+		}
+		old = now->pages;
+	}
+	if (o->fd >= 0) {
+		if (netmsg_map(o->fd, &map, &len, e) != 0)
+			return NULL;
+		pages = pages_splice(o->net, old, map, len, count, e);
+		netmsg_unmap(map, len);
+	} else if ((octets = get_octets(o, "splices", &len, e)) != NULL) {
+		pages = pages_splice(o->net, old, octets, len, count, e);
+		free(octets);
+	}
+	return pages;
+}
+
 static int on_version(struct order *o, struct err *e)
 {
-	const char *base64 = json_string_value(json_object_get(o->json, "soa"));
-	uint8_t apex[DNAME_MAX], *soa;
+	const json_t *number = json_object_get(o->json, "number");
 	struct served *v = NULL;
-	uint32_t serial, pages;
+	struct net_zone *zone;
+	struct pages *pages;
+	uint8_t apex[DNAME_MAX], *soa;
+	uint32_t serial;
 	size_t len = 0;
-	int fd = o->fd;
 
-	if (get_zone(o, apex, e) != 0 || get_u32(o, "serial", &serial, e) != 0 ||
-	    get_u32(o, "pages", &pages, e) != 0)
+	if (get_zone(o, apex, e) != 0 || get_u32(o, "serial", &serial, e) != 0)
 		return -1;
-	if (base64 == NULL)
-		return err_set(e, ERR_SYNTAX, "soa is missing");
-	soa = mem_new(1, strlen(base64));
-	o->fd = -1;
-	if (sodium_base642bin(soa, strlen(base64), base64, strlen(base64), NULL, &len, NULL,
-			      sodium_base64_VARIANT_ORIGINAL) == 0)
-		v = served_new(o->net, apex, serial, soa, len, fd, pages, e);
-	else
-		err_set(e, ERR_SYNTAX, "soa is no base64");
+	if (!json_is_integer(number))
+		return err_set(e, ERR_SYNTAX, "number is missing");
+	if ((soa = get_octets(o, "soa", &len, e)) == NULL)
+		return -1;
+	zone = net_zone_get(o->net, apex);
+	if ((pages = get_pages(o, zone->now, e)) != NULL)
+		v = served_new(o->net, apex, serial, soa, len, pages, e);
 	free(soa);
 	if (v == NULL)
-		return -1;
-
-	struct net_zone *zone = net_zone_get(o->net, apex);
-
+		return err_ctx(e, "version %u of %s", serial, zone->text);
+	v->number = (uint64_t)json_integer_value(number);
 	served_unref(o->net, zone->now);
 	zone->now = v;
 	zone->refused = false;
-	log_event(LOG_INFO, "serving", "zone=%s serial=%u pages=%u", zone->text, serial, pages);
+	log_event(LOG_INFO, "serving", "zone=%s serial=%u pages=%zu", zone->text, serial, pages_count(v->pages));
 	notify_zone(o->net, zone);
 	return 0;
 }

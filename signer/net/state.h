@@ -13,6 +13,7 @@
 #include "err/err.h"
 #include "signer/net/io.h"
 #include "signer/net/net.h"
+#include "signer/net/pages.h"
 #include "signer/netmsg.h"
 
 /*
@@ -20,7 +21,7 @@
  * signer/net; one thread.
  */
 
-/* A volume file.  Lives as long as the table or a version refers to it. */
+/* A volume file.  Lives as long as the list or a page table refers to it. */
 struct volume {
 	uint32_t number;
 	int fd;
@@ -34,13 +35,10 @@ struct served {
 	uint8_t apex[DNAME_MAX];
 	char *zone; /* text */
 	uint32_t serial;
+	uint64_t number; /* engine's, by which a difference names it */
 	uint8_t *soa; /* record stream: SOA, then its RRSIGs (and what else belongs to the version) */
 	size_t soa_len;
-	const struct netmsg_page *pages; /* mapped from a sealed memfd */
-	size_t page_count;
-	size_t map_len;
-	struct volume **volumes; /* all that the pages lie in */
-	size_t volume_count;
+	struct pages *pages;
 };
 
 struct primary;
@@ -105,15 +103,19 @@ struct net {
 struct net_zone *net_zone_find(struct net *net, const uint8_t *apex); /* any case; NULL when unknown */
 struct net_zone *net_zone_get(struct net *net, const uint8_t *apex);  /* made when unknown */
 void net_zone_forget(struct net *net, struct net_zone *zone);
+/* soa: copied.  pages: taken in any case.  NULL with ERR_SYNTAX. */
+struct served *served_new(struct net *net, const uint8_t *apex, uint32_t serial, const uint8_t *soa,
+			  size_t soa_len, struct pages *pages, struct err *e);
+struct served *served_ref(struct served *v);
+void served_unref(struct net *net, struct served *v); /* NULL does nothing */
+
+/* volumes.c */
 /* Takes fd in any case. */
 int net_volume_add(struct net *net, uint32_t number, int fd, struct err *e);
 void net_volume_gone(struct net *net, uint32_t number);
-/* The pages of memfd (taken in any case) as a version, checked against the volumes that are known. */
-struct served *served_new(struct net *net, const uint8_t *apex, uint32_t serial, const uint8_t *soa,
-			  size_t soa_len, int memfd, size_t pages, struct err *e);
-struct served *served_ref(struct served *v);
-void served_unref(struct net *net, struct served *v); /* NULL does nothing */
-struct volume *served_volume(const struct served *v, uint32_t number);
+struct volume *net_volume_find(const struct net *net, uint32_t number); /* NULL when it is not here */
+struct volume *net_volume_ref(struct volume *v);
+void net_volume_unref(struct net *net, struct volume *v);
 
 /* access.c */
 struct json_t;

@@ -166,29 +166,39 @@ static bool put_soa(struct xfrout *x, size_t *at, bool first, size_t nth)
 	return true;
 }
 
-static bool damaged(struct xfrout *x, const struct netmsg_page *p, const char *what)
+static bool damaged(struct xfrout *x, const struct page *p, const char *what)
 {
 	log_event(LOG_ERROR, "page-damaged",
 		  "zone=%s serial=%u volume=%u offset=%ju msg=%s; the transfer is cut", x->v->zone,
-		  x->v->serial, p->volume, (uintmax_t)p->offset, what);
+		  x->v->serial, p->volume->number, (uintmax_t)p->offset, what);
 	link_send(x->net, "damaged",
-		  json_pack("{s:s, s:I, s:I}", "zone", x->v->zone, "volume", (json_int_t)p->volume, "offset",
+		  json_pack("{s:s, s:I, s:I}", "zone", x->v->zone, "volume", (json_int_t)p->volume->number, "offset",
 			    (json_int_t)p->offset),
 		  -1, true);
 	return false;
 }
 
+static const struct page *page_at(const struct xfrout *x, size_t i)
+{
+	size_t behind;
+
+	return pages_at(x->v->pages, i, &behind);
+}
+
 /* How many pages from the next on lie behind each other in one volume, within room octets and count pages. */
 static size_t run_of(const struct xfrout *x, size_t room, size_t count, size_t *octets)
 {
-	const struct netmsg_page *p = x->v->pages + x->next;
-	size_t left = x->v->page_count - x->next, n = 0;
+	size_t left = pages_count(x->v->pages) - x->next, n = 0;
+	const struct page *first = page_at(x, x->next);
 
 	*octets = 0;
-	while (n < left && n < count && p[n].len <= room - *octets) {
-		if (n > 0 && (p[n].volume != p[0].volume || p[n].offset != p[n - 1].offset + p[n - 1].len))
+	while (n < left && n < count) {
+		const struct page *p = page_at(x, x->next + n);
+
+		if (p->len > room - *octets || p->volume != first->volume || p->offset != first->offset + *octets)
 			break;
-		*octets += p[n++].len;
+		*octets += p->len;
+		n++;
 	}
 	return n;
 }
@@ -196,24 +206,22 @@ static size_t run_of(const struct xfrout *x, size_t room, size_t count, size_t *
 /* Pages that small changes have scattered: the kernel reads them together while we send those before. */
 static void hint(const struct xfrout *x)
 {
-	size_t end = x->v->page_count - x->next < PAGES_MAX ? x->v->page_count : x->next + PAGES_MAX;
+	size_t count = pages_count(x->v->pages), end = count - x->next < PAGES_MAX ? count : x->next + PAGES_MAX;
 
 	for (size_t i = x->next; i < end; i++) {
-		const struct netmsg_page *p = &x->v->pages[i];
+		const struct page *p = page_at(x, i);
 
-		posix_fadvise(served_volume(x->v, p->volume)->fd, (off_t)p->offset, p->len,
-			      POSIX_FADV_WILLNEED);
+		posix_fadvise(p->volume->fd, (off_t)p->offset, p->len, POSIX_FADV_WILLNEED);
 	}
 }
 
 static bool read_run(struct xfrout *x, uint8_t *to, size_t octets)
 {
-	const struct netmsg_page *p = &x->v->pages[x->next];
-	const struct volume *volume = served_volume(x->v, p->volume);
+	const struct page *p = page_at(x, x->next);
 	size_t got = 0;
 
 	while (got < octets) {
-		ssize_t n = pread(volume->fd, to + got, octets - got, (off_t)(p->offset + got));
+		ssize_t n = pread(p->volume->fd, to + got, octets - got, (off_t)(p->offset + got));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -230,7 +238,7 @@ static bool put_run(struct xfrout *x, size_t *at, size_t *nth, size_t count, siz
 	if (!read_run(x, x->buf + *at, octets))
 		return false;
 	for (size_t i = 0; i < count; i++, x->next++) {
-		const struct netmsg_page *p = &x->v->pages[x->next];
+		const struct page *p = page_at(x, x->next);
 		uint8_t *page = x->buf + *at;
 
 		if (XXH3_64bits(page, p->len) != p->xxh)
@@ -258,7 +266,7 @@ static bool fill(struct xfrout *x)
 	while (x->stage == STAGE_PAGES) {
 		size_t octets, count;
 
-		if (x->next == x->v->page_count) {
+		if (x->next == pages_count(x->v->pages)) {
 			x->stage = STAGE_TAIL;
 			break;
 		}

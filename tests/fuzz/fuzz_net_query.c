@@ -53,7 +53,7 @@ static void start(void)
 	json_decref(peers);
 	zone = net_zone_get(net, apex);
 	zone->now =
-		served_new(net, apex, 7, soa, sizeof(soa) - 1, netmsg_memfd("fuzz", "", 0, NULL), 0, NULL);
+		served_new(net, apex, 7, soa, sizeof(soa) - 1, pages_splice(net, NULL, NULL, 0, 0, NULL), NULL);
 	assert(zone->now != NULL);
 }
 

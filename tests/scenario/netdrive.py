@@ -106,7 +106,7 @@ class Net:
                 stdout=out, stderr=out, pass_fds=[theirs.fileno()], preexec_fn=die_with_parent,
                 env=dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0", **(env or {})))
         theirs.close()
-        self.events, self.seen, self.volumes = [], 0, 0
+        self.events, self.seen, self.volumes, self.versions = [], 0, 0, 0
         self.lock = threading.Condition()
         threading.Thread(target=self._read, daemon=True).start()
         lab.closers.append(self.close)
@@ -171,7 +171,7 @@ class Net:
         with open(path, "wb") as f:
             for page in itertools.chain(pages_of(zone, per_page), filled_pages(zone.origin.to_text(), more)):
                 f.write(page + b"\0" * gap)
-                table += struct.pack("=QQII", at, XXH.XXH3_64bits(page, len(page)), self.volumes, len(page))
+                table += struct.pack("!QQII", at, XXH.XXH3_64bits(page, len(page)), self.volumes, len(page))
                 at += len(page) + gap
         return self.publish_raw(zone, path, table)
 
@@ -183,8 +183,9 @@ class Net:
                     soa += record(zone.origin, rds.ttl, rdata)
         serial = zone.get_rdataset(zone.origin, "SOA")[0].serial
         self.send("volume", fd=os.open(path, os.O_RDONLY), volume=self.volumes)
-        self.send("version", fd=memfd(table), zone=zone.origin.to_text(), serial=serial, id="00", soa=base64.b64encode(soa).decode(),
-                  pages=len(table) // 24, octets=0)
+        self.versions += 1
+        self.send("version", fd=memfd(struct.pack("!III", 0, 0, len(table) // 24) + table), zone=zone.origin.to_text(),
+                  number=self.versions, serial=serial, soa=base64.b64encode(soa).decode(), pages=len(table) // 24)
         return path, table
 
     def peers(self, secondaries=(), transfer=()):

@@ -299,7 +299,7 @@ def test_a_damaged_page_is_not_sent(lab):
     everybody(net)
     path, table = net.publish(zone_text(ZONE, 7))
     expect("whole", len(zone_of(net.addr, net.port).nodes), 304)
-    offset = struct.unpack("=Q", table[24 * 3:24 * 3 + 8])[0]
+    offset = struct.unpack("!Q", table[24 * 3:24 * 3 + 8])[0]
     with open(path, "r+b") as f:
         f.seek(offset + 200)
         octet = f.read(1)

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* nethear: what net says is checked field by field and given to its zone. */
+#include "signer/engine/netlink_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "log/log.h"
+
+struct again {
+	struct task task;
+	struct netlink *n;
+};
+
+/* It reads the store's descriptors, so it is a task. */
+static void all_again(struct task *t)
+{
+	struct again *a = (struct again *)t;
+	struct netlink *n = a->n;
+	struct engine *e = n->engine;
+
+	free(a);
+	n->ready = true;
+	log_event(LOG_NOTICE, "net-ready", "zones=%zu", e->zone_count);
+
+	netlink_hold_serve(n, !e->serving);
+	netlink_peers(n);
+	for (size_t i = 0; i < e->zone_count; i++) {
+		netlink_version(n, e->zone[i]);
+		if (e->zone[i]->source.kind == SOURCE_PRIMARY)
+			netlink_zone(n, e->zone[i], e->zone[i]->version == NULL);
+	}
+}
+
+static void on_ready(struct netlink *n)
+{
+	struct again *a = mem_new(1, sizeof(*a));
+
+	a->n = n;
+	a->task.done = all_again;
+	engine_task(n->engine, &a->task);
+}
+
+static void on_input(struct zwork *z, const json_t *msg, int fd)
+{
+	const void *octets;
+	uint8_t *copy;
+	uint64_t serial;
+	size_t len;
+	struct err e;
+
+	if (fd < 0 || msg_uint(msg, "serial", UINT32_MAX, &serial, &e) != 0 || netmsg_map(fd, &octets, &len, &e) != 0) {
+		log_event(LOG_WARNING, "net-packet", "zone=%s msg=input: %s", z->name, fd < 0 ? "no descriptor" : e.text);
+		return;
+	}
+	if ((copy = malloc(len + 1)) == NULL) {
+		netmsg_unmap(octets, len);
+		source_failed(z, "not enough memory for the transfer", 300);
+		return;
+	}
+	memcpy(copy, octets, len);
+	netmsg_unmap(octets, len);
+	source_stream(z, (uint32_t)serial, copy, len);
+}
+
+static void on_zone(struct zwork *z, const char *type, const json_t *msg, int fd)
+{
+	const char *why = json_string_value(json_object_get(msg, "why"));
+	uint64_t n;
+
+	if (strcmp(type, "input") == 0)
+		on_input(z, msg, fd);
+	else if (strcmp(type, "input-same") == 0 && msg_uint(msg, "serial", UINT32_MAX, &n, NULL) == 0)
+		source_same(z, (uint32_t)n);
+	else if (strcmp(type, "input-failed") == 0 && why != NULL && msg_uint(msg, "retry_s", 1u << 30, &n, NULL) == 0)
+		source_failed(z, why, (int64_t)n);
+	else if (strcmp(type, "input-expired") == 0 && msg_uint(msg, "expire_s", UINT32_MAX, &n, NULL) == 0)
+		source_expired(z, (int64_t)n);
+	else if (strcmp(type, "asked") == 0)
+		secondary_asked(z, msg);
+	else if (strcmp(type, "transferred") == 0)
+		secondary_transferred(z, msg);
+	else if (strcmp(type, "notified") == 0)
+		secondary_notified(z, msg);
+	else if (strcmp(type, "damaged") == 0) {
+		log_event(LOG_ERROR, "damaged", "zone=%s msg=a page is not what was written: the zone is signed anew", z->name);
+		z->forced = true;
+		z->full = true;
+		zwork_poke(z);
+	}
+}
+
+void netlink_hear(struct netlink *n, const uint8_t *packet, size_t len, int fd)
+{
+	struct engine *e = n->engine;
+	const char *type, *name;
+	struct zwork *z;
+	struct err err;
+	json_t *msg = msg_parse(packet, len, &type, &err);
+
+	if (msg == NULL) {
+		log_event(LOG_WARNING, "net-packet", "msg=%s", err.text);
+		return;
+	}
+	if (strcmp(type, "ready") == 0) {
+		on_ready(n);
+	} else if (strcmp(type, "answer") == 0) {
+		for (size_t i = 0; i < e->zone_count; i++)
+			secondary_answer(e->zone[i], msg);
+	} else if ((name = json_string_value(json_object_get(msg, "zone"))) != NULL &&
+		   (z = engine_zone(e, name, false)) != NULL) {
+		on_zone(z, type, msg, fd);
+	}
+	json_decref(msg);
+}

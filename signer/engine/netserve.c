@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * netserve: what net is to serve: versions, and the volumes that they lie in.
+ *
+ * Invariant: z->told is the version that net has of the zone, once it has read all that is queued.
+ */
+#include "signer/engine/netlink_impl.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "log/log.h"
+#include "signer/engine/netdiff.h"
+
+#define INLINE_MAX 24000 /* octets of a difference that travel in the packet itself */
+
+static bool has_volume(const struct netlink *n, uint32_t volume)
+{
+	for (size_t i = 0; i < n->volume_count; i++)
+		if (n->volume[i] == volume)
+			return true;
+	return false;
+}
+
+static int send_volume(struct netlink *n, uint32_t volume)
+{
+	int fd;
+
+	if (has_volume(n, volume))
+		return 0;
+	if ((fd = store_volume_fd(n->engine->store, volume)) < 0 || (fd = dup(fd)) < 0)
+		return -1;
+	n->volume = mem_grow(n->volume, n->volume_count + 1, sizeof(*n->volume));
+	n->volume[n->volume_count++] = volume;
+	return netlink_send(n, "volume", json_pack("{s:I}", "volume", (json_int_t)volume), fd);
+}
+
+void netlink_volumes(struct netlink *n)
+{
+	for (size_t i = 0; i < n->volume_count;) {
+		uint32_t volume = n->volume[i];
+
+		if (store_volume_fd(n->engine->store, volume) >= 0) {
+			i++;
+			continue;
+		}
+		n->volume[i] = n->volume[--n->volume_count];
+		netlink_send(n, "volume-gone", json_pack("{s:I}", "volume", (json_int_t)volume), -1);
+	}
+}
+
+static json_t *soa_stream(const struct version_info *info)
+{
+	size_t len = rr_wire_len(&info->soa);
+	struct wr w;
+	uint8_t *octets;
+	json_t *j;
+
+	for (size_t i = 0; i < info->soa_sig_count; i++)
+		len += rr_wire_len(&info->soa_sigs[i]);
+	octets = mem_new(1, len);
+	w = wr_of(octets, len);
+	rr_write(&w, &info->soa);
+	for (size_t i = 0; i < info->soa_sig_count; i++)
+		rr_write(&w, &info->soa_sigs[i]);
+	j = msg_json_base64(octets, w.at);
+	free(octets);
+	return j;
+}
+
+static void untold(struct zwork *z)
+{
+	version_unref(z->told);
+	z->told = NULL;
+}
+
+/* The version with its difference; -1 when net does not get it. */
+static int send_version(struct netlink *n, const struct zwork *z, const struct netdiff *d)
+{
+	const struct version_info *info = version_info(z->version);
+	json_t *o = json_pack("{s:s,s:I,s:I,s:o,s:I}", "zone", z->name, "number", (json_int_t)(n->versions + 1), "serial",
+			      (json_int_t)info->serial, "soa", soa_stream(info), "pages",
+			      (json_int_t)table_len(version_table(z->version)));
+	struct err e;
+	int fd = -1;
+
+	for (size_t i = 0; i < d->volume_count; i++)
+		if (send_volume(n, d->volumes[i]) != 0) {
+			log_event(LOG_ERROR, "store", "zone=%s msg=volume %" PRIu32 " cannot be opened", z->name,
+				  d->volumes[i]);
+			json_decref(o);
+			return -1;
+		}
+	if (!d->whole)
+		json_object_set_new(o, "from", json_integer((json_int_t)z->told_number));
+	if (d->len <= INLINE_MAX) {
+		json_object_set_new(o, "splices", msg_json_base64(d->octets, d->len));
+	} else if ((fd = netmsg_memfd("pages", d->octets, d->len, &e)) < 0) {
+		log_event(LOG_ERROR, "net-packet", "zone=%s msg=%s", z->name, e.text);
+		json_decref(o);
+		return -1;
+	}
+	return netlink_send(n, "version", o, fd);
+}
+
+void netlink_version(struct netlink *n, struct zwork *z)
+{
+	struct netdiff d;
+
+	if (!n->ready || z->version == NULL)
+		return; /* all is said again when net is ready */
+	netdiff_make(z->told == NULL ? NULL : version_table(z->told), version_table(z->version), &d);
+	if (send_version(n, z, &d) == 0) {
+		untold(z);
+		z->told = version_ref(z->version);
+		z->told_number = ++n->versions;
+	}
+	netdiff_fini(&d);
+}
+
+void netlink_unserve(struct netlink *n, struct zwork *z)
+{
+	untold(z);
+	if (n->ready)
+		netlink_send(n, "unserve", json_pack("{s:s}", "zone", z->name), -1);
+}

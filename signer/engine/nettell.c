@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* nettell: what engine asks of net, apart from what is to be served. */
+#include "signer/engine/netlink_impl.h"
+
+void netlink_zone(struct netlink *n, const struct zwork *z, bool refresh)
+{
+	const struct source *s = &z->source;
+	json_t *source;
+
+	if (!n->ready)
+		return;
+	source = s->kind != SOURCE_PRIMARY ? json_null()
+					   : json_pack("{s:s,s:s?}", "primary", s->primary, "key", s->key);
+	netlink_send(n, "zone",
+		  json_pack("{s:s,s:o,s:b,s:o}", "zone", z->name, "source", source, "refresh", (int)refresh, "have",
+			    s->have_serial && s->kind == SOURCE_PRIMARY ? json_integer(s->input_serial) : json_null()), -1);
+}
+
+void netlink_zone_gone(struct netlink *n, const char *zone)
+{
+	if (n->ready)
+		netlink_send(n, "zone-gone", json_pack("{s:s}", "zone", zone), -1);
+}
+
+void netlink_peers(struct netlink *n)
+{
+	const struct conf_signer *c = &n->engine->conf->signer;
+	json_t *secondaries = json_array(), *transfer = json_array();
+	char text[ADDR_TEXT_LEN + PREFIX_TEXT_LEN];
+
+	if (!n->ready) {
+		json_decref(secondaries);
+		json_decref(transfer);
+		return;
+	}
+	for (size_t i = 0; i < c->secondary_count; i++) {
+		const struct conf_secondary *s = &c->secondaries[i];
+		json_t *zones = json_array();
+
+		for (size_t k = 0; k < s->zone_count; k++)
+			json_array_append_new(zones, json_string(s->zones[k]));
+		json_array_append_new(secondaries, json_pack("{s:s,s:s?,s:o,s:b}", "address", addr_text(&s->address, text),
+							     "key", s->key, "zones", zones, "notify", (int)s->notify));
+	}
+	for (size_t i = 0; i < c->transfer_count; i++)
+		json_array_append_new(transfer, json_pack("{s:s,s:s?}", "prefix", prefix_text(&c->transfer[i].prefix, text),
+							  "key", c->transfer[i].key));
+	netlink_send(n, "peers", json_pack("{s:o,s:o}", "secondaries", secondaries, "transfer", transfer), -1);
+}
+
+uint64_t netlink_query(struct netlink *n, const struct zwork *z, const char *address, const char *key, const char *what,
+		       unsigned timeout_ms)
+{
+	if (!n->ready)
+		return 0;
+	netlink_send(n, "query", json_pack("{s:I,s:s,s:s,s:s?,s:s,s:i}", "id", (json_int_t)++n->next_query, "zone", z->name,
+					"address", address, "key", key, "what", what, "timeout_ms", (int)timeout_ms), -1);
+	return n->next_query;
+}
+
+void netlink_notify(struct netlink *n, const char *zone, const char *address)
+{
+	if (n->ready)
+		netlink_send(n, "notify", json_pack("{s:s,s:s}", "zone", zone, "address", address), -1);
+}
+
+void netlink_drain(struct netlink *n, int64_t for_ms)
+{
+	if (n->ready)
+		netlink_send(n, "drain", json_pack("{s:I}", "for_ms", (json_int_t)for_ms), -1);
+}
+
+void netlink_hold_serve(struct netlink *n, bool on)
+{
+	if (n->ready)
+		netlink_send(n, "hold-serve", json_pack("{s:b}", "on", (int)on), -1);
+}
+
+void netlink_tsig(struct netlink *n, struct tsig_key **keys, const bool *newest, size_t count)
+{
+	const struct tsig_key *const *list = (const struct tsig_key *const *)keys;
+	size_t at = 0;
+
+	do {
+		netlink_send_secret(n, netmsg_tsig_pack(list, newest, count, &at));
+	} while (at < count);
+	for (size_t i = 0; i < count; i++)
+		tsig_key_unref(keys[i]);
+}
