@@ -58,7 +58,7 @@ json_t *api_key_json(struct keydist *k, const struct zone_state *z, const struct
 			 "declined", v->declined, "published", v->published, "signing", v->signing, "cds",
 			 v->published && v->sep && v->seen_by_all, "held", held_names(k, z, ks), "stored",
 			 stored_names(k, ks), "missing", lifecycle_missing(k, z, v), "serves",
-			 names(k, &ks->serves), "seen", names(k, &ks->seen), "lost", names(k, &ks->lost));
+			 names(k, &ks->record[RECORD_DNSKEY].serves), "seen", names(k, &ks->record[RECORD_DNSKEY].seen), "lost", names(k, &ks->lost));
 }
 
 json_t *api_keys_json(struct keydist *k, const struct zone_state *z)

@@ -234,7 +234,7 @@ static void say_serves(struct keydist *k, struct zone_ctx *c)
 		if (msg_hex(o, "k", hash, sizeof(hash), NULL) == 0 && (ks = zone_key(z, hash)) != NULL &&
 		    ks->created) {
 			json_array_append(say, row);
-			fresh |= !id_set_has(&ks->serves, k->self.id);
+			fresh |= !id_set_has(&ks->record[RECORD_DNSKEY].serves, k->self.id);
 		}
 		json_decref(o);
 	}

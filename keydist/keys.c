@@ -312,7 +312,7 @@ out:
 /* A key of this node that was declined for its tag is made again, once. */
 static bool to_make_again(struct keydist *k, const struct zone_state *z, const struct key_state *ks)
 {
-	if (memcmp(ks->creator, k->self.id, NODE_ID_LEN) != 0 || ks->declined.n == 0 || ks->serves.n > 0 ||
+	if (memcmp(ks->creator, k->self.id, NODE_ID_LEN) != 0 || ks->declined.n == 0 || ks->record[RECORD_DNSKEY].serves.n > 0 ||
 	    zone_addition(z) == NULL)
 		return false;
 	for (size_t i = 0; i < z->keys; i++)

@@ -83,9 +83,9 @@ static void view_one(struct keydist *k, const struct zone_state *z, struct key_s
 	}
 	v->declined_here = id_set_has(&ks->declined, k->self.id);
 	v->stored = count_stored(s, ks);
-	v->served_by_all = lifecycle_is_in(ids, n, &ks->serves);
-	v->served_by_any = ks->serves.n > 0;
-	v->seen_by_all = lifecycle_is_in(ids, n, &ks->seen);
+	v->served_by_all = lifecycle_is_in(ids, n, &ks->record[RECORD_DNSKEY].serves);
+	v->served_by_any = ks->record[RECORD_DNSKEY].serves.n > 0;
+	v->seen_by_all = lifecycle_is_in(ids, n, &ks->record[RECORD_DNSKEY].seen);
 	/* what anybody serves was distributed in his eyes, and is never taken back here */
 	v->distributed = v->served_by_any ||
 			 (n > 0 && v->held == n && !v->declined && v->stored >= (size_t)p->require_backups &&

@@ -47,7 +47,7 @@ static int64_t length_s(struct keydist *k, const struct zone_state *z, const uin
 	int64_t ttl = (int64_t)z->unsigned_ttl;
 
 	for (size_t i = 0; i < z->keys; i++)
-		if (memcmp(z->key[i].hash, key, 32) != 0 && z->key[i].serves.n > 0 && p.dnskey_ttl_s > ttl)
+		if (memcmp(z->key[i].hash, key, 32) != 0 && z->key[i].record[RECORD_DNSKEY].serves.n > 0 && p.dnskey_ttl_s > ttl)
 			ttl = p.dnskey_ttl_s;
 	return ttl + p.propagation_s;
 }
@@ -84,7 +84,7 @@ static void count_time(struct keydist *k)
 static bool may_wait(const struct keydist *k, const struct zone_state *z)
 {
 	for (size_t i = 0; i < z->keys; i++)
-		if (z->key[i].created && z->key[i].serves.n > 0 && !id_set_has(&z->key[i].seen, k->self.id))
+		if (z->key[i].created && z->key[i].record[RECORD_DNSKEY].serves.n > 0 && !id_set_has(&z->key[i].record[RECORD_DNSKEY].seen, k->self.id))
 			return true;
 	return false;
 }
@@ -104,7 +104,7 @@ static bool step_any(struct keydist *k)
 			char zone[DNAME_TEXT_MAX];
 			struct err e;
 
-			if (!views[j].served_by_all || id_set_has(&ks->seen, k->self.id))
+			if (!views[j].served_by_all || id_set_has(&ks->record[RECORD_DNSKEY].seen, k->self.id))
 				continue;
 			if (find(k, z->text, ks->hash) == NULL)
 				begin(k, z, ks->hash);

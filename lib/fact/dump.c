@@ -64,6 +64,22 @@ static json_t *boxes(const struct box_state *box, size_t n)
 	return sorted(list);
 }
 
+static json_t *records(const struct key_state *k)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < KEY_RECORDS; i++) {
+		const struct record_state *r = &k->record[i];
+
+		json_array_append_new(list,
+				      json_pack("{s:o,s:o,s:o,s:o,s:I,s:I}", "serves", ids(&r->serves), "seen",
+						ids(&r->seen), "stopped", ids(&r->stopped), "gone",
+						ids(&r->gone), "before_ttl", (json_int_t)r->before_ttl, "ttl",
+						(json_int_t)r->ttl));
+	}
+	return list;
+}
+
 static json_t *key(const struct key_state *k)
 {
 	json_t *held = json_array();
@@ -71,13 +87,15 @@ static json_t *key(const struct key_state *k)
 	for (size_t i = 0; i < k->helds; i++)
 		json_array_append_new(
 			held, json_pack("[o,s]", hex(k->held[i].node, NODE_ID_LEN), k->held[i].probe));
-	return json_pack("{s:o,s:b,s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "hash",
+	return json_pack("{s:o,s:b,s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:[o,o],s:s,s:b,s:b}", "hash",
 			 hex(k->hash, 32), "created", k->created, "creator", hex(k->creator, NODE_ID_LEN),
 			 "dnskey", hex(k->dnskey, k->dnskey_len), "role", k->role, "instead",
 			 hex(k->instead, 32), "boxes", boxes(k->box, k->boxes), "recovery",
 			 boxes(k->recovery, k->recoveries), "held", sorted(held), "declined",
-			 ids(&k->declined), "serves", ids(&k->serves), "seen", ids(&k->seen), "lost",
-			 ids(&k->lost), "stored", boxes(k->stored, k->storeds));
+			 ids(&k->declined), "records", records(k), "lost", ids(&k->lost), "stored",
+			 boxes(k->stored, k->storeds), "replaces", hex(k->replaces[0], 32),
+			 hex(k->replaces[1], 32), "method", key_method_names[k->method], "roll", k->roll,
+			 "roll_now", k->roll_now);
 }
 
 static json_t *zone(const struct zone_state *z)
@@ -91,9 +109,10 @@ static json_t *zone(const struct zone_state *z)
 						"removed", z->add[i].removed, "body", z->add[i].body));
 	for (size_t i = 0; i < z->keys; i++)
 		json_array_append_new(keys, key(&z->key[i]));
-	return json_pack("{s:s,s:o,s:o,s:I,s:I,s:o,s:o}", "zone", z->text, "adds", sorted(adds), "keys",
+	return json_pack("{s:s,s:o,s:o,s:I,s:I,s:I,s:o,s:o,s:o}", "zone", z->text, "adds", sorted(adds), "keys",
 			 sorted(keys), "unsigned_ttl", (json_int_t)z->unsigned_ttl, "largest_ttl",
-			 (json_int_t)z->largest_ttl, "floor", reg(&z->floor), "epoch", reg(&z->epoch));
+			 (json_int_t)z->largest_ttl, "ds_ttl", (json_int_t)z->ds_ttl, "floor", reg(&z->floor),
+			 "epoch", reg(&z->epoch), "secure", reg(&z->secure));
 }
 
 static json_t *node(const struct node_state *n)

@@ -73,6 +73,7 @@ void fact_state_free(struct fact_state *s)
 		free(z->key);
 		json_decref(z->floor.body);
 		json_decref(z->epoch.body);
+		json_decref(z->secure.body);
 	}
 	for (size_t i = 0; i < s->policies; i++)
 		json_decref(s->policy[i].reg.body);
@@ -244,6 +245,14 @@ static void on_epoch(struct fact_state *s, const struct fact *f, json_t *body)
 		reg_take(&need_zone(s, f->zone)->epoch, epoch, f->hash, body);
 }
 
+static void on_secure(struct fact_state *s, const struct fact *f, json_t *body)
+{
+	uint64_t rev;
+
+	if (json_is_boolean(json_object_get(body, "secure")) && msg_uint(body, "rev", REV_MAX, &rev, NULL) == 0)
+		reg_take(&need_zone(s, f->zone)->secure, rev, f->hash, body);
+}
+
 /* ---- all of it ---- */
 
 static void on_key(struct fact_state *s, const struct fact *f, json_t *body)
@@ -270,6 +279,10 @@ static const struct {
 	{ "key.stored", true, on_key },
 	{ "key.serves", true, on_key },
 	{ "key.seen", true, on_key },
+	{ "key.stopped", true, on_key },
+	{ "key.gone", true, on_key },
+	{ "key.roll", true, on_key },
+	{ "zone.secure", true, on_secure },
 	{ "key.lost", true, on_key },
 	{ "tsig.create", false, on_tsig_create },
 	{ "tsig.remove", false, on_tsig_remove },

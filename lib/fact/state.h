@@ -23,8 +23,14 @@
  * {"key","boxes":[..]}              more boxes of a key, for signers that came later key.held
  * {"key","probe","recovery"?:{"id","box"}}    deed, proven by a signature over key_probe_data key.declined
  * {"key","why"}                     promise key.stored   {"key","recovery":id}             deed of a backup
- *   key.serves   {"keys":[..],"keyset","unsigned_ttl","largest_ttl"}      deed: published
- *   key.seen     {"key"}                           deed: the author's wait has ended, so CDS may name the key
+ *   key.serves   {"keys":[..],"signing":[..],"cds":[..],"keyset","unsigned_ttl","largest_ttl","dnskey_ttl"}
+ *                deed: published; the TTLs are the largest of what the author published before without them
+ *   key.seen     {"key","record"?,"ttl"?}          deed: all serve it, and the author's wait for that has ended
+ *   key.stopped  {"key","record","ttl"}            promise: no longer published, and never again
+ *   key.gone     {"key","record","ttl"?}           deed: all have stopped, and the author's wait has ended
+ *                                                  (record: "dnskey", without which it is that, "zone", "ds")
+ *   key.roll     {"key","now"}                     the key is to be replaced
+ *   zone.secure  {"secure","rev"}                  whether the zone is to be signed
  *   key.lost     {"key"}
  *   tsig.create  {"name","alg","hash","rev","boxes":[..],"recovery":[..]}     tsig.remove {"name","hash"}
  *   floor        {"serial","rev"}                  epoch {"epoch","rev"}
@@ -71,6 +77,38 @@ struct held_state {
 	int proven;  /* cache: 0 not looked at, 1 yes, -1 no */
 };
 
+/* What of a key validators may have in their caches.  The RRSIGs over the DNSKEY RRset come and go with the DNSKEY
+ * record of a key that makes them. */
+enum key_record {
+	RECORD_DNSKEY,
+	RECORD_ZONE, /* RRSIGs over the zone's records */
+	RECORD_DS,   /* at the parent; what signers do is to name it in CDS and CDNSKEY */
+	KEY_RECORDS
+};
+
+struct record_state {
+	struct id_set serves, seen; /* deeds */
+	struct id_set stopped;      /* promise */
+	struct id_set gone;         /* deed */
+	uint64_t before_ttl;        /* largest that any `serves` gave of what there was without the record */
+	uint64_t ttl;               /* largest that any `stopped` named */
+};
+
+/* How a key comes in; its creator's policy decides, and the `created` says it to all. */
+enum key_method {
+	METHOD_FIRST,            /* replaces none, or makes the zone secure: everything, then DS */
+	METHOD_PREPUBLICATION,   /* DNSKEY, then RRSIGs over the zone (and DS, of a CSK) */
+	METHOD_DOUBLE_SIGNATURE, /* DNSKEY, then DS */
+	METHOD_DOUBLE_DS,        /* DS, then DNSKEY */
+	METHOD_CONSERVATIVE,     /* another algorithm: RRSIGs over the zone, DNSKEY, DS */
+	METHOD_LIBERAL,          /* another algorithm: DNSKEY and RRSIGs together, DS */
+	KEY_METHODS
+};
+extern const char *const key_method_names[KEY_METHODS];
+extern const char *const key_record_names[KEY_RECORDS];
+
+#define KEY_REPLACES_MAX 2 /* a CSK takes the place of a KSK and a ZSK */
+
 struct key_state {
 	uint8_t hash[32];
 	bool created;
@@ -87,7 +125,11 @@ struct key_state {
 	size_t recoveries;
 	struct held_state *held;
 	size_t helds;
-	struct id_set declined, serves, seen, lost;
+	uint8_t replaces[KEY_REPLACES_MAX][32]; /* zero: none */
+	enum key_method method;
+	bool roll, roll_now; /* it is to be replaced */
+	struct id_set declined, lost;
+	struct record_state record[KEY_RECORDS];
 	struct box_state *stored; /* by: the backup; to: recovery id */
 	size_t storeds;
 };
@@ -107,7 +149,8 @@ struct zone_state {
 	struct key_state *key;
 	size_t keys;
 	uint64_t unsigned_ttl, largest_ttl; /* largest that any `serves` named */
-	struct fact_reg floor, epoch;
+	uint64_t ds_ttl;                    /* largest that any signer has seen at the parent */
+	struct fact_reg floor, epoch, secure;
 };
 
 struct policy_state {

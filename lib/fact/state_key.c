@@ -16,6 +16,20 @@
 #define BOXES_MAX 64 /* per fact */
 #define KEYS_MAX  64 /* named by one `serves` */
 
+const char *const key_method_names[KEY_METHODS] = {
+	[METHOD_FIRST] = "first",
+	[METHOD_PREPUBLICATION] = "pre-publication",
+	[METHOD_DOUBLE_SIGNATURE] = "double-signature",
+	[METHOD_DOUBLE_DS] = "double-ds",
+	[METHOD_CONSERVATIVE] = "conservative",
+	[METHOD_LIBERAL] = "liberal",
+};
+const char *const key_record_names[KEY_RECORDS] = {
+	[RECORD_DNSKEY] = "dnskey",
+	[RECORD_ZONE] = "zone",
+	[RECORD_DS] = "ds",
+};
+
 struct key_state *zone_key(const struct zone_state *z, const uint8_t hash[32])
 {
 	for (size_t i = 0; i < z->keys; i++)
@@ -54,9 +68,13 @@ void key_state_fini(struct key_state *k)
 		free(k->held[i].probe);
 	free(k->held);
 	free(k->declined.id);
-	free(k->serves.id);
-	free(k->seen.id);
 	free(k->lost.id);
+	for (size_t i = 0; i < KEY_RECORDS; i++) {
+		free(k->record[i].serves.id);
+		free(k->record[i].seen.id);
+		free(k->record[i].stopped.id);
+		free(k->record[i].gone.id);
+	}
 }
 
 /* A set of (to, by, box). */
@@ -89,6 +107,28 @@ static void read_boxes(const json_t *list, const char *to_field, struct box_stat
 	}
 }
 
+/* What the key takes the place of, and how. */
+static void read_replaces(struct key_state *k, const json_t *body)
+{
+	const char *method = msg_text(body, "method", 20, NULL);
+	json_t *row;
+	size_t i;
+
+	memset(k->replaces, 0, sizeof(k->replaces));
+	k->method = METHOD_FIRST;
+	for (size_t m = 0; method != NULL && m < KEY_METHODS; m++)
+		if (strcmp(method, key_method_names[m]) == 0)
+			k->method = (enum key_method)m;
+	json_array_foreach(json_object_get(body, "replaces"), i, row)
+	{
+		json_t *o = json_pack("{s:O}", "k", row);
+
+		if (i < KEY_REPLACES_MAX && msg_hex(o, "k", k->replaces[i], 32, NULL) != 0)
+			memset(k->replaces[i], 0, 32);
+		json_decref(o);
+	}
+}
+
 static void on_created(struct key_state *k, const struct fact *f, const json_t *body)
 {
 	const char *role = msg_text(body, "role", 3, NULL);
@@ -113,6 +153,7 @@ static void on_created(struct key_state *k, const struct fact *f, const json_t *
 	strcpy(k->role, role);
 	memset(k->instead, 0, sizeof(k->instead));
 	msg_hex(body, "instead", k->instead, 32, NULL);
+	read_replaces(k, body);
 	free(k->dnskey);
 	k->dnskey = dnskey;
 	k->dnskey_len = len;
@@ -145,25 +186,73 @@ static void on_held(struct key_state *k, const struct fact *f, const json_t *bod
 	k->held[k->helds++].probe = mem_strdup(probe);
 }
 
-static void on_serves(struct zone_state *z, const struct fact *f, const json_t *body)
+static void larger(uint64_t *to, uint64_t value)
+{
+	if (value > *to)
+		*to = value;
+}
+
+static uint64_t ttl_of(const json_t *body, const char *member)
 {
 	uint64_t ttl;
+
+	return msg_uint(body, member, TTL_MAX, &ttl, NULL) == 0 ? ttl : 0;
+}
+
+static void on_serves(struct zone_state *z, const struct fact *f, const json_t *body)
+{
+	static const char *const lists[KEY_RECORDS] = { "keys", "signing", "cds" };
+	const uint64_t bare = ttl_of(body, "unsigned_ttl"), largest = ttl_of(body, "largest_ttl");
+	const uint64_t before[KEY_RECORDS] = { ttl_of(body, "dnskey_ttl"), bare > largest ? bare : largest, 0 };
 	json_t *row;
 	size_t i;
 
-	if (msg_uint(body, "unsigned_ttl", TTL_MAX, &ttl, NULL) == 0 && ttl > z->unsigned_ttl)
-		z->unsigned_ttl = ttl;
-	if (msg_uint(body, "largest_ttl", TTL_MAX, &ttl, NULL) == 0 && ttl > z->largest_ttl)
-		z->largest_ttl = ttl;
-	json_array_foreach(json_object_get(body, "keys"), i, row)
-	{
-		json_t *o = json_pack("{s:O}", "k", row);
-		uint8_t hash[32];
+	larger(&z->unsigned_ttl, bare);
+	larger(&z->largest_ttl, largest);
+	for (size_t r = 0; r < KEY_RECORDS; r++)
+		json_array_foreach(json_object_get(body, lists[r]), i, row)
+		{
+			json_t *o = json_pack("{s:O}", "k", row);
+			uint8_t hash[32];
 
-		if (i < KEYS_MAX && msg_hex(o, "k", hash, sizeof(hash), NULL) == 0)
-			id_set_add(&need_key(z, hash)->serves, f->origin);
-		json_decref(o);
-	}
+			if (i < KEYS_MAX && msg_hex(o, "k", hash, sizeof(hash), NULL) == 0) {
+				struct record_state *rec = &need_key(z, hash)->record[r];
+
+				id_set_add(&rec->serves, f->origin);
+				larger(&rec->before_ttl, before[r]);
+			}
+			json_decref(o);
+		}
+}
+
+/* seen, stopped and gone are about one record of the key. */
+static void on_record(struct zone_state *z, struct key_state *k, const char *what, const struct fact *f,
+		      const json_t *body)
+{
+	const char *name = msg_text(body, "record", 8, NULL);
+	const uint64_t ttl = ttl_of(body, "ttl");
+	size_t r = 0;
+
+	while (name != NULL && r < KEY_RECORDS && strcmp(name, key_record_names[r]) != 0)
+		r++;
+	if (r == KEY_RECORDS)
+		return;
+	if (strcmp(what, "seen") == 0)
+		id_set_add(&k->record[r].seen, f->origin);
+	else if (strcmp(what, "gone") == 0)
+		id_set_add(&k->record[r].gone, f->origin);
+	else
+		id_set_add(&k->record[r].stopped, f->origin);
+	if (strcmp(what, "stopped") == 0)
+		larger(&k->record[r].ttl, ttl);
+	else if (r == RECORD_DS)
+		larger(&z->ds_ttl, ttl);
+}
+
+static void on_roll(struct key_state *k, const json_t *body)
+{
+	k->roll = true;
+	k->roll_now |= json_is_true(json_object_get(body, "now"));
 }
 
 void key_fact(struct zone_state *z, const struct fact *f, json_t *body)
@@ -187,8 +276,10 @@ void key_fact(struct zone_state *z, const struct fact *f, json_t *body)
 		on_held(k, f, body);
 	else if (strcmp(what, "declined") == 0)
 		id_set_add(&k->declined, f->origin);
-	else if (strcmp(what, "seen") == 0)
-		id_set_add(&k->seen, f->origin);
+	else if (strcmp(what, "seen") == 0 || strcmp(what, "stopped") == 0 || strcmp(what, "gone") == 0)
+		on_record(z, k, what, f, body);
+	else if (strcmp(what, "roll") == 0)
+		on_roll(k, body);
 	else if (strcmp(what, "lost") == 0)
 		id_set_add(&k->lost, f->origin);
 	else if (strcmp(what, "stored") == 0 && msg_hex(body, "recovery", id, NODE_ID_LEN, NULL) == 0)

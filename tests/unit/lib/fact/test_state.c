@@ -65,6 +65,11 @@ static json_t *key_only(const struct key *key)
 	return json_pack("{s:o}", "key", msg_json_hex(key_hash(key), 32));
 }
 
+static json_t *about(const struct key *key, const char *record, int ttl)
+{
+	return json_pack("{s:o,s:s,s:i}", "key", msg_json_hex(key_hash(key), 32), "record", record, "ttl", ttl);
+}
+
 static json_t *held(struct world *w, int node, struct key *key, const char *zone)
 {
 	uint8_t name[DNAME_MAX], data[KEY_PROBE_MAX], sig[KEY_SIG_MAX];
@@ -118,6 +123,19 @@ static void a_story(struct world *w)
 		world_say(w, i, "key.serves", "example.org", serves(k1, 300 + i));
 		world_say(w, i, "key.seen", "example.org", key_only(k1));
 	}
+	for (int i = 0; i < 4; i++) {
+		static const char *const records[] = { "dnskey", "zone", "ds", "other" };
+
+		for (int n = 0; n < 2; n++) {
+			world_say(w, n, "key.stopped", "example.org", about(k1, records[i], 100 * i + n));
+			world_say(w, n, "key.gone", "example.org", about(k1, records[i], 7 * i + n));
+		}
+		world_say(w, i % 2, "key.seen", "example.org", about(k2, records[i], 60 * i));
+		world_say(w, i % 2, "zone.secure", "example.org",
+			  json_pack("{s:b,s:i}", "secure", i % 2, "rev", i / 2));
+	}
+	world_say(w, 0, "key.roll", "example.org", key_only(k1));
+	world_say(w, 1, "key.roll", "example.org", json_pack("{s:o,s:b}", "key", msg_json_hex(key_hash(k1), 32), "now", 1));
 	world_say(w, 0, "key.declined", "example.org", key_only(k2));
 	world_say(w, 1, "key.lost", "example.org", key_only(k2));
 	world_say(w, 2, "key.stored", "example.org",
