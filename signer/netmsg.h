@@ -34,8 +34,9 @@
  *              number "from", which must be the zone's present one; without "from", into an empty table
  * unserve     {"zone":Z}                        serve it no more (REFUSED)
  * zone        {"zone":Z,"source":null | {"primary":"192.0.2.1#53","key":"name." | null},"refresh":bool,
- *              "have":N | null}                 net keeps a zone's primary fresh by SOA timers; "refresh": look now;
- *                                               "have": serial of the input that engine has taken
+ *              "have":N | null,"ixfr":bool}     net keeps a zone's primary fresh by SOA timers; "refresh": look now;
+ *                                               "have": serial of the input that engine has taken; "ixfr": it can
+ *                                               apply differences to that
  * zone-gone   {"zone":Z}
  * peers       {"secondaries":[{"address":A,"key":K|null,"zones":["*"|Z,...],"notify":bool}],
  *              "transfer":[{"prefix":"192.0.2.0/24","key":K|null}]}    whole list, replaces the one before
@@ -52,7 +53,11 @@
  * notified    {"zone":Z,"address":A,"serial":N,"result":"ok"|"timeout"|"rcode"|"bad","rcode":N}    final result of NOTIFY to
  *              one secondary; bad: what came was no answer to it, or its TSIG was wrong
  * answer      {"id":N,"result":"ok"|"timeout"|"refused"|"bad","rcode":N,"rrs":base64 record stream,"serial":N,"ms":N}
- * input       {"zone":Z,"serial":N,"primary":A,"kind":"axfr","octets":N} + memfd (record stream)
+ * input       {"zone":Z,"serial":N,"primary":A,"kind":"axfr","octets":N} + memfd (record stream: the SOA, then all others)
+ * input       {...,"kind":"ixfr","from":N,...} + memfd   the differences from serial "from" to "serial", as one record
+ *              stream of one difference or more, oldest first: SOA of where it begins, records removed, SOA of where it
+ *              ends, records added (RFC 1995 section 4 without the first and last SOA).  net has checked that they follow
+ *              on each other
  * input-same  {"zone":Z,"serial":N}              the primary confirmed that this serial is current
  * input-failed {"zone":Z,"primary":A,"why":text,"retry_s":N}
  * input-expired {"zone":Z,"primary":A,"expire_s":N}   the primary has not confirmed the zone for SOA expire; once

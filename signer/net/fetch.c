@@ -5,7 +5,7 @@
 #include "arena/arena.h"
 #include "clock/clock.h"
 #include "signer/net/exchange.h"
-#include "signer/net/inbound.h"
+#include "zone/zone.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -59,10 +59,11 @@ static void fail(struct fetch *f, const char *why)
 	fetch_done_fn *done = f->done;
 	void *ctx = f->ctx;
 	char text[sizeof(((struct err *)0)->text)];
+	struct fetch_result result = { .why = text, .memfd = -1, .answered = f->in.messages > 0 || f->msg_len > 0 };
 
 	snprintf(text, sizeof(text), "%s", why);
 	fetch_cancel(f);
-	done(ctx, &(struct fetch_result){ .why = text, .memfd = -1 });
+	done(ctx, &result);
 }
 
 static int flush(struct fetch *f, struct err *e)
@@ -97,7 +98,11 @@ static int put(void *ctx, const struct rr *rr, struct err *e)
 
 static void succeed(struct fetch *f)
 {
-	struct fetch_result result = { .memfd = f->memfd,
+	bool same = f->in.form == INBOUND_SAME;
+	struct fetch_result result = { .answered = true,
+				       .form = f->in.form,
+				       .from = f->in.have,
+				       .memfd = same ? -1 : f->memfd,
 				       .serial = inbound_serial(&f->in),
 				       .octets = f->in.octets,
 				       .soa_len = f->in.soa_len };
@@ -106,13 +111,14 @@ static void succeed(struct fetch *f)
 	uint8_t *soa;
 	struct err e;
 
-	if (flush(f, &e) != 0 || netmsg_memfd_seal(f->memfd, &e) != 0) {
+	if (!same && (flush(f, &e) != 0 || netmsg_memfd_seal(f->memfd, &e) != 0)) {
 		fail(f, e.text);
 		return;
 	}
 	soa = mem_dup(f->in.soa, f->in.soa_len);
 	result.soa = soa;
-	f->memfd = -1;
+	if (!same)
+		f->memfd = -1;
 	fetch_cancel(f);
 	done(ctx, &result);
 	free(soa);
@@ -221,6 +227,16 @@ static void on_time(void *ctx)
 	fail(f, why);
 }
 
+/* The SOA of what we have; of it a primary needs the serial (RFC 1995 section 3). */
+static void build_have(struct wr *w, const uint8_t *apex, uint32_t serial)
+{
+	uint8_t rdata[1 + 1 + 20] = { 0 };
+
+	soa_set_serial(rdata, sizeof(rdata), serial);
+	dns_build_rr(w, DNS_AUTHORITY,
+		     &(struct rr){ .owner = apex, .type = TYPE_SOA, .rdata = rdata, .rdlen = sizeof(rdata) });
+}
+
 static int build(struct fetch *f, struct err *e)
 {
 	struct wr w = wr_of(f->query + 2, sizeof(f->query) - 2);
@@ -229,7 +245,9 @@ static int build(struct fetch *f, struct err *e)
 
 	f->in.id = (uint16_t)randombytes_random();
 	dns_build_header(&w, f->in.id, 0, DNS_QUERY, 0);
-	dns_build_question(&w, f->apex, TYPE_AXFR, CLASS_IN);
+	dns_build_question(&w, f->apex, f->in.ixfr ? TYPE_IXFR : TYPE_AXFR, CLASS_IN);
+	if (f->in.ixfr)
+		build_have(&w, f->apex, f->in.have);
 	if (f->source.has_key) {
 		struct tsig_key *key = keyring_newest(f->net, f->source.key);
 		size_t len;
@@ -251,7 +269,7 @@ static int build(struct fetch *f, struct err *e)
 }
 
 struct fetch *fetch_start(struct net *net, const uint8_t *apex, const struct primary_source *source,
-			  fetch_done_fn *done, void *ctx, struct err *e)
+			  const uint32_t *have, fetch_done_fn *done, void *ctx, struct err *e)
 {
 	struct fetch *f;
 	int fd = -1;
@@ -268,7 +286,7 @@ struct fetch *fetch_start(struct net *net, const uint8_t *apex, const struct pri
 	f->done = done;
 	f->ctx = ctx;
 	f->in = (struct inbound){
-		.apex = f->apex, .max_octets = net->config->max_input_octets, .put = put, .ctx = f
+		.apex = f->apex, .ixfr = have != NULL, .have = have == NULL ? 0 : *have, .max_octets = net->config->max_input_octets, .put = put, .ctx = f
 	};
 	inbound_init(&f->in);
 	f->msg = mem_new(1, 2 + DNS_MESSAGE_MAX);

@@ -2,16 +2,20 @@
 #ifndef DUET_NET_FETCH_H
 #define DUET_NET_FETCH_H
 
+#include "signer/net/inbound.h"
 #include "signer/net/primary.h"
 #include "signer/net/state.h"
 
-/* fetch - one AXFR from a primary over TCP into a memfd: TSIG on every rule of RFC 8945, a bound on its size
- * and its time. */
+/* fetch - one AXFR or IXFR from a primary over TCP into a memfd: TSIG on every rule of RFC 8945, a bound on
+ * its size and its time. */
 #define FETCHES_MAX 16
 
 struct fetch_result {
 	const char *why; /* NULL: it came whole */
-	int memfd;       /* sealed record stream, SOA first; the receiver's */
+	bool answered;   /* something came, however wrong */
+	enum inbound_form form;
+	int memfd; /* sealed record stream as inbound.h has it; the receiver's; -1: INBOUND_SAME, or failed */
+	uint32_t from; /* INBOUND_DIFF: the serial that it begins at */
 	uint32_t serial;
 	uint64_t octets;
 	const uint8_t *soa; /* rdata */
@@ -22,10 +26,10 @@ struct fetch_result {
 typedef void fetch_done_fn(void *ctx, const struct fetch_result *result);
 
 struct fetch;
-/* NULL with ERR_NOTNOW when as many as allowed run already, or another error.  done is never called from
- * here. */
+/* have: IXFR from this serial; NULL: AXFR.  NULL with ERR_NOTNOW when as many as allowed run already, or another error.
+ * done is never called from here. */
 struct fetch *fetch_start(struct net *net, const uint8_t *apex, const struct primary_source *source,
-			  fetch_done_fn *done, void *ctx, struct err *e);
+			  const uint32_t *have, fetch_done_fn *done, void *ctx, struct err *e);
 void fetch_cancel(struct fetch *f); /* NULL does nothing */
 
 #endif

@@ -182,7 +182,9 @@ static int on_zone(struct order *o, struct err *e)
 	zone->configured = true;
 	if (address != NULL) {
 		primary_set(o->net, zone, &from, json_is_true(json_object_get(o->json, "refresh")),
-			    json_is_integer(have), serial);
+			    (struct primary_have){ .known = json_is_integer(have),
+						   .diff = json_is_true(json_object_get(o->json, "ixfr")),
+						   .serial = serial });
 	} else {
 		primary_free(zone->primary);
 		zone->primary = NULL;

@@ -2,9 +2,12 @@
 /*
  * primary: SOA timers of one zone's primary.
  *
- *   waiting --timer, NOTIFY--> checking (SOA query) --serial above ours--> fetching (AXFR) --> waiting
+ *   waiting --timer, NOTIFY--> checking (SOA query) --serial above ours--> fetching (IXFR, AXFR) --> waiting
  *                                 |  same serial, failure                      | failure
  *                                 +------------> waiting <---------------------+
+ *
+ * A NOTIFY that names a serial above ours leads to fetching at once.  IXFR is asked for where engine can apply
+ * differences; whatever the primary answers that is none leads to AXFR at once.
  *
  * After a success the timer is SOA refresh.  After a failure it is 5 s, doubling up to SOA retry (or 5
  * minutes while no SOA is known), with a fifth of jitter.
@@ -35,14 +38,15 @@ struct primary {
 	struct net *net;
 	struct net_zone *zone;
 	struct primary_source source;
-	bool has_have;
-	uint32_t have; /* what engine has taken, or what we gave it last */
+	struct primary_have have; /* what engine has taken, or what we gave it last */
 	bool has_soa;
 	struct soa_timers soa;
 	struct io *timer;
 	struct exchange *check;
 	struct fetch *fetch;
-	bool again; /* a NOTIFY came while we were busy */
+	bool again;      /* a NOTIFY came while we were busy */
+	bool again_now;  /* from one that knows a key */
+	bool fetch_diff; /* fetch is an IXFR */
 	unsigned failures;
 	int64_t confirmed_ms;
 	int64_t checked_ms; /* when the last check began */
@@ -62,7 +66,7 @@ static int64_t soon_ms(const struct primary *p)
 {
 	int64_t due = p->checked_ms + NOTIFIED_MS - clock_mono_ms();
 
-	return p->checked_ms == 0 || due < 0 ? 0 : due;
+	return p->checked_ms == 0 || due < 0 || p->again_now ? 0 : due;
 }
 
 static int64_t expire_left_ms(const struct primary *p)
@@ -124,6 +128,36 @@ static void confirmed(struct primary *p, const uint8_t *soa, size_t soa_len)
 		refresh_s = REFRESH_MAX_S;
 	io_timer(p->timer, p->again ? soon_ms(p) : jittered_ms(refresh_s));
 	p->again = false;
+	p->again_now = false;
+}
+
+static void start_fetch(struct primary *p, bool diff);
+
+static void same(struct primary *p, uint32_t serial, const uint8_t *soa, size_t len)
+{
+	link_send(p->net, "input-same",
+		  json_pack("{s:s, s:I}", "zone", p->zone->text, "serial", (json_int_t)serial), -1, false);
+	confirmed(p, soa, len);
+}
+
+/* Hands it to engine. */
+static void give(struct primary *p, const struct fetch_result *result)
+{
+	const char *kind = result->form == INBOUND_DIFF ? "ixfr" : "axfr";
+	char from[ADDR_TEXT_LEN];
+	json_t *msg;
+
+	addr_text(&p->source.addr, from);
+	log_event(LOG_NOTICE, "input", "zone=%s serial=%u primary=%s kind=%s octets=%ju", p->zone->text,
+		  result->serial, from, kind, (uintmax_t)result->octets);
+	msg = json_pack("{s:s, s:I, s:s, s:s, s:I}", "zone", p->zone->text, "serial", (json_int_t)result->serial,
+			"primary", from, "kind", kind, "octets", (json_int_t)result->octets);
+	if (result->form == INBOUND_DIFF)
+		json_object_set_new(msg, "from", json_integer(result->from));
+	link_send(p->net, "input", msg, result->memfd, false);
+	p->have.known = true;
+	p->have.serial = result->serial;
+	confirmed(p, result->soa, result->soa_len);
 }
 
 static void fetched(void *ctx, const struct fetch_result *result)
@@ -132,35 +166,30 @@ static void fetched(void *ctx, const struct fetch_result *result)
 	char from[ADDR_TEXT_LEN], why[128];
 
 	p->fetch = NULL;
-	if (result->why != NULL) {
+	if (result->why != NULL && p->fetch_diff && result->answered) {
+		log_event(LOG_NOTICE, "ixfr-failed", "zone=%s primary=%s msg=%s; asking for the whole zone", p->zone->text,
+			  addr_text(&p->source.addr, from), result->why);
+		start_fetch(p, false);
+	} else if (result->why != NULL) {
 		failed(p, result->why);
-		return;
-	}
-	if (p->has_have && serial_distance(p->have, result->serial) < 0) {
+	} else if (p->have.known && serial_distance(p->have.serial, result->serial) < 0) {
 		close(result->memfd);
 		snprintf(why, sizeof(why), "transfer has serial %u, which lies below %u that we have",
-			 result->serial, p->have);
+			 result->serial, p->have.serial);
 		failed(p, why);
-		return;
+	} else if (result->form == INBOUND_SAME) {
+		same(p, result->serial, result->soa, result->soa_len);
+	} else {
+		give(p, result);
 	}
-	addr_text(&p->source.addr, from);
-	log_event(LOG_NOTICE, "input", "zone=%s serial=%u primary=%s octets=%ju", p->zone->text,
-		  result->serial, from, (uintmax_t)result->octets);
-	link_send(p->net, "input",
-		  json_pack("{s:s, s:I, s:s, s:s, s:I}", "zone", p->zone->text, "serial",
-			    (json_int_t)result->serial, "primary", from, "kind", "axfr", "octets",
-			    (json_int_t)result->octets),
-		  result->memfd, false);
-	p->has_have = true;
-	p->have = result->serial;
-	confirmed(p, result->soa, result->soa_len);
 }
 
-static void start_fetch(struct primary *p)
+static void start_fetch(struct primary *p, bool diff)
 {
 	struct err e;
 
-	p->fetch = fetch_start(p->net, p->zone->apex, &p->source, fetched, p, &e);
+	p->fetch_diff = diff && p->have.known && p->have.diff;
+	p->fetch = fetch_start(p->net, p->zone->apex, &p->source, p->fetch_diff ? &p->have.serial : NULL, fetched, p, &e);
 	if (p->fetch != NULL)
 		return;
 	if (e.code == ERR_NOTNOW)
@@ -186,21 +215,18 @@ static long find_soa(const struct primary *p, const struct dns_msg *m, uint8_t *
 static void on_soa(struct primary *p, const uint8_t *soa, size_t len)
 {
 	uint32_t serial = soa_serial(soa, len);
-	int32_t ahead = serial_distance(p->have, serial);
+	int32_t ahead = serial_distance(p->have.serial, serial);
 	char why[160];
 
-	if (!p->has_have || ahead > 0) {
-		start_fetch(p);
+	if (!p->have.known || ahead > 0) {
+		start_fetch(p, true);
 	} else if (ahead == 0) {
-		link_send(p->net, "input-same",
-			  json_pack("{s:s, s:I}", "zone", p->zone->text, "serial", (json_int_t)serial), -1,
-			  false);
-		confirmed(p, soa, len);
+		same(p, serial, soa, len);
 	} else {
 		snprintf(why, sizeof(why),
 			 "primary's serial %u lies below %u that we have (RFC 1982); `zone accept-serial` "
 			 "takes it",
-			 serial, p->have);
+			 serial, p->have.serial);
 		failed(p, why);
 	}
 }
@@ -258,7 +284,7 @@ static void on_time(void *ctx)
 }
 
 void primary_set(struct net *net, struct net_zone *zone, const struct primary_source *source, bool refresh,
-		 bool has_have, uint32_t have)
+		 struct primary_have have)
 {
 	struct primary *p = zone->primary;
 	bool changed = p == NULL || !addr_equal(&p->source.addr, &source->addr) ||
@@ -274,7 +300,6 @@ void primary_set(struct net *net, struct net_zone *zone, const struct primary_so
 		p->timer = io_new(&net->loop, -1, p, NULL, on_time);
 		p->confirmed_ms = clock_mono_ms();
 	}
-	p->has_have = has_have;
 	p->have = have;
 	if (!changed && !refresh)
 		return;
@@ -303,10 +328,18 @@ bool primary_is(const struct primary *p, const struct addr *from, const struct t
 	return key == NULL || !p->source.has_key || dname_equal(p->source.key, key->name);
 }
 
-void primary_notified(struct primary *p)
+void primary_notified(struct primary *p, bool has_shown_key, const uint32_t *serial)
 {
-	if (p->check != NULL || p->fetch != NULL)
+	int64_t wait_ms = has_shown_key ? 0 : soon_ms(p);
+
+	if (p->check != NULL || p->fetch != NULL) {
 		p->again = true;
-	else
-		io_timer(p->timer, soon_ms(p));
+		p->again_now |= has_shown_key;
+	} else if (wait_ms > 0 || serial == NULL || !p->have.known ||
+		   serial_distance(p->have.serial, *serial) <= 0) {
+		io_timer(p->timer, wait_ms);
+	} else {
+		p->checked_ms = clock_mono_ms();
+		start_fetch(p, true);
+	}
 }

@@ -6,7 +6,7 @@
 
 /*
  * primary - keeps the input of one zone as fresh as its primary's SOA timers ask (RFC 1034 section 4.3.5): a
- * SOA query every refresh, AXFR when the serial is above ours, retry with back-off when something failed, and
+ * SOA query every refresh, IXFR or AXFR when the serial is above ours, retry with back-off when something failed, and
  * word to engine when expire has passed without confirmation.
  */
 struct primary_source {
@@ -15,14 +15,22 @@ struct primary_source {
 	uint8_t key[DNAME_MAX];
 };
 
-/* Makes or changes the zone's primary.  have: the input serial that engine has taken, if any. */
+/* The input that engine has taken. */
+struct primary_have {
+	bool known;
+	bool diff; /* engine can apply differences to it */
+	uint32_t serial;
+};
+
+/* Makes or changes the zone's primary.  refresh: look now. */
 void primary_set(struct net *net, struct net_zone *zone, const struct primary_source *source, bool refresh,
-		 bool has_have, uint32_t have);
+		 struct primary_have have);
 void primary_free(struct primary *p); /* NULL does nothing; what runs is given up */
 /* Whether a NOTIFY of this sender counts: the configured address, and if it is signed, by the configured key.
  */
 bool primary_is(const struct primary *p, const struct addr *from, const struct tsig_key *key);
-/* Looks soon, once a second at most. */
-void primary_notified(struct primary *p);
+/* Looks soon: at once when the sender has shown that it knows a key, else once a second at most.  serial: what the
+ * NOTIFY says, a hint (RFC 1996 section 3.7), or NULL. */
+void primary_notified(struct primary *p, bool has_shown_key, const uint32_t *serial);
 
 #endif

@@ -7,6 +7,8 @@ import time
 
 import dns.message
 import dns.query
+import dns.rcode
+import dns.update
 
 from dnstools import is_signed, query, serial_of
 from lab import DNS_PORT, Failed, find_program, run, wait_until
@@ -155,6 +157,54 @@ class Knot(Secondary):
         return "\n".join(out) + "\n"
 
 
+class DynamicUpdate:
+    """A primary whose zones change by dynamic update (RFC 2136)."""
+
+    def update(self, zone, add=(), delete=(), tcp=False):
+        """add, delete: "NAME TTL TYPE RDATA", or "NAME", "NAME TYPE" to delete; names relative to the zone."""
+        u = dns.update.UpdateMessage(zone)
+        for text in delete:
+            words = text.split(" ", 3)
+            u.delete(*(words[:1] + words[2:]) if len(words) > 2 else words)
+        for text in add:
+            name, ttl, rdtype, rdata = text.split(" ", 3)
+            u.add(name, int(ttl), rdtype, rdata)
+        ask = dns.query.tcp if tcp else dns.query.udp
+        rcode = ask(u, self.addr, port=self.port, timeout=10).rcode()
+        if rcode != dns.rcode.NOERROR:
+            raise Failed("%s: update of %s: %s" % (self.name, zone, dns.rcode.to_text(rcode)))
+
+
+class KnotPrimary(DynamicUpdate, Peer):
+    """zones: {name: zone text}; notify: who is told."""
+    program = "knotd"
+
+    def __init__(self, lab, name, zones, notify=(), addr=None):
+        super().__init__(lab, name, addr)
+        self.zones, self.notify = list(zones), primaries(notify)
+        for zone, text in zones.items():
+            lab.write(os.path.join(self.dir, zone.strip(".") + ".zone"), text)
+
+    def argv(self):
+        return ["-c", self.conf_path()]
+
+    def config(self):
+        for folder in "run", "db":
+            os.makedirs(os.path.join(self.dir, folder), exist_ok=True)
+        out = ["server:", "  rundir: %s/run" % self.dir, "  listen: %s@%d" % (self.addr, self.port), "  udp-workers: 1",
+               "  tcp-workers: 1", "  background-workers: 1", "log:", "  - target: stderr", "    any: info",
+               "database:", "  storage: %s/db" % self.dir, "  journal-db-max-size: 64M", "  kasp-db-max-size: 16M",
+               "  timer-db-max-size: 4M", "control:", "  listen: %s/run/knot.sock" % self.dir, "remote:"]
+        out += ["  - id: n%d\n    address: %s@%d\n    via: %s" % (i, m.addr, m.port, self.source)
+                for i, m in enumerate(self.notify)]
+        out += ["acl:", "  - id: any", "    address: 127.0.0.0/8", "    action: [transfer, update]", "zone:"]
+        for zone in self.zones:
+            out += ["  - domain: %s" % zone, "    storage: " + self.dir, "    file: %s.zone" % zone.strip("."),
+                    "    notify: [%s]" % ", ".join("n%d" % i for i in range(len(self.notify))), "    acl: any",
+                    "    semantic-checks: off"]
+        return "\n".join(out) + "\n"
+
+
 def bind_keys(keys):
     return "".join('key "%s" { algorithm hmac-sha256; secret "%s"; };\n' % (k.rstrip("."), s) for k, s in keys.items())
 
@@ -197,11 +247,13 @@ class Bind(BindBase):
         return out
 
 
-class BindPrimary(BindBase):
-    """A hidden primary; zones: {name: zone text}.  reload() after rewriting a file with set_zone()."""
+class BindPrimary(DynamicUpdate, BindBase):
+    """A hidden primary; zones: {name: zone text}.  reload() after rewriting a file with set_zone(), or update() where
+    dynamic is set."""
 
-    def __init__(self, lab, name, zones, keys=None, transfer_key=None, notify=()):
+    def __init__(self, lab, name, zones, keys=None, transfer_key=None, notify=(), dynamic=False):
         super().__init__(lab, name)
+        self.dynamic = dynamic
         self.zones, self.keys, self.transfer_key, self.notify = {}, keys or {}, transfer_key, primaries(notify)
         for zone, text in zones.items():
             self.set_zone(zone, text)
@@ -220,7 +272,8 @@ class BindPrimary(BindBase):
                             "also-notify { %s }" % " ".join("%s port %d;" % (m.addr, m.port) for m in self.notify)])
         out += bind_keys(self.keys)
         for zone, path in self.zones.items():
-            out += 'zone "%s" { type primary; file "%s"; check-names ignore; };\n' % (zone, path)
+            out += 'zone "%s" { type primary; file "%s"; check-names ignore; %s};\n' % (
+                zone, path, "allow-update { any; }; " if self.dynamic else "")
         return out
 
 
