@@ -35,7 +35,7 @@ struct restore {
 	struct fresh fresh[SIGNERS_MAX];
 	size_t n;
 	struct cluster_word *word;
-	size_t words, keys;
+	size_t words, members, keys;
 };
 
 static void say(struct restore *r, const char *kind, const uint8_t *zone, json_t *body)
@@ -173,6 +173,17 @@ static int say_members(struct restore *r, const json_t *fenced, struct err *e)
 				    json_pack("{s:s,s:s}", "node", node_id_text(r->fresh[j].id, id), "of",
 					      node_id_text(r->fresh[i].id, of)));
 			}
+	r->members = r->words;
+	return 0;
+}
+
+/* A backup may retire and admit in a restore alone, and only what was once admitted is believed. */
+static int check_self(const struct restore *r, struct err *e)
+{
+	if (!node_is_backup(state_node(cluster_state(r->b->cluster), r->b->self.id)))
+		return err_set(e, ERR_REFUSED,
+			       "this host was never admitted as a backup of the cluster, so the new signers would "
+			       "not believe it; restore on one that was");
 	return 0;
 }
 
@@ -356,7 +367,7 @@ static json_t *summary(const struct restore *r)
 	return json_pack("{s:I,s:I,s:o}", "zones", zones, "keys", (json_int_t)r->keys, "signers", names);
 }
 
-int restore_run(struct backupd *b, const char *file, const json_t *signers, const json_t *fenced,
+int restore_run(struct backupd *b, const char *file, const json_t *signers, const json_t *fenced, bool alone,
 		json_t **out, struct err *e)
 {
 	struct restore r = { .b = b };
@@ -365,11 +376,17 @@ int restore_run(struct backupd *b, const char *file, const json_t *signers, cons
 
 	if (recovery_load(file, &r.sk, r.pk, e) != 0)
 		return -1;
-	if (node_id_parse(recovery_id_text(r.pk, id), r.id, e) != 0 || read_fresh(&r, signers, e) != 0 ||
-	    say_members(&r, fenced, e) != 0 || say_secrets(&r, e) != 0)
+	if (node_id_parse(recovery_id_text(r.pk, id), r.id, e) != 0 || check_self(&r, e) != 0 ||
+	    read_fresh(&r, signers, e) != 0 || say_members(&r, fenced, e) != 0 || say_secrets(&r, e) != 0)
 		goto out;
-	/* All signers that there were are sworn dead and the new ones are blank: there may be nobody to
+	if (r.members > 0)
+		say(&r, "restored", NULL, json_pack("{s:I}", "facts", (json_int_t)r.words));
+	/* Another backup may know more.  Where all others are dead and the new signers not up, there is nobody to
 	 * compare with. */
+	if (!cluster_compared(b->cluster) && !alone) {
+		err_set(e, ERR_NOTNOW, "this backup has not yet compared its facts with another node since its start");
+		goto out;
+	}
 	if (!cluster_compared(b->cluster))
 		cluster_go_alone(b->cluster);
 	fail_point("restore-before");

@@ -79,6 +79,10 @@ static json_t *alarms(struct keydist *k)
 		json_array_append_new(list,
 				      json_pack("{s:s,s:n,s:s}", "what", "set-back", "zone", "message",
 						"this node was set back to an old copy and has caught up"));
+	if (cluster_state(k->cluster)->void_retirements)
+		json_array_append_new(list, json_pack("{s:s,s:n,s:s}", "what", "retired", "zone", "message",
+						      "signers were retired so that none is left: these "
+						      "retirements are void"));
 	if (!k->clock_good)
 		json_array_append_new(
 			list, json_pack("{s:s,s:n,s:s}", "what", "clock", "zone", "message", k->clock_why));

@@ -45,6 +45,7 @@ struct cluster {
 	bool announce, changed; /* what `soon` is to do */
 	json_t *fresh;          /* facts added since then, in base64, to be pushed to everybody; a few only */
 	bool rebuild;           /* the state is to be made anew */
+	bool void_told;         /* that retirements are void */
 
 	struct incarnation inc; /* number 0: none taken since the start */
 	uint64_t start;

@@ -308,6 +308,11 @@ int sync_after(struct cluster *c, struct err *e)
 		c->state = fresh;
 		c->rebuild = false;
 	}
+	if (c->state->void_retirements && !c->void_told)
+		log_event(LOG_ERROR, "retirements-void",
+			  "msg=signers were retired so that none is left; these retirements are void, and all of "
+			  "them go on");
+	c->void_told = c->state->void_retirements;
 	c->announce = c->changed = true;
 	for (size_t i = 0; i < c->peers; i++)
 		start_compare(c, &c->peer[i]);

@@ -117,9 +117,16 @@ static json_t *zone(const struct zone_state *z)
 
 static json_t *node(const struct node_state *n)
 {
-	return json_pack("{s:o,s:b,s:o,s:o,s:o,s:b,s:o}", "id", hex(n->id, NODE_ID_LEN), "known", n->known,
+	json_t *ends = json_array();
+
+	for (size_t i = 0; i < n->ends; i++)
+		json_array_append_new(ends, json_pack("[I,o,I]", (json_int_t)n->end[i].inc.number,
+						      hex(n->end[i].inc.random, 8),
+						      (json_int_t)n->end[i].seq));
+	return json_pack("{s:o,s:b,s:o,s:o,s:o,s:b,s:o,s:o}", "id", hex(n->id, NODE_ID_LEN), "known", n->known,
 			 "box_pk", hex(n->line.box_pk, PUBLIC_LEN), "admitted", reg(&n->admitted), "counts",
-			 ids(&n->counts), "retired", n->retired, "retired_by", reg(&n->retired_by));
+			 ids(&n->counts), "retired", n->retired, "retired_by", reg(&n->retired_by), "ends",
+			 sorted(ends));
 }
 
 json_t *fact_state_dump(const struct fact_state *s)
@@ -136,6 +143,7 @@ json_t *fact_state_dump(const struct fact_state *s)
 	for (size_t i = 0; i < s->tsigs; i++)
 		json_array_append_new(tsigs, json_pack("[s,s,b,o]", s->tsig[i].name, s->tsig[i].hash,
 						       s->tsig[i].removed, reg(&s->tsig[i].created)));
-	return json_pack("{s:o,s:o,s:o,s:o}", "nodes", sorted(nodes), "zones", sorted(zones), "policies",
+	return json_pack("{s:b,s:o,s:o,s:o,s:o}", "void_retirements", s->void_retirements, "nodes",
+			 sorted(nodes), "zones", sorted(zones), "policies",
 			 sorted(policies), "tsig", sorted(tsigs));
 }

@@ -120,10 +120,23 @@ static void verdict(struct fact_verdict *v, enum fact_result result, const char 
 	snprintf(v->why, sizeof(v->why), "%.159s", why);
 }
 
-/* What is to be done with one fact.  -1: the disk failed. */
-static int judge(struct fact_log *l, const struct fact_rules *rules, const struct fact *f,
+/* Whether a retirement by the same node comes behind it: it must be heard although what lies between is void,
+ * or of two that retire each other each would know one half only. */
+static bool leads_to_retirement(const struct fact *facts, size_t n, const struct fact *f)
+{
+	for (size_t i = (size_t)(f - facts) + 1; i < n; i++)
+		if (strcmp(facts[i].kind, "retired") == 0 && facts[i].seq > f->seq &&
+		    memcmp(facts[i].origin, f->origin, NODE_ID_LEN) == 0 &&
+		    incarnation_cmp(&facts[i].inc, &f->inc) == 0)
+			return true;
+	return false;
+}
+
+/* What is to be done with facts[at].  -1: the disk failed. */
+static int judge(struct fact_log *l, const struct fact_rules *rules, const struct fact *facts, size_t n, size_t at,
 		 struct fact_verdict *v, struct err *e)
 {
+	const struct fact *f = &facts[at];
 	static const uint8_t none[FACT_HASH_LEN];
 	const struct fact_head *h = find(l, f->origin, &f->inc);
 	const uint8_t *pk = rules->key_of(rules->ctx, f->origin);
@@ -144,7 +157,7 @@ static int judge(struct fact_log *l, const struct fact_rules *rules, const struc
 		return verdict(v, FACT_REFUSED, why.text), 0;
 	if (f->seq <= seq)
 		return verdict(v, FACT_FORK, "another fact is held under its number"), 0;
-	if ((closed = rules->closed(rules->ctx, f)) != NULL)
+	if ((closed = rules->closed(rules->ctx, f)) != NULL && !leads_to_retirement(facts, n, f))
 		return verdict(v, FACT_REFUSED, closed), 0;
 	if (f->seq != seq + 1)
 		return verdict(v, FACT_GAP, "facts before it are missing"), 0;
@@ -166,7 +179,7 @@ int fact_log_add(struct fact_log *l, const struct fact_rules *rules, const struc
 		return -1;
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (judge(l, rules, &facts[i], &verdicts[i], e) != 0)
+		if (judge(l, rules, facts, n, i, &verdicts[i], e) != 0)
 			goto fail;
 		if (verdicts[i].result != FACT_NEW)
 			continue;

@@ -56,12 +56,7 @@ void fact_state_free(struct fact_state *s)
 {
 	if (s == NULL)
 		return;
-	for (size_t i = 0; i < s->nodes; i++) {
-		json_decref(s->node[i].admitted.body);
-		json_decref(s->node[i].retired_by.body);
-		json_decref(s->node[i].upto);
-		free(s->node[i].counts.id);
-	}
+	nodes_fini(s);
 	for (size_t i = 0; i < s->zones; i++) {
 		struct zone_state *z = &s->zone[i];
 
@@ -79,7 +74,6 @@ void fact_state_free(struct fact_state *s)
 		json_decref(s->policy[i].reg.body);
 	for (size_t i = 0; i < s->tsigs; i++)
 		json_decref(s->tsig[i].created.body);
-	free(s->node);
 	free(s->zone);
 	free(s->policy);
 	free(s->tsig);
@@ -260,34 +254,37 @@ static void on_key(struct fact_state *s, const struct fact *f, json_t *body)
 	key_fact(need_zone(s, f->zone), f, body);
 }
 
+enum scope { OF_NODES, OF_CLUSTER, OF_ZONE };
+
 static const struct {
 	const char *kind;
-	bool of_zone;
+	enum scope scope;
 	void (*apply)(struct fact_state *s, const struct fact *f, json_t *body);
 } kinds[] = {
-	{ "node.first", false, node_on_first },
-	{ "admitted", false, node_on_admitted },
-	{ "counts", false, node_on_counts },
-	{ "retired", false, node_on_retired },
-	{ "zone.add", true, on_zone_add },
-	{ "zone.remove", true, on_zone_remove },
-	{ "policy", false, on_policy },
-	{ "key.created", true, on_key },
-	{ "key.boxes", true, on_key },
-	{ "key.held", true, on_key },
-	{ "key.declined", true, on_key },
-	{ "key.stored", true, on_key },
-	{ "key.serves", true, on_key },
-	{ "key.seen", true, on_key },
-	{ "key.stopped", true, on_key },
-	{ "key.gone", true, on_key },
-	{ "key.roll", true, on_key },
-	{ "zone.secure", true, on_secure },
-	{ "key.lost", true, on_key },
-	{ "tsig.create", false, on_tsig_create },
-	{ "tsig.remove", false, on_tsig_remove },
-	{ "floor", true, on_floor },
-	{ "epoch", true, on_epoch },
+	{ "node.first", OF_NODES, node_on_first },
+	{ "admitted", OF_NODES, node_on_admitted },
+	{ "counts", OF_NODES, node_on_counts },
+	{ "retired", OF_NODES, node_on_retired },
+	{ "restored", OF_NODES, node_on_restored },
+	{ "zone.add", OF_ZONE, on_zone_add },
+	{ "zone.remove", OF_ZONE, on_zone_remove },
+	{ "policy", OF_CLUSTER, on_policy },
+	{ "key.created", OF_ZONE, on_key },
+	{ "key.boxes", OF_ZONE, on_key },
+	{ "key.held", OF_ZONE, on_key },
+	{ "key.declined", OF_ZONE, on_key },
+	{ "key.stored", OF_ZONE, on_key },
+	{ "key.serves", OF_ZONE, on_key },
+	{ "key.seen", OF_ZONE, on_key },
+	{ "key.stopped", OF_ZONE, on_key },
+	{ "key.gone", OF_ZONE, on_key },
+	{ "key.roll", OF_ZONE, on_key },
+	{ "zone.secure", OF_ZONE, on_secure },
+	{ "key.lost", OF_ZONE, on_key },
+	{ "tsig.create", OF_CLUSTER, on_tsig_create },
+	{ "tsig.remove", OF_CLUSTER, on_tsig_remove },
+	{ "floor", OF_ZONE, on_floor },
+	{ "epoch", OF_ZONE, on_epoch },
 };
 
 bool fact_state_apply(struct fact_state *s, const struct fact *f)
@@ -297,39 +294,67 @@ bool fact_state_apply(struct fact_state *s, const struct fact *f)
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (strcmp(kinds[i].kind, f->kind) != 0)
 			continue;
-		if (kinds[i].of_zone != (f->zone_len > 0) || fact_state_closed(s, f) != NULL)
-			return false;
-		if ((body = fact_body(f)) == NULL)
+		/* Claims about nodes are kept also when they are void now: what makes them so may fall. */
+		if ((kinds[i].scope == OF_ZONE) != (f->zone_len > 0) ||
+		    (kinds[i].scope != OF_NODES && fact_state_closed(s, f) != NULL) ||
+		    (body = fact_body(f)) == NULL)
 			return false;
 		kinds[i].apply(s, f, body);
 		json_decref(body);
-		return strcmp(f->kind, "retired") == 0;
+		return kinds[i].scope == OF_NODES && members_derive(s);
 	}
 	return false;
 }
 
-static int load_retired(void *ctx, const struct fact *f)
+bool fact_is_of_nodes(const struct fact *f)
 {
-	if (strcmp(f->kind, "retired") == 0)
-		fact_state_apply(ctx, f);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(kinds[i].kind, f->kind) == 0)
+			return kinds[i].scope == OF_NODES;
+	return false;
+}
+
+struct loading {
+	struct fact_state *s;
+	bool nodes; /* only facts about nodes, or only the others */
+	bool anew;
+};
+
+static int load(void *ctx, const struct fact *f)
+{
+	struct loading *l = ctx;
+
+	if (fact_is_of_nodes(f) == l->nodes)
+		l->anew |= fact_state_apply(l->s, f);
 	return 0;
 }
 
 static int load_any(void *ctx, const struct fact *f)
 {
-	if (strcmp(f->kind, "retired") != 0)
-		fact_state_apply(ctx, f);
+	struct loading *l = ctx;
+
+	l->anew |= fact_state_apply(l->s, f);
 	return 0;
 }
 
 int fact_state_load(struct fact_log *l, struct fact_state **out, struct err *e)
 {
-	struct fact_state *s = fact_state_new();
+	struct loading at = { .s = fact_state_new() };
+	int rc = fact_log_walk(l, load_any, &at, e);
 
-	if (fact_log_walk(l, load_retired, s, e) != 0 || fact_log_walk(l, load_any, s, e) != 0) {
-		fact_state_free(s);
+	/* Where somebody was retired, everything about nodes must stand before the rest is judged. */
+	if (rc == 0 && at.anew) {
+		fact_state_free(at.s);
+		at = (struct loading){ .s = fact_state_new(), .nodes = true };
+		rc = fact_log_walk(l, load, &at, e);
+		at.nodes = false;
+		if (rc == 0)
+			rc = fact_log_walk(l, load, &at, e);
+	}
+	if (rc != 0) {
+		fact_state_free(at.s);
 		return -1;
 	}
-	*out = s;
+	*out = at.s;
 	return 0;
 }

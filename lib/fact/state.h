@@ -12,17 +12,24 @@
  * counts.  No rule here reads a clock.
  *
  * Kinds and their bodies (JSON).  "deed" and "promise" as in DESIGN section 4; what is not understood says
- * nothing. node.first   {"line","name","role"}            the first signer of the cluster admits itself
+ * nothing, and so does what its author may not say (members.c: only admitted signers admit and retire, and a
+ * backup in one restore).
+ *   node.first   {"line","name","role"}            the first signer of the cluster admits itself
  *   admitted     {"line","name","role"}            deed: may take part
  *   counts       {"node","of"?}                    deed: from now on every conjunction that the author
- * evaluates has it; a restore says it `of` the signers that it admits retired
- * {"node","line","why","upto":[[number,randomhex,seq],..]}   final; its facts behind `upto` say nothing
- *   zone.add     {"source","policy","rev"}         zone.remove  {"adds":[fact hash,..]}: the additions that
- * its author saw policy       {"policy":{..},"rev"} key.created
- * {"key","dnskey","role","boxes":[{"to","box"}],"recovery":[{"id","box"}],"instead"?} key.boxes
- * {"key","boxes":[..]}              more boxes of a key, for signers that came later key.held
- * {"key","probe","recovery"?:{"id","box"}}    deed, proven by a signature over key_probe_data key.declined
- * {"key","why"}                     promise key.stored   {"key","recovery":id}             deed of a backup
+ *                                                  evaluates has it; a restore says it `of` whom it admits
+ *   retired      {"node","line","why","upto":[[number,randomhex,seq],..]}   final; its facts behind `upto`
+ *                                                  say nothing
+ *   restored     {"facts":n}                       the n facts before this one in a backup's chain are one
+ *                                                  restore: they say nothing without it
+ *   zone.add     {"source","policy","rev"}
+ *   zone.remove  {"adds":[fact hash,..]}           the additions that its author saw
+ *   policy       {"policy":{..},"rev"}
+ *   key.created  {"key","dnskey","role","boxes":[{"to","box"}],"recovery":[{"id","box"}],"instead"?}
+ *   key.boxes    {"key","boxes":[..]}              more boxes of a key, for signers that came later
+ *   key.held     {"key","probe","recovery"?:{"id","box"}}    deed, proven by a signature over key_probe_data
+ *   key.declined {"key","why"}                     promise
+ *   key.stored   {"key","recovery":id}             deed of a backup
  *   key.serves   {"keys":[..],"signing":[..],"cds":[..],"keyset","unsigned_ttl","largest_ttl","dnskey_ttl"}
  *                deed: published; the TTLs are the largest of what the author published before without them
  *   key.seen     {"key","record"?,"ttl"?}          deed: all serve it, and the author's wait for that has ended
@@ -32,8 +39,10 @@
  *   key.roll     {"key","now"}                     the key is to be replaced
  *   zone.secure  {"secure","rev"}                  whether the zone is to be signed
  *   key.lost     {"key"}
- *   tsig.create  {"name","alg","hash","rev","boxes":[..],"recovery":[..]}     tsig.remove {"name","hash"}
- *   floor        {"serial","rev"}                  epoch {"epoch","rev"}
+ *   tsig.create  {"name","alg","hash","rev","boxes":[..],"recovery":[..]}
+ *   tsig.remove  {"name","hash"}
+ *   floor        {"serial","rev"}
+ *   epoch        {"epoch","rev"}
  */
 
 struct id_set {
@@ -52,9 +61,17 @@ struct fact_reg {
 
 enum node_role { NODE_SIGNER = 1, NODE_BACKUP = 2 };
 
+/* How far a retired node had spoken in one incarnation. */
+struct node_end {
+	struct incarnation inc;
+	uint64_t seq;
+};
+
+/* Derived from all claims about nodes (members.c). */
 struct node_state {
 	uint8_t id[NODE_ID_LEN];
-	bool known; /* its line is known from facts */
+	bool known;         /* its line is known from facts */
+	bool line_admitted; /* from an admission; else only good for reading what the node said */
 	struct node_line line;
 	uint8_t line_fact[FACT_HASH_LEN]; /* that says so; of several the largest hash */
 	struct fact_reg admitted;         /* body: line, name, role; the largest hash counts for the name */
@@ -62,7 +79,33 @@ struct node_state {
 	struct id_set counts; /* whom it says it counts */
 	bool retired;
 	struct fact_reg retired_by;
-	json_t *upto; /* array of [number, random, seq]: per incarnation the highest of all retirements */
+	struct node_end *end; /* per incarnation the highest of all retirements */
+	size_t ends;
+};
+
+/* What a fact claims about a node, whether or not its author may. */
+struct claim {
+	enum { CLAIM_ADMITTED, CLAIM_COUNTS, CLAIM_RETIRED } kind;
+	uint8_t by[NODE_ID_LEN];
+	struct incarnation inc;
+	uint64_t seq;
+	uint8_t hash[FACT_HASH_LEN];
+	uint8_t subject[NODE_ID_LEN];
+	uint8_t of[NODE_ID_LEN]; /* counts: who counts */
+	bool first;              /* node.first: of itself */
+	bool has_line;
+	struct node_line line;
+	enum node_role role;
+	struct node_end *end;
+	size_t ends;
+	json_t *body;
+};
+
+/* The claims that one restore made together: from <= seq < to. */
+struct restore_span {
+	uint8_t by[NODE_ID_LEN];
+	struct incarnation inc;
+	uint64_t from, to;
 };
 
 struct box_state {
@@ -168,6 +211,11 @@ struct tsig_state {
 struct fact_state {
 	struct node_state *node;
 	size_t nodes;
+	struct claim *claim;
+	size_t claims;
+	struct restore_span *restore;
+	size_t restores;
+	bool void_retirements; /* some would leave nobody: they are void, and a person must look */
 	struct zone_state *zone;
 	size_t zones;
 	struct policy_state *policy;
@@ -179,10 +227,12 @@ struct fact_state {
 struct fact_state *fact_state_new(void);
 void fact_state_free(struct fact_state *s);
 
-/* Applies one fact.  Returns true when it retires a node: then what that node said behind `upto` may have
- * been applied already, and the state is to be made anew by fact_state_load. */
+/* Applies one fact.  Returns true when it changes who is retired: then what such a node said behind its end may
+ * have been applied already, or left out, and the state is to be made anew by fact_state_load. */
 bool fact_state_apply(struct fact_state *s, const struct fact *f);
-/* From all facts of a log: retirements first, then everything. */
+/* Admissions, counts and retirements: what the standing of nodes is derived from. */
+bool fact_is_of_nodes(const struct fact *f);
+/* From all facts of a log. */
 struct fact_log;
 int fact_state_load(struct fact_log *l, struct fact_state **out, struct err *e);
 
@@ -197,6 +247,8 @@ struct key_state *zone_key(const struct zone_state *z, const uint8_t hash[32]);
  * not there. */
 const struct add_state *zone_addition(const struct zone_state *z);
 
+/* Why what a retired node said under this number is void; NULL when it is not. */
+const char *node_said_too_late(const struct node_state *n, const struct incarnation *inc, uint64_t seq);
 /* Admitted, a signer, not retired. */
 bool node_is_signer(const struct node_state *n);
 bool node_is_backup(const struct node_state *n);

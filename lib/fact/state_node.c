@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* state_node: what facts say about nodes: who is admitted, who counts whom, who is retired. */
+/* state_node: what facts claim about nodes, and who counts by what was derived from it. */
 #include "fact/state_parts.h"
 
 #include "arena/arena.h"
 #include "msg/msg.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct node_state *state_node(const struct fact_state *s, const uint8_t id[NODE_ID_LEN])
@@ -28,50 +29,63 @@ static struct node_state *need_node(struct fact_state *s, const uint8_t id[NODE_
 	return n;
 }
 
-static void take_line(struct node_state *n, const struct node_line *line, const struct fact *f)
+/* A new claim of this fact about that node; NULL when it was made already. */
+static struct claim *new_claim(struct fact_state *s, const struct fact *f, const uint8_t subject[NODE_ID_LEN])
 {
-	if (n->known && memcmp(n->line_fact, f->hash, FACT_HASH_LEN) >= 0)
-		return;
-	memcpy(n->line_fact, f->hash, FACT_HASH_LEN);
-	n->known = true;
-	n->line = *line;
+	struct claim *c;
+
+	for (size_t i = 0; i < s->claims; i++)
+		if (memcmp(s->claim[i].hash, f->hash, FACT_HASH_LEN) == 0)
+			return NULL;
+	need_node(s, f->origin);
+	need_node(s, subject);
+	s->claim = mem_grow(s->claim, s->claims + 1, sizeof(*s->claim));
+	c = &s->claim[s->claims++];
+	memset(c, 0, sizeof(*c));
+	memcpy(c->by, f->origin, NODE_ID_LEN);
+	c->inc = f->inc;
+	c->seq = f->seq;
+	memcpy(c->hash, f->hash, FACT_HASH_LEN);
+	memcpy(c->subject, subject, NODE_ID_LEN);
+	return c;
 }
 
-void node_on_admitted(struct fact_state *s, const struct fact *f, json_t *body)
+static void admission(struct fact_state *s, const struct fact *f, json_t *body, bool first)
 {
 	const char *text = msg_text(body, "line", NODE_LINE_TEXT, NULL);
 	const char *role = msg_text(body, "role", 16, NULL);
 	uint8_t id[NODE_ID_LEN];
 	struct node_line line;
-	struct node_state *n;
+	struct claim *c;
 
 	if (text == NULL || role == NULL || msg_text(body, "name", 63, NULL) == NULL ||
 	    node_line_parse(text, &line, NULL) != 0)
 		return;
 	node_id_of(line.sign_pk, id);
-	n = need_node(s, id);
-	take_line(n, &line, f);
-	reg_take(&n->admitted, 0, f->hash, body);
-	role = json_string_value(json_object_get(n->admitted.body, "role"));
-	n->role = strcmp(role, "backup") == 0 ? NODE_BACKUP : NODE_SIGNER;
+	if ((first && memcmp(id, f->origin, NODE_ID_LEN) != 0) || (c = new_claim(s, f, id)) == NULL)
+		return;
+	c->kind = CLAIM_ADMITTED;
+	c->first = first;
+	c->has_line = true;
+	c->line = line;
+	c->role = strcmp(role, "backup") == 0 ? NODE_BACKUP : NODE_SIGNER;
+	c->body = json_incref(body);
+}
+
+void node_on_admitted(struct fact_state *s, const struct fact *f, json_t *body)
+{
+	admission(s, f, body, false);
 }
 
 void node_on_first(struct fact_state *s, const struct fact *f, json_t *body)
 {
-	const char *text = msg_text(body, "line", NODE_LINE_TEXT, NULL);
-	uint8_t id[NODE_ID_LEN];
-	struct node_line line;
-
-	if (text == NULL || node_line_parse(text, &line, NULL) != 0)
-		return;
-	node_id_of(line.sign_pk, id);
-	if (memcmp(id, f->origin, NODE_ID_LEN) == 0)
-		node_on_admitted(s, f, body);
+	admission(s, f, body, true);
 }
 
 void node_on_counts(struct fact_state *s, const struct fact *f, json_t *body)
 {
 	uint8_t id[NODE_ID_LEN], of[NODE_ID_LEN];
+	struct claim *c;
 
 	/* A restore says it for the signers that it admits, so that they count each other from their first
 	 * moment on. */
@@ -79,14 +93,16 @@ void node_on_counts(struct fact_state *s, const struct fact *f, json_t *body)
 		memcpy(of, f->origin, NODE_ID_LEN);
 	else if (msg_hex(body, "of", of, NODE_ID_LEN, NULL) != 0)
 		return;
-	if (msg_hex(body, "node", id, NODE_ID_LEN, NULL) == 0)
-		id_set_add(&need_node(s, of)->counts, id);
+	if (msg_hex(body, "node", id, NODE_ID_LEN, NULL) != 0 || (c = new_claim(s, f, id)) == NULL)
+		return;
+	need_node(s, of);
+	c->kind = CLAIM_COUNTS;
+	memcpy(c->of, of, NODE_ID_LEN);
 }
 
-static bool read_upto(const json_t *row, struct incarnation *inc, uint64_t *seq)
+static bool read_end(const json_t *row, struct node_end *end)
 {
-	const json_t *random = json_array_get(row, 1);
-	json_t *o = json_pack("{s:O,s:O,s:O}", "n", json_array_get(row, 0), "r", random, "s",
+	json_t *o = json_pack("{s:O,s:O,s:O}", "n", json_array_get(row, 0), "r", json_array_get(row, 1), "s",
 			      json_array_get(row, 2));
 	uint64_t number = 0;
 	bool good;
@@ -94,30 +110,11 @@ static bool read_upto(const json_t *row, struct incarnation *inc, uint64_t *seq)
 	if (o == NULL)
 		return false;
 	good = msg_uint(o, "n", UINT32_MAX, &number, NULL) == 0 &&
-	       msg_hex(o, "r", inc->random, 8, NULL) == 0 && msg_uint(o, "s", REV_MAX, seq, NULL) == 0;
-	inc->number = (uint32_t)number;
+	       msg_hex(o, "r", end->inc.random, 8, NULL) == 0 &&
+	       msg_uint(o, "s", REV_MAX, &end->seq, NULL) == 0;
+	end->inc.number = (uint32_t)number;
 	json_decref(o);
 	return good;
-}
-
-static bool upto_of(const json_t *upto, const struct incarnation *inc, uint64_t *seq)
-{
-	struct incarnation other;
-	bool found = false;
-	uint64_t at;
-	json_t *row;
-	size_t i;
-
-	*seq = 0;
-	json_array_foreach(upto, i, row)
-	{
-		if (!read_upto(row, &other, &at) || incarnation_cmp(&other, inc) != 0)
-			continue;
-		if (at > *seq)
-			*seq = at;
-		found = true;
-	}
-	return found;
 }
 
 void node_on_retired(struct fact_state *s, const struct fact *f, json_t *body)
@@ -125,44 +122,80 @@ void node_on_retired(struct fact_state *s, const struct fact *f, json_t *body)
 	const char *text = msg_text(body, "line", NODE_LINE_TEXT, NULL);
 	const json_t *upto = json_object_get(body, "upto");
 	uint8_t id[NODE_ID_LEN], line_id[NODE_ID_LEN];
-	struct node_line line;
-	struct node_state *n;
+	struct claim *c;
 	json_t *row;
 	size_t i;
 
-	if (msg_hex(body, "node", id, NODE_ID_LEN, NULL) != 0)
+	if (msg_hex(body, "node", id, NODE_ID_LEN, NULL) != 0 || (c = new_claim(s, f, id)) == NULL)
 		return;
-	n = need_node(s, id);
-	if (text != NULL && node_line_parse(text, &line, NULL) == 0) {
-		node_id_of(line.sign_pk, line_id);
-		if (memcmp(id, line_id, NODE_ID_LEN) == 0)
-			take_line(n, &line, f);
+	c->kind = CLAIM_RETIRED;
+	c->body = json_incref(body);
+	if (text != NULL && node_line_parse(text, &c->line, NULL) == 0) {
+		node_id_of(c->line.sign_pk, line_id);
+		c->has_line = memcmp(id, line_id, NODE_ID_LEN) == 0;
 	}
-	if (n->upto == NULL)
-		n->upto = json_array();
-	if (!n->retired_by.set || memcmp(n->retired_by.hash, f->hash, FACT_HASH_LEN) != 0)
-		json_array_foreach(upto, i, row)
-		{
-			struct incarnation inc;
-			uint64_t seq, known;
+	c->end = mem_new(json_array_size(upto) + 1, sizeof(*c->end));
+	json_array_foreach(upto, i, row)
+		if (read_end(row, &c->end[c->ends]))
+			c->ends++;
+}
 
-			if (read_upto(row, &inc, &seq) && (!upto_of(n->upto, &inc, &known) || known < seq))
-				json_array_append(n->upto, row);
-		}
-	n->retired = true;
-	reg_take(&n->retired_by, 0, f->hash, body);
+void node_on_restored(struct fact_state *s, const struct fact *f, json_t *body)
+{
+	struct restore_span *r;
+	uint64_t n, from;
+
+	if (msg_uint(body, "facts", REV_MAX, &n, NULL) != 0 || n >= f->seq)
+		return;
+	from = f->seq - n;
+	for (size_t i = 0; i < s->restores; i++) {
+		r = &s->restore[i];
+		if (memcmp(r->by, f->origin, NODE_ID_LEN) == 0 && incarnation_cmp(&r->inc, &f->inc) == 0 &&
+		    r->from == from && r->to == f->seq)
+			return;
+	}
+	need_node(s, f->origin);
+	s->restore = mem_grow(s->restore, s->restores + 1, sizeof(*s->restore));
+	r = &s->restore[s->restores++];
+	memcpy(r->by, f->origin, NODE_ID_LEN);
+	r->inc = f->inc;
+	r->from = from;
+	r->to = f->seq;
+}
+
+void nodes_fini(struct fact_state *s)
+{
+	for (size_t i = 0; i < s->nodes; i++) {
+		json_decref(s->node[i].admitted.body);
+		json_decref(s->node[i].retired_by.body);
+		free(s->node[i].end);
+		free(s->node[i].counts.id);
+	}
+	for (size_t i = 0; i < s->claims; i++) {
+		json_decref(s->claim[i].body);
+		free(s->claim[i].end);
+	}
+	free(s->node);
+	free(s->claim);
+	free(s->restore);
+}
+
+const char *node_said_too_late(const struct node_state *n, const struct incarnation *inc, uint64_t seq)
+{
+	if (n == NULL || !n->retired)
+		return NULL;
+	for (size_t i = 0; i < n->ends; i++)
+		if (incarnation_cmp(&n->end[i].inc, inc) == 0)
+			return seq > n->end[i].seq ? "its origin is retired and had not said it then" : NULL;
+	return "its origin is retired and had not this incarnation then";
 }
 
 const char *fact_state_closed(const struct fact_state *s, const struct fact *f)
 {
-	const struct node_state *n = state_node(s, f->origin);
-	uint64_t seq;
-
-	if (n == NULL || !n->retired || strcmp(f->kind, "retired") == 0)
+	/* A retirement is heard from anybody, and judged with all others. */
+	if (strcmp(f->kind, "retired") == 0)
 		return NULL;
-	if (!upto_of(n->upto, &f->inc, &seq))
-		return "its origin is retired and had not this incarnation then";
-	return f->seq > seq ? "its origin is retired and had not said it then" : NULL;
+	return node_said_too_late(state_node(s, f->origin), &f->inc, f->seq);
 }
 
 bool node_is_signer(const struct node_state *n)

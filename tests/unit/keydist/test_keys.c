@@ -172,6 +172,18 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* This node is the only signer from then on. */
+static void retire_peer(struct fixture *x)
+{
+	struct err e;
+
+	assert_int_equal(keydist_say(&x->k, "retired", NULL,
+				     json_pack("{s:s,s:s,s:[]}", "node", x->peer.id.id_text, "line", x->peer.line,
+					       "upto"),
+				     &e),
+			 0);
+}
+
 static struct zone_state *zone(struct fixture *x)
 {
 	return state_zone(cluster_state(x->k.cluster), x->zone);
@@ -455,8 +467,7 @@ static void a_ksk_stays_here(void **state)
 	size_t n;
 
 	/* alone, so that both are distributed when the vault has them */
-	hear(x, &x->vault, "retired", false,
-	     json_pack("{s:s,s:s,s:[]}", "node", x->peer.id.id_text, "line", x->peer.line, "upto"));
+	retire_peer(x);
 	assert_int_equal(keys_create(&x->k, zone(x), ALG_ECDSAP256SHA256, "ksk", NULL, hash[0], &e), 0);
 	vault_stores(x, hash[0]);
 	plan_step(&x->k);
@@ -486,8 +497,7 @@ static void cds_waits_until_all_serve_and_old_answers_are_gone(void **state)
 	assert_int_equal(keydist_say(&x->k, "policy", NULL,
 				     json_pack("{s:o,s:i}", "policy", policy_to_json(&p), "rev", 1), &e),
 			 0);
-	hear(x, &x->vault, "retired", false,
-	     json_pack("{s:s,s:s,s:[]}", "node", x->peer.id.id_text, "line", x->peer.line, "upto"));
+	retire_peer(x);
 	assert_int_equal(keys_create(&x->k, zone(x), ALG_ED25519, "csk", NULL, hash, &e), 0);
 	vault_stores(x, hash);
 	waits_step(&x->k);
@@ -522,8 +532,7 @@ static void signatures_are_kept_over_a_restart_and_not_made_in_doubt(void **stat
 	size_t n, count;
 	struct err e;
 
-	hear(x, &x->vault, "retired", false,
-	     json_pack("{s:s,s:s,s:[]}", "node", x->peer.id.id_text, "line", x->peer.line, "upto"));
+	retire_peer(x);
 	assert_int_equal(keys_create(&x->k, zone(x), ALG_ECDSAP256SHA256, "csk", NULL, hash, &e), 0);
 	vault_stores(x, hash);
 	n = lifecycle_view(&x->k, zone(x), views);
