@@ -59,14 +59,16 @@ static int on_restore(void *ctx, const struct http_request *q, struct http_answe
 	const json_t *signers = json_object_get(q->body, "signers"),
 		     *fenced = json_object_get(q->body, "fenced");
 	const char *file;
+	bool alone;
 
-	if (http_text(q->body, "recovery_key_file", &file, e) != 0)
+	if (http_text(q->body, "recovery_key_file", &file, e) != 0 ||
+	    http_bool_or(q->body, "alone", false, &alone, e) != 0)
 		return -1;
 	if (file[0] != '/')
 		return err_set(e, ERR_SYNTAX, "recovery_key_file: must be an absolute path");
 	if (json_array_size(signers) == 0)
 		return err_set(e, ERR_SYNTAX, "signers: at least one duet1 line");
-	return restore_run(ctx, file, signers, fenced, &a->body, e);
+	return restore_run(ctx, file, signers, fenced, alone, &a->body, e);
 }
 
 static int on_reload(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)

@@ -36,9 +36,10 @@ size_t keep_keys(const struct backupd *b);
 /*
  * restore.c: onto new identities.  file: the recovery secret; signers: duet1 lines, which the configuration
  * must list; fenced: names or ids, which must be all signers there were.  One transaction retires the old,
- * admits and counts the new, and seals every key and TSIG secret to each.
+ * admits and counts the new, and seals every key and TSIG secret to each.  ERR_NOTNOW until this backup has compared
+ * its facts with another node, unless alone says that there is none.
  */
-int restore_run(struct backupd *b, const char *file, const json_t *signers, const json_t *fenced,
+int restore_run(struct backupd *b, const char *file, const json_t *signers, const json_t *fenced, bool alone,
 		json_t **out, struct err *e);
 
 int api_open(struct backupd *b, struct err *e);

@@ -3,6 +3,7 @@
 #include "ctl/command.h"
 
 #include "arena/arena.h"
+#include "clock/clock.h"
 #include "http/http.h"
 #include "identity/identity.h"
 
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #define RESTORE_TIMEOUT_MS 300000
+#define ALONE_MS           5000  /* nobody heard for so long: there is nobody */
 
 /* On a backup host: its keys. */
 static void print_kept(const json_t *answer)
@@ -112,6 +114,41 @@ static json_t *split(const char *text)
 	return list;
 }
 
+/* Nobody was heard since the start of the backup. */
+static bool is_alone(struct ctl *c)
+{
+	json_t *status = NULL;
+	struct err e;
+	bool alone = ctl_try(c, CTL_BACKUPD, "GET", mem_strdup("/v1/status"), NULL, CTL_TIMEOUT_MS, &status, &e) ==
+			     0 &&
+		     jbool(status, "alone");
+
+	json_decref(status);
+	return alone;
+}
+
+/* Waits until the backup has compared its facts with a new signer; where nobody answers, it goes alone. */
+static int restore(struct ctl *c, json_t *body, json_t **answer, struct err *e)
+{
+	const int64_t began_ms = clock_mono_ms();
+
+	for (;;) {
+		const int64_t waited_ms = clock_mono_ms() - began_ms;
+		int rc = ctl_try(c, CTL_BACKUPD, "POST", mem_strdup("/v1/restore"), body, RESTORE_TIMEOUT_MS, answer,
+				 e);
+
+		if (rc == 0 || e->code != ERR_NOTNOW || waited_ms > RESTORE_TIMEOUT_MS || jbool(body, "alone"))
+			return rc;
+		if (waited_ms > ALONE_MS && is_alone(c)) {
+			fprintf(stderr, "duetctl: no other node answers; going on without comparing facts\n");
+			json_object_set_new(body, "alone", json_true());
+			continue;
+		}
+		ctl_progress(c, waited_ms, "waiting until this backup has compared its facts with another node");
+		ctl_sleep_ms(500);
+	}
+}
+
 int cmd_backup_restore(struct ctl *c)
 {
 	char *file;
@@ -137,8 +174,8 @@ int cmd_backup_restore(struct ctl *c)
 	file = ctl_absolute(ctl_option(c, "recovery-key"));
 	body = json_pack("{s:s, s:o, s:o}", "recovery_key_file", file, "signers", signers, "fenced",
 			 split(ctl_option(c, "fenced")));
-	rc = ctl_try(c, CTL_BACKUPD, "POST", mem_strdup("/v1/restore"), body, RESTORE_TIMEOUT_MS, &answer,
-		     &e);
+	rc = restore(c, body, &answer, &e);
+	ctl_progress_end(c);
 	json_decref(body);
 	free(file);
 	if (rc != 0)

@@ -2,6 +2,8 @@
 /* call: the daemons of this host, found through the configuration. */
 #include "ctl/command.h"
 
+#include "arena/arena.h"
+#include "clock/clock.h"
 #include "http/http.h"
 
 #include <errno.h>
@@ -9,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define AGAIN_MS 200
 
 int ctl_load_conf(struct ctl *c)
 {
@@ -71,11 +75,45 @@ int ctl_try(struct ctl *c, enum ctl_daemon d, const char *method, char *path, js
 	return rc;
 }
 
+/* Whether keydist answers at all: then "not now" may be over soon. */
+static bool answers(struct ctl *c)
+{
+	json_t *answer = NULL;
+	struct err e;
+	bool yes = ctl_try(c, CTL_KEYDIST, "GET", mem_strdup("/v1/nodes"), NULL, CTL_TIMEOUT_MS, &answer, &e) == 0;
+
+	json_decref(answer);
+	return yes;
+}
+
+int ctl_patient(struct ctl *c, const char *method, char *path, json_t *body, bool may_appear, unsigned wait_ms,
+		json_t **out, struct err *e)
+{
+	const int64_t began_ms = clock_mono_ms();
+	int rc;
+
+	for (;;) {
+		const int64_t waited_ms = clock_mono_ms() - began_ms;
+
+		rc = ctl_try(c, CTL_KEYDIST, method, mem_strdup(path), body, CTL_TIMEOUT_MS, out, e);
+		if (rc == 0 || waited_ms >= wait_ms ||
+		    (e->code != ERR_NOTNOW && !(may_appear && e->code == ERR_NOTFOUND)) || !answers(c))
+			break;
+		ctl_progress(c, waited_ms, "waiting: %s", e->text);
+		ctl_sleep_ms(AGAIN_MS);
+	}
+	ctl_progress_end(c);
+	free(path);
+	return rc;
+}
+
 int ctl_call(struct ctl *c, enum ctl_daemon d, const char *method, char *path, json_t *body, json_t **out)
 {
+	const bool patient = d == CTL_KEYDIST && strcmp(method, "GET") != 0;
 	struct err e;
 
-	if (ctl_try(c, d, method, path, body, CTL_TIMEOUT_MS, out, &e) == 0)
+	if ((patient ? ctl_patient(c, method, path, body, false, CTL_PATIENCE_MS, out, &e)
+		     : ctl_try(c, d, method, path, body, CTL_TIMEOUT_MS, out, &e)) == 0)
 		return 0;
 	ctl_fail(c, &e);
 	return -1;

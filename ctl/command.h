@@ -98,8 +98,16 @@ int ctl_load_conf(struct ctl *c);
  */
 bool ctl_default_conf(struct ctl *c);
 const char *ctl_socket(const struct ctl *c, enum ctl_daemon d);
-/* path is freed.  As http_call; on failure everything is said and -1 returned. */
+/* path is freed.  As http_call, a change in keydist with patience; on failure everything is said and -1 returned. */
 int ctl_call(struct ctl *c, enum ctl_daemon d, const char *method, char *path, json_t *body, json_t **out);
+/*
+ * ctl_patient - as ctl_try with keydist, and while it answers and says "not now" (it has just started and still compares
+ * its facts with other nodes), or with may_appear that it does not know what is named (which another node was
+ * told a moment ago), asks again for wait_ms, with progress.
+ */
+#define CTL_PATIENCE_MS 10000
+int ctl_patient(struct ctl *c, const char *method, char *path, json_t *body, bool may_appear, unsigned wait_ms,
+		json_t **out, struct err *e);
 /* The same without saying anything. */
 int ctl_try(struct ctl *c, enum ctl_daemon d, const char *method, char *path, json_t *body,
 	    unsigned timeout_ms, json_t **out, struct err *e);

@@ -351,7 +351,10 @@ const struct ctl_command ctl_commands[] = {
 	  "are watched.\n"
 	  "The silence ends by itself, also when this command is interrupted.  With --kill the signer's "
 	  "process is killed;\n"
-	  "whoever watches it (systemd) starts it again.",
+	  "whoever watches it (systemd) starts it again.\n"
+	  "The new version has a higher serial, which stays: serials do not go back.  Lost answers are counted over\n"
+	  "the drill's own probes (one SOA query to each secondary about four times a second), not over the\n"
+	  "queries of resolvers.",
 	  "duetctl drill failover --node signer1\nduetctl drill failover --node signer1 --zone example.org "
 	  "--kill",
 	  { { "node", "NAME", "the signer" },

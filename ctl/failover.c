@@ -31,7 +31,7 @@ struct second {
 	char *address;
 	double seconds; /* below 0: not there yet */
 	json_int_t serial;
-	long lost;
+	long asked, lost; /* probes, and those without an answer */
 };
 
 struct drill {
@@ -98,6 +98,7 @@ static void look(struct drill *d, const json_t *seen)
 
 	if (s->seconds >= 0)
 		return;
+	s->asked++;
 	if (!jbool(seen, "ok")) {
 		s->lost++;
 		return;
@@ -266,10 +267,11 @@ static json_t *report(const struct drill *d, bool all, double back_s)
 	for (size_t i = 0; i < d->seconds; i++) {
 		const struct second *s = &d->second[i];
 
-		json_array_append_new(list, json_pack("{s:s, s:b, s:o, s:I, s:I}", "address", s->address,
+		json_array_append_new(list, json_pack("{s:s, s:b, s:o, s:I, s:I, s:I}", "address", s->address,
 						      "ok", s->seconds >= 0, "seconds",
 						      s->seconds >= 0 ? json_real(s->seconds) : json_null(),
-						      "serial", s->serial, "lost", (json_int_t)s->lost));
+						      "serial", s->serial, "probes", (json_int_t)s->asked, "lost",
+						      (json_int_t)s->lost));
 	}
 	return json_pack("{s:s, s:s, s:s, s:I, s:b, s:o, s:O, s:o}", "zone", d->zone, "node", d->node,
 			 "taken_over_by", d->other != NULL ? d->other : "", "serial", d->serial, "ok",
@@ -279,17 +281,17 @@ static json_t *report(const struct drill *d, bool all, double back_s)
 
 static void print_report(const struct drill *d, double back_s)
 {
-	printf("%s: %s was silent, %s published serial %lld\n", d->zone, d->node, d->other,
+	printf("%s: %s was silent, %s published serial %lld, which stays\n", d->zone, d->node, d->other,
 	       (long long)d->serial);
 	for (size_t i = 0; i < d->seconds; i++) {
 		const struct second *s = &d->second[i];
 
 		if (s->seconds >= 0)
-			printf("  %-24s has serial %lld after %.1f s, %ld answers lost\n", s->address,
-			       (long long)s->serial, s->seconds, s->lost);
+			printf("  %-24s has serial %lld after %.1f s, %ld of %ld probes lost\n", s->address,
+			       (long long)s->serial, s->seconds, s->lost, s->asked);
 		else
-			printf("  %-24s DID NOT FOLLOW: serial %lld, %ld answers lost\n", s->address,
-			       (long long)s->serial, s->lost);
+			printf("  %-24s DID NOT FOLLOW: serial %lld, %ld of %ld probes lost\n", s->address,
+			       (long long)s->serial, s->lost, s->asked);
 	}
 	for (size_t i = 0; i < json_array_size(d->left_out); i++)
 		printf("  %-24s asks %s alone: kept its version\n",

@@ -106,7 +106,9 @@ int cmd_key_create(struct ctl *c)
 	const char *algorithm = ctl_option(c, "algorithm"), *role = ctl_option(c, "role");
 	char *zone;
 	json_t *body = json_object(), *answer = NULL, *states = NULL;
+	unsigned patience_ms;
 	long timeout_s;
+	struct err e;
 	int rc;
 
 	if (ctl_seconds(c, "timeout", 120, &timeout_s) != 0 ||
@@ -123,7 +125,10 @@ int cmd_key_create(struct ctl *c)
 	if (role != NULL)
 		json_object_set_new(body, "role", json_string(role));
 	zone = ctl_zone_name(c->arg[0]);
-	rc = ctl_call(c, CTL_KEYDIST, "POST", http_path("/v1/zones/%s/keys", zone), body, &answer);
+	patience_ms = timeout_s * 1000 < CTL_PATIENCE_MS ? (unsigned)timeout_s * 1000 : CTL_PATIENCE_MS;
+	if ((rc = ctl_patient(c, "POST", http_path("/v1/zones/%s/keys", zone), body, true, patience_ms, &answer,
+			      &e)) != 0)
+		ctl_fail(c, &e);
 	json_decref(body);
 	if (rc == 0 && !ctl_flag(c, "no-wait"))
 		rc = wait_distributed(c, zone, jlist(answer, "keys"), timeout_s, &states);

@@ -95,6 +95,10 @@ int members_add(struct keydist *k, const char *text, const char *name, const cha
 	if (node_line_parse(text, &line, e) != 0)
 		return -1;
 	node_id_of(line.sign_pk, id);
+	if (!members_self(k) && k->self.first && !anybody_admitted(s) && cluster_hold(k->cluster) == NULL)
+		return err_set(e, ERR_NOTNOW,
+			       "this node, the first of its cluster, has just started and looks for others before it "
+			       "admits anybody");
 	if (!members_self(k))
 		return err_set(e, ERR_REFUSED,
 			       "this node is not an admitted signer itself: say it to one that is");

@@ -29,7 +29,7 @@ def key_daemons(lab, **kw):
 
 def admit(cluster):
     first = cluster.signers()[0]
-    first.keydist.wait_event("event=node-first", 20)
+    first.keydist.wait_event("event=ready", 20)
     for h in cluster.hosts.values():
         if h is not first:
             first.ctl("node", "add", "--name", h.name, "--role", h.role, h.line)
@@ -107,6 +107,32 @@ def test_key_reaches_everybody(lab):
     refused = s1.ctl("node", "add", "--name", "signer3", "--role", "signer", other.line, check=False)
     if refused.returncode != 1:
         raise Failed("a signer was added although there are keys")
+
+
+@limit(60)
+def test_commands_wait_for_what_is_on_its_way(lab):
+    """What an operator says before the daemons are ready for it, or have heard of it, is done once they are."""
+    cluster = Cluster(lab, backups=1).init()
+    s1, s2, vault = cluster.signer1, cluster.signer2, cluster.vault
+    s1.start("keydist")
+    adding = lab.start("adding", s1.ctl_argv("node", "add", "--name", "vault", "--role", "backup", vault.line), env=s1.env())
+    adding.expect_failure = True      # it ends by itself
+    vault.start("backupd")
+    wait_until(lambda: not adding.running(), 20, "node add ends")
+    s2.start("keydist")
+    s1.ctl("node", "add", "--name", "signer2", "--role", "signer", s2.line)
+    for h in (s1, s2):
+        wait_until(lambda h=h: counted(h) == 2, 20, "%s counts both" % h.name)
+    s2.keydist.pause()
+    creating = lab.start("creating", s2.ctl_argv("key", "create", ZONE), env=s2.env())
+    creating.expect_failure = True
+    s1.ctl("zone", "add", ZONE, "--source", "file:x")
+    s2.keydist.resume()
+    wait_distributed(s1)
+    wait_until(lambda: not creating.running(), 20, "key create ends")
+    unknown = s2.ctl("key", "create", "unknown.example", "--timeout", "1", check=False)
+    if unknown.returncode != 1 or "not among the zones" not in unknown.stderr:
+        raise Failed("an unknown zone: %s" % unknown)
 
 
 @limit(90)
