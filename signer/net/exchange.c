@@ -410,9 +410,9 @@ void exchanges_fini(struct net *net)
 	struct exchanges *all = net->exchanges;
 
 	while (all->running != NULL)
-		exchange_cancel(all->running);
+		finish(all->running, EXCHANGE_TIMEOUT, NULL, "net ends");
 	while (all->waiting != NULL)
-		exchange_cancel(all->waiting);
+		finish(all->waiting, EXCHANGE_TIMEOUT, NULL, "net ends");
 	io_close(all->kick);
 	free(all->hosts);
 	free(all);

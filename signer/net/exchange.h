@@ -45,7 +45,7 @@ struct exchange *exchange_start(struct net *net, const struct exchange_spec *spe
 void exchange_cancel(struct exchange *x); /* done is not called; NULL does nothing */
 
 void exchanges_init(struct net *net);
-void exchanges_fini(struct net *net);
+void exchanges_fini(struct net *net); /* those that are left end with EXCHANGE_TIMEOUT */
 
 /* A non-blocking socket bound to the address that we serve on, so that others know us by it; -1 with *e. */
 int exchange_socket(const struct net *net, const struct addr *to, int type, struct err *e);

@@ -106,7 +106,7 @@ class Net:
                 stdout=out, stderr=out, pass_fds=[theirs.fileno()], preexec_fn=die_with_parent,
                 env=dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0", **(env or {})))
         theirs.close()
-        self.events, self.seen, self.volumes, self.versions = [], 0, 0, 0
+        self.events, self.seen, self.volumes, self.versions, self.told = [], 0, 0, 0, {}
         self.lock = threading.Condition()
         threading.Thread(target=self._read, daemon=True).start()
         lab.closers.append(self.close)
@@ -160,9 +160,9 @@ class Net:
             out += dns.name.from_text(name).to_wire() + struct.pack("!BBH", ALGORITHMS[algorithm], 1, len(octets)) + octets
         self.sock.send(out)
 
-    def publish(self, zone, per_page=40, gap=0, more=0):
+    def publish(self, zone, per_page=40, gap=0, more=0, instead_of=None):
         """zone: a dns.zone.Zone or text with $ORIGIN.  gap: dead octets between pages; more: further pages of 60 records.
-        Returns volume path and table."""
+        instead_of: so many pages of the version before are replaced, the others stay.  Returns volume path and table."""
         if isinstance(zone, str):
             zone = dns.zone.from_text(zone, relativize=False, check_origin=False)
         self.volumes += 1
@@ -173,9 +173,9 @@ class Net:
                 f.write(page + b"\0" * gap)
                 table += struct.pack("!QQII", at, XXH.XXH3_64bits(page, len(page)), self.volumes, len(page))
                 at += len(page) + gap
-        return self.publish_raw(zone, path, table)
+        return self.publish_raw(zone, path, table, instead_of)
 
-    def publish_raw(self, zone, path, table):
+    def publish_raw(self, zone, path, table, instead_of=None):
         soa = b""
         for rds in sorted(zone.nodes[zone.origin], key=lambda r: r.rdtype != dns.rdatatype.SOA):
             if rds.rdtype == dns.rdatatype.SOA or rds.covers == dns.rdatatype.SOA:
@@ -184,8 +184,14 @@ class Net:
         serial = zone.get_rdataset(zone.origin, "SOA")[0].serial
         self.send("volume", fd=os.open(path, os.O_RDONLY), volume=self.volumes)
         self.versions += 1
-        self.send("version", fd=memfd(struct.pack("!III", 0, 0, len(table) // 24) + table), zone=zone.origin.to_text(),
-                  number=self.versions, serial=serial, soa=base64.b64encode(soa).decode(), pages=len(table) // 24)
+        origin, added, fields = zone.origin.to_text(), len(table) // 24, {}
+        pages = added
+        if instead_of is not None:
+            before, had = self.told[origin]
+            pages, fields = had - instead_of + added, {"from": before}
+        self.told[origin] = self.versions, pages
+        self.send("version", fd=memfd(struct.pack("!III", 0, instead_of or 0, added) + table), zone=origin,
+                  number=self.versions, serial=serial, soa=base64.b64encode(soa).decode(), pages=pages, **fields)
         return path, table
 
     def peers(self, secondaries=(), transfer=()):

@@ -222,6 +222,10 @@ static void says_ready_in_its_sandbox_and_ends_with_engine(void **state)
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+#define SOA_OF_A "AWEAAAYAAQAAAAEAFgAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define VERSION(soa)                                                                                                 \
+	"{\"v\":1,\"t\":\"version\",\"zone\":\"a.\",\"number\":2,\"serial\":1,\"pages\":0,\"splices\":\"\",\"soa\":\"" soa "\""
+
 static void ends_at_a_packet_that_does_not_follow_the_format(void **state)
 {
 	static const char *const packets[] = {
@@ -230,7 +234,8 @@ static void ends_at_a_packet_that_does_not_follow_the_format(void **state)
 		"{\"v\":1,\"t\":\"unheard-of\"}",
 		"{\"v\":2,\"t\":\"peers\"}",
 		"{\"v\":1,\"t\":\"volume\",\"volume\":1}",
-		"{\"v\":1,\"t\":\"version\",\"zone\":\"a.\",\"serial\":1,\"pages\":0,\"soa\":\"\"}",
+		VERSION("") "}",
+		VERSION(SOA_OF_A) ",\"from\":1}",
 		"{\"v\":1,\"t\":\"zone\",\"zone\":\"a..b\"}",
 		"{\"v\":1,\"t\":\"drain\",\"for_ms\":-1}",
 		"TSG1\003\001a",
