@@ -214,6 +214,31 @@ static void many_small_changes_keep_sharing(void **state)
 	pages_unref(&net, p);
 }
 
+static void what_is_left_of_many_chunks_is_melted_together(void **state)
+{
+	struct pages *p;
+	size_t n = 12 * 256, behind, chunks = 0;
+
+	(void)state;
+	begin();
+	splice_of(0, 0, (uint32_t)n, 1, 0);
+	p = made(NULL, n);
+	for (uint32_t k = 0; k < 12; k++) {
+		struct pages *next;
+
+		begin();
+		splice_of(8 * k, 248, 0, 1, 0);
+		n -= 248;
+		next = made(p, n);
+		pages_unref(&net, p);
+		p = next;
+	}
+	for (size_t i = 0; i < n; i += behind, chunks++)
+		pages_at(p, i, &behind);
+	assert_in_range(chunks, 1, 2);
+	pages_unref(&net, p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +247,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_page_that_cannot_be_is_refused, open_volumes, close_volumes),
 		cmocka_unit_test_setup_teardown(a_volume_stays_open_while_a_table_has_it, open_volumes, close_volumes),
 		cmocka_unit_test_setup_teardown(many_small_changes_keep_sharing, open_volumes, close_volumes),
+		cmocka_unit_test_setup_teardown(what_is_left_of_many_chunks_is_melted_together, open_volumes, close_volumes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
