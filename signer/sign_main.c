@@ -2,11 +2,13 @@
 /*
  * duet-sign: signs one zone file, offline, by the same code as the daemon.
  */
-#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "clock/clock.h"
@@ -14,7 +16,6 @@
 #include "secret/secret.h"
 #include "sign/apexkeys.h"
 #include "sign/zonesign.h"
-#include "store/store.h"
 
 #define KEYS_MAX 64
 
@@ -45,7 +46,7 @@ static const char usage[] =
 	"  --validity SECONDS      life of signatures from now on (1209600)\n"
 	"  --jitter SECONDS        random part of it (86400)\n"
 	"  --inception-offset SECONDS   how far back signatures begin (3600)\n"
-	"  --threads N             accepted; signing uses one thread for now\n"
+	"  --threads N             how many threads sign (as many as there are processors)\n"
 	"  --quiet                 no line about what was done\n"
 	"\n"
 	"Example: duet-sign --zone example.org --keys keys --out example.org.signed example.org.zone\n"
@@ -127,7 +128,8 @@ static bool salt(const char *hex, struct sign_params *p)
 /* Where an option's number goes, and its limit. */
 static int take_number(int opt, const char *text, struct options *o)
 {
-	unsigned long n, max = opt == OPT_ITERATIONS ? 65535 : opt == OPT_SERIAL ? UINT32_MAX : INT32_MAX;
+	unsigned long n, max = opt == OPT_ITERATIONS ? 65535 : opt == OPT_SERIAL ? UINT32_MAX
+							  : opt == OPT_THREADS ? 1024 : INT32_MAX;
 
 	if (!number(text, max, &n))
 		return -1;
@@ -151,6 +153,7 @@ static int take_number(int opt, const char *text, struct options *o)
 		o->params.inception_offset_s = (uint32_t)n;
 		break;
 	default: /* threads */
+		o->params.threads = n > 0 ? (unsigned)n : 1;
 		break;
 	}
 	return 0;
@@ -210,77 +213,82 @@ static int parse_options(int argc, char **argv, struct options *o)
 	return 0;
 }
 
-struct output {
-	FILE *f;
-	struct err *e;
-};
-
-static int write_rr(void *ctx, const struct rr *rr)
+static int write_text(void *ctx, const uint8_t *text, size_t len, struct err *e)
 {
-	struct output *out = ctx;
-	char *line = rr_text(rr), type[16];
-	int rc = 0;
+	const int *fd = ctx;
 
-	if (line == NULL)
-		rc = err_set(out->e, ERR_INTERNAL, "a %s record has no text", rr_type_text(rr->type, type));
-	else if (fputs(line, out->f) < 0 || putc('\n', out->f) < 0)
-		rc = err_errno(out->e, "writing");
+	while (len > 0) {
+		ssize_t n = write(*fd, text, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(e, "writing");
+		text += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int write_rr(const struct sign_text *text, const struct rr *rr, struct err *e)
+{
+	char *line = rr_text(rr);
+	size_t len = strlen(line);
+	int rc;
+
+	line[len] = '\n';
+	rc = text->write(text->ctx, (const uint8_t *)line, len + 1, e);
 	free(line);
 	return rc;
 }
 
-/* To a new file beside it, then renamed: a failure leaves what was there. */
-static int write_out(const char *path, struct store *store, const struct version *v, struct err *e)
-{
-	struct output out = { .f = stdout, .e = e };
-	char *temporary = NULL;
-	int rc = -1;
-
-	if (strcmp(path, "-") != 0) {
-		temporary = mem_printf("%s.%ld", path, (long)getpid());
-		if ((out.f = fopen(temporary, "wxe")) == NULL) {
-			err_errno(e, "%s", temporary);
-			goto out;
-		}
-	}
-	rc = store_walk(store, v, write_rr, &out, e);
-	if (rc == 0 && (fflush(out.f) != 0 || (temporary != NULL && fsync(fileno(out.f)) != 0)))
-		rc = err_errno(e, "%s", path);
-	if (temporary != NULL) {
-		fclose(out.f);
-		if (rc == 0 && rename(temporary, path) != 0)
-			rc = err_errno(e, "%s", path);
-		if (rc != 0)
-			unlink(temporary);
-	}
-out:
-	free(temporary);
-	return rc == 0 ? 0 : -1;
-}
-
-static int sign(const struct options *o, const struct zone *z, struct store *store, struct version **v,
+static int sign(const struct options *o, const struct zone *z, const struct sign_text *text,
 		struct sign_stats *stats, struct err *e)
 {
 	struct arena *arena = arena_new();
-	struct version_info info = { .input_serial = z->serial, .published_at = o->params.now };
-	struct change *change = NULL;
+	struct version_info info = { .earliest = INT64_MAX };
 	int rc = -1;
 
-	if (change_begin(store, o->zone, &change, e) != 0)
+	if (zone_sign_soa(z, &o->params, o->serial != SERIAL_NONE ? o->serial : z->serial, arena, &info, e) != 0 ||
+	    write_rr(text, &info.soa, e) != 0)
 		goto out;
-	if (zone_sign(z, &o->params, store, NULL, change, &info, stats, e) == 0 &&
-	    zone_sign_soa(z, &o->params, o->serial != SERIAL_NONE ? o->serial : z->serial, arena, &info, e) ==
-		    0)
-		rc = change_publish(change, &info, NULL, v, e);
-	else
-		change_drop(change);
+	for (size_t i = 0; i < info.soa_sig_count; i++)
+		if (write_rr(text, &info.soa_sigs[i], e) != 0)
+			goto out;
+	rc = zone_sign_text(z, &o->params, text, stats, e);
 out:
 	arena_free(arena);
 	return rc;
 }
 
+/* To a new file beside it, then renamed: a failure leaves what was there. */
+static int sign_to(const struct options *o, const struct zone *z, struct sign_stats *stats, struct err *e)
+{
+	int fd = STDOUT_FILENO, rc;
+	const struct sign_text text = { .write = write_text, .ctx = &fd };
+	char *temporary;
+
+	if (strcmp(o->out, "-") == 0)
+		return sign(o, z, &text, stats, e);
+	temporary = mem_printf("%s.%ld", o->out, (long)getpid());
+	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd < 0) {
+		rc = err_errno(e, "%s", temporary);
+	} else {
+		rc = sign(o, z, &text, stats, e);
+		if (close(fd) != 0 && rc == 0)
+			rc = err_errno(e, "%s", temporary);
+		if (rc == 0 && rename(temporary, o->out) != 0)
+			rc = err_errno(e, "%s", o->out);
+		if (rc != 0)
+			unlink(temporary);
+	}
+	free(temporary);
+	return rc;
+}
+
 static void say(const struct options *o, const struct zone *z, const struct sign_stats *stats,
-		int64_t read_ms, int64_t sign_ms, int64_t write_ms)
+		int64_t read_ms, int64_t sign_ms)
 {
 	char zone[DNAME_TEXT_MAX];
 
@@ -288,28 +296,13 @@ static void say(const struct options *o, const struct zone *z, const struct sign
 	for (size_t i = 0; i < z->notice_count; i++)
 		log_event(LOG_NOTICE, "input", "zone=%s msg=%s", zone, z->notices[i]);
 	log_event(LOG_NOTICE, "signed",
-		  "zone=%s records=%llu rrsigs=%llu pages=%llu octets=%llu read_ms=%lld sign_ms=%lld "
-		  "write_ms=%lld",
+		  "zone=%s records=%llu rrsigs=%llu pages=%llu octets=%llu read_ms=%lld sign_ms=%lld",
 		  zone, (unsigned long long)stats->records, (unsigned long long)stats->rrsigs,
 		  (unsigned long long)stats->new_pages, (unsigned long long)stats->octets, (long long)read_ms,
-		  (long long)sign_ms, (long long)write_ms);
+		  (long long)sign_ms);
 }
 
-/* The folder that main made, with the store's files in it. */
-static void remove_folder(const char *path)
-{
-	const struct dirent *entry;
-	DIR *d = opendir(path);
-
-	while (d != NULL && (entry = readdir(d)) != NULL)
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			unlinkat(dirfd(d), entry->d_name, 0);
-	if (d != NULL)
-		closedir(d);
-	rmdir(path);
-}
-
-static int run(struct options *o, const char *dir, struct err *e)
+static int run(struct options *o, struct err *e)
 {
 	struct key *keys[KEYS_MAX];
 	struct apex_keys apex = { 0 };
@@ -317,10 +310,8 @@ static int run(struct options *o, const char *dir, struct err *e)
 	struct zone_limits limits = ZONE_LIMITS_DEFAULT;
 	struct sign_stats stats;
 	struct zone *z = NULL;
-	struct store *store = NULL;
-	struct version *v = NULL;
 	size_t key_count = 0;
-	int64_t start = clock_mono_ms(), read_at, signed_at;
+	int64_t start = clock_mono_ms(), read_at;
 	int rc = -1;
 
 	if (key_read_bind(o->keys, o->zone, keys, KEYS_MAX, &key_count, e) != 0)
@@ -334,15 +325,10 @@ static int run(struct options *o, const char *dir, struct err *e)
 	read_at = clock_mono_ms();
 	if (apex_keys_make(o->zone, keys, key_count, o->dnskey_ttl_s, &o->params, arena, &apex, e) != 0)
 		goto out;
-	if (store_open(dir, &store, e) != 0 || sign(o, z, store, &v, &stats, e) != 0)
-		goto out;
-	signed_at = clock_mono_ms();
-	rc = write_out(o->out, store, v, e);
+	rc = sign_to(o, z, &stats, e);
 	if (rc == 0 && !o->quiet)
-		say(o, z, &stats, read_at - start, signed_at - read_at, clock_mono_ms() - signed_at);
+		say(o, z, &stats, read_at - start, clock_mono_ms() - read_at);
 out:
-	version_unref(v);
-	store_close(store);
 	zone_free(z);
 	arena_free(arena);
 	for (size_t i = 0; i < key_count; i++)
@@ -354,28 +340,23 @@ int main(int argc, char **argv)
 {
 	struct options o = {
 		.dnskey_ttl_s = 3600,
-		.params = { .validity_s = 1209600, .jitter_s = 86400, .inception_offset_s = 3600 },
+		.params = { .validity_s = 1209600, .jitter_s = 86400, .inception_offset_s = 3600,
+			    .threads = (unsigned)get_nprocs() },
 	};
-	const char *base = getenv("TMPDIR");
 	struct err e;
-	char *dir;
 	int rc = parse_options(argc, argv, &o);
 
 	if (rc != 0)
 		return rc < 0 ? 0 : rc;
 	log_init("duet-sign", LOG_INFO);
-	dir = mem_printf("%s/duet-sign-XXXXXX", base != NULL && *base != '\0' ? base : "/tmp");
-	if (secret_init(&e) != 0 || clock_init() != 0 || mkdtemp(dir) == NULL) {
-		fprintf(stderr, "duet-sign: cannot start in %s\n", dir);
-		free(dir);
+	if (secret_init(&e) != 0 || clock_init() != 0) {
+		fputs("duet-sign: cannot start\n", stderr);
 		return 1;
 	}
 	o.params.now = clock_now_s();
-	if (run(&o, dir, &e) != 0) {
+	if (run(&o, &e) != 0) {
 		fprintf(stderr, "duet-sign: %s\n", e.text);
 		rc = 1;
 	}
-	remove_folder(dir);
-	free(dir);
 	return rc;
 }

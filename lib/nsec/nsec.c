@@ -27,13 +27,14 @@ size_t bitmap_write(const uint16_t *types, size_t n, uint8_t out[BITMAP_MAX])
 	return at;
 }
 
-void nsec_rdata(const uint8_t *next, const uint16_t *types, size_t n, struct arena *arena, struct rr *out)
+void nsec_rdata(const uint8_t *next, const uint8_t *bitmap, size_t bitmap_len, struct arena *arena,
+		struct rr *out)
 {
-	uint8_t buf[DNAME_MAX + BITMAP_MAX];
-	size_t len = dname_lower(next, buf);
+	uint8_t *rdata = arena_bytes(arena, dname_len(next) + bitmap_len);
+	size_t len = dname_lower(next, rdata);
 
-	len += bitmap_write(types, n, buf + len);
+	memcpy(rdata + len, bitmap, bitmap_len);
 	out->type = TYPE_NSEC;
-	out->rdlen = (uint16_t)len;
-	out->rdata = arena_dup(arena, buf, len);
+	out->rdlen = (uint16_t)(len + bitmap_len);
+	out->rdata = rdata;
 }

@@ -44,7 +44,8 @@ void nsec3_hasher_free(struct nsec3_hasher *h)
 static int once(struct nsec3_hasher *h, const uint8_t *p, size_t len, uint8_t out[NSEC3_HASH_LEN])
 {
 	return EVP_DigestInit_ex2(h->ctx, h->md, NULL) && EVP_DigestUpdate(h->ctx, p, len) &&
-			       EVP_DigestUpdate(h->ctx, h->params.salt, h->params.salt_len) &&
+			       (h->params.salt_len == 0 ||
+				EVP_DigestUpdate(h->ctx, h->params.salt, h->params.salt_len)) &&
 			       EVP_DigestFinal_ex(h->ctx, out, NULL)
 		       ? 0
 		       : -1;
@@ -109,18 +110,18 @@ static void write_params(struct wr *w, const struct nsec3_params *params, uint8_
 }
 
 void nsec3_rdata(const struct nsec3_params *params, uint8_t flags, const uint8_t next[NSEC3_HASH_LEN],
-		 const uint16_t *types, size_t n, struct arena *arena, struct rr *out)
+		 const uint8_t *bitmap, size_t bitmap_len, struct arena *arena, struct rr *out)
 {
-	uint8_t buf[5 + 255 + 1 + NSEC3_HASH_LEN + BITMAP_MAX];
-	struct wr w = wr_of(buf, sizeof(buf));
+	size_t len = 5u + params->salt_len + 1 + NSEC3_HASH_LEN + bitmap_len;
+	struct wr w = wr_of(arena_bytes(arena, len), len);
 
 	write_params(&w, params, flags);
 	wr_u8(&w, NSEC3_HASH_LEN);
 	wr_bytes(&w, next, NSEC3_HASH_LEN);
-	w.at += bitmap_write(types, n, buf + w.at);
+	wr_bytes(&w, bitmap, bitmap_len);
 	out->type = TYPE_NSEC3;
 	out->rdlen = (uint16_t)w.at;
-	out->rdata = arena_dup(arena, buf, w.at);
+	out->rdata = w.p;
 }
 
 void nsec3param_rdata(const struct nsec3_params *params, struct arena *arena, struct rr *out)

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * oldsigs: what a page that changes keeps of its signatures.
- *
- * A signature is right as long as its RRset is the same in canonical form with its TTL, and the key is the
- * same: the caller asks only for pages signed under the same sign_ctx, which names the keys by hash.
+ * oldsigs: what a page or a zone that changes keeps of its signatures.
  */
 #include "sign/oldsigs.h"
 
@@ -11,13 +8,17 @@
 #include <string.h>
 
 #include "arena/arena.h"
+#include "store/page.h"
 
 struct oldsigs {
 	struct arena *arena;
-	struct rr *rr; /* all records of the pages, in rr_cmp order */
+	struct rr *rr; /* all records, in rr_cmp order once settled */
 	size_t n, room;
-	int64_t now, end;
-	bool mixed; /* ends differ */
+	int64_t now;
+	int64_t end;      /* of the signatures together, or 0 */
+	bool mixed;       /* their ends differ */
+	bool together;    /* settled so */
+	int64_t from, to; /* ends that are right */
 };
 
 struct rrsig_head {
@@ -39,59 +40,13 @@ static struct rrsig_head head_of(const struct rr *sig, int64_t now)
 	return h;
 }
 
-static int collect(void *ctx, const struct rr *rr)
-{
-	struct oldsigs *o = ctx;
-	struct rrsig_head h;
-
-	if (o->n == o->room) {
-		o->room = o->room * 2 + 512;
-		o->rr = mem_grow(o->rr, o->room, sizeof(*o->rr));
-	}
-	o->rr[o->n] = *rr;
-	o->rr[o->n].owner = arena_dup(o->arena, rr->owner, dname_len(rr->owner));
-	o->rr[o->n].rdata = arena_dup(o->arena, rr->rdata, rr->rdlen);
-	o->n++;
-	if (rr->type != TYPE_RRSIG)
-		return 0;
-	h = head_of(rr, o->now);
-	if (h.covered == TYPE_DNSKEY || h.covered == TYPE_CDS || h.covered == TYPE_CDNSKEY)
-		return 0; /* made elsewhere, with ends of their own */
-	if (o->end != 0 && o->end != h.expiration)
-		o->mixed = true;
-	o->end = h.expiration;
-	return 0;
-}
-
-static int by_rr(const void *a, const void *b)
-{
-	return rr_cmp(a, b);
-}
-
-int oldsigs_load(struct store *store, const struct table *t, struct group g, int64_t now,
-		 struct oldsigs **out, struct err *e)
+struct oldsigs *oldsigs_new(int64_t now)
 {
 	struct oldsigs *o = mem_new(1, sizeof(*o));
-	uint8_t *page = mem_new(PAGE_OCTETS_MAX, 1);
-	int rc = 0;
 
-	*out = NULL;
 	o->arena = arena_new();
 	o->now = now;
-	for (size_t i = g.first; i < g.end && rc == 0; i++) {
-		rc = store_read(store, table_row(t, i), page, e);
-		if (rc == 0)
-			rc = page_walk(page, table_row(t, i)->len, collect, o, e);
-	}
-	free(page);
-	if (rc == 0 && o->end != 0 && !o->mixed) {
-		qsort(o->rr, o->n, sizeof(*o->rr), by_rr);
-		*out = o;
-		return 0;
-	}
-	oldsigs_free(o);
-	/* A damaged page is made anew from the content; other failures are the caller's. */
-	return rc == 0 || e->code == ERR_DAMAGE ? 0 : -1;
+	return o;
 }
 
 void oldsigs_free(struct oldsigs *o)
@@ -103,9 +58,62 @@ void oldsigs_free(struct oldsigs *o)
 	free(o);
 }
 
+void oldsigs_add(struct oldsigs *o, const struct rr *rr)
+{
+	struct rrsig_head h;
+
+	if (o->n == o->room) {
+		o->room = o->room * 2 + 512;
+		o->rr = mem_grow(o->rr, o->room, sizeof(*o->rr));
+	}
+	o->rr[o->n] = *rr;
+	o->rr[o->n].owner = arena_dup(o->arena, rr->owner, dname_len(rr->owner));
+	o->rr[o->n].rdata = arena_dup(o->arena, rr->rdata, rr->rdlen);
+	o->n++;
+	if (rr->type != TYPE_RRSIG)
+		return;
+	h = head_of(rr, o->now);
+	if (h.covered == TYPE_DNSKEY || h.covered == TYPE_CDS || h.covered == TYPE_CDNSKEY)
+		return; /* made elsewhere, with ends of their own */
+	if (o->end != 0 && o->end != h.expiration)
+		o->mixed = true;
+	o->end = h.expiration;
+}
+
+static int collect(void *ctx, const struct rr *rr)
+{
+	oldsigs_add(ctx, rr);
+	return 0;
+}
+
+int oldsigs_add_page(struct oldsigs *o, const uint8_t *page, size_t len, struct err *e)
+{
+	return page_walk(page, len, collect, o, e);
+}
+
+static int by_rr(const void *a, const void *b)
+{
+	return rr_cmp(a, b);
+}
+
+bool oldsigs_settle_together(struct oldsigs *o)
+{
+	oldsigs_settle_each(o, o->end, o->end);
+	o->together = true;
+	return o->end != 0 && !o->mixed;
+}
+
+void oldsigs_settle_each(struct oldsigs *o, int64_t from, int64_t to)
+{
+	if (o->n > 0)
+		qsort(o->rr, o->n, sizeof(*o->rr), by_rr);
+	o->from = from;
+	o->to = to;
+}
+
 int64_t oldsigs_end(const struct oldsigs *o)
 {
-	return o->end;
+	return o->together ? o->end : 0;
 }
 
 static int by_owner_type(const struct rr *rr, const uint8_t *owner, uint16_t type)
@@ -146,7 +154,8 @@ const struct rr *oldsigs_find(const struct oldsigs *o, const struct rr *rrs, siz
 		if (by_owner_type(&o->rr[at], rrs[0].owner, TYPE_RRSIG) != 0)
 			return NULL;
 		h = head_of(&o->rr[at], o->now);
-		if (h.covered == rrs[0].type && h.algorithm == key_alg(key) && h.tag == key_tag(key))
+		if (h.covered == rrs[0].type && h.algorithm == key_alg(key) && h.tag == key_tag(key) &&
+		    h.expiration >= o->from && h.expiration <= o->to)
 			return &o->rr[at];
 	}
 	return NULL;

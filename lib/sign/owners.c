@@ -1,111 +1,143 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * owners: which names are authoritative, which are delegations, and which are hidden below them.
- *
- * In canonical order all names below a cut follow it at once, so the newest cut is the only one to remember.
+ * owners: which names are authoritative, which are delegations, which are hidden below them; and what denial says
+ * about them.
  */
-#include "sign/signing.h"
+#include "sign/range.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-static bool has_type(const struct zone *z, const struct owner *o, uint16_t type)
+static bool has_type(const struct zone_owner *o, uint16_t type)
 {
-	for (size_t i = o->first; i < o->first + o->n; i++)
-		if (z->rr[i].type == type)
+	for (size_t i = 0; i < o->n; i++)
+		if (o->rr[i].type == type)
 			return true;
 	return false;
 }
 
-int owners_find(struct signing *s, struct err *e)
+static void cut_at(struct classifier *c, const uint8_t *name)
 {
-	const struct zone *z = s->z;
-	const uint8_t *cut = NULL;
-	size_t room = 0;
+	memcpy(c->cut, name, dname_len(name));
+	c->below = true;
+}
 
-	for (size_t i = 0, end; i < z->n; i = end) {
-		struct owner *o;
+void owner_classify(struct classifier *c, const struct zone_owner *o, struct owner *out)
+{
+	bool apex = !c->begun;
 
-		end = zone_owner_end(z, i);
-		if (s->owner_count >= NSEC3_ENT || end - i > UINT32_MAX)
-			return err_set(e, ERR_LIMIT, "more than %u names", NSEC3_ENT);
-		if (s->owner_count == room) {
-			room = room * 2 + 1024;
-			s->owners = mem_grow(s->owners, room, sizeof(*s->owners));
-		}
-		o = &s->owners[s->owner_count++];
-		*o = (struct owner){ .first = i, .n = (uint32_t)(end - i) };
-		if (cut != NULL && dname_is_within(z->rr[i].owner, cut)) {
-			o->kind = OWNER_OCCLUDED;
-		} else if (i > 0 && has_type(z, o, TYPE_NS)) {
-			o->kind = OWNER_DELEGATION;
-			o->secure = has_type(z, o, TYPE_DS);
-			cut = z->rr[i].owner;
-		} else if (has_type(z, o, TYPE_DNAME)) {
-			cut = z->rr[i].owner;
-		}
+	*out = (struct owner){ .name = o->name, .rr = o->rr, .n = (uint32_t)o->n, .apex = apex };
+	c->begun = true;
+	if (c->below && dname_is_within(o->name, c->cut)) {
+		out->kind = OWNER_OCCLUDED;
+		return;
 	}
-	if (s->owner_count == 0 || !dname_equal(owner_name(s, 0), z->apex))
-		return err_set(e, ERR_INTERNAL, "a zone without records at its apex");
-	return 0;
+	c->below = false;
+	if (!apex && has_type(o, TYPE_NS)) {
+		out->kind = OWNER_DELEGATION;
+		out->secure = has_type(o, TYPE_DS);
+		cut_at(c, o->name);
+	} else if (has_type(o, TYPE_DNAME)) {
+		cut_at(c, o->name);
+	}
 }
 
-size_t owners_next_in_chain(const struct signing *s, size_t i)
+bool owner_has_nsec3(const struct signing *s, const struct owner *o)
 {
-	while (i < s->owner_count && s->owners[i].kind == OWNER_OCCLUDED)
-		i++;
-	return i < s->owner_count ? i : 0;
+	if (o->kind == OWNER_DELEGATION)
+		return o->secure || s->p->denial != DENIAL_NSEC3_OPTOUT;
+	return o->kind == OWNER_AUTHORITATIVE;
 }
 
-/* Into a rising list; a type that is there already stays once. */
-static size_t insert(uint16_t *types, size_t n, uint16_t type)
-{
-	size_t at = n;
+/* Rising types, as many as make a bitmap window or two at a time; what is full goes out in whole windows. */
+struct types {
+	uint16_t type[512];
+	size_t n;
+	uint8_t *out;
+	size_t len;
+};
 
-	while (at > 0 && types[at - 1] > type)
-		at--;
-	if (at > 0 && types[at - 1] == type)
-		return n;
-	memmove(types + at + 1, types + at, (n - at) * sizeof(*types));
-	types[at] = type;
-	return n + 1;
+/* Writes all windows below that of `next`. */
+static void flush(struct types *t, unsigned next)
+{
+	size_t n = 0;
+
+	while (n < t->n && t->type[n] >> 8 < next)
+		n++;
+	t->len += bitmap_write(t->type, n, t->out + t->len);
+	memmove(t->type, t->type + n, (t->n - n) * sizeof(t->type[0]));
+	t->n -= n;
 }
 
-size_t owner_types(const struct signing *s, size_t i, struct arena *arena, uint16_t **types)
+static void append(struct types *t, uint16_t type)
 {
-	const struct owner *o = &s->owners[i];
-	const struct rr *rr = s->z->rr;
-	size_t room = o->n + s->p->ready_count + 4, n = 0;
-	uint16_t *t = arena_alloc(arena, room, sizeof(*t));
+	if (t->n > 0 && t->type[t->n - 1] == type)
+		return;
+	if (t->n == sizeof(t->type) / sizeof(t->type[0]) - 1)
+		flush(t, type >> 8);
+	t->type[t->n++] = type;
+}
 
-	*types = t;
-	for (size_t k = o->first; k < o->first + o->n; k++)
-		if (o->kind == OWNER_AUTHORITATIVE || rr[k].type == TYPE_NS || rr[k].type == TYPE_DS)
-			if (n == 0 || t[n - 1] != rr[k].type)
-				t[n++] = rr[k].type;
-	if (i == 0)
-		for (size_t k = 0; k < s->p->ready_count; k++)
-			if (s->p->ready[k].n > 0)
-				n = insert(t, n, s->p->ready[k].rrs[0].type);
-	if (i == 0 && signing_nsec3(s))
-		n = insert(t, n, TYPE_NSEC3PARAM);
-	if (!signing_nsec3(s))
-		n = insert(t, n, TYPE_NSEC);
+/* What signing adds to a name's types, rising. */
+static size_t more_types(const struct signing *s, const struct owner *o, uint16_t more[16])
+{
+	size_t n = 0;
+
 	if (!signing_nsec3(s) || o->kind == OWNER_AUTHORITATIVE || o->secure)
-		n = insert(t, n, TYPE_RRSIG);
+		more[n++] = TYPE_RRSIG;
+	if (!signing_nsec3(s))
+		more[n++] = TYPE_NSEC;
+	for (size_t k = 0; o->apex && k < s->p->ready_count && n < 14; k++)
+		if (s->p->ready[k].n > 0)
+			more[n++] = s->p->ready[k].rrs[0].type;
+	if (o->apex && signing_nsec3(s))
+		more[n++] = TYPE_NSEC3PARAM;
+	for (size_t i = 1; i < n; i++)
+		for (size_t k = i; k > 0 && more[k - 1] > more[k]; k--) {
+			uint16_t t = more[k];
+
+			more[k] = more[k - 1];
+			more[k - 1] = t;
+		}
 	return n;
 }
 
-size_t bitmap_bound(const uint16_t *types, size_t n)
+size_t owner_bitmap(const struct signing *s, const struct owner *o, uint8_t out[BITMAP_MAX])
 {
-	size_t len = 0;
-	unsigned low = 0;
+	uint16_t more[16];
+	size_t n = more_types(s, o, more), k = 0;
+	struct types t = { .out = out };
 
-	for (size_t i = 0; i < n; i++) {
-		if (types[i] < 256)
-			low = types[i];
-		else if (i == 0 || types[i] >> 8 != types[i - 1] >> 8)
-			len += 34;
+	for (size_t i = 0; i < o->n; i++) {
+		uint16_t type = o->rr[i].type;
+
+		if (o->kind != OWNER_AUTHORITATIVE && type != TYPE_NS && type != TYPE_DS)
+			continue;
+		while (k < n && more[k] <= type)
+			append(&t, more[k++]);
+		append(&t, type);
 	}
-	return n == 0 ? 0 : len + 2 + low / 8 + 1;
+	while (k < n)
+		append(&t, more[k++]);
+	flush(&t, 256);
+	return t.len;
+}
+
+static unsigned shared_labels(const uint8_t *a, const uint8_t *b)
+{
+	unsigned n = dname_labels(a), m = dname_labels(b);
+
+	for (n = n < m ? n : m; n > 0; n--)
+		if (dname_equal(dname_suffix(a, n), dname_suffix(b, n)))
+			return n;
+	return 0;
+}
+
+int ents_each(const uint8_t *before, const uint8_t *name, int (*fn)(void *ctx, const uint8_t *ent), void *ctx)
+{
+	unsigned labels = dname_labels(name), n = before == NULL ? labels : shared_labels(before, name) + 1;
+	int rc = 0;
+
+	for (; n < labels && rc == 0; n++)
+		rc = fn(ctx, dname_suffix(name, n));
+	return rc;
 }

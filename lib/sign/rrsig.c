@@ -64,9 +64,10 @@ static size_t signed_len(const struct rr *rrs, size_t n, const uint8_t *zone)
 	return len;
 }
 
-int rrsig_make(const struct rr *rrs, size_t n, const uint8_t *zone, struct key *key, struct window window,
-	       struct arena *arena, struct rr *out, struct err *e)
+int rrsig_make_by(struct key_signer *signer, const struct rr *rrs, size_t n, const uint8_t *zone,
+		  struct window window, struct arena *arena, struct rr *out, struct err *e)
 {
+	const struct key *key = key_signer_key(signer);
 	uint8_t stack[ON_STACK], owner[DNAME_MAX], *heap = NULL, *rdata;
 	size_t cap = signed_len(rrs, n, zone), zone_len = dname_len(zone), sig_len;
 	struct wr w;
@@ -92,7 +93,7 @@ int rrsig_make(const struct rr *rrs, size_t n, const uint8_t *zone, struct key *
 	assert(!w.bad && w.at == cap);
 	rdata = arena_bytes(arena, FIXED + zone_len + KEY_SIG_MAX);
 	memcpy(rdata, w.p, FIXED + zone_len);
-	rc = key_sign(key, w.p, w.at, rdata + FIXED + zone_len, &sig_len, e);
+	rc = key_signer_sign(signer, w.p, w.at, rdata + FIXED + zone_len, &sig_len, e);
 	free(heap);
 	if (rc != 0)
 		return -1;
@@ -104,6 +105,19 @@ int rrsig_make(const struct rr *rrs, size_t n, const uint8_t *zone, struct key *
 		.rdata = rdata,
 	};
 	return 0;
+}
+
+int rrsig_make(const struct rr *rrs, size_t n, const uint8_t *zone, const struct key *key, struct window window,
+	       struct arena *arena, struct rr *out, struct err *e)
+{
+	struct key_signer *signer = NULL;
+	int rc;
+
+	if (key_signer_new(key, &signer, e) != 0)
+		return -1;
+	rc = rrsig_make_by(signer, rrs, n, zone, window, arena, out, e);
+	key_signer_free(signer);
+	return rc;
 }
 
 /* The name that was signed: the owner, or the wildcard that it came from (RFC 4035 section 5.3.2). */

@@ -27,8 +27,12 @@ struct window {
  *
  * Returns 0, or -1 with ERR_CRYPTO.
  */
-int rrsig_make(const struct rr *rrs, size_t n, const uint8_t *zone, struct key *key, struct window window,
+int rrsig_make(const struct rr *rrs, size_t n, const uint8_t *zone, const struct key *key, struct window window,
 	       struct arena *arena, struct rr *out, struct err *e);
+
+/* The same by a signer, for the second RRset and all after it. */
+int rrsig_make_by(struct key_signer *signer, const struct rr *rrs, size_t n, const uint8_t *zone,
+		  struct window window, struct arena *arena, struct rr *out, struct err *e);
 
 /* Verifies one RRSIG over an RRset with one key; ignores the time.  For tests and for checking what peers
  * send. */

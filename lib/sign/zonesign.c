@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sign/lay.h"
+#include "sign/flow.h"
 
+#define SORT_OCTETS ((size_t)64 << 20) /* of NSEC3 hashes in memory, unless told */
 #define RRSIG_FIXED                                                                                          \
 	(2 + 10 + 18) /* a pointer as owner, type to rdlength, rdata in front of the signer's name */
 
@@ -37,8 +38,7 @@ static int by_octets(const void *a, const void *b)
 	return memcmp(a, b, KEY_HASH_LEN);
 }
 
-/* Everything besides the records of a range that decides how they are signed; times apart. */
-static void sign_ctx(const struct signing *s, uint8_t out[32])
+void signing_ctx(const struct signing *s, uint8_t out[32])
 {
 	const struct sign_params *p = s->p;
 	uint8_t(*hashes)[KEY_HASH_LEN] = mem_new(p->key_count + 1, sizeof(*hashes));
@@ -49,16 +49,16 @@ static void sign_ctx(const struct signing *s, uint8_t out[32])
 	wr_u8(&w, 1); /* version of what pages look like */
 	wr_u8(&w, (uint8_t)(signing_on(s) ? p->denial : DENIAL_NSEC));
 	wr_u32(&w, s->denial_ttl);
-	wr_u16(&w, s->nsec3_params.iterations);
-	wr_u8(&w, s->nsec3_params.salt_len);
+	wr_u16(&w, s->nsec3.iterations);
+	wr_u8(&w, s->nsec3.salt_len);
 	wr_u32(&w, (uint32_t)p->key_count);
-	wr_bytes(&w, s->z->apex, s->apex_len);
+	wr_bytes(&w, s->apex, s->apex_len);
 	for (size_t i = 0; i < p->key_count; i++)
 		memcpy(hashes[i], key_hash(p->keys[i]), KEY_HASH_LEN);
 	qsort(hashes, p->key_count, sizeof(*hashes), by_octets);
 	crypto_generichash_init(&st, NULL, 0, 32);
 	crypto_generichash_update(&st, head, w.at);
-	crypto_generichash_update(&st, s->nsec3_params.salt, s->nsec3_params.salt_len);
+	crypto_generichash_update(&st, s->nsec3.salt, s->nsec3.salt_len);
 	crypto_generichash_update(&st, hashes[0], p->key_count * sizeof(*hashes));
 	crypto_generichash_final(&st, out, 32);
 	free(hashes);
@@ -77,35 +77,58 @@ static int keyset(const struct sign_params *p, uint8_t out[32], struct err *e)
 	return 0;
 }
 
-static uint32_t largest_ttl(const struct signing *s)
+int signing_init(struct signing *s, const uint8_t *apex, const struct rr *soa, const struct sign_params *p,
+		 struct err *e)
 {
-	uint32_t largest = s->z->largest_ttl;
+	struct soa_timers timers = soa_timers(soa->rdata, soa->rdlen);
 
-	for (size_t k = 0; k < s->p->ready_count && signing_on(s); k++)
-		if (s->p->ready[k].n > 0 && s->p->ready[k].rrs[0].ttl > largest)
-			largest = s->p->ready[k].rrs[0].ttl;
+	*s = (struct signing){ .p = p, .apex_len = dname_len(apex) };
+	memcpy(s->apex, apex, s->apex_len);
+	s->denial_ttl = timers.minimum_s < soa->ttl ? timers.minimum_s : soa->ttl;
+	for (size_t i = 0; i < p->key_count; i++)
+		s->rrsig_octets += RRSIG_FIXED + s->apex_len + key_sig_len(p->keys[i]);
+	if (check_params(p, e) != 0)
+		return -1;
+	if (!signing_nsec3(s))
+		return 0;
+	if (s->apex_len + 1 + NSEC3_LABEL_LEN > DNAME_MAX)
+		return err_set(e, ERR_LIMIT, "a zone name of %zu octets leaves no room for NSEC3 names",
+			       s->apex_len);
+	s->nsec3.iterations = p->nsec3_iterations;
+	s->nsec3.salt_len = p->nsec3_salt_len;
+	memcpy(s->nsec3.salt, p->nsec3_salt, p->nsec3_salt_len);
+	s->nsec3_flags = p->denial == DENIAL_NSEC3_OPTOUT ? NSEC3_FLAG_OPTOUT : 0;
+	return 0;
+}
+
+static uint32_t largest_ttl(const struct zone *z, const struct sign_params *p)
+{
+	uint32_t largest = z->largest_ttl;
+
+	for (size_t k = 0; k < p->ready_count && p->key_count > 0; k++)
+		if (p->ready[k].n > 0 && p->ready[k].rrs[0].ttl > largest)
+			largest = p->ready[k].rrs[0].ttl;
 	return largest;
 }
 
-static int prepare(struct signing *s, struct err *e)
+/* Both chains, to where the flow leads. */
+static int sign_chains(struct flow *f, const struct zone *z, struct err *e)
 {
-	const struct rr *soa = &s->z->soa;
-	struct soa_timers timers = soa_timers(soa->rdata, soa->rdlen);
+	const struct signing *s = &f->common.s;
+	struct sorted *sorted = NULL;
+	struct sorter *hashes;
 
-	s->denial_ttl = timers.minimum_s < soa->ttl ? timers.minimum_s : soa->ttl;
-	s->apex_len = dname_len(s->z->apex);
-	s->earliest = INT64_MAX;
-	for (size_t i = 0; i < s->p->key_count; i++)
-		s->rrsig_octets += RRSIG_FIXED + s->apex_len + key_sig_len(s->p->keys[i]);
-	if (signing_nsec3(s)) {
-		s->nsec3_params.iterations = s->p->nsec3_iterations;
-		s->nsec3_params.salt_len = s->p->nsec3_salt_len;
-		memcpy(s->nsec3_params.salt, s->p->nsec3_salt, s->p->nsec3_salt_len);
-		s->nsec3_flags = s->p->denial == DENIAL_NSEC3_OPTOUT ? NSEC3_FLAG_OPTOUT : 0;
-	}
-	if (owners_find(s, e) != 0)
+	if (flow_init(f, e) != 0)
 		return -1;
-	return signing_nsec3(s) ? nsec3_find(s, e) : 0;
+	if (signing_nsec3(s))
+		f->hashes = sorter_new(s->p->sort_octets > 0 ? s->p->sort_octets : SORT_OCTETS, s->p->sort_dir);
+	if (feed_names(f, z, e) != 0)
+		return -1;
+	if (!signing_nsec3(s))
+		return 0;
+	hashes = f->hashes;
+	f->hashes = NULL;
+	return sorter_end(hashes, &sorted, e) != 0 ? -1 : feed_hashes(f, sorted, e);
 }
 
 int zone_sign(const struct zone *z, const struct sign_params *p, struct store *store,
@@ -113,37 +136,37 @@ int zone_sign(const struct zone *z, const struct sign_params *p, struct store *s
 	      struct sign_stats *stats, struct err *e)
 {
 	struct sign_stats unwanted;
-	struct signing s = { .z = z, .p = p, .store = store, .change = change };
-	struct chain names = chain_names, nsec3 = chain_nsec3;
-	const struct table *old = NULL;
-	uint8_t ctx[32];
+	struct flow f = { .change = change, .stats = stats != NULL ? stats : &unwanted };
 	int rc = -1;
 
-	s.stats = stats != NULL ? stats : &unwanted;
-	memset(s.stats, 0, sizeof(*s.stats));
-	s.arena = arena_new();
-	s.scratch = arena_new();
-	s.build = page_build_new();
-	if (check_params(p, e) != 0 || prepare(&s, e) != 0)
-		goto out;
-	sign_ctx(&s, ctx);
-	if (previous != NULL && !p->full && memcmp(version_info(previous)->sign_ctx, ctx, sizeof(ctx)) == 0)
-		old = version_table(previous);
-	names.n = s.owner_count;
-	nsec3.n = s.nsec3_count;
-	if (chain_lay(&s, &names, old, e) != 0 || (signing_nsec3(&s) && chain_lay(&s, &nsec3, old, e) != 0) ||
-	    keyset(p, info->keyset, e) != 0)
-		goto out;
-	memcpy(info->sign_ctx, ctx, sizeof(ctx));
+	memset(f.stats, 0, sizeof(*f.stats));
+	if (signing_init(&f.common.s, z->apex, &z->soa, p, e) != 0)
+		return -1;
+	f.common.store = store;
+	signing_ctx(&f.common.s, info->sign_ctx);
+	if (previous != NULL && !p->full &&
+	    memcmp(version_info(previous)->sign_ctx, info->sign_ctx, sizeof(info->sign_ctx)) == 0)
+		f.common.old = version_table(previous);
+	if (sign_chains(&f, z, e) == 0 && keyset(p, info->keyset, e) == 0)
+		rc = 0;
+	flow_fini(&f);
 	memcpy(info->content_digest, z->digest, sizeof(info->content_digest));
-	info->earliest = s.earliest;
-	info->largest_ttl = largest_ttl(&s);
-	rc = 0;
-out:
-	page_build_free(s.build);
-	arena_free(s.arena);
-	arena_free(s.scratch);
-	free(s.owners);
-	free(s.nsec3);
+	info->earliest = f.earliest;
+	info->largest_ttl = largest_ttl(z, p);
+	return rc;
+}
+
+int zone_sign_text(const struct zone *z, const struct sign_params *p, const struct sign_text *text,
+		   struct sign_stats *stats, struct err *e)
+{
+	struct flow f = { .text = text, .stats = stats };
+	int rc;
+
+	memset(f.stats, 0, sizeof(*f.stats));
+	if (signing_init(&f.common.s, z->apex, &z->soa, p, e) != 0)
+		return -1;
+	f.common.text = true;
+	rc = sign_chains(&f, z, e);
+	flow_fini(&f);
 	return rc;
 }

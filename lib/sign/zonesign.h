@@ -36,6 +36,10 @@ struct sign_params {
 	uint32_t jitter_s; /* a page's signatures end together at now + validity - random(jitter) */
 	uint32_t margin_s; /* pages of `previous` that expire within it are signed anew */
 	bool full;         /* reuse nothing */
+	unsigned threads;     /* that sign, the caller among them; 0 is 1 */
+	size_t batch_octets;  /* of pages that a thread makes at a time; 0: 384 KiB */
+	size_t sort_octets;   /* memory for NSEC3 hashes; 0: 64 MiB */
+	const char *sort_dir; /* for those beyond it; NULL: TMPDIR, or /var/tmp */
 };
 
 struct sign_stats {
@@ -57,6 +61,16 @@ struct sign_stats {
  */
 int zone_sign(const struct zone *z, const struct sign_params *p, struct store *s, struct version *previous,
 	      struct change *change, struct version_info *info, struct sign_stats *stats, struct err *e);
+
+/* Where text goes, in order, many lines at a time. */
+struct sign_text {
+	int (*write)(void *ctx, const uint8_t *text, size_t len, struct err *e);
+	void *ctx;
+};
+
+/* zone_sign_text - makes the same pages, and of them master file text: all records but the SOA and its RRSIGs. */
+int zone_sign_text(const struct zone *z, const struct sign_params *p, const struct sign_text *text,
+		   struct sign_stats *stats, struct err *e);
 
 /* Makes info->soa with the serial, its RRSIGs and the version id; memory from arena, which must live until
  * change_publish has copied it. */

@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #include "clock/clock.h"
 #include "signer/engine/api.h"
@@ -144,7 +145,7 @@ static void params_set(struct zwork *z, struct sign_params *p)
 		[POLICY_NSEC] = DENIAL_NSEC, [POLICY_NSEC3] = DENIAL_NSEC3, [POLICY_NSEC3_OPTOUT] = DENIAL_NSEC3_OPTOUT };
 	const struct policy *policy = &z->plan->policy;
 
-	*p = (struct sign_params){ .now = clock_now_s(), .full = z->full };
+	*p = (struct sign_params){ .now = clock_now_s(), .full = z->full, .threads = (unsigned)get_nprocs() };
 	p->denial = denial[policy->denial];
 	p->nsec3_iterations = (uint16_t)policy->nsec3_iterations;
 	p->inception_offset_s = (uint32_t)policy->inception_offset_s;

@@ -95,14 +95,14 @@ static void nsec3_records(void **state)
 {
 	const struct nsec3_params params = { .iterations = 258, .salt_len = 2, .salt = { 0xab, 0xcd } };
 	const uint8_t next[NSEC3_HASH_LEN] = { 1, 2, 3 };
-	const uint16_t types[] = { 2 };
+	static const uint8_t bitmap[] = { 0, 1, 0x20 };
 	static const uint8_t head[] = { 1, 1, 1, 2, 2, 0xab, 0xcd, 20, 1, 2, 3 };
 	static const uint8_t param[] = { 1, 0, 1, 2, 2, 0xab, 0xcd };
 	struct arena *a = arena_new();
 	struct rr rr = { 0 };
 
 	(void)state;
-	nsec3_rdata(&params, NSEC3_FLAG_OPTOUT, next, types, 1, a, &rr);
+	nsec3_rdata(&params, NSEC3_FLAG_OPTOUT, next, bitmap, sizeof(bitmap), a, &rr);
 	assert_int_equal(rr.type, TYPE_NSEC3);
 	assert_int_equal(rr.rdlen, 8 + 20 + 3);
 	assert_memory_equal(rr.rdata, head, sizeof(head));

@@ -63,7 +63,9 @@ static void signer_open(struct signer *s, const char *name, enum denial denial, 
 				     .inception_offset_s = 3600,
 				     .validity_s = 14 * DAY,
 				     .jitter_s = DAY,
-				     .margin_s = 7 * DAY };
+				     .margin_s = 7 * DAY,
+				     .threads = 3,
+				     .batch_octets = 50000 };
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(key_generate(algs[i], 257, 0, &s->keys[i], &e), 0);
 	s->key_count = n;
@@ -481,9 +483,11 @@ static void changes_lead_to_what_signing_all_gives(void **state)
 		uint64_t kept = 0;
 
 		signer_open(&s, "step", modes[m], one_alg, 1);
+		s.p.batch_octets = 12000;
 		signer_open(&whole, "whole", modes[m], NULL, 0);
 		whole.p = s.p;
 		whole.p.full = true;
+		whole.p.threads = whole.p.batch_octets = 0; /* one thread, one batch */
 		for (size_t i = 0; i < NAMES; i++)
 			variant[i] = rand_r(&seed) % 4 != 0;
 		for (uint32_t round = 1; round <= 14; round++) {
@@ -564,6 +568,7 @@ static void pages_fill_to_their_real_size(void **state)
 
 	(void)state;
 	signer_open(&s, "fill", DENIAL_NSEC, one_alg, 1);
+	s.p.batch_octets = 0;
 	publish(&s, z, 1);
 	pages = table_len(version_table(s.current));
 	assert_true(pages > 8);

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * flow: a ring of batches between the one thread that reads and writes and those that sign.
+ */
+#include "sign/flow.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Enough that no thread waits while the caller works on a batch itself. */
+#define BATCHES_PER_THREAD 3
+#define BATCH_OCTETS       ((size_t)384 << 10)
+
+static void *make_tool(void *ctx, struct err *e)
+{
+	struct range_maker *m = NULL;
+
+	return range_maker_new(ctx, &m, e) == 0 ? m : NULL;
+}
+
+static void free_tool(void *tool)
+{
+	range_maker_free(tool);
+}
+
+int flow_init(struct flow *f, struct err *e)
+{
+	unsigned threads = f->common.s.p->threads > 1 ? f->common.s.p->threads : 1;
+	const struct pool_tools tools = { .ctx = &f->common.s, .make = make_tool, .free = free_tool };
+
+	f->size = threads > 1 ? (size_t)threads * BATCHES_PER_THREAD + 1 : 1;
+	f->ring = mem_new(f->size, sizeof(struct batch *));
+	f->earliest = INT64_MAX;
+	f->batch_octets = f->common.s.p->batch_octets > 0 ? f->common.s.p->batch_octets : BATCH_OCTETS;
+	return pool_new(threads, &tools, &f->pool, e);
+}
+
+void flow_fini(struct flow *f)
+{
+	pool_free(f->pool);
+	for (size_t i = 0; i < f->size; i++)
+		batch_free(f->ring[i]);
+	free(f->ring);
+	sorter_free(f->hashes);
+}
+
+static void count_row(struct flow *f, const struct page_row *row, size_t len)
+{
+	f->stats->records += row->records;
+	f->stats->rrsigs += row->rrsigs;
+	f->stats->octets += len;
+	if (row->earliest < f->earliest)
+		f->earliest = row->earliest;
+}
+
+static int keep(struct flow *f, struct group g, struct err *e)
+{
+	for (size_t i = g.first; i < g.end; i++) {
+		const struct page_row *row = table_row(f->common.old, i);
+
+		if (change_keep(f->change, row) != 0)
+			return err_set(e, ERR_INTERNAL, "a page of the version before cannot be kept");
+		count_row(f, row, row->len);
+		f->stats->kept_pages++;
+	}
+	return 0;
+}
+
+static int put(struct flow *f, const struct pages *ps, size_t i, struct err *e)
+{
+	struct page_row row = pages_row(ps, i); /* the change fills in the rest */
+
+	if (f->change != NULL && change_put(f->change, pages_octets(ps, i), ps->page[i].len, &row, e) != 0)
+		return -1;
+	count_row(f, &row, ps->page[i].len);
+	f->stats->new_pages++;
+	return 0;
+}
+
+static int put_hashes(struct flow *f, const struct octets *o, struct err *e)
+{
+	for (size_t at = 0, len; at < o->len; at += NSEC3_HASH_LEN + 2 + len) {
+		const uint8_t *p = o->p + at;
+
+		len = (size_t)p[NSEC3_HASH_LEN] << 8 | p[NSEC3_HASH_LEN + 1];
+		if (sorter_add(f->hashes, p, NSEC3_HASH_LEN, p + NSEC3_HASH_LEN + 2, len, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int put_batch(struct flow *f, const struct batch *b, struct err *e)
+{
+	size_t page = 0;
+
+	if (b->rc != 0) {
+		*e = b->err;
+		return -1;
+	}
+	for (size_t i = 0; i < b->step_count; i++) {
+		const struct step *s = &b->steps[i];
+
+		if (s->keep && keep(f, s->g, e) != 0)
+			return -1;
+		for (; page < s->page_end; page++)
+			if (put(f, &b->pages, page, e) != 0)
+				return -1;
+	}
+	f->stats->made += b->pages.made;
+	if (b->text.len > 0 && f->text->write(f->text->ctx, b->text.p, b->text.len, e) != 0)
+		return -1;
+	return put_hashes(f, &b->hashes, e);
+}
+
+/* The oldest batch that is out comes back. */
+static int collect(struct flow *f, struct err *e)
+{
+	struct batch *b = f->ring[f->first];
+
+	pool_wait(f->pool, &b->job);
+	f->first = (f->first + 1) % f->size;
+	f->count--;
+	return put_batch(f, b, e);
+}
+
+int flow_batch(struct flow *f, enum page_chain chain, struct batch **out, struct err *e)
+{
+	struct batch **at;
+
+	if (f->count == f->size && collect(f, e) != 0)
+		return -1;
+	at = &f->ring[(f->first + f->count) % f->size];
+	if (*at == NULL)
+		*at = batch_new(&f->common);
+	batch_reset(*at, chain);
+	*out = *at;
+	return 0;
+}
+
+int flow_submit(struct flow *f, struct batch *b, struct err *e)
+{
+	f->count++;
+	return pool_submit(f->pool, &b->job, e);
+}
+
+int flow_drain(struct flow *f, struct err *e)
+{
+	while (f->count > 0)
+		if (collect(f, e) != 0)
+			return -1;
+	return 0;
+}

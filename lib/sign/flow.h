@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_FLOW_H
+#define DUET_FLOW_H
+
+#include "sign/batch.h"
+#include "sort/sort.h"
+
+/*
+ * flow - for the files of lib/sign only: batches go out to the pool and come back in order, a bounded number at a time.
+ */
+struct flow {
+	struct batch_common common;
+	struct pool *pool;
+	struct batch **ring; /* of `size`; `count` of them are out, from `first` on */
+	size_t size, first, count;
+	size_t batch_octets; /* what a batch's names take in pages, about */
+	/* Where results go. */
+	struct change *change;
+	const struct sign_text *text;
+	struct sorter *hashes; /* of names with NSEC3 */
+	struct sign_stats *stats;
+	int64_t earliest; /* over all pages so far */
+};
+
+int flow_init(struct flow *f, struct err *e);
+void flow_fini(struct flow *f);
+/* An empty batch that nobody has; waits for the oldest when all are out. */
+int flow_batch(struct flow *f, enum page_chain chain, struct batch **out, struct err *e);
+/* The batch that flow_batch gave last is complete. */
+int flow_submit(struct flow *f, struct batch *b, struct err *e);
+/* Waits for all that are out. */
+int flow_drain(struct flow *f, struct err *e);
+
+/* Names in canonical order into batches; what the flow knows beforehand decides the rest. */
+int feed_names(struct flow *f, const struct zone *z, struct err *e);
+/* Hashes in order into batches; frees sorted. */
+int feed_hashes(struct flow *f, struct sorted *sorted, struct err *e);
+
+#endif
