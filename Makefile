@@ -33,17 +33,18 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 objs = $(patsubst %.c,$(O)/%.o,$(1))
 LIB_OBJS     := $(call objs,$(wildcard lib/*/*.c))
 # A folder's main files make its programs; the rest of the folder is linked into each of them.
-MAINS        := signer/main.c signer/sign_main.c keydist/main.c backupd/main.c ctl/main.c
+MAINS        := signer/main.c signer/sign_main.c keydist/main.c backupd/main.c ctl/main.c audit/main.c
 SIGNER_OBJS  := $(call objs,$(filter-out $(MAINS),$(wildcard signer/*.c signer/*/*.c)))
 KEYDIST_OBJS := $(call objs,$(filter-out $(MAINS),$(wildcard keydist/*.c)))
 BACKUPD_OBJS := $(call objs,$(filter-out $(MAINS),$(wildcard backupd/*.c)))
 CTL_OBJS     := $(call objs,$(filter-out $(MAINS),$(wildcard ctl/*.c)))
+AUDIT_OBJS   := $(call objs,$(filter-out $(MAINS),$(wildcard audit/*.c)))
 
 # program name, its main file: built only where the main file is there
 prog = $(if $(wildcard $(2)),$(O)/bin/$(1))
 PROGRAMS := $(call prog,duet-signer,signer/main.c) $(call prog,duet-sign,signer/sign_main.c) \
             $(call prog,duet-keydist,keydist/main.c) $(call prog,duet-backupd,backupd/main.c) \
-            $(call prog,duetctl,ctl/main.c)
+            $(call prog,duetctl,ctl/main.c) $(call prog,duet-audit,audit/main.c)
 
 UNIT_SRCS  := $(shell find tests/unit -name 'test_*.c' 2>/dev/null)
 UNIT_BINS  := $(patsubst tests/unit/%.c,$(O)/unit/%,$(UNIT_SRCS))
@@ -73,6 +74,7 @@ $(O)/bin/duet-sign:    $(O)/signer/sign_main.o $(SIGNER_OBJS)  $(O)/libduet.a
 $(O)/bin/duet-keydist: $(O)/keydist/main.o     $(KEYDIST_OBJS) $(O)/libduet.a
 $(O)/bin/duet-backupd: $(O)/backupd/main.o     $(BACKUPD_OBJS) $(O)/libduet.a
 $(O)/bin/duetctl:      $(O)/ctl/main.o         $(CTL_OBJS)     $(O)/libduet.a
+$(O)/bin/duet-audit:   $(O)/audit/main.o       $(AUDIT_OBJS)   $(O)/libduet.a
 $(PROGRAMS):
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -83,6 +85,7 @@ $(filter $(O)/unit/signer/%,$(UNIT_BINS)):  $(SIGNER_OBJS)
 $(filter $(O)/unit/keydist/%,$(UNIT_BINS)): $(KEYDIST_OBJS)
 $(filter $(O)/unit/backupd/%,$(UNIT_BINS)): $(BACKUPD_OBJS)
 $(filter $(O)/unit/ctl/%,$(UNIT_BINS)):     $(CTL_OBJS)
+$(filter $(O)/unit/audit/%,$(UNIT_BINS)):   $(AUDIT_OBJS)
 $(O)/unit/%: $(O)/tests/unit/%.o $(O)/libduet.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -90,6 +93,12 @@ $(O)/unit/%: $(O)/tests/unit/%.o $(O)/libduet.a
 
 # Fuzz harnesses define LLVMFuzzerTestOneInput; fuzz_main.h replays files where there is no libFuzzer.
 $(O)/fuzz/%: $(O)/tests/fuzz/%.o $(SIGNER_OBJS) $(O)/libduet.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS_ALL)
+
+# The auditor's harnesses have nothing of the signer in them.
+$(O)/fuzz/fuzz_audit_%: $(O)/tests/fuzz/fuzz_audit_%.o $(AUDIT_OBJS) $(O)/libduet.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS_ALL)
@@ -151,4 +160,5 @@ clean:
 .DELETE_ON_ERROR:
 
 -include $(wildcard $(LIB_OBJS:.o=.d) $(SIGNER_OBJS:.o=.d) $(KEYDIST_OBJS:.o=.d) $(BACKUPD_OBJS:.o=.d) $(CTL_OBJS:.o=.d) \
+           $(AUDIT_OBJS:.o=.d) \
            $(MAINS:%.c=$(O)/%.d) $(UNIT_SRCS:%.c=$(O)/%.d) $(FUZZ_SRCS:%.c=$(O)/%.d) $(BENCH_SRCS:%.c=$(O)/%.d))

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* audit: the pass over input and signed zone, owner by owner. */
+#include "audit/audit.h"
+
+#include <ldns/ldns.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena/arena.h"
+#include "audit/nsec3.h"
+#include "audit/signatures.h"
+#include "audit/zonemd.h"
+
+/* The records of one owner out of a sorter. */
+struct side {
+	struct sorter *sorter; /* NULL: nothing comes */
+	const struct rec *ahead;
+	uint8_t *buf; /* copies, offsets in at[] */
+	size_t used, cap;
+	size_t *at, n, at_cap;
+	const struct rec **rec;
+};
+
+struct cut {
+	uint8_t key[NAME_KEY_MAX];
+	size_t len; /* 0: none */
+	enum place below;
+};
+
+static void keep(struct side *s, const struct rec *r)
+{
+	if (s->used + r->size > s->cap) {
+		s->cap = 2 * (s->used + r->size);
+		s->buf = mem_grow(s->buf, s->cap, 1);
+	}
+	if (s->n == s->at_cap) {
+		s->at_cap = s->at_cap != 0 ? 2 * s->at_cap : 64;
+		s->at = mem_grow(s->at, s->at_cap, sizeof(*s->at));
+		s->rec = mem_grow(s->rec, s->at_cap, sizeof(*s->rec));
+	}
+	memcpy(s->buf + s->used, r, r->size);
+	s->at[s->n++] = s->used;
+	s->used += r->size;
+}
+
+static bool same_key(const struct rec *r, const uint8_t *key, size_t len)
+{
+	return r->key_len == len && memcmp(r->octets, key, len) == 0;
+}
+
+/* All records of a key.  *mixed: one was there twice with different TTLs. */
+static int gather(struct side *s, const uint8_t *key, size_t len, struct records *out, bool *mixed, struct err *e)
+{
+	s->used = s->n = 0;
+	*mixed = false;
+	while (s->ahead != NULL && same_key(s->ahead, key, len)) {
+		const struct rec *last = s->n > 0 ? (const struct rec *)(s->buf + s->at[s->n - 1]) : NULL;
+
+		if (last == NULL || rec_cmp(last, s->ahead) != 0)
+			keep(s, s->ahead);
+		else if (last->ttl != s->ahead->ttl)
+			*mixed = true;
+		if (sorter_next(s->sorter, &s->ahead, e) != 0)
+			return -1;
+	}
+	for (size_t i = 0; i < s->n; i++)
+		s->rec[i] = (const struct rec *)(s->buf + s->at[i]);
+	*out = (struct records){ s->rec, s->n };
+	return 0;
+}
+
+bool rrset_next(const struct records *r, size_t *i, struct rrset *out)
+{
+	size_t from = *i;
+
+	if (from == r->n)
+		return false;
+	while (*i < r->n && r->rec[*i]->type == r->rec[from]->type)
+		(*i)++;
+	*out = (struct rrset){ r->rec[from]->type, r->rec + from, *i - from };
+	return true;
+}
+
+struct rrset rrset_of(const struct records *r, uint16_t type)
+{
+	struct rrset set;
+
+	for (size_t i = 0; rrset_next(r, &i, &set);)
+		if (set.type == type)
+			return set;
+	return (struct rrset){ type, NULL, 0 };
+}
+
+bool is_authoritative(const struct owner *o, uint16_t type)
+{
+	switch (o->place) {
+	case PLACE_APEX:
+	case PLACE_NAME:
+		return type != TYPE_RRSIG;
+	case PLACE_CUT:
+		return type == TYPE_DS || type == TYPE_NSEC;
+	case PLACE_BELOW_CUT:
+	case PLACE_BELOW_DNAME:
+	case PLACE_OUTSIDE:
+		return false;
+	}
+	return false;
+}
+
+bool has_denial_data(const struct owner *o)
+{
+	if (o->place != PLACE_APEX && o->place != PLACE_NAME && o->place != PLACE_CUT)
+		return false;
+	for (size_t i = 0; i < o->zone.n; i++) {
+		uint16_t type = o->zone.rec[i]->type;
+
+		if (type != TYPE_RRSIG && type != TYPE_NSEC && type != TYPE_NSEC3)
+			return true;
+	}
+	return false;
+}
+
+char *type_text(uint16_t type, char out[24])
+{
+	const ldns_rr_descriptor *d = ldns_rr_descript(type);
+
+	if (d != NULL && d->_name != NULL && d->_type == type)
+		snprintf(out, 24, "%s", d->_name);
+	else
+		snprintf(out, 24, "TYPE%u", type);
+	return out;
+}
+
+char *owner_text(const struct owner *o, int type, char out[LABEL_MAX])
+{
+	char word[24];
+	size_t len;
+
+	name_text(o->wire, out);
+	len = strlen(out);
+	if (type >= 0)
+		snprintf(out + len, LABEL_MAX - len, " %s", type_text((uint16_t)type, word));
+	return out;
+}
+
+static bool has_type(const struct records *r, uint16_t type)
+{
+	return rrset_of(r, type).n > 0;
+}
+
+/* Where an owner stands, and what is below it. */
+static void set_place(const struct audit *a, struct owner *o, struct cut *cut)
+{
+	const struct records *by = o->zone.n > 0 ? &o->zone : &o->input;
+
+	if (!name_at_or_below(o->key, o->key_len, a->zone_key, a->zone_key_len)) {
+		o->place = PLACE_OUTSIDE;
+		return;
+	}
+	if (cut->len > 0 && name_at_or_below(o->key, o->key_len, cut->key, cut->len)) {
+		/* The NSEC3s of a zone with a DNAME at its apex stand below it (RFC 5155 section 1.3). */
+		o->place = cut->below;
+		return;
+	}
+	o->place = o->key_len == a->zone_key_len ? PLACE_APEX :
+		   has_type(by, TYPE_NS)	  ? PLACE_CUT :
+						    PLACE_NAME;
+	cut->len = 0;
+	if (o->place == PLACE_CUT || has_type(by, TYPE_DNAME)) {
+		memcpy(cut->key, o->key, o->key_len);
+		cut->len = o->key_len;
+		cut->below = o->place == PLACE_CUT ? PLACE_BELOW_CUT : PLACE_BELOW_DNAME;
+	}
+}
+
+static bool is_hash_name(const struct audit *a, const struct owner *o)
+{
+	return has_type(&o->zone, TYPE_NSEC3) && name_labels(o->wire) == name_labels(a->zone) + 1;
+}
+
+static int check_owner(struct audit *a, struct owner *o, bool mixed, struct err *e)
+{
+	char text[LABEL_MAX];
+
+	if (mixed)
+		report_add(a->report, TTL_RRSET, o->at, "%s: one record with two TTLs", owner_text(o, -1, text));
+	if (o->place == PLACE_BELOW_DNAME && is_hash_name(a, o))
+		o->place = PLACE_NAME;
+	if (o->place == PLACE_APEX)
+		apex_begin(a, o);
+	content_check(a, o);
+	if (o->place == PLACE_OUTSIDE || o->zone.n == 0)
+		return 0;
+	if (a->signatures == NULL && (a->signatures = signatures_new(a)) == NULL)
+		return err_set(e, ERR_LIMIT, "no threads");
+	rules_check(a, o);
+	signatures_check(a, o);
+	if (a->denial != DENIES_NSEC3)
+		nsec_check(a, o);
+	if (a->denial == DENIES_NSEC3 && nsec3_note(a, o, e) != 0)
+		return -1;
+	zonemd_note(a->zonemd, o);
+	return 0;
+}
+
+static int pass(struct audit *a, struct side *input, struct side *zone, struct err *e)
+{
+	struct cut cut = { .len = 0 };
+	struct owner o = { .at = 0 };
+	uint8_t key[NAME_KEY_MAX];
+
+	while (input->ahead != NULL || zone->ahead != NULL) {
+		const struct rec *first = zone->ahead;
+		bool mixed, ignored;
+
+		if (first == NULL ||
+		    (input->ahead != NULL &&
+		     memcmp(input->ahead->octets, first->octets,
+			    input->ahead->key_len < first->key_len ? input->ahead->key_len : first->key_len) < 0))
+			first = input->ahead;
+		o.at++;
+		o.key_len = first->key_len;
+		memcpy(key, first->octets, o.key_len);
+		o.key = key;
+		o.wire_len = name_from_key(key, o.key_len, o.wire);
+		if (gather(input, key, o.key_len, &o.input, &ignored, e) != 0 ||
+		    gather(zone, key, o.key_len, &o.zone, &mixed, e) != 0)
+			return -1;
+		set_place(a, &o, &cut);
+		if (check_owner(a, &o, mixed, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int side_open(struct side *s, struct sorter *sorter, struct err *e)
+{
+	s->sorter = sorter;
+	return sorter != NULL ? sorter_next(sorter, &s->ahead, e) : 0;
+}
+
+static void side_close(struct side *s)
+{
+	free(s->buf);
+	free(s->at);
+	free(s->rec);
+}
+
+static void set_denial(struct audit *a)
+{
+	const struct facts *f = a->facts;
+
+	a->denial = f->nsec3 > f->nsec ? DENIES_NSEC3 : f->nsec > 0 ? DENIES_NSEC : DENIES_NOTHING;
+	if (f->nsec3 > 0 && f->nsec > 0)
+		report_add(a->report, NSEC_BOTH, 0, "%s: %llu NSEC and %llu NSEC3", a->zone_text,
+			   (unsigned long long)f->nsec, (unsigned long long)f->nsec3);
+}
+
+static void finish(struct audit *a)
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	signatures_end(a);
+	apex_end(a);
+	cds_check(a);
+	serial_check(a);
+	history_check(a);
+	zonemd_end(a);
+	EVP_DigestFinal_ex(a->content, digest, &len);
+	for (unsigned i = 0; i < 32; i++)
+		snprintf(a->content_hex + 2 * i, 3, "%02x", digest[i]);
+}
+
+int audit_run(struct audit *a, struct err *e)
+{
+	struct side input = { .sorter = NULL }, zone = { .sorter = NULL };
+	int rc = -1;
+
+	a->zone_key_len = name_key(a->zone, a->zone_key);
+	a->content = EVP_MD_CTX_new();
+	EVP_DigestInit_ex(a->content, EVP_sha256(), NULL);
+	set_denial(a);
+	a->zonemd = zonemd_new();
+	if (a->denial == DENIES_NSEC3 && (a->nsec3 = nsec3_new(a)) == NULL) {
+		err_set(e, ERR_LIMIT, "no memory");
+		goto out;
+	}
+	if (side_open(&input, a->input_sorter, e) != 0 || side_open(&zone, a->zone_sorter, e) != 0 ||
+	    pass(a, &input, &zone, e) != 0)
+		goto out;
+	if (a->denial != DENIES_NSEC3)
+		nsec_end(a);
+	else if (nsec3_end(a, e) != 0)
+		goto out;
+	finish(a);
+	rc = 0;
+out:
+	side_close(&input);
+	side_close(&zone);
+	signatures_free(a->signatures);
+	nsec3_free(a->nsec3);
+	zonemd_free(a->zonemd);
+	EVP_MD_CTX_free(a->content);
+	return rc;
+}

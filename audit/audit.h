@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_AUDIT_AUDIT_H
+#define DUET_AUDIT_AUDIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "audit/dnskey.h"
+#include "audit/limits.h"
+#include "audit/name.h"
+#include "audit/past.h"
+#include "audit/plan.h"
+#include "audit/reading.h"
+#include "audit/report.h"
+#include "audit/sorter.h"
+
+/*
+ * audit - one signed zone, its input, and what was found.
+ *
+ * The zone passes once, owner by owner in canonical order, input and signed zone side by side; the checks are
+ * functions that see one owner.  Signatures are verified by a pool (signatures.h).  Single-threaded but for that.
+ */
+#define TYPE_A		1
+#define TYPE_NS		2
+#define TYPE_CNAME	5
+#define TYPE_SOA	6
+#define TYPE_SIG	24
+#define TYPE_KEY	25
+#define TYPE_AAAA	28
+#define TYPE_NXT	30
+#define TYPE_DNAME	39
+#define TYPE_DS		43
+#define TYPE_RRSIG	46
+#define TYPE_NSEC	47
+#define TYPE_DNSKEY	48
+#define TYPE_NSEC3	50
+#define TYPE_NSEC3PARAM 51
+#define TYPE_CDS	59
+#define TYPE_CDNSKEY	60
+#define TYPE_ZONEMD	63
+
+enum place { PLACE_OUTSIDE, PLACE_APEX, PLACE_NAME, PLACE_CUT, PLACE_BELOW_CUT, PLACE_BELOW_DNAME };
+enum denial { DENIES_NOTHING, DENIES_NSEC, DENIES_NSEC3 };
+
+/* Records of one owner, in order, without duplicates. */
+struct records {
+	const struct rec **rec;
+	size_t n;
+};
+
+struct owner {
+	uint64_t at; /* number in canonical order, from 1 */
+	const uint8_t *key;
+	size_t key_len;
+	uint8_t wire[NAME_MAX_OCTETS]; /* lowercase */
+	size_t wire_len;
+	enum place place; /* by the signed zone */
+	struct records input, zone;
+};
+
+struct signatures;
+struct nsec3;
+struct zonemd;
+
+struct audit {
+	/* given */
+	uint8_t zone[NAME_MAX_OCTETS]; /* lowercase */
+	size_t zone_len;
+	char zone_text[NAME_TEXT_MAX];
+	int64_t now; /* seconds since 1970 UTC */
+	bool with_input;
+	unsigned threads;
+	const char *spill_dir;
+	struct limits limits;
+	struct plan *plan; /* NULL: none */
+	struct past *past; /* NULL: none */
+	struct report *report;
+
+	/* known before the pass */
+	const struct facts *facts, *input_facts;
+	struct sorter *zone_sorter, *input_sorter; /* input: NULL without one */
+	uint8_t zone_key[NAME_KEY_MAX];
+	size_t zone_key_len;
+	enum denial denial;
+
+	/* known from the apex on */
+	bool has_soa, has_input_soa;
+	uint32_t serial, input_serial, soa_ttl, soa_minimum, soa_expire;
+	struct dnskeys keys; /* of the DNSKEY RRset, then those of the plan that sign without being in it */
+	size_t published_keys;
+	uint32_t dnskey_ttl;
+	bool need_algorithm[256];
+	struct records cds, cdnskey; /* copies */
+
+	/* parts */
+	struct signatures *signatures;
+	struct nsec3 *nsec3;
+	struct zonemd *zonemd;
+	struct {
+		bool any, broken;
+		uint64_t at;
+		uint8_t owner[NAME_MAX_OCTETS], next[NAME_MAX_OCTETS];
+	} last_nsec;
+
+	/* results */
+	EVP_MD_CTX *content;
+	char content_hex[65];
+	uint64_t verified;
+	int64_t earliest_expiration; /* 0: no RRSIG */
+	char earliest_owner[NAME_TEXT_MAX + 16];
+};
+
+/* audit_run - the whole pass.  0 whatever was found, -1 when it could not be made. */
+int audit_run(struct audit *a, struct err *e);
+
+/* ---- the checks; each sees every owner of the zone ---- */
+
+/* An RRset of the owner's: records of one type. */
+struct rrset {
+	uint16_t type;
+	const struct rec *const *rec;
+	size_t n;
+};
+/* The RRset that begins at *i, which moves behind it; false at the end. */
+bool rrset_next(const struct records *r, size_t *i, struct rrset *out);
+/* The RRset of a type; n is 0 when there is none. */
+struct rrset rrset_of(const struct records *r, uint16_t type);
+/* Whether the zone answers for it and signs it. */
+bool is_authoritative(const struct owner *o, uint16_t type);
+/* Whether the owner has data that denial must show. */
+bool has_denial_data(const struct owner *o);
+/* "www.example. A" for messages; returns out. */
+#define LABEL_MAX (NAME_TEXT_MAX + 24)
+char *owner_text(const struct owner *o, int type, char out[LABEL_MAX]);
+char *type_text(uint16_t type, char out[24]);
+static inline uint32_t get32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+static inline uint16_t get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+void apex_begin(struct audit *a, const struct owner *o);
+/* After the pass, when it is known what each key signed. */
+void apex_end(struct audit *a);
+void content_check(struct audit *a, const struct owner *o);
+void rules_check(struct audit *a, const struct owner *o);
+void nsec_check(struct audit *a, const struct owner *o);
+void nsec_end(struct audit *a);
+void serial_check(struct audit *a);
+void history_check(struct audit *a);
+void cds_check(struct audit *a);
+
+/* Types present at an owner, for a bitmap: RFC 4034 section 4.1.2. */
+#define BITMAP_MAX (256 * 34)
+size_t bitmap_make(const struct owner *o, uint8_t out[BITMAP_MAX]);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* dnskey: public keys of DNSKEY rdata as OpenSSL keys. */
+#include "audit/dnskey.h"
+
+#include <openssl/core_names.h>
+#include <openssl/param_build.h>
+#include <openssl/rsa.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena/arena.h"
+
+uint16_t dnskey_tag(const uint8_t *rdata, size_t len)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < len; i++)
+		sum += (i & 1) != 0 ? rdata[i] : (uint32_t)rdata[i] << 8;
+	return (uint16_t)(sum + (sum >> 16));
+}
+
+bool algorithm_known(uint8_t algorithm)
+{
+	return algorithm == ALG_RSASHA256 || algorithm == ALG_RSASHA512 ||
+	       (algorithm >= ALG_ECDSAP256 && algorithm <= ALG_ED448);
+}
+
+static EVP_PKEY *from_params(const char *type, OSSL_PARAM_BLD *bld)
+{
+	OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(bld);
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+	EVP_PKEY *pkey = NULL;
+
+	if (params == NULL || ctx == NULL || EVP_PKEY_fromdata_init(ctx) <= 0 ||
+	    EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) <= 0)
+		pkey = NULL;
+	OSSL_PARAM_free(params);
+	EVP_PKEY_CTX_free(ctx);
+	return pkey;
+}
+
+/* RFC 3110 section 2: length of the exponent, exponent, modulus. */
+static EVP_PKEY *rsa_key(const uint8_t *p, size_t len)
+{
+	size_t e_len, at = 1;
+	OSSL_PARAM_BLD *bld;
+	EVP_PKEY *pkey = NULL;
+	BIGNUM *n, *e;
+
+	if (len < 3)
+		return NULL;
+	e_len = p[0];
+	if (e_len == 0) {
+		e_len = (size_t)(p[1] << 8 | p[2]);
+		at = 3;
+	}
+	if (e_len == 0 || at + e_len >= len || len - at - e_len > 1024)
+		return NULL;
+	bld = OSSL_PARAM_BLD_new();
+	e = BN_bin2bn(p + at, (int)e_len, NULL);
+	n = BN_bin2bn(p + at + e_len, (int)(len - at - e_len), NULL);
+	if (bld != NULL && n != NULL && e != NULL && OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, n) &&
+	    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, e))
+		pkey = from_params("RSA", bld);
+	OSSL_PARAM_BLD_free(bld);
+	BN_free(n);
+	BN_free(e);
+	return pkey;
+}
+
+/* RFC 6605 section 4: x and y. */
+static EVP_PKEY *ec_key(const char *group, size_t octets, const uint8_t *p, size_t len)
+{
+	uint8_t point[97] = { 4 }; /* uncompressed */
+	OSSL_PARAM_BLD *bld;
+	EVP_PKEY *pkey = NULL;
+
+	if (len != octets)
+		return NULL;
+	memcpy(point + 1, p, len);
+	bld = OSSL_PARAM_BLD_new();
+	if (bld != NULL && OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, group, 0) &&
+	    OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point, len + 1))
+		pkey = from_params("EC", bld);
+	OSSL_PARAM_BLD_free(bld);
+	return pkey;
+}
+
+static EVP_PKEY *public_key(uint8_t algorithm, const uint8_t *p, size_t len)
+{
+	switch (algorithm) {
+	case ALG_RSASHA256:
+	case ALG_RSASHA512:
+		return rsa_key(p, len);
+	case ALG_ECDSAP256:
+		return ec_key("P-256", 64, p, len);
+	case ALG_ECDSAP384:
+		return ec_key("P-384", 96, p, len);
+	case ALG_ED25519:
+		return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, p, len);
+	case ALG_ED448:
+		return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED448, NULL, p, len);
+	default:
+		return NULL;
+	}
+}
+
+bool dnskeys_add(struct dnskeys *keys, const uint8_t *rdata, size_t len)
+{
+	struct dnskey *k = &keys->key[keys->n];
+
+	if (keys->n == DNSKEY_MAX || len < 4)
+		return false;
+	k->rdata = mem_dup(rdata, len);
+	k->rdlen = len;
+	k->flags = (uint16_t)(rdata[0] << 8 | rdata[1]);
+	k->protocol = rdata[2];
+	k->algorithm = rdata[3];
+	k->tag = dnskey_tag(rdata, len);
+	k->pkey = public_key(k->algorithm, rdata + 4, len - 4);
+	k->bits = k->pkey != NULL ? (unsigned)EVP_PKEY_get_bits(k->pkey) : 0;
+	keys->n++;
+	return true;
+}
+
+void dnskeys_fini(struct dnskeys *keys)
+{
+	for (size_t i = 0; i < keys->n; i++) {
+		free(keys->key[i].rdata);
+		EVP_PKEY_free(keys->key[i].pkey);
+	}
+	keys->n = 0;
+}
+
+char *dnskey_name(const struct dnskey *k, char out[24])
+{
+	snprintf(out, 24, "%u/%u", k->tag, k->algorithm);
+	return out;
+}
+
+bool dnskey_matches_ds(const struct dnskey *k, const uint8_t *owner, size_t owner_len, const uint8_t *ds, size_t ds_len)
+{
+	const EVP_MD *md;
+	EVP_MD_CTX *ctx;
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	bool same;
+
+	if (ds_len < 4 || (ds[0] << 8 | ds[1]) != k->tag || ds[2] != k->algorithm)
+		return false;
+	md = ds[3] == 1 ? EVP_sha1() : ds[3] == 2 ? EVP_sha256() : ds[3] == 4 ? EVP_sha384() : NULL;
+	if (md == NULL)
+		return false;
+	ctx = EVP_MD_CTX_new();
+	same = ctx != NULL && EVP_DigestInit_ex(ctx, md, NULL) == 1 && EVP_DigestUpdate(ctx, owner, owner_len) == 1 &&
+	       EVP_DigestUpdate(ctx, k->rdata, k->rdlen) == 1 && EVP_DigestFinal_ex(ctx, digest, &len) == 1 &&
+	       len == ds_len - 4 && memcmp(digest, ds + 4, len) == 0;
+	EVP_MD_CTX_free(ctx);
+	return same;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* history: serials, keys and sizes against what was published before, here and by others. */
+#include "audit/audit.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* RFC 1982: how far b is ahead of a; negative when it is behind. */
+static int32_t ahead(uint32_t a, uint32_t b)
+{
+	return (int32_t)(b - a);
+}
+
+static void check_known(struct audit *a, const struct plan_known *k)
+{
+	int32_t d = ahead(k->serial, a->serial);
+
+	if (!k->has_content || !a->plan->has_content)
+		return;
+	if (k->content < a->plan->content && d <= 0)
+		report_add(a->report, SERIAL_OLDER, 0, "%s: serial %u, %s has %u", a->zone_text, a->serial, k->who,
+			   k->serial);
+	if (k->content == a->plan->content && d < 0)
+		report_add(a->report, SERIAL_SAME, 0, "%s: serial %u, %s has %u", a->zone_text, a->serial, k->who,
+			   k->serial);
+	if (k->content > a->plan->content && k->served && d >= 0)
+		report_add(a->report, SERIAL_STALE, 0, "%s: serial %u, %s serves newer content at %u", a->zone_text,
+			   a->serial, k->who, k->serial);
+}
+
+static void check_date(struct audit *a)
+{
+	time_t tomorrow = (time_t)(a->now + 86400);
+	struct tm tm;
+	uint64_t most;
+
+	gmtime_r(&tomorrow, &tm);
+	most = (uint64_t)(tm.tm_year + 1900) * 1000000 + (uint64_t)(tm.tm_mon + 1) * 10000 +
+	       (uint64_t)tm.tm_mday * 100 + 99;
+	if (a->serial > most)
+		report_add(a->report, SERIAL_DATE, 0, "%s: serial %u", a->zone_text, a->serial);
+}
+
+void serial_check(struct audit *a)
+{
+	const struct past *p = a->past;
+
+	if (!a->has_soa)
+		return;
+	check_date(a);
+	if (p != NULL && p->last.there && ahead(p->last.serial, a->serial) <= 0)
+		report_add(a->report, SERIAL_OWN, 0, "%s: serial %u, published is %u", a->zone_text, a->serial,
+			   p->last.serial);
+	for (size_t i = 0; a->plan != NULL && i < a->plan->known_count; i++)
+		check_known(a, &a->plan->known[i]);
+	if (p == NULL)
+		report_skip(a->report, "AUD-SERIAL-01, AUD-FRAME-04, AUD-HIST-*, AUD-KEY-02, AUD-KEY-05",
+			    "nothing is known of the past (--state)");
+	if (a->plan == NULL)
+		report_skip(a->report, "AUD-KEY-01, AUD-CDS-01, AUD-SERIAL-02 to 04", "there is no plan (--plan)");
+	if (!a->with_input)
+		report_skip(a->report, "AUD-CONTENT-01 to 04, AUD-CONTENT-12", "there is no input to compare with");
+}
+
+static void check_size(struct audit *a)
+{
+	uint64_t was = a->past->last.records, is = a->facts->records, by = was > is ? was - is : is - was;
+
+	if (was == 0)
+		return;
+	if (a->limits.change_refuse > 0 && by * 100 > was * (uint64_t)a->limits.change_refuse)
+		report_error(a->report, FRAME_SIZE, 0, "%s: %llu records, before %llu", a->zone_text,
+			     (unsigned long long)is, (unsigned long long)was);
+	else if (a->limits.change_warn > 0 && by * 100 > was * (uint64_t)a->limits.change_warn)
+		report_add(a->report, FRAME_SIZE, 0, "%s: %llu records, before %llu", a->zone_text,
+			   (unsigned long long)is, (unsigned long long)was);
+}
+
+/* ---- keys ---- */
+
+static bool tag_was_used(const struct past *p, uint16_t tag)
+{
+	for (size_t i = 0; i < p->keys; i++) {
+		const struct past_key *k = &p->key[i];
+		/* With the REVOKE flag a key has another tag (RFC 5011 section 7): 128 above, carries apart. */
+		uint32_t revoked = k->tag + 128u;
+
+		if (k->tag == tag || (uint16_t)(revoked + (revoked >> 16)) == tag)
+			return true;
+	}
+	return false;
+}
+
+/* Whether a key was in the DNSKEY RRset long enough for every cache to have it. */
+static bool is_visible(const struct audit *a, const struct past_key *k)
+{
+	const struct past *p = a->past;
+
+	if (k == NULL)
+		return false;
+	return k->published_from == p->first_at ||
+	       a->now >= k->published_from + p->largest_dnskey_ttl + a->limits.propagation_s;
+}
+
+/* A key that is not visible yet does no harm beside signatures by one of another algorithm that is (liberal roll). */
+static bool stands_beside_visible(const struct audit *a, const struct dnskey *early)
+{
+	for (size_t i = 0; i < a->published_keys; i++) {
+		const struct dnskey *k = &a->keys.key[i];
+
+		if (k->algorithm != early->algorithm && atomic_load(&k->signs_data) &&
+		    is_visible(a, past_find(a->past, k->rdata, k->rdlen)))
+			return true;
+	}
+	return false;
+}
+
+static void check_key(struct audit *a, const struct dnskey *k)
+{
+	const struct past_key *was = past_find(a->past, k->rdata, k->rdlen);
+	bool planned = a->plan != NULL && a->plan->dnskey.given, used = atomic_load(&k->signs_data);
+	char name[24];
+
+	dnskey_name(k, name);
+	if (was == NULL || was->published_to != 0) {
+		if (!planned)
+			report_add(a->report, KEY_CHANGED, 0, "%s key %s: new", a->zone_text, name);
+		if (was == NULL && tag_was_used(a->past, k->tag))
+			report_add(a->report, KEY_TAG_USED, 0, "%s key %s", a->zone_text, name);
+	}
+	if (!used)
+		return;
+	if (!is_visible(a, was) && !stands_beside_visible(a, k))
+		report_add(a->report, HIST_EARLY, 0, "%s key %s", a->zone_text, name);
+	if (was != NULL && was->used_to != 0)
+		report_add(a->report, HIST_BACK, 0, "%s key %s", a->zone_text, name);
+	if (was != NULL && was->used_from != 0 && a->limits.key_lifetime_s > 0 &&
+	    a->now > was->used_from + a->limits.key_lifetime_s)
+		report_add(a->report, HIST_LIFETIME, 0, "%s key %s", a->zone_text, name);
+}
+
+static bool is_published(const struct audit *a, const struct past_key *was)
+{
+	for (size_t i = 0; i < a->published_keys; i++)
+		if (past_find(a->past, a->keys.key[i].rdata, a->keys.key[i].rdlen) == was)
+			return true;
+	return false;
+}
+
+static void check_gone(struct audit *a, const struct past_key *was)
+{
+	int64_t until = was->used_to + a->past->largest_ttl + a->limits.propagation_s;
+	bool planned = a->plan != NULL && a->plan->dnskey.given;
+	char name[24];
+
+	if (was->published_to != 0 || is_published(a, was))
+		return;
+	snprintf(name, sizeof(name), "%u/%u", was->tag, was->rdata[3]);
+	if (!planned)
+		report_add(a->report, KEY_CHANGED, 0, "%s key %s: gone", a->zone_text, name);
+	if (was->used_from != 0 && (was->used_to == 0 || a->now < until))
+		report_add(a->report, HIST_REMOVED, 0, "%s key %s", a->zone_text, name);
+}
+
+void history_check(struct audit *a)
+{
+	struct past *p = a->past;
+
+	if (p == NULL || !p->last.there)
+		return;
+	check_size(a);
+	for (size_t i = 0; i < a->published_keys; i++)
+		check_key(a, &a->keys.key[i]);
+	for (size_t i = 0; i < p->keys; i++)
+		check_gone(a, &p->key[i]);
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* limits: one table of options for YAML, a second one of members for JSON. */
+#include "audit/limits.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena/arena.h"
+#include "conf/option.h"
+#include "yaml/yamltree.h"
+
+#define DAY	 86400
+#define TTL_MOST INT32_MAX
+
+static const struct option_word algorithms[] = {
+	{ "8", 8 },		   { "10", 10 },	  { "13", 13 },
+	{ "14", 14 },		   { "15", 15 },	  { "16", 16 },
+	{ "RSASHA256", 8 },	   { "RSASHA512", 10 },	  { "ECDSAP256SHA256", 13 },
+	{ "ECDSAP384SHA384", 14 }, { "ED25519", 15 },	  { "ED448", 16 },
+	{ NULL, 0 },
+};
+static const struct option_word key_sets[] = { { "csk", LIMITS_CSK }, { "ksk+zsk", LIMITS_KSK_ZSK }, { NULL, 0 } };
+static const struct option_word denials[] = {
+	{ "nsec", LIMITS_NSEC },
+	{ "nsec3", LIMITS_NSEC3 },
+	{ "nsec3-optout", LIMITS_OPTOUT },
+	{ NULL, 0 },
+};
+static const struct option_word levels[] = { { "warning", SEVERITY_WARNING }, { "error", SEVERITY_ERROR }, { NULL, 0 } };
+static const struct option_word ignored_words[] = {
+	{ "hold", 0 }, { "serve", 0 }, { "auto", 0 }, { "seen", 0 }, { "serial", 0 }, { NULL, 0 },
+};
+
+static const struct option severity_table[] = {
+	{ "row", OPTION_NAME, .help = "Identifier, such as AUD-KEY-02.",
+	  .offset = offsetof(struct limits_severity, row) },
+	{ "level", OPTION_WORD, .words = levels, .help = "Its severity.",
+	  .offset = offsetof(struct limits_severity, level) },
+	{ .name = NULL },
+};
+
+#define AT(field) .offset = offsetof(struct limits, field)
+#define TIME(most_s, text) OPTION_DURATION, .unit = "s", .least = 0, .most = (most_s), .def = (text)
+#define COUNT(least_n, most_n, text) OPTION_COUNT, .least = (least_n), .most = (most_n), .def = (text)
+#define IGNORED "Not looked at by the auditor."
+
+static const struct option limits_table[] = {
+	{ "name", OPTION_NAME, .def = "", AT(name), .help = IGNORED },
+	{ "algorithm", OPTION_WORD, .words = algorithms, .def = "13", AT(algorithm),
+	  .help = "Algorithm that all DNSKEYs have, apart from those of a plan." },
+	{ "keys", OPTION_WORD, .words = key_sets, .def = "csk", AT(keys),
+	  .help = "Whether keys with the SEP flag may sign zone data." },
+	{ "ksk-bits", COUNT(512, 4096, "2048"), AT(ksk_bits), .help = "Least size of RSA keys with the SEP flag." },
+	{ "zsk-bits", COUNT(512, 4096, "2048"), AT(zsk_bits), .help = "Least size of other RSA keys." },
+	{ "denial", OPTION_WORD, .words = denials, .def = "nsec", AT(denial),
+	  .help = "Where it is nsec3, the opt-out flag is refused." },
+	{ "nsec3-iterations", COUNT(0, 500, "0"), AT(nsec3_iterations), .help = "Most extra iterations." },
+	{ "nsec3-salt-len", COUNT(0, 255, "0"), AT(nsec3_salt_len), .help = "Longest salt." },
+	{ "validity", TIME(4000 * DAY, "14d"), AT(validity_s),
+	  .help = "With jitter and inception-offset: longest life of a signature." },
+	{ "jitter", TIME(100 * DAY, "1d"), AT(jitter_s), .help = "See validity." },
+	{ "inception-offset", TIME(30 * DAY, "1h"), AT(inception_offset_s),
+	  .help = "Signatures begin at least this much in the past." },
+	{ "propagation", TIME(30 * DAY, "1h"), AT(propagation_s),
+	  .help = "Signatures last at least this time and the largest TTL." },
+	{ "max-ttl-unsigned", TIME(TTL_MOST, "7d"), AT(max_ttl_unsigned_s),
+	  .help = "Largest TTL of delegations and glue." },
+	{ "max-ttl-signed", TIME(TTL_MOST, "1d"), AT(max_ttl_signed_s), .help = "Largest TTL of all else." },
+	{ "change-warn", COUNT(0, 1000000, "10"), .unit = "%", AT(change_warn),
+	  .help = "Change of the record count that is warned of; 0: none is." },
+	{ "change-refuse", COUNT(0, 1000000, "0"), .unit = "%", AT(change_refuse),
+	  .help = "Change of the record count that is refused; 0: none is." },
+	{ "together", COUNT(0, 100, "0"), .unit = "%", AT(together),
+	  .help = "Share of the signatures that may expire within one hour; 0: all." },
+	{ "key-lifetime", TIME(400 * 365 * INT64_C(86400) / 4, "0"), AT(key_lifetime_s),
+	  .help = "Longest time that a key is in use; 0: no limit." },
+	{ "zonemd", OPTION_BOOL, .def = "no", AT(zonemd), .help = "Whether a ZONEMD must be there." },
+	{ "severity", OPTION_ROWS, .sub = severity_table, .sub_size = sizeof(struct limits_severity), .def = "",
+	  AT(severity), .count_offset = offsetof(struct limits, severity_count),
+	  .help = "Rows with another severity than their own." },
+	{ "unsigned", OPTION_WORD, .words = ignored_words, .def = "hold", AT(ignored_word), .help = IGNORED },
+	{ "renewal-margin", TIME(4000 * DAY, "0"), AT(ignored), .help = IGNORED },
+	{ "dnskey-ttl", TIME(TTL_MOST, "0"), AT(ignored), .help = IGNORED },
+	{ "require-backups", COUNT(0, 16, "0"), AT(ignored), .help = IGNORED },
+	{ "cds", OPTION_BOOL, .def = "yes", AT(ignored_bool), .help = IGNORED },
+	{ "parent-delay", TIME(400 * 365 * INT64_C(86400) / 4, "0"), AT(ignored), .help = IGNORED },
+	{ "input-order", OPTION_WORD, .words = ignored_words, .def = "auto", AT(ignored_word), .help = IGNORED },
+	{ .name = NULL },
+};
+
+void limits_none(struct limits *out)
+{
+	*out = (struct limits){ .ksk_bits = -1,
+				.zsk_bits = -1,
+				.nsec3_iterations = -1,
+				.nsec3_salt_len = -1,
+				.validity_s = -1,
+				.inception_offset_s = 0,
+				.propagation_s = 3600,
+				.max_ttl_signed_s = -1,
+				.max_ttl_unsigned_s = -1 };
+}
+
+static void check(const struct limits *l, const char *path, struct conf_errors *errors)
+{
+	for (size_t i = 0; i < l->severity_count; i++) {
+		const struct limits_severity *s = &l->severity[i];
+		enum row_id row = s->row != NULL ? row_find(s->row) : ROW_COUNT;
+
+		if (row == ROW_COUNT)
+			option_mistake_add(errors, mem_printf("%s: severity: there is no row %s", path,
+							      s->row != NULL ? s->row : ""));
+		else if (rows[row].severity == SEVERITY_ERROR && s->level == SEVERITY_WARNING &&
+			 rows[row].lower == FIXED)
+			option_mistake_add(errors, mem_printf("%s: severity: %s cannot be lowered", path,
+							      rows[row].id));
+	}
+}
+
+int limits_read_file(const char *path, struct limits *out, struct conf_errors *errors)
+{
+	struct option_report report = { .file = path, .errors = errors };
+	struct arena *arena = arena_new();
+	struct yaml_node *root = NULL;
+	size_t len, before = errors->n;
+	char *text = conf_read_file(path, &len, errors);
+	struct err e = { 0 };
+
+	*out = (struct limits){ .name = NULL };
+	if (text != NULL && yamltree_parse(text, len, arena, &root, &e) != 0)
+		option_mistake_add(errors, mem_printf("%s:%s", path, e.text));
+	if (root != NULL && root->kind != YAML_MAPPING)
+		option_mistake_add(errors, mem_printf("%s: must be a mapping of options", path));
+	else if (root != NULL)
+		option_read(limits_table, root, "", out, &report);
+	check(out, path, errors);
+	free(text);
+	arena_free(arena);
+	if (errors->n == before)
+		return 0;
+	limits_free(out);
+	return -1;
+}
+
+static const struct {
+	const char *name;
+	size_t offset;
+} members[] = {
+	{ "ksk_bits", offsetof(struct limits, ksk_bits) },
+	{ "zsk_bits", offsetof(struct limits, zsk_bits) },
+	{ "nsec3_iterations", offsetof(struct limits, nsec3_iterations) },
+	{ "nsec3_salt_len", offsetof(struct limits, nsec3_salt_len) },
+	{ "validity_s", offsetof(struct limits, validity_s) },
+	{ "jitter_s", offsetof(struct limits, jitter_s) },
+	{ "inception_offset_s", offsetof(struct limits, inception_offset_s) },
+	{ "propagation_s", offsetof(struct limits, propagation_s) },
+	{ "max_ttl_signed_s", offsetof(struct limits, max_ttl_signed_s) },
+	{ "max_ttl_unsigned_s", offsetof(struct limits, max_ttl_unsigned_s) },
+	{ "change_warn", offsetof(struct limits, change_warn) },
+	{ "change_refuse", offsetof(struct limits, change_refuse) },
+	{ "together", offsetof(struct limits, together) },
+	{ "key_lifetime_s", offsetof(struct limits, key_lifetime_s) },
+};
+
+static int word_of(const json_t *j, const char *name, const struct option_word *words, int *out, struct err *e)
+{
+	const json_t *v = json_object_get(j, name);
+	char number[24];
+	const char *text = json_string_value(v);
+
+	if (v == NULL)
+		return 0;
+	if (json_is_integer(v)) {
+		snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(v));
+		text = number;
+	}
+	for (; text != NULL && words->text != NULL; words++)
+		if (strcmp(words->text, text) == 0) {
+			*out = words->value;
+			return 0;
+		}
+	return err_set(e, ERR_SYNTAX, "policy: %s: %.40s is not known", name, text != NULL ? text : "no text");
+}
+
+int limits_from_json(const json_t *j, struct limits *out, struct err *e)
+{
+	limits_none(out);
+	if (!json_is_object(j))
+		return err_set(e, ERR_SYNTAX, "policy must be an object");
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		const json_t *v = json_object_get(j, members[i].name);
+
+		if (v == NULL)
+			continue;
+		if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > INT64_MAX / 8)
+			return err_set(e, ERR_SYNTAX, "policy: %s must be a number, 0 or more", members[i].name);
+		memcpy((char *)out + members[i].offset, &(int64_t){ json_integer_value(v) }, sizeof(int64_t));
+	}
+	out->zonemd = json_is_true(json_object_get(j, "zonemd"));
+	if (word_of(j, "algorithm", algorithms, &out->algorithm, e) != 0 ||
+	    word_of(j, "keys", key_sets, &out->keys, e) != 0 || word_of(j, "denial", denials, &out->denial, e) != 0)
+		return -1;
+	return 0;
+}
+
+void limits_free(struct limits *l)
+{
+	for (size_t i = 0; i < l->severity_count; i++)
+		free(l->severity[i].row);
+	free(l->severity);
+	free(l->name);
+	l->severity = NULL;
+	l->severity_count = 0;
+	l->name = NULL;
+}
+
+void limits_manual(FILE *out)
+{
+	option_manual(limits_table, "", out);
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * duet-audit: says whether a signed zone may be published.
+ */
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "audit/audit.h"
+#include "audit/fetch.h"
+#include "audit/options.h"
+#include "clock/clock.h"
+
+#define EXIT_UNKNOWN 1
+#define EXIT_REFUSED 3
+#define SORT_BUDGET  (80u * 1024 * 1024)
+
+/* An operand: fd:N, or the path of a zone file. */
+static int open_source(const char *operand, struct zone_source *s, struct err *e)
+{
+	s->label = operand;
+	if (strncmp(operand, "fd:", 3) == 0) {
+		char *end;
+		long fd = strtol(operand + 3, &end, 10);
+
+		if (end == operand + 3 || *end != '\0' || fd < 0 || fd > INT32_MAX)
+			return err_set(e, ERR_SYNTAX, "%s: no descriptor", operand);
+		s->fd = (int)fd;
+		s->form = FORM_WIRE;
+		s->to_its_end = true;
+		return 0;
+	}
+	s->form = FORM_TEXT;
+	if ((s->fd = open(operand, O_RDONLY | O_CLOEXEC)) < 0)
+		return err_errno(e, "%s", operand);
+	return 0;
+}
+
+static int open_signed(const struct options *o, struct zone_source *s, struct err *e)
+{
+	if (o->server == NULL)
+		return open_source(o->signed_zone, s, e);
+	s->label = o->server;
+	s->form = FORM_WIRE;
+	s->fd = fetch_axfr(o->server, o->zone, o->zone_len, e);
+	return s->fd >= 0 ? 0 : -1;
+}
+
+/* Policy file, else the plan's, else none. */
+static int set_limits(struct audit *a, const struct options *o, struct err *e)
+{
+	struct conf_errors errors = { NULL, 0 };
+	int rc = 0;
+
+	limits_none(&a->limits);
+	if (o->policy != NULL) {
+		rc = limits_read_file(o->policy, &a->limits, &errors);
+		for (size_t i = 0; i < errors.n; i++)
+			fprintf(stderr, "duet-audit: %s\n", errors.line[i]);
+		if (rc != 0)
+			err_set(e, ERR_SYNTAX, "%s: the policy is wrong", o->policy);
+		conf_errors_free(&errors);
+	} else if (a->plan != NULL && a->plan->limits_given) {
+		a->limits = a->plan->limits;
+	}
+	for (size_t i = 0; rc == 0 && i < a->limits.severity_count; i++)
+		report_set_severity(a->report, row_find(a->limits.severity[i].row),
+				    (enum severity)a->limits.severity[i].level);
+	return rc;
+}
+
+static int prepare(struct audit *a, const struct options *o, struct err *e)
+{
+	const char *base = getenv("TMPDIR");
+
+	memcpy(a->zone, o->zone, o->zone_len);
+	a->zone_len = o->zone_len;
+	name_text(a->zone, a->zone_text);
+	a->now = o->has_now ? o->now : clock_now_s();
+	a->threads = o->threads;
+	a->with_input = o->input != NULL;
+	a->spill_dir = base != NULL && *base != '\0' ? base : "/tmp";
+	a->report = report_new();
+	if (o->plan != NULL && (a->plan = plan_read(o->plan, e)) == NULL)
+		return -1;
+	if (o->state != NULL && (a->past = past_open(o->state, a->zone_text, e)) == NULL)
+		return -1;
+	return set_limits(a, o, e);
+}
+
+static void dispose(struct audit *a, const struct options *o)
+{
+	if (o->policy != NULL)
+		limits_free(&a->limits);
+	sorter_free(a->zone_sorter);
+	sorter_free(a->input_sorter);
+	dnskeys_fini(&a->keys);
+	plan_free(a->plan);
+	past_free(a->past);
+	report_free(a->report);
+}
+
+/* A version that may be published is the candidate; its keys with what they signed. */
+static int remember(struct audit *a, const struct options *o, struct err *e)
+{
+	struct past_version v = { .there = true,
+				  .serial = a->serial,
+				  .at = a->now,
+				  .earliest_expiration = a->earliest_expiration,
+				  .records = a->facts->records,
+				  .octets = a->facts->octets,
+				  .largest_ttl = a->facts->largest_ttl,
+				  .dnskey_ttl = a->dnskey_ttl };
+
+	snprintf(v.content, sizeof(v.content), "%s", a->content_hex);
+	past_candidate(a->past, &v);
+	for (size_t i = 0; i < a->published_keys; i++) {
+		const struct dnskey *k = &a->keys.key[i];
+
+		past_candidate_key(a->past, k->rdata, k->rdlen, k->tag, atomic_load(&k->signs_data));
+	}
+	if (o->remember && past_published(a->past, a->serial, a->now, e) != 0)
+		return -1;
+	return past_save(a->past, e);
+}
+
+static void print_json(const struct audit *a, int code)
+{
+	json_t *root = json_object();
+	char t[CLOCK_TEXT_LEN];
+
+	json_object_set_new(root, "zone", json_string(a->zone_text));
+	json_object_set_new(root, "result", json_string(code == 0 ? "fine" : code == EXIT_REFUSED ? "refused" : "unknown"));
+	json_object_set_new(root, "serial", json_integer(a->serial));
+	json_object_set_new(root, "records", json_integer((json_int_t)a->facts->records));
+	json_object_set_new(root, "rrsigs", json_integer((json_int_t)a->facts->rrsigs));
+	json_object_set_new(root, "content", json_string(a->content_hex));
+	if (a->earliest_expiration != 0) {
+		json_object_set_new(root, "earliest_expiration", json_string(clock_text(a->earliest_expiration, t)));
+		json_object_set_new(root, "earliest_owner", json_string(a->earliest_owner));
+	}
+	report_json(a->report, root);
+	json_dumpf(root, stdout, JSON_INDENT(1));
+	putchar('\n');
+	json_decref(root);
+}
+
+static void print_text(const struct audit *a, int code)
+{
+	char t[CLOCK_TEXT_LEN];
+
+	report_print(a->report, stdout);
+	printf("%s zone=%s serial=%u records=%llu rrsigs=%llu", code == 0 ? "fine" : "refused", a->zone_text, a->serial,
+	       (unsigned long long)a->facts->records, (unsigned long long)a->facts->rrsigs);
+	if (a->earliest_expiration != 0)
+		printf(" earliest_expiration=%s at=\"%s\"", clock_text(a->earliest_expiration, t), a->earliest_owner);
+	printf(" errors=%llu warnings=%llu\n", (unsigned long long)report_errors(a->report),
+	       (unsigned long long)report_warnings(a->report));
+}
+
+static void note_incomplete(struct audit *a, const struct zone_source *s)
+{
+	if (s->incomplete[0] != '\0')
+		report_add(a->report, FRAME_READ, 0, "%s: %s", s->label, s->incomplete);
+}
+
+/* 0 and the exit code, or -1: could not tell. */
+static int check(struct audit *a, const struct options *o, struct zone_source source[2], int *code, struct err *e)
+{
+	size_t n = a->with_input ? 2 : 1;
+
+	if (open_signed(o, &source[0], e) != 0 || (n == 2 && open_source(o->input, &source[1], e) != 0))
+		return -1;
+	source[0].sorter = a->zone_sorter = sorter_new(SORT_BUDGET, a->spill_dir);
+	if (n == 2)
+		source[1].sorter = a->input_sorter = sorter_new(SORT_BUDGET, a->spill_dir);
+	a->facts = &source[0].facts;
+	a->input_facts = &source[1].facts;
+	if (reading_run(source, n, a->zone, a->threads, e) != 0)
+		return -1;
+	note_incomplete(a, &source[0]);
+	note_incomplete(a, &source[1]);
+	if (audit_run(a, e) != 0)
+		return -1;
+	*code = report_errors(a->report) > 0 ? EXIT_REFUSED : 0;
+	if (o->json)
+		print_json(a, *code);
+	else
+		print_text(a, *code);
+	if (*code == 0 && a->past != NULL)
+		return remember(a, o, e);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct audit a = { .now = 0 };
+	struct zone_source source[2] = { { .fd = -1 }, { .fd = -1 } };
+	struct options o;
+	struct err e = { 0 };
+	int code = EXIT_UNKNOWN, rc = options_parse(argc, argv, &o);
+
+	if (rc >= 0)
+		return rc;
+	if (clock_init() != 0) {
+		fprintf(stderr, "duet-audit: no clock\n");
+		return EXIT_UNKNOWN;
+	}
+	rc = prepare(&a, &o, &e);
+	if (rc == 0 && o.has_published) {
+		rc = past_published(a.past, o.published, a.now, &e) == 0 ? past_save(a.past, &e) : -1;
+		code = 0;
+	} else if (rc == 0) {
+		rc = check(&a, &o, source, &code, &e);
+	}
+	if (fflush(stdout) != 0 && rc == 0)
+		rc = err_errno(&e, "writing the result");
+	if (rc != 0) {
+		fprintf(stderr, "duet-audit: %s\n", e.text);
+		code = EXIT_UNKNOWN;
+	}
+	dispose(&a, &o);
+	for (size_t i = 0; i < 2; i++)
+		if (source[i].fd > 2)
+			close(source[i].fd);
+	return code;
+}

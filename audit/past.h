@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_AUDIT_PAST_H
+#define DUET_AUDIT_PAST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err/err.h"
+
+/*
+ * past - what was published of a zone, as far as it is remembered in a folder: one JSON file a zone.
+ *
+ * A version that passed is a candidate; it is past once somebody says that it was published.
+ */
+#define PAST_OCTETS_MAX (16 * 1024 * 1024)
+
+struct past_key {
+	uint8_t *rdata; /* REVOKE flag cleared */
+	size_t len;
+	uint16_t tag;
+	int64_t published_from, published_to; /* to: 0 while it is in the last version */
+	int64_t used_from, used_to;	      /* signing data; 0: never, not yet */
+};
+
+struct past_version {
+	bool there;
+	uint32_t serial;
+	int64_t at, earliest_expiration;
+	uint64_t records, octets;
+	uint32_t largest_ttl, dnskey_ttl;
+	char content[65];
+};
+
+struct past {
+	char *path;
+	struct past_version last; /* published */
+	int64_t first_at;	  /* of the first version published; 0: none */
+	uint32_t largest_ttl, largest_dnskey_ttl;
+	struct past_key *key;
+	size_t keys;
+	/* The version that passed last. */
+	struct past_version candidate;
+	struct past_key *candidate_key; /* published_from set; used_from set when it signs data */
+	size_t candidate_keys;
+};
+
+/* Reads DIR/<zone>.json; a file that is not there is an empty past.  NULL on failure. */
+struct past *past_open(const char *dir, const char *zone_text, struct err *e);
+struct past *past_parse(const char *text, size_t len, struct err *e);
+void past_free(struct past *p);
+/* Key by rdata, REVOKE flag apart; NULL when it was never seen. */
+const struct past_key *past_find(const struct past *p, const uint8_t *rdata, size_t len);
+
+void past_candidate(struct past *p, const struct past_version *v);
+void past_candidate_key(struct past *p, const uint8_t *rdata, size_t len, uint16_t tag, bool used);
+/* The candidate was published.  ERR_NOTFOUND when its serial is another. */
+int past_published(struct past *p, uint32_t serial, int64_t at, struct err *e);
+/* Writes a new file, fsynced, and renames it. */
+int past_save(const struct past *p, struct err *e);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* plan: JSON to RRsets; rdata is text, which ldns reads. */
+#include "audit/plan.h"
+
+#include <jansson.h>
+#include <ldns/ldns.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena/arena.h"
+
+#define ITEMS_MAX 1024
+
+static int by_octets(const void *a, const void *b)
+{
+	const struct plan_rdata *x = a, *y = b;
+	int c = memcmp(x->rdata, y->rdata, x->len < y->len ? x->len : y->len);
+
+	return c != 0 ? c : x->len < y->len ? -1 : x->len > y->len;
+}
+
+static int read_rdata(const char *type, const char *text, size_t least, struct plan_rdata *out, struct err *e)
+{
+	char *line = mem_printf(". 0 IN %s %s", type, text);
+	ldns_rr *rr = NULL;
+	ldns_status s = ldns_rr_new_frm_str(&rr, line, 0, NULL, NULL);
+	int rc = 0;
+
+	free(line);
+	if (s != LDNS_STATUS_OK)
+		return err_set(e, ERR_SYNTAX, "%s %.80s: %s", type, text, ldns_get_errorstr_by_id(s));
+	out->rdata = mem_new(1, 65535);
+	for (size_t i = 0; i < ldns_rr_rd_count(rr) && rc == 0; i++) {
+		size_t n = ldns_rdf_size(ldns_rr_rdf(rr, i));
+
+		if (out->len + n > 65535)
+			rc = err_set(e, ERR_LIMIT, "%s: rdata too long", type);
+		else
+			memcpy(out->rdata + out->len, ldns_rdf_data(ldns_rr_rdf(rr, i)), n);
+		out->len += rc == 0 ? n : 0;
+	}
+	ldns_rr_free(rr);
+	if (rc == 0 && out->len < least)
+		rc = err_set(e, ERR_SYNTAX, "%s %.80s: too short", type, text);
+	return rc;
+}
+
+static int read_set(const json_t *root, const char *member, const char *type, struct plan_set *out, struct err *e)
+{
+	const json_t *list = json_object_get(root, member);
+	size_t kept = 0;
+
+	if (list == NULL)
+		return 0;
+	if (!json_is_array(list) || json_array_size(list) > ITEMS_MAX)
+		return err_set(e, ERR_SYNTAX, "%s must be a list of at most %d texts", member, ITEMS_MAX);
+	out->given = true;
+	out->item = mem_new(json_array_size(list) + 1, sizeof(*out->item));
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+
+		if (text == NULL)
+			return err_set(e, ERR_SYNTAX, "%s must be a list of texts", member);
+		out->n++;
+		if (read_rdata(type, text, 5, &out->item[i], e) != 0)
+			return err_ctx(e, "%s", member);
+	}
+	qsort(out->item, out->n, sizeof(*out->item), by_octets);
+	for (size_t i = 0; i < out->n; i++) { /* an RRset has no duplicates */
+		if (kept > 0 && by_octets(&out->item[kept - 1], &out->item[i]) == 0)
+			free(out->item[i].rdata);
+		else
+			out->item[kept++] = out->item[i];
+	}
+	out->n = kept;
+	return 0;
+}
+
+static int read_algorithms(const json_t *root, struct plan *p, struct err *e)
+{
+	const json_t *list = json_object_get(root, "algorithms");
+
+	if (list == NULL)
+		return 0;
+	if (!json_is_array(list))
+		return err_set(e, ERR_SYNTAX, "algorithms must be a list of numbers");
+	p->algorithms_given = true;
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		json_int_t n = json_integer_value(json_array_get(list, i));
+
+		if (n < 1 || n > 255)
+			return err_set(e, ERR_SYNTAX, "algorithms: %lld is none", (long long)n);
+		p->algorithm[n] = true;
+	}
+	return 0;
+}
+
+static int read_known(const json_t *root, struct plan *p, struct err *e)
+{
+	const json_t *list = json_object_get(root, "known");
+
+	if (list == NULL)
+		return 0;
+	if (!json_is_array(list) || json_array_size(list) > ITEMS_MAX)
+		return err_set(e, ERR_SYNTAX, "known must be a list of at most %d versions", ITEMS_MAX);
+	p->known = mem_new(json_array_size(list) + 1, sizeof(*p->known));
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *j = json_array_get(list, i), *content = json_object_get(j, "content");
+		const char *who = json_string_value(json_object_get(j, "who"));
+		json_int_t serial = json_integer_value(json_object_get(j, "serial"));
+		struct plan_known *k = &p->known[p->known_count++];
+
+		if (!json_is_integer(json_object_get(j, "serial")) || serial < 0 || serial > UINT32_MAX)
+			return err_set(e, ERR_SYNTAX, "known: serial must be a number of 32 bits");
+		if (content != NULL && !json_is_integer(content))
+			return err_set(e, ERR_SYNTAX, "known: content must be a number");
+		snprintf(k->who, sizeof(k->who), "%s", who != NULL ? who : "somebody");
+		k->serial = (uint32_t)serial;
+		k->has_content = content != NULL;
+		k->content = json_integer_value(content);
+		k->served = json_is_true(json_object_get(j, "served"));
+	}
+	return 0;
+}
+
+static int read_rest(const json_t *root, struct plan *p, struct err *e)
+{
+	const json_t *content = json_object_get(root, "content"), *policy = json_object_get(root, "policy");
+
+	if (content != NULL && !json_is_integer(content))
+		return err_set(e, ERR_SYNTAX, "content must be a number");
+	p->has_content = content != NULL;
+	p->content = json_integer_value(content);
+	p->unsigned_zone = json_is_true(json_object_get(root, "unsigned"));
+	p->limits_given = policy != NULL;
+	return policy != NULL ? limits_from_json(policy, &p->limits, e) : 0;
+}
+
+struct plan *plan_parse(const char *text, size_t len, struct err *e)
+{
+	json_error_t why;
+	json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+	struct plan *p = mem_new(1, sizeof(*p));
+	int rc = -1;
+
+	if (root == NULL)
+		err_set(e, ERR_SYNTAX, "line %d: %s", why.line, why.text);
+	else if (!json_is_object(root))
+		err_set(e, ERR_SYNTAX, "must be an object");
+	else if (read_set(root, "dnskey", "DNSKEY", &p->dnskey, e) == 0 &&
+		 read_set(root, "signing", "DNSKEY", &p->signing, e) == 0 &&
+		 read_set(root, "cds", "CDS", &p->cds, e) == 0 &&
+		 read_set(root, "cdnskey", "CDNSKEY", &p->cdnskey, e) == 0 &&
+		 read_set(root, "ds", "DS", &p->ds, e) == 0 && read_algorithms(root, p, e) == 0 &&
+		 read_known(root, p, e) == 0 && read_rest(root, p, e) == 0)
+		rc = 0;
+	json_decref(root);
+	if (rc == 0)
+		return p;
+	plan_free(p);
+	return NULL;
+}
+
+struct plan *plan_read(const char *path, struct err *e)
+{
+	struct conf_errors errors = { NULL, 0 };
+	struct plan *p = NULL;
+	size_t len;
+	char *text = conf_read_file(path, &len, &errors);
+
+	if (text == NULL)
+		err_set(e, ERR_IO, "%s", errors.n > 0 ? errors.line[0] : path);
+	else if ((p = plan_parse(text, len, e)) == NULL)
+		err_ctx(e, "%s", path);
+	free(text);
+	conf_errors_free(&errors);
+	return p;
+}
+
+static void set_fini(struct plan_set *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		free(s->item[i].rdata);
+	free(s->item);
+}
+
+void plan_free(struct plan *p)
+{
+	if (p == NULL)
+		return;
+	set_fini(&p->dnskey);
+	set_fini(&p->signing);
+	set_fini(&p->cds);
+	set_fini(&p->cdnskey);
+	set_fini(&p->ds);
+	if (p->limits_given)
+		limits_free(&p->limits);
+	free(p->known);
+	free(p);
+}

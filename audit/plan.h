@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_AUDIT_PLAN_H
+#define DUET_AUDIT_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "audit/limits.h"
+#include "err/err.h"
+
+/*
+ * plan - what is to be published at this moment, said by somebody other than the signer (JSON, docs/audit.md).
+ */
+
+struct plan_rdata {
+	uint8_t *rdata;
+	size_t len;
+};
+
+/* An RRset or a list of keys; given: the plan has the member, if only with nothing in it. */
+struct plan_set {
+	bool given;
+	struct plan_rdata *item;
+	size_t n;
+};
+
+/* A version somebody is known to have. */
+struct plan_known {
+	char who[64];
+	uint32_t serial;
+	bool has_content, served;
+	int64_t content;
+};
+
+struct plan {
+	bool unsigned_zone;
+	struct plan_set dnskey, cds, cdnskey, ds; /* sorted by octets */
+	struct plan_set signing;		  /* keys that sign without being in the DNSKEY RRset */
+	bool algorithms_given, algorithm[256];
+	bool limits_given;
+	struct limits limits;
+	bool has_content;
+	int64_t content;
+	struct plan_known *known;
+	size_t known_count;
+};
+
+/* From text; ERR_SYNTAX names the member.  NULL on failure. */
+struct plan *plan_parse(const char *text, size_t len, struct err *e);
+struct plan *plan_read(const char *path, struct err *e);
+void plan_free(struct plan *p);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_AUDIT_READING_H
+#define DUET_AUDIT_READING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "audit/name.h"
+#include "audit/sorter.h"
+#include "err/err.h"
+
+/*
+ * reading - zones into sorters: one thread a zone cuts the octets into batches of whole messages or of whole lines of
+ * text, a pool turns batches into records with ldns.  Memory is bounded by the batches in flight.
+ */
+
+/* NSEC3 parameters as they stand in the rdata: algorithm, iterations, salt length, salt. */
+#define CHAIN_MAX 260
+struct chain_params {
+	uint8_t octets[CHAIN_MAX]; /* algorithm, iterations (2), salt length, salt */
+	size_t len;
+	uint64_t count; /* NSEC3 records that have them */
+};
+#define CHAINS_KEPT 4
+
+/* What is known of a zone once it has been read. */
+struct facts {
+	uint64_t records, octets; /* of owner, type, class, TTL and rdata, uncompressed */
+	uint64_t rrsigs, nsec, nsec3, dnskey;
+	uint32_t largest_ttl;
+	struct chain_params chain[CHAINS_KEPT]; /* different ones that were met; the rest is not kept */
+	size_t chains;
+};
+
+enum form { FORM_TEXT, FORM_WIRE };
+
+struct zone_source {
+	const char *label; /* for messages */
+	int fd;		   /* borrowed */
+	enum form form;
+	bool to_its_end; /* wire: until end of file, not until the closing SOA */
+	struct sorter *sorter; /* borrowed; gets the records, sorter_end() included */
+	struct facts facts;
+	char incomplete[256]; /* why the zone is cut short; "" when it is whole */
+};
+
+/*
+ * reading_run - reads all sources at once.
+ *
+ * zone: wire name.  0, or -1 when a source could not be read or understood: the sentence names it, and the line of a
+ * text.  A zone that ends too early is no failure, see incomplete.
+ */
+int reading_run(struct zone_source *sources, size_t n, const uint8_t *zone, unsigned threads, struct err *e);
+
+/* ---- shared by the files that make up reading ---- */
+
+struct batch {
+	struct batch *next;
+	struct zone_source *source;
+	uint8_t *data; /* owned */
+	size_t len;
+	size_t line;		       /* text: number of its first line */
+	uint8_t origin[NAME_MAX_OCTETS]; /* text */
+	uint32_t ttl;		       /* text: default; TTL_UNKNOWN when none was stated yet */
+};
+#define TTL_UNKNOWN    UINT32_MAX
+#define BATCH_OCTETS   (192u * 1024)
+
+struct reading;
+/* Hands a batch to the pool, waits while too many are in flight.  -1 when reading has failed. */
+int reading_push(struct reading *r, struct batch *b);
+struct batch *batch_new(struct zone_source *source, size_t capacity);
+void batch_free(struct batch *b);
+
+/* The cutters: whole zone from source->fd. */
+int cut_text(struct reading *r, struct zone_source *source, const uint8_t *zone, struct err *e);
+int cut_wire(struct reading *r, struct zone_source *source, const uint8_t *zone, struct err *e);
+
+/* A batch -> records in the sorter; facts are those of the batch alone. */
+int convert_text(const struct batch *b, struct facts *facts, struct err *e);
+int convert_wire(const struct batch *b, struct facts *facts, struct err *e);
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* sigcheck: the fields of an RRSIG (RFC 4034 section 3.1, RFC 4035 section 5.3) and its signature. */
+#include "audit/sigpool.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "arena/arena.h"
+#include "clock/clock.h"
+
+#define FIXED 18 /* octets of rdata before the signer's name */
+
+struct sig {
+	const uint8_t *rdata;
+	size_t len, signer_len;
+	uint32_t ttl, original_ttl;
+	uint8_t algorithm, labels;
+	uint16_t tag;
+	int64_t expiration, inception;
+};
+
+/* Where and what, for messages; "www.example. A, key 12345/13". */
+#define WHERE_MAX (NAME_TEXT_MAX + 64)
+
+/* A 32-bit time to the instant nearest to now (RFC 4034 section 3.1.5). */
+static int64_t instant(uint32_t t, int64_t now)
+{
+	return now + (int32_t)(t - (uint32_t)now);
+}
+
+static bool parse(const uint8_t *rdata, size_t len, uint32_t ttl, int64_t now, struct sig *s)
+{
+	size_t signer;
+
+	if (len <= FIXED || (signer = name_length(rdata + FIXED, len - FIXED)) == 0)
+		return false;
+	*s = (struct sig){ .rdata = rdata,
+			   .len = len,
+			   .signer_len = signer,
+			   .ttl = ttl,
+			   .algorithm = rdata[2],
+			   .labels = rdata[3],
+			   .original_ttl = get32(rdata + 4),
+			   .expiration = instant(get32(rdata + 8), now),
+			   .inception = instant(get32(rdata + 12), now),
+			   .tag = get16(rdata + 16) };
+	return true;
+}
+
+static char *where(const struct sigitem *item, const uint8_t *buf, const struct sig *s, char out[WHERE_MAX])
+{
+	char type[24];
+	size_t len;
+
+	name_text(buf + item->owner, out);
+	len = strlen(out);
+	snprintf(out + len, WHERE_MAX - len, " %s, key %u/%u", type_text(item->type, type), s->tag, s->algorithm);
+	return out;
+}
+
+static void check_times(struct audit *a, const struct sigitem *item, const uint8_t *buf, const struct sig *s)
+{
+	const struct limits *l = &a->limits;
+	int64_t needed = a->now + l->propagation_s + a->facts->largest_ttl;
+	char w[WHERE_MAX], t[CLOCK_TEXT_LEN], u[CLOCK_TEXT_LEN];
+
+	if (s->inception > a->now - l->inception_offset_s)
+		report_add(a->report, RRSIG_INCEPTION, item->at, "%s: inception %s", where(item, buf, s, w),
+			   clock_text(s->inception, t));
+	if (s->expiration < needed)
+		report_add(a->report, RRSIG_EXPIRATION, item->at, "%s: expires %s, needed until %s",
+			   where(item, buf, s, w), clock_text(s->expiration, t), clock_text(needed, u));
+	else if (a->has_soa && s->expiration < needed + a->soa_expire)
+		report_add(a->report, RRSIG_EXPIRE, item->at, "%s: expires %s", where(item, buf, s, w),
+			   clock_text(s->expiration, t));
+	if (s->expiration <= s->inception ||
+	    (l->validity_s >= 0 &&
+	     s->expiration - s->inception > l->validity_s + l->jitter_s + l->inception_offset_s))
+		report_add(a->report, RRSIG_LIFETIME, item->at, "%s: from %s to %s", where(item, buf, s, w),
+			   clock_text(s->inception, t), clock_text(s->expiration, u));
+}
+
+static void check_fields(struct audit *a, const struct sigitem *item, const uint8_t *buf, const struct sig *s)
+{
+	const uint8_t *owner = buf + item->owner;
+	unsigned labels = name_labels(owner) - (name_is_wildcard(owner) ? 1 : 0);
+	char w[WHERE_MAX];
+
+	if (s->signer_len != a->zone_len || memcmp(s->rdata + FIXED, a->zone, a->zone_len) != 0)
+		report_add(a->report, RRSIG_SIGNER, item->at, "%s", where(item, buf, s, w));
+	if (s->labels != labels)
+		report_add(a->report, RRSIG_LABELS, item->at, "%s: %u, must be %u", where(item, buf, s, w), s->labels,
+			   labels);
+	if (s->ttl != item->ttl || s->original_ttl != item->ttl)
+		report_add(a->report, TTL_RRSIG, item->at, "%s: TTL %u, original TTL %u, the RRset has %u",
+			   where(item, buf, s, w), s->ttl, s->original_ttl, item->ttl);
+}
+
+/* A DNSKEY RRset may be signed by its keys with SEP; CDS and CDNSKEY are signed with the KSK by some signers. */
+static bool is_key_type(uint16_t type)
+{
+	return type == TYPE_DNSKEY || type == TYPE_CDS || type == TYPE_CDNSKEY;
+}
+
+static bool has_zone_key_without_sep(const struct audit *a, uint8_t algorithm)
+{
+	for (size_t i = 0; i < a->keys.n; i++) {
+		const struct dnskey *k = &a->keys.key[i];
+
+		if (k->algorithm == algorithm && (k->flags & (FLAG_ZONE | FLAG_SEP | FLAG_REVOKE)) == FLAG_ZONE)
+			return true;
+	}
+	return false;
+}
+
+static void check_role(struct audit *a, const struct sigitem *item, const uint8_t *buf, const struct sig *s,
+		       struct dnskey *k)
+{
+	char w[WHERE_MAX];
+
+	if ((k->flags & FLAG_ZONE) == 0)
+		report_add(a->report, RRSIG_FLAGS, item->at, "%s: flags %u", where(item, buf, s, w), k->flags);
+	else if ((k->flags & FLAG_REVOKE) != 0 && item->type != TYPE_DNSKEY)
+		report_add(a->report, RRSIG_FLAGS, item->at, "%s: the key is revoked", where(item, buf, s, w));
+	else if ((k->flags & FLAG_SEP) != 0 && !is_key_type(item->type) && a->limits.keys != LIMITS_CSK &&
+		 (a->limits.keys == LIMITS_KSK_ZSK || has_zone_key_without_sep(a, k->algorithm)))
+		report_add(a->report, RRSIG_ROLE, item->at, "%s", where(item, buf, s, w));
+	if (item->type == TYPE_DNSKEY)
+		atomic_store_explicit(&k->signs_dnskey, true, memory_order_relaxed);
+	else if (!is_key_type(item->type) && !atomic_load_explicit(&k->signs_data, memory_order_relaxed))
+		atomic_store_explicit(&k->signs_data, true, memory_order_relaxed);
+}
+
+/* The records with another TTL, which is what was signed when the original TTL is not that of the RRset. */
+static const uint8_t *with_ttl(const struct sigitem *item, const uint8_t *body, uint32_t ttl, struct scratch *scratch)
+{
+	if (scratch->cap < item->body_len) {
+		scratch->cap = item->body_len;
+		scratch->p = mem_grow(scratch->p, scratch->cap, 1);
+	}
+	memcpy(scratch->p, body, item->body_len);
+	for (size_t at = 0; at < item->body_len;) {
+		uint8_t *p = scratch->p + at + item->owner_len;
+
+		p[4] = (uint8_t)(ttl >> 24);
+		p[5] = (uint8_t)(ttl >> 16);
+		p[6] = (uint8_t)(ttl >> 8);
+		p[7] = (uint8_t)ttl;
+		at += item->owner_len + 10u + get16(p + 8);
+	}
+	return scratch->p;
+}
+
+static void check_signature(struct audit *a, struct verifier *v, const struct sigitem *item, const uint8_t *buf,
+			    const struct sig *s, struct scratch *scratch)
+{
+	const uint8_t *body = buf + item->body;
+	size_t head = FIXED + s->signer_len, tried = 0;
+	char w[WHERE_MAX];
+
+	if (s->original_ttl != item->ttl)
+		body = with_ttl(item, body, s->original_ttl, scratch);
+	for (size_t i = 0; i < a->keys.n; i++) {
+		struct dnskey *k = &a->keys.key[i];
+
+		if (k->tag != s->tag || k->algorithm != s->algorithm || (item->type == TYPE_DNSKEY && i >= a->published_keys))
+			continue;
+		tried++;
+		if (verifier_check(v, i, s->rdata, head, body, item->body_len, s->rdata + head, s->len - head)) {
+			check_role(a, item, buf, s, k);
+			return;
+		}
+	}
+	if (tried > 0)
+		report_add(a->report, RRSIG_BOGUS, item->at, "%s", where(item, buf, s, w));
+	else
+		report_add(a->report, RRSIG_KEY, item->at, "%s", where(item, buf, s, w));
+}
+
+static void count(struct audit *a, const struct sigitem *item, const uint8_t *buf, const struct sig *s,
+		  struct sigstats *stats)
+{
+	int64_t hour = (s->expiration - a->now) / 3600;
+	char type[24], name[NAME_TEXT_MAX];
+
+	stats->verified++;
+	stats->by_hour[hour < 0 ? 0 : hour >= EXPIRY_HOURS ? EXPIRY_HOURS - 1 : hour]++;
+	if (stats->earliest != 0 && s->expiration >= stats->earliest)
+		return;
+	stats->earliest = s->expiration;
+	snprintf(stats->earliest_owner, sizeof(stats->earliest_owner), "%s %s", name_text(buf + item->owner, name),
+		 type_text(item->type, type));
+}
+
+void sigcheck_item(struct audit *a, struct verifier *v, const struct sigitem *item, const uint8_t *buf,
+		   struct scratch *scratch, struct sigstats *stats)
+{
+	const uint8_t *p = buf + item->sigs;
+	char name[NAME_TEXT_MAX], type[24];
+
+	for (size_t i = 0; i < item->sig_count; i++) {
+		uint32_t len, ttl;
+		struct sig s;
+
+		memcpy(&len, p, 4);
+		memcpy(&ttl, p + 4, 4);
+		if (parse(p + 8, len, ttl, a->now, &s)) {
+			check_fields(a, item, buf, &s);
+			check_times(a, item, buf, &s);
+			check_signature(a, v, item, buf, &s, scratch);
+			count(a, item, buf, &s, stats);
+		} else {
+			report_add(a->report, RRSIG_BOGUS, item->at, "%s %s: RRSIG of %u octets",
+				   name_text(buf + item->owner, name), type_text(item->type, type), len);
+		}
+		p += 8 + len;
+	}
+}

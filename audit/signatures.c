@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* signatures: what must be signed and what must not; batches of RRsets with their RRSIGs for the pool. */
+#include "audit/signatures.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena/arena.h"
+#include "audit/sigpool.h"
+
+static void note_unsigned(struct audit *a, const struct owner *o, uint16_t type, const bool signed_by[256])
+{
+	char text[LABEL_MAX];
+
+	for (unsigned alg = 0; alg < 256; alg++)
+		if (a->need_algorithm[alg] && !signed_by[alg])
+			report_add(a->report, RRSIG_MISSING, o->at, "%s: no RRSIG of algorithm %u",
+				   owner_text(o, type, text), alg);
+}
+
+/* The RRSIGs that cover a type; sorted, since the type covered stands first in the rdata. */
+static struct rrset covering(const struct rrset *rrsigs, uint16_t type)
+{
+	struct rrset out = { TYPE_RRSIG, NULL, 0 };
+
+	for (size_t i = 0; i < rrsigs->n; i++) {
+		const struct rec *r = rrsigs->rec[i];
+
+		if (r->rdlen < 2 || get16(rec_rdata(r)) != type)
+			continue;
+		if (out.n++ == 0)
+			out.rec = rrsigs->rec + i;
+	}
+	return out;
+}
+
+static void check_rrset(struct audit *a, const struct owner *o, const struct rrset *set, const struct rrset *sigs)
+{
+	bool signed_by[256] = { false };
+	char text[LABEL_MAX];
+
+	if (!is_authoritative(o, set->type)) {
+		if (sigs->n > 0)
+			report_add(a->report, RRSIG_UNSIGNABLE, o->at, "%s", owner_text(o, set->type, text));
+		return;
+	}
+	for (size_t i = 0; i < sigs->n; i++)
+		if (sigs->rec[i]->rdlen > 18)
+			signed_by[rec_rdata(sigs->rec[i])[2]] = true;
+	note_unsigned(a, o, set->type, signed_by);
+	if (sigs->n > 0)
+		sigpool_add(a->signatures, o, set, sigs);
+}
+
+void signatures_check(struct audit *a, const struct owner *o)
+{
+	struct rrset rrsigs = rrset_of(&o->zone, TYPE_RRSIG), set;
+	size_t seen = 0;
+	char text[LABEL_MAX];
+
+	for (size_t i = 0; rrset_next(&o->zone, &i, &set);) {
+		struct rrset sigs;
+
+		if (set.type == TYPE_RRSIG)
+			continue;
+		sigs = covering(&rrsigs, set.type);
+		seen += sigs.n;
+		check_rrset(a, o, &set, &sigs);
+	}
+	for (size_t i = 0; seen < rrsigs.n && i < rrsigs.n; i++) {
+		const struct rec *r = rrsigs.rec[i];
+		uint16_t covered = r->rdlen >= 2 ? get16(rec_rdata(r)) : 0;
+
+		if (covered == TYPE_RRSIG || rrset_of(&o->zone, covered).n == 0) {
+			report_add(a->report,
+				   o->place == PLACE_BELOW_CUT || o->place == PLACE_BELOW_DNAME ? RRSIG_UNSIGNABLE :
+												  RRSIG_NOTHING,
+				   o->at, "%s", owner_text(o, covered, text));
+		}
+	}
+}

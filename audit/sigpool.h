@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_AUDIT_SIGPOOL_H
+#define DUET_AUDIT_SIGPOOL_H
+
+#include "audit/signatures.h"
+
+/* sigpool - the threads behind signatures.h.  Bounded: sigpool_add waits while all batches are in flight. */
+void sigpool_add(struct signatures *s, const struct owner *o, const struct rrset *set, const struct rrset *sigs);
+
+/* What the fields and signatures of a thread's RRSIGs add up to. */
+#define EXPIRY_HOURS 4096
+struct sigstats {
+	uint64_t verified;
+	int64_t earliest; /* 0: none */
+	char earliest_owner[NAME_TEXT_MAX + 16];
+	uint64_t by_hour[EXPIRY_HOURS]; /* expirations by hour from now, the last one and later together */
+};
+
+/* One RRset in a batch: octets are in the batch's buffer. */
+struct sigitem {
+	uint64_t at;
+	uint16_t type;
+	uint8_t owner_len;
+	uint32_t ttl;
+	size_t owner, body, body_len, sigs, sig_count; /* sigs: (length in 4 octets, TTL in 4, rdata) */
+};
+
+/* sigcheck.c: one RRset with all its RRSIGs.  scratch: grows, freed by the caller. */
+struct scratch {
+	uint8_t *p;
+	size_t cap;
+};
+void sigcheck_item(struct audit *a, struct verifier *v, const struct sigitem *item, const uint8_t *buf,
+		   struct scratch *scratch, struct sigstats *stats);
+
+#endif
