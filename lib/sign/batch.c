@@ -128,7 +128,7 @@ static struct range range_of(const struct batch *b)
 	};
 }
 
-/* Also where signatures outlive what policy (or a clock that was set back) allows now. */
+/* Also where a page is damaged, or signatures outlive what policy (or a clock that was set back) allows now. */
 static bool is_due(const struct batch *b, struct group g)
 {
 	const struct sign_params *p = b->common->s.p;
@@ -136,7 +136,7 @@ static bool is_due(const struct batch *b, struct group g)
 	for (size_t i = g.first; i < g.end; i++) {
 		const struct page_row *row = table_row(b->common->old, i);
 
-		if (row->earliest <= p->now + p->margin_s ||
+		if (store_damaged(b->common->store, row) || row->earliest <= p->now + p->margin_s ||
 		    (row->rrsigs > 0 && row->earliest > p->now + p->validity_s))
 			return true;
 	}

@@ -31,6 +31,7 @@ static struct victim *find_victim(const struct compaction *c, uint32_t volume)
 
 static void list_volumes(struct compaction *c)
 {
+	store_lock(c->s);
 	for (struct volume *v = c->s->volumes.list; v != NULL; v = v->next)
 		c->count += !v->deleted;
 	c->victim = mem_new(c->count, sizeof(*c->victim));
@@ -38,6 +39,13 @@ static void list_volumes(struct compaction *c)
 	for (struct volume *v = c->s->volumes.list; v != NULL; v = v->next)
 		if (!v->deleted)
 			c->victim[c->count++].v = v;
+	store_unlock(c->s);
+}
+
+/* NULL: its rows are damaged, so none of its pages is known. */
+static struct table *table_of(const struct stored_zone *z)
+{
+	return z->current == NULL ? NULL : z->current->table;
 }
 
 /* Counts live octets, and chooses. */
@@ -45,9 +53,9 @@ static void choose(struct compaction *c, uint64_t min_dead)
 {
 	list_volumes(c);
 	for (size_t z = 0; z < c->s->zone_count; z++) {
-		const struct table *t = c->s->zone[z]->current->table;
+		const struct table *t = table_of(c->s->zone[z]);
 
-		for (size_t i = 0; i < table_len(t); i++) {
+		for (size_t i = 0; t != NULL && i < table_len(t); i++) {
 			const struct page_row *row = table_row(t, i);
 
 			find_victim(c, row->volume)->live += row->len;
@@ -106,6 +114,14 @@ static int write_row(void *ctx, const struct page_row *was, const struct page_ro
 	return db_put_page(r->db, r->zone, is, r->e);
 }
 
+/* The zone's row has the sum over its pages' rows. */
+static int put_zone(struct store *s, const struct stored_zone *z, const struct table *t, struct err *e)
+{
+	int64_t id;
+
+	return db_put_zone(s->db, z->apex, z->apex_len, &z->current->info, t, &id, e);
+}
+
 static int commit(struct compaction *c, struct err *e)
 {
 	struct store *s = c->s;
@@ -116,11 +132,12 @@ static int commit(struct compaction *c, struct err *e)
 		struct rows rows = { .db = s->db, .zone = s->zone[i]->id, .e = e };
 
 		if (c->table[i] != NULL &&
-		    table_diff(s->zone[i]->current->table, c->table[i], write_row, &rows) != 0)
+		    (table_diff(table_of(s->zone[i]), c->table[i], write_row, &rows) != 0 ||
+		     put_zone(s, s->zone[i], c->table[i], e) != 0))
 			return -1;
 	}
 	for (size_t i = 0; i < c->count; i++)
-		if (c->victim[i].chosen && db_del_volume(s->db, c->victim[i].v->id, e) != 0)
+		if (c->victim[i].chosen && db_del_volume(s->db, c->victim[i].v->id, s->garbage, e) != 0)
 			return -1;
 	fail_point("store-compact-before-commit");
 	return db_commit(s->db, e);
@@ -129,18 +146,20 @@ static int commit(struct compaction *c, struct err *e)
 static int copy_and_commit(struct compaction *c, struct err *e)
 {
 	struct store *s = c->s;
+	int rc;
 
 	for (size_t i = 0; i < s->zone_count; i++)
-		if (move_zone(c, s->zone[i]->current->table, &c->table[i], e) != 0)
+		if (s->zone[i]->current != NULL && move_zone(c, table_of(s->zone[i]), &c->table[i], e) != 0)
 			return -1;
 	if (volumes_sync(&s->volumes, e) != 0)
 		return -1;
-	if (commit(c, e) != 0) {
+	pthread_mutex_lock(&s->db_lock);
+	rc = commit(c, e);
+	if (rc != 0)
 		db_rollback(s->db);
-		return -1;
-	}
+	pthread_mutex_unlock(&s->db_lock);
 	fail_point("store-compact-after-commit");
-	return 0;
+	return rc;
 }
 
 /* What the commit made true. */
@@ -150,17 +169,22 @@ static void take_over(struct compaction *c)
 
 	volumes_committed(&s->volumes);
 	for (size_t i = 0; i < s->zone_count; i++) {
-		struct version *old = s->zone[i]->current;
+		struct version *old = s->zone[i]->current, *now;
 
 		if (c->table[i] == NULL)
 			continue;
-		s->zone[i]->current = version_new(&old->info, c->table[i]);
+		now = version_new(&old->info, c->table[i]);
+		store_lock(s);
+		s->zone[i]->current = now;
+		store_unlock(s);
 		c->table[i] = NULL;
 		version_unref(old);
 	}
+	store_lock(s);
 	for (size_t i = 0; i < c->count; i++)
 		if (c->victim[i].chosen)
 			volume_delete(c->victim[i].v);
+	store_unlock(s);
 }
 
 static bool any_chosen(const struct compaction *c)
@@ -178,7 +202,28 @@ static void start_over(struct compaction *c)
 		table_unref(c->table[i]);
 		c->table[i] = NULL;
 	}
+	store_lock(c->s);
 	volumes_rewind(&c->s->volumes);
+	store_unlock(c->s);
+}
+
+/* While it runs there is no change: it gives versions other rows. */
+static bool begin(struct store *s)
+{
+	bool quiet;
+
+	store_lock(s);
+	quiet = s->open_changes == 0;
+	s->compacting = quiet;
+	store_unlock(s);
+	return quiet;
+}
+
+static void end(struct store *s)
+{
+	store_lock(s);
+	s->compacting = false;
+	store_unlock(s);
 }
 
 int store_compact(struct store *s, uint64_t min_dead, struct err *e)
@@ -187,7 +232,7 @@ int store_compact(struct store *s, uint64_t min_dead, struct err *e)
 	struct err mine = { 0 };
 	int rc = 0;
 
-	if (s->open_changes > 0)
+	if (!begin(s))
 		return err_set(e, ERR_NOTNOW, "compaction waits for a change to end");
 	c.table = mem_new(s->zone_count, sizeof(struct table *));
 	choose(&c, min_dead);
@@ -206,6 +251,7 @@ int store_compact(struct store *s, uint64_t min_dead, struct err *e)
 			break;
 		c.damaged->chosen = false; /* it stays as it is until its pages are made again */
 	}
+	end(s);
 	free(c.table);
 	free(c.victim);
 	return rc == 0 ? 0 : err_set(e, mine.code, "compaction: %s", mine.text);

@@ -9,6 +9,9 @@
 #include "arena/arena.h"
 #include "fail/fail.h"
 #include "store/dbstate.h"
+#include "store/rowsum.h"
+#include "store/table.h"
+#include "zone/zone_sum.h"
 
 #define APPLICATION_ID 0x44756574 /* "Duet": so that no other program's database is taken for a store */
 
@@ -25,22 +28,28 @@ static const char *const migrations[] = { /* entry i leads to user_version i + 1
 	" earliest INTEGER NOT NULL, records INTEGER NOT NULL, rrsigs INTEGER NOT NULL,"
 	" PRIMARY KEY (zone, chain, key, part)) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE keep (apex BLOB PRIMARY KEY, json TEXT NOT NULL) STRICT, WITHOUT ROWID;",
+	/* Check sums; NULL in rows that were written before there were any. */
+	"ALTER TABLE volume ADD COLUMN sum INTEGER;"
+	"ALTER TABLE zone ADD COLUMN pages INTEGER; ALTER TABLE zone ADD COLUMN page_sum INTEGER;"
+	"ALTER TABLE zone ADD COLUMN sum INTEGER; ALTER TABLE keep ADD COLUMN sum INTEGER;"
+	"CREATE TABLE content (zone INTEGER PRIMARY KEY REFERENCES zone (id), lanes BLOB NOT NULL) STRICT;",
 };
 #define SCHEMA ((int)(sizeof(migrations) / sizeof(migrations[0])))
 
 #define ZONE_COLUMNS \
 	"serial, input_serial, content, epoch, steps, content_digest, keyset, version, largest_ttl, earliest," \
-	" published_at, sign_ctx, soa"
+	" published_at, sign_ctx, soa, pages, page_sum, sum"
 #define PAGE_COLUMNS \
 	"zone, chain, key, part, volume, offset, len, xxh, digest, earliest, records, rrsigs"
 
 static const char *const questions[Q_COUNT] = {
 	[Q_PUT_ZONE] =
 		"INSERT INTO zone (apex, " ZONE_COLUMNS ")"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
 		" ON CONFLICT (apex) DO UPDATE SET serial = ?2, input_serial = ?3, content = ?4, epoch = ?5,"
 		" steps = ?6, content_digest = ?7, keyset = ?8, version = ?9, largest_ttl = ?10,"
-		" earliest = ?11, published_at = ?12, sign_ctx = ?13, soa = ?14 RETURNING id",
+		" earliest = ?11, published_at = ?12, sign_ctx = ?13, soa = ?14, pages = ?15, page_sum = ?16,"
+		" sum = ?17 RETURNING id",
 	[Q_DEL_ZONE] = "DELETE FROM zone WHERE id = ?1",
 	[Q_DEL_ZONE_PAGES] = "DELETE FROM page WHERE zone = ?1",
 	[Q_PUT_PAGE] =
@@ -49,13 +58,22 @@ static const char *const questions[Q_COUNT] = {
 		" ON CONFLICT (zone, chain, key, part) DO UPDATE SET volume = ?5, offset = ?6, len = ?7,"
 		" xxh = ?8, digest = ?9, earliest = ?10, records = ?11, rrsigs = ?12",
 	[Q_DEL_PAGE] = "DELETE FROM page WHERE zone = ?1 AND chain = ?2 AND key = ?3 AND part = ?4",
-	[Q_PUT_VOLUME] = "INSERT INTO volume (id, octets) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET octets = ?2",
+	[Q_PUT_VOLUME] =
+		"INSERT INTO volume (id, octets, sum) VALUES (?1, ?2, ?3)"
+		" ON CONFLICT (id) DO UPDATE SET octets = ?2, sum = ?3",
 	[Q_DEL_VOLUME] = "DELETE FROM volume WHERE id = ?1",
-	[Q_PUT_KEEP] = "INSERT INTO keep (apex, json) VALUES (?1, ?2) ON CONFLICT (apex) DO UPDATE SET json = ?2",
-	[Q_GET_KEEP] = "SELECT json FROM keep WHERE apex = ?1",
-	[Q_VOLUMES] = "SELECT id, octets FROM volume ORDER BY id",
+	[Q_DEL_VOLUME_PAGES] = "DELETE FROM page WHERE volume = ?1",
+	[Q_PUT_KEEP] =
+		"INSERT INTO keep (apex, json, sum) VALUES (?1, ?2, ?3)"
+		" ON CONFLICT (apex) DO UPDATE SET json = ?2, sum = ?3",
+	[Q_GET_KEEP] = "SELECT json, sum FROM keep WHERE apex = ?1",
+	[Q_PUT_CONTENT] =
+		"INSERT INTO content (zone, lanes) VALUES (?1, ?2) ON CONFLICT (zone) DO UPDATE SET lanes = ?2",
+	[Q_GET_CONTENT] = "SELECT lanes FROM content WHERE zone = ?1",
+	[Q_DEL_CONTENT] = "DELETE FROM content WHERE zone = ?1",
+	[Q_VOLUMES] = "SELECT id, octets, sum FROM volume ORDER BY id",
 	[Q_ZONES] = "SELECT id, apex, " ZONE_COLUMNS " FROM zone ORDER BY id",
-	[Q_PAGES] = "SELECT " PAGE_COLUMNS " FROM page ORDER BY zone, chain, key, part",
+	[Q_PAGES] = "SELECT " PAGE_COLUMNS " FROM page WHERE zone = ?1 ORDER BY chain, key, part",
 	[Q_BEGIN] = "BEGIN IMMEDIATE",
 	[Q_COMMIT] = "COMMIT",
 };
@@ -64,10 +82,14 @@ static const char *const questions[Q_COUNT] = {
 int db_err(struct db *db, struct err *e)
 {
 	int code = sqlite3_errcode(db->sql), system = sqlite3_system_errno(db->sql);
-	bool damage = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
-
-	return err_set(e, damage ? ERR_DAMAGE : ERR_IO, "%s: %s%s%s", db->path, sqlite3_errmsg(db->sql),
-		       system != 0 ? ", " : "", system != 0 ? strerror(system) : "");
+	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+		return err_set(e, ERR_DAMAGE,
+			       "%s: the file is damaged (%s): with the signer stopped, move its folder aside; it then "
+			       "signs all zones again from their sources, and learns its last serials from its peers "
+			       "and secondaries",
+			       db->path, sqlite3_errmsg(db->sql));
+	return err_set(e, ERR_IO, "%s: %s%s%s", db->path, sqlite3_errmsg(db->sql), system != 0 ? ", " : "",
+		       system != 0 ? strerror(system) : "");
 }
 
 static int exec(struct db *db, const char *text, struct err *e)
@@ -252,9 +274,10 @@ static uint8_t *soa_stream(const struct version_info *info, size_t *len)
 }
 
 int db_put_zone(struct db *db, const uint8_t *apex, size_t apex_len, const struct version_info *info,
-		int64_t *id, struct err *e)
+		const struct table *t, int64_t *id, struct err *e)
 {
 	sqlite3_stmt *st = db->st[Q_PUT_ZONE];
+	uint64_t pages = table_len(t), page_sum = table_sum(t);
 	size_t soa_len;
 	uint8_t *soa = soa_stream(info, &soa_len);
 	int rc = 0;
@@ -273,6 +296,9 @@ int db_put_zone(struct db *db, const uint8_t *apex, size_t apex_len, const struc
 	number(st, 12, (uint64_t)info->published_at);
 	blob(st, 13, info->sign_ctx, sizeof(info->sign_ctx));
 	blob(st, 14, soa, soa_len);
+	number(st, 15, pages);
+	number(st, 16, page_sum);
+	number(st, 17, zone_row_sum(apex, apex_len, info, pages, page_sum));
 	if (sqlite3_step(st) == SQLITE_ROW)
 		*id = sqlite3_column_int64(st, 0);
 	else
@@ -283,11 +309,19 @@ int db_put_zone(struct db *db, const uint8_t *apex, size_t apex_len, const struc
 	return rc;
 }
 
+int db_del_pages(struct db *db, int64_t zone, struct err *e)
+{
+	sqlite3_bind_int64(db->st[Q_DEL_ZONE_PAGES], 1, zone);
+	return run(db, Q_DEL_ZONE_PAGES, e);
+}
+
 int db_del_zone(struct db *db, int64_t id, struct err *e)
 {
-	sqlite3_bind_int64(db->st[Q_DEL_ZONE_PAGES], 1, id);
+	sqlite3_bind_int64(db->st[Q_DEL_CONTENT], 1, id);
 	sqlite3_bind_int64(db->st[Q_DEL_ZONE], 1, id);
-	return run(db, Q_DEL_ZONE_PAGES, e) != 0 ? -1 : run(db, Q_DEL_ZONE, e);
+	if (db_del_pages(db, id, e) != 0 || run(db, Q_DEL_CONTENT, e) != 0)
+		return -1;
+	return run(db, Q_DEL_ZONE, e);
 }
 
 static void bind_page_key(sqlite3_stmt *st, int64_t zone, const struct page_row *row)
@@ -324,12 +358,16 @@ int db_put_volume(struct db *db, uint32_t id, uint64_t end, struct err *e)
 {
 	number(db->st[Q_PUT_VOLUME], 1, id);
 	number(db->st[Q_PUT_VOLUME], 2, end);
+	number(db->st[Q_PUT_VOLUME], 3, volume_row_sum(id, end));
 	return run(db, Q_PUT_VOLUME, e);
 }
 
-int db_del_volume(struct db *db, uint32_t id, struct err *e)
+int db_del_volume(struct db *db, uint32_t id, bool pages, struct err *e)
 {
 	number(db->st[Q_DEL_VOLUME], 1, id);
+	number(db->st[Q_DEL_VOLUME_PAGES], 1, id);
+	if (pages && run(db, Q_DEL_VOLUME_PAGES, e) != 0)
+		return -1;
 	return run(db, Q_DEL_VOLUME, e);
 }
 
@@ -337,5 +375,19 @@ int db_put_keep(struct db *db, const uint8_t *apex, size_t apex_len, const char 
 {
 	blob(db->st[Q_PUT_KEEP], 1, apex, apex_len);
 	sqlite3_bind_text(db->st[Q_PUT_KEEP], 2, json, -1, SQLITE_STATIC);
+	number(db->st[Q_PUT_KEEP], 3, keep_row_sum(apex, apex_len, json));
 	return run(db, Q_PUT_KEEP, e);
+}
+
+int db_put_content(struct db *db, int64_t zone, const struct zone_sum *sum, struct err *e)
+{
+	uint8_t lanes[2 * ZONE_SUM_LANES];
+
+	for (size_t i = 0; i < ZONE_SUM_LANES; i++) {
+		lanes[2 * i] = (uint8_t)sum->lane[i];
+		lanes[2 * i + 1] = (uint8_t)(sum->lane[i] >> 8);
+	}
+	sqlite3_bind_int64(db->st[Q_PUT_CONTENT], 1, zone);
+	blob(db->st[Q_PUT_CONTENT], 2, lanes, sizeof(lanes));
+	return run(db, Q_PUT_CONTENT, e);
 }

@@ -23,26 +23,39 @@ void db_rollback(struct db *db);
 int db_checkpoint(struct db *db, unsigned least_log_pages, struct err *e);
 
 /* Makes or changes the zone's row; id: set. */
-int db_put_zone(struct db *db, const uint8_t *apex, size_t apex_len, const struct version_info *info, int64_t *id,
-		struct err *e);
+int db_put_zone(struct db *db, const uint8_t *apex, size_t apex_len, const struct version_info *info,
+		const struct table *t, int64_t *id, struct err *e);
+/* All pages that are under this zone's id. */
+int db_del_pages(struct db *db, int64_t zone, struct err *e);
 /* The zone and its pages. */
 int db_del_zone(struct db *db, int64_t id, struct err *e);
 int db_put_page(struct db *db, int64_t zone, const struct page_row *row, struct err *e);
 int db_del_page(struct db *db, int64_t zone, const struct page_row *row, struct err *e);
 int db_put_volume(struct db *db, uint32_t id, uint64_t end, struct err *e);
-int db_del_volume(struct db *db, uint32_t id, struct err *e);
+/* pages: with rows that still say that they lie there, of no zone. */
+int db_del_volume(struct db *db, uint32_t id, bool pages, struct err *e);
 int db_put_keep(struct db *db, const uint8_t *apex, size_t apex_len, const char *json, struct err *e);
+struct zone_sum;
+int db_put_content(struct db *db, int64_t zone, const struct zone_sum *sum, struct err *e);
 
-/* NULL when there is none or it cannot be read; free(). */
+/* NULL when there is none, or it is damaged or cannot be read; free(). */
 char *db_get_keep(struct db *db, const uint8_t *apex, size_t apex_len);
-int db_each_volume(struct db *db, int (*fn)(void *ctx, uint32_t id, uint64_t end, struct err *e), void *ctx,
-		   struct err *e);
-/* Zones by id; info is borrowed for the call. */
-int db_each_zone(struct db *db,
-		 int (*fn)(void *ctx, int64_t id, const uint8_t *apex, const struct version_info *info, struct err *e),
-		 void *ctx, struct err *e);
-/* Pages by zone id, then in the order of transfer. */
-int db_each_page(struct db *db, int (*fn)(void *ctx, int64_t zone, const struct page_row *row, struct err *e),
-		 void *ctx, struct err *e);
+/* 1, 0 when there is none, -1. */
+int db_get_content(struct db *db, int64_t zone, struct zone_sum *sum, struct err *e);
+int db_each_volume(struct db *db, int (*fn)(void *ctx, uint32_t id, uint64_t end, bool damaged, struct err *e),
+		   void *ctx, struct err *e);
+/* Zones by id. */
+struct db_zone {
+	int64_t id;
+	const uint8_t *apex;        /* NULL: what is there is no name */
+	struct version_info info;
+	bool damaged;               /* the row is not what was written: the rest says nothing */
+	bool counted;               /* pages and page_sum are known */
+	uint64_t pages, page_sum;
+};
+int db_each_zone(struct db *db, int (*fn)(void *ctx, const struct db_zone *z, struct err *e), void *ctx, struct err *e);
+/* The zone's pages in the order of transfer.  row NULL: one with a value out of bounds. */
+int db_each_page(struct db *db, int64_t zone, int (*fn)(void *ctx, const struct page_row *row, struct err *e), void *ctx,
+		 struct err *e);
 
 #endif

@@ -6,20 +6,8 @@
 #include "arena/arena.h"
 #include "store/db.h"
 #include "store/dbstate.h"
-
-char *db_get_keep(struct db *db, const uint8_t *apex, size_t apex_len)
-{
-	sqlite3_stmt *st = db->st[Q_GET_KEEP];
-	const char *text;
-	char *json = NULL;
-
-	sqlite3_bind_blob(st, 1, apex, (int)apex_len, SQLITE_STATIC);
-	if (sqlite3_step(st) == SQLITE_ROW && (text = (const char *)sqlite3_column_text(st, 0)) != NULL)
-		json = mem_strdup(text);
-	sqlite3_reset(st);
-	sqlite3_clear_bindings(st);
-	return json;
-}
+#include "store/rowsum.h"
+#include "zone/zone_sum.h"
 
 /* A row's columns, read in their order; the first that is out of bounds makes the row bad. */
 struct row {
@@ -60,6 +48,15 @@ static void read_fixed(struct row *r, uint8_t *out, size_t want)
 		memcpy(out, p, want);
 }
 
+/* The check sum that the row has; false: it was written before there were any. */
+static bool read_sum(struct row *r, uint64_t *sum)
+{
+	bool there = sqlite3_column_type(r->st, r->at) != SQLITE_NULL;
+
+	*sum = (uint64_t)sqlite3_column_int64(r->st, r->at++);
+	return there;
+}
+
 /* Calls read for each row of the question's answer; it says -1, and sets e, to end that. */
 static int each(struct db *db, enum question q, int (*read)(struct row *r, void *ctx, struct err *e),
 		void *ctx, struct err *e)
@@ -70,8 +67,6 @@ static int each(struct db *db, enum question q, int (*read)(struct row *r, void 
 		struct row r = { .st = db->st[q] };
 
 		rc = read(&r, ctx, e);
-		if (rc == 0 && r.bad)
-			rc = err_set(e, ERR_DAMAGE, "%s: a row with a value out of bounds", db->path);
 	}
 	if (rc == 0 && step != SQLITE_DONE)
 		rc = db_err(db, e);
@@ -80,21 +75,26 @@ static int each(struct db *db, enum question q, int (*read)(struct row *r, void 
 }
 
 struct volume_reader {
-	int (*fn)(void *ctx, uint32_t id, uint64_t end, struct err *e);
+	int (*fn)(void *ctx, uint32_t id, uint64_t end, bool damaged, struct err *e);
 	void *ctx;
 };
 
 static int read_volume(struct row *r, void *ctx, struct err *e)
 {
 	struct volume_reader *v = ctx;
-	uint32_t id = (uint32_t)read_number(r, UINT32_MAX - 1);
-	uint64_t end = read_number(r, INT64_MAX);
+	uint64_t id = (uint64_t)sqlite3_column_int64(r->st, 0), octets, sum;
+	bool right;
 
-	return r->bad ? 0 : v->fn(v->ctx, id, end, e);
+	r->at = 1;
+	octets = read_number(r, INT64_MAX);
+	right = !read_sum(r, &sum) || sum == volume_row_sum((uint32_t)id, octets);
+	if (id == 0 || id >= UINT32_MAX)
+		return 0; /* of no file */
+	return v->fn(v->ctx, (uint32_t)id, octets, r->bad || !right, e);
 }
 
-int db_each_volume(struct db *db, int (*fn)(void *ctx, uint32_t id, uint64_t end, struct err *e), void *ctx,
-		   struct err *e)
+int db_each_volume(struct db *db, int (*fn)(void *ctx, uint32_t id, uint64_t end, bool damaged, struct err *e),
+		   void *ctx, struct err *e)
 {
 	struct volume_reader v = { fn, ctx };
 
@@ -102,7 +102,7 @@ int db_each_volume(struct db *db, int (*fn)(void *ctx, uint32_t id, uint64_t end
 }
 
 struct zone_reader {
-	int (*fn)(void *ctx, int64_t id, const uint8_t *apex, const struct version_info *info, struct err *e);
+	int (*fn)(void *ctx, const struct db_zone *z, struct err *e);
 	void *ctx;
 };
 
@@ -122,43 +122,53 @@ static bool read_soa(const uint8_t *stream, size_t len, struct version_info *inf
 	return got == 0;
 }
 
+static bool read_info(struct row *r, struct version_info *info)
+{
+	const uint8_t *soa;
+	size_t soa_len;
+
+	info->serial = (uint32_t)read_number(r, UINT32_MAX);
+	info->input_serial = (uint32_t)read_number(r, UINT32_MAX);
+	info->content = read_number(r, UINT64_MAX);
+	info->epoch = read_number(r, UINT64_MAX);
+	info->steps = read_number(r, UINT64_MAX);
+	read_fixed(r, info->content_digest, sizeof(info->content_digest));
+	read_fixed(r, info->keyset, sizeof(info->keyset));
+	read_fixed(r, info->id, sizeof(info->id));
+	info->largest_ttl = (uint32_t)read_number(r, UINT32_MAX);
+	info->earliest = (int64_t)read_number(r, UINT64_MAX);
+	info->published_at = (int64_t)read_number(r, UINT64_MAX);
+	read_fixed(r, info->sign_ctx, sizeof(info->sign_ctx));
+	soa = read_blob(r, 1 << 20, &soa_len);
+	return !r->bad && read_soa(soa, soa_len, info);
+}
+
 static int read_zone(struct row *r, void *ctx, struct err *e)
 {
-	struct zone_reader *z = ctx;
-	struct version_info info = { 0 };
-	const uint8_t *apex, *soa;
-	size_t apex_len, soa_len;
-	int64_t id = (int64_t)read_number(r, INT64_MAX);
+	struct zone_reader *reader = ctx;
+	struct db_zone z = { .id = (int64_t)read_number(r, INT64_MAX) };
+	size_t apex_len;
+	uint64_t sum;
 	struct rd name;
-	int rc = 0;
+	int rc;
 
-	apex = read_blob(r, DNAME_MAX, &apex_len);
-	info.serial = (uint32_t)read_number(r, UINT32_MAX);
-	info.input_serial = (uint32_t)read_number(r, UINT32_MAX);
-	info.content = read_number(r, UINT64_MAX);
-	info.epoch = read_number(r, UINT64_MAX);
-	info.steps = read_number(r, UINT64_MAX);
-	read_fixed(r, info.content_digest, sizeof(info.content_digest));
-	read_fixed(r, info.keyset, sizeof(info.keyset));
-	read_fixed(r, info.id, sizeof(info.id));
-	info.largest_ttl = (uint32_t)read_number(r, UINT32_MAX);
-	info.earliest = (int64_t)read_number(r, UINT64_MAX);
-	info.published_at = (int64_t)read_number(r, UINT64_MAX);
-	read_fixed(r, info.sign_ctx, sizeof(info.sign_ctx));
-	soa = read_blob(r, 1 << 20, &soa_len);
-	name = rd_of(apex, apex_len);
-	if (r->bad || dname_read(&name) == NULL || rd_left(&name) != 0 || !read_soa(soa, soa_len, &info))
-		r->bad = true;
-	else
-		rc = z->fn(z->ctx, id, apex, &info, e);
-	free(info.soa_sigs);
+	z.apex = read_blob(r, DNAME_MAX, &apex_len);
+	name = rd_of(z.apex, apex_len);
+	if (r->bad || dname_read(&name) == NULL || rd_left(&name) != 0)
+		z.apex = NULL;
+	z.damaged = z.apex == NULL || !read_info(r, &z.info);
+	z.counted = read_sum(r, &z.pages);
+	read_sum(r, &z.page_sum);
+	if (!z.damaged && read_sum(r, &sum) &&
+	    sum != zone_row_sum(z.apex, apex_len, &z.info, z.pages, z.page_sum))
+		z.damaged = true;
+	rc = reader->fn(reader->ctx, &z, e);
+	free(z.info.soa_sigs);
 	return rc;
 }
 
-int db_each_zone(struct db *db,
-		 int (*fn)(void *ctx, int64_t id, const uint8_t *apex, const struct version_info *info,
-			   struct err *e),
-		 void *ctx, struct err *e)
+int db_each_zone(struct db *db, int (*fn)(void *ctx, const struct db_zone *z, struct err *e), void *ctx,
+		 struct err *e)
 {
 	struct zone_reader z = { fn, ctx };
 
@@ -166,7 +176,7 @@ int db_each_zone(struct db *db,
 }
 
 struct page_reader {
-	int (*fn)(void *ctx, int64_t zone, const struct page_row *row, struct err *e);
+	int (*fn)(void *ctx, const struct page_row *row, struct err *e);
 	void *ctx;
 };
 
@@ -174,9 +184,9 @@ static int read_page(struct row *r, void *ctx, struct err *e)
 {
 	struct page_reader *p = ctx;
 	struct page_row row = { 0 };
-	int64_t zone = (int64_t)read_number(r, INT64_MAX);
 	size_t key_len;
 
+	r->at = 1; /* the zone is known */
 	row.chain = (uint8_t)read_number(r, CHAIN_NSEC3);
 	row.key = read_blob(r, DNAME_KEY_MAX, &key_len);
 	row.key_len = (uint16_t)key_len;
@@ -189,13 +199,49 @@ static int read_page(struct row *r, void *ctx, struct err *e)
 	row.earliest = (int64_t)read_number(r, UINT64_MAX);
 	row.records = (uint32_t)read_number(r, UINT32_MAX);
 	row.rrsigs = (uint32_t)read_number(r, UINT32_MAX);
-	return r->bad ? 0 : p->fn(p->ctx, zone, &row, e);
+	return p->fn(p->ctx, r->bad ? NULL : &row, e);
 }
 
-int db_each_page(struct db *db, int (*fn)(void *ctx, int64_t zone, const struct page_row *row, struct err *e),
+int db_each_page(struct db *db, int64_t zone, int (*fn)(void *ctx, const struct page_row *row, struct err *e),
 		 void *ctx, struct err *e)
 {
 	struct page_reader p = { fn, ctx };
 
+	sqlite3_bind_int64(db->st[Q_PAGES], 1, zone);
 	return each(db, Q_PAGES, read_page, &p, e);
+}
+
+char *db_get_keep(struct db *db, const uint8_t *apex, size_t apex_len)
+{
+	struct row r = { .st = db->st[Q_GET_KEEP], .at = 1 };
+	const char *text;
+	char *json = NULL;
+	uint64_t sum;
+
+	sqlite3_bind_blob(r.st, 1, apex, (int)apex_len, SQLITE_STATIC);
+	if (sqlite3_step(r.st) == SQLITE_ROW && (text = (const char *)sqlite3_column_text(r.st, 0)) != NULL &&
+	    (!read_sum(&r, &sum) || sum == keep_row_sum(apex, apex_len, text)))
+		json = mem_strdup(text);
+	sqlite3_reset(r.st);
+	sqlite3_clear_bindings(r.st);
+	return json;
+}
+
+int db_get_content(struct db *db, int64_t zone, struct zone_sum *sum, struct err *e)
+{
+	struct row r = { .st = db->st[Q_GET_CONTENT] };
+	uint8_t lanes[2 * ZONE_SUM_LANES];
+	int step, rc;
+
+	sqlite3_bind_int64(r.st, 1, zone);
+	step = sqlite3_step(r.st);
+	rc = step == SQLITE_ROW ? 1 : step == SQLITE_DONE ? 0 : db_err(db, e);
+	if (rc == 1)
+		read_fixed(&r, lanes, sizeof(lanes));
+	sqlite3_reset(r.st);
+	if (rc == 1 && r.bad)
+		return err_set(e, ERR_DAMAGE, "%s: a content sum of another length", db->path);
+	for (size_t i = 0; rc == 1 && i < ZONE_SUM_LANES; i++)
+		sum->lane[i] = (uint16_t)(lanes[2 * i] | lanes[2 * i + 1] << 8);
+	return rc;
 }

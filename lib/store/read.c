@@ -10,29 +10,67 @@
 #include "arena/arena.h"
 #include "store/state.h"
 
-/* The zone whose current version has the page; slow, for the sentence of an error. */
-static const char *zone_of(const struct store *s, const struct page_row *row, char name[DNAME_TEXT_MAX])
+static bool before(const struct bad_page *b, uint32_t volume, uint64_t offset)
 {
-	for (size_t i = 0; i < s->zone_count; i++) {
-		const struct table *t = s->zone[i]->current->table;
-
-		for (size_t k = 0; k < table_len(t); k++) {
-			const struct page_row *r = table_row(t, k);
-
-			if (r->volume == row->volume && r->offset == row->offset)
-				return dname_to_text(s->zone[i]->apex, name);
-		}
-	}
-	return "(an older version)";
+	return b->volume != volume ? b->volume < volume : b->offset < offset;
 }
 
-static int damage(const struct store *s, const struct page_row *row, const char *what, struct err *e)
+/* Index of the place in bad[], or where it would be.  With the lock held. */
+static size_t bad_place(const struct store *s, uint32_t volume, uint64_t offset)
 {
-	char name[DNAME_TEXT_MAX];
+	size_t low = 0, high = s->bad_count;
 
-	return err_set(e, ERR_DAMAGE,
-		       "zone %s: vol-%" PRIu32 ": page of %" PRIu32 " octets at %" PRIu64 ": %s",
-		       zone_of(s, row, name), row->volume, row->len, row->offset, what);
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (before(&s->bad[mid], volume, offset))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static bool is_bad(const struct store *s, size_t i, uint32_t volume, uint64_t offset)
+{
+	return i < s->bad_count && s->bad[i].volume == volume && s->bad[i].offset == offset;
+}
+
+void store_mark_damaged(struct store *s, uint32_t volume, uint64_t offset)
+{
+	size_t i;
+
+	store_lock(s);
+	i = bad_place(s, volume, offset);
+	if (!is_bad(s, i, volume, offset)) {
+		s->bad = mem_grow(s->bad, s->bad_count + 1, sizeof(*s->bad));
+		memmove(&s->bad[i + 1], &s->bad[i], (s->bad_count - i) * sizeof(*s->bad));
+		s->bad[i] = (struct bad_page){ volume, offset };
+		s->bad_count++;
+	}
+	store_unlock(s);
+}
+
+bool store_damaged(struct store *s, const struct page_row *row)
+{
+	const struct volume *v;
+	bool bad;
+
+	if (s->bad_count == 0 && !s->volume_missing)
+		return false;
+	store_lock(s);
+	v = volumes_find(&s->volumes, row->volume);
+	bad = v == NULL || v->rd < 0 ||
+	      is_bad(s, bad_place(s, row->volume, row->offset), row->volume, row->offset);
+	store_unlock(s);
+	return bad;
+}
+
+static int damage(struct store *s, const struct page_row *row, const char *what, struct err *e)
+{
+	store_mark_damaged(s, row->volume, row->offset);
+	return err_set(e, ERR_DAMAGE, "vol-%" PRIu32 ": page of %" PRIu32 " octets at %" PRIu64 ": %s",
+		       row->volume, row->len, row->offset, what);
 }
 
 /* Reads len octets; 0, or -1 with errno, 0 for an early end of the file. */
@@ -54,7 +92,7 @@ static int read_at(int fd, uint8_t *to, size_t len, uint64_t offset)
 	return 0;
 }
 
-static int check(const struct store *s, const struct page_row *row, const uint8_t *page, struct err *e)
+static int check(struct store *s, const struct page_row *row, const uint8_t *page, struct err *e)
 {
 	if (XXH3_64bits(page, row->len) != row->xxh)
 		return damage(s, row, "its octets are not what was written", e);
@@ -107,6 +145,17 @@ int store_each_page(struct store *s, const struct table *t,
 	}
 	free(buf);
 	return rc;
+}
+
+size_t store_verify(struct store *s, const struct version *v)
+{
+	uint8_t *page = mem_new(1, PAGE_OCTETS_MAX);
+	size_t bad = 0;
+
+	for (size_t i = 0; i < table_len(v->table); i++)
+		bad += store_read(s, table_row(v->table, i), page, NULL) != 0;
+	free(page);
+	return bad;
 }
 
 struct walker {

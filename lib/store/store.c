@@ -15,6 +15,7 @@
 #include "arena/arena.h"
 #include "fail/fail.h"
 #include "store/state.h"
+#include "zone/zone_sum.h"
 
 /* Index of the zone, or where it would be. */
 static size_t zone_place(const struct store *s, const uint8_t *apex, bool *found)
@@ -49,7 +50,8 @@ struct stored_zone *store_find(struct store *s, const uint8_t *apex)
 /* Puts a new entry at index i. */
 static struct stored_zone *insert_zone(struct store *s, size_t i, const uint8_t *apex)
 {
-	struct stored_zone *z = mem_new(1, sizeof(*z));
+	size_t len = dname_len(apex);
+	struct stored_zone *z = mem_new(1, sizeof(*z) + len);
 
 	z->apex_len = dname_lower(apex, z->apex);
 	if (s->zone_count == s->zone_cap) {
@@ -70,15 +72,27 @@ struct stored_zone *store_entry(struct store *s, const uint8_t *apex)
 	return found ? s->zone[i] : insert_zone(s, i, apex);
 }
 
+struct stored_zone *store_append_entry(struct store *s, const uint8_t *apex)
+{
+	return insert_zone(s, s->zone_count, apex);
+}
+
 void store_forget(struct store *s, struct stored_zone *z)
 {
 	bool found;
 	size_t i = zone_place(s, z->apex, &found);
 
-	version_unref(z->current);
-	free(z);
 	s->zone_count--;
 	memmove(&s->zone[i], &s->zone[i + 1], (s->zone_count - i) * sizeof(struct stored_zone *));
+}
+
+void stored_zone_free(struct stored_zone *z)
+{
+	if (z == NULL)
+		return;
+	version_unref(z->current);
+	free(z->damage);
+	free(z);
 }
 
 /* Who holds the lock, as its holder wrote it. */
@@ -96,11 +110,11 @@ static int take_lock(struct store *s, struct err *e)
 	char who[128], program[32] = "?";
 	int comm, len;
 
-	s->lock = openat(s->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (s->lock < 0)
+	s->lock_fd = openat(s->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (s->lock_fd < 0)
 		return err_errno(e, "lock");
-	if (flock(s->lock, LOCK_EX | LOCK_NB) != 0)
-		return errno == EWOULDBLOCK ? refuse_locked(s->lock, e) : err_errno(e, "lock");
+	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
+		return errno == EWOULDBLOCK ? refuse_locked(s->lock_fd, e) : err_errno(e, "lock");
 	if ((comm = open("/proc/self/comm", O_RDONLY | O_CLOEXEC)) >= 0) {
 		ssize_t n = read(comm, program, sizeof(program) - 1);
 
@@ -110,91 +124,9 @@ static int take_lock(struct store *s, struct err *e)
 	}
 	/* Only for people: on a full disk the lock holds without the note. */
 	len = snprintf(who, sizeof(who), "process %ld (%s)\n", (long)getpid(), program);
-	if (ftruncate(s->lock, 0) == 0)
-		(void)!pwrite(s->lock, who, (size_t)len, 0);
+	if (ftruncate(s->lock_fd, 0) == 0)
+		(void)!pwrite(s->lock_fd, who, (size_t)len, 0);
 	return 0;
-}
-
-static int load_volume(void *ctx, uint32_t id, uint64_t end, struct err *e)
-{
-	struct store *s = ctx;
-
-	return volumes_add(&s->volumes, id, end, e);
-}
-
-/* Rows come zone by zone; both questions are ordered by the zone's id.  Until all is read, zone[] is in that
- * order. */
-struct load {
-	struct store *s;
-	size_t at; /* index of the zone whose pages come */
-	struct table_build *build;
-};
-
-static int load_zone(void *ctx, int64_t id, const uint8_t *apex, const struct version_info *info,
-		     struct err *e)
-{
-	struct load *l = ctx;
-	struct stored_zone *z = insert_zone(l->s, l->s->zone_count, apex);
-
-	(void)e;
-	z->id = id;
-	z->current = version_new(info, NULL);
-	return 0;
-}
-
-/* Gives the zone at l->at its table and goes on to the next. */
-static int finish_zone(struct load *l, struct err *e)
-{
-	struct stored_zone *z = l->s->zone[l->at++];
-
-	if (table_build_finish(l->build, &l->s->volumes, &z->current->table, e) != 0) {
-		char name[DNAME_TEXT_MAX];
-
-		if (e != NULL)
-			e->code = ERR_DAMAGE;
-		return err_ctx(e, "zone %s", dname_to_text(z->apex, name));
-	}
-	table_build_free(l->build);
-	l->build = table_build_new(NULL);
-	return 0;
-}
-
-static int load_page(void *ctx, int64_t zone, const struct page_row *row, struct err *e)
-{
-	struct load *l = ctx;
-
-	while (l->at < l->s->zone_count && l->s->zone[l->at]->id != zone)
-		if (finish_zone(l, e) != 0)
-			return -1;
-	if (l->at == l->s->zone_count)
-		return err_set(e, ERR_DAMAGE, "a page of no zone");
-	return table_build_put(l->build, row, e);
-}
-
-static int by_apex(const void *a, const void *b)
-{
-	const struct stored_zone *const *x = a, *const *y = b;
-
-	return dname_cmp((*x)->apex, (*y)->apex);
-}
-
-static int load(struct store *s, struct err *e)
-{
-	struct load l = { .s = s, .build = table_build_new(NULL) };
-	int rc = -1;
-
-	if (db_each_volume(s->db, load_volume, s, e) != 0 || volumes_clean(&s->volumes, e) != 0 ||
-	    db_each_zone(s->db, load_zone, &l, e) != 0 || db_each_page(s->db, load_page, &l, e) != 0)
-		goto out;
-	while (l.at < s->zone_count)
-		if (finish_zone(&l, e) != 0)
-			goto out;
-	if (s->zone_count > 0)
-		qsort(s->zone, s->zone_count, sizeof(struct stored_zone *), by_apex);
-	rc = 0;
-out:
-	table_build_free(l.build);
-	return rc;
 }
 
 int store_open(const char *dir, struct store **out, struct err *e)
@@ -204,7 +136,9 @@ int store_open(const char *dir, struct store **out, struct err *e)
 	int fd;
 
 	s->dir = mem_strdup(dir);
-	s->dir_fd = s->lock = -1;
+	s->dir_fd = s->lock_fd = -1;
+	pthread_mutex_init(&s->db_lock, NULL);
+	volumes_init(&s->volumes, -1);
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
 		err_errno(e, "cannot make the folder");
 		goto fail;
@@ -213,7 +147,7 @@ int store_open(const char *dir, struct store **out, struct err *e)
 		err_errno(e, "cannot open the folder");
 		goto fail;
 	}
-	volumes_init(&s->volumes, s->dir_fd);
+	s->volumes.dir = s->dir_fd;
 	path = mem_printf("%s/store.db", dir);
 	/* SQLite gives its other files the mode of this one. */
 	if ((fd = openat(s->dir_fd, "store.db", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0) {
@@ -221,7 +155,7 @@ int store_open(const char *dir, struct store **out, struct err *e)
 		goto fail;
 	}
 	close(fd);
-	if (take_lock(s, e) != 0 || db_open(path, &s->db, e) != 0 || load(s, e) != 0)
+	if (take_lock(s, e) != 0 || db_open(path, &s->db, e) != 0 || store_load(s, e) != 0)
 		goto fail;
 	free(path);
 	*out = s;
@@ -236,15 +170,15 @@ void store_close(struct store *s)
 {
 	if (s == NULL)
 		return;
-	for (size_t i = 0; i < s->zone_count; i++) {
-		version_unref(s->zone[i]->current);
-		free(s->zone[i]);
-	}
+	for (size_t i = 0; i < s->zone_count; i++)
+		stored_zone_free(s->zone[i]);
 	free(s->zone);
+	free(s->bad);
 	volumes_fini(&s->volumes);
+	pthread_mutex_destroy(&s->db_lock);
 	db_close(s->db);
-	if (s->lock >= 0)
-		close(s->lock);
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
 	if (s->dir_fd >= 0)
 		close(s->dir_fd);
 	free(s->dir);
@@ -256,61 +190,72 @@ void store_set_volume_max(struct store *s, uint64_t octets)
 	s->volumes.max = octets;
 }
 
-int store_zones(struct store *s, int (*fn)(void *ctx, const uint8_t *apex), void *ctx, struct err *e)
+int store_zones(struct store *s, int (*fn)(void *ctx, const uint8_t *apex, const char *damage), void *ctx)
 {
 	int rc = 0;
 
-	(void)e;
 	for (size_t i = 0; i < s->zone_count && rc == 0; i++)
-		rc = fn(ctx, s->zone[i]->apex);
+		rc = fn(ctx, s->zone[i]->apex, s->zone[i]->damage);
 	return rc;
+}
+
+size_t store_unnamed_damage(const struct store *s)
+{
+	return s->unnamed;
 }
 
 struct version *store_current(struct store *s, const uint8_t *apex)
 {
-	struct stored_zone *z = store_find(s, apex);
+	struct stored_zone *z;
+	struct version *v;
 
-	return z == NULL ? NULL : version_ref(z->current);
+	store_lock(s);
+	z = store_find(s, apex);
+	v = z == NULL || z->current == NULL ? NULL : version_ref(z->current);
+	store_unlock(s);
+	return v;
 }
 
 int store_volume_fd(struct store *s, uint32_t volume)
 {
-	struct volume *v = volumes_find(&s->volumes, volume);
-
-	return v == NULL ? -1 : v->rd;
-}
-
-int store_remove(struct store *s, const uint8_t *apex, struct err *e)
-{
-	struct stored_zone *z = store_find(s, apex);
-
-	if (z == NULL)
-		return 0;
-	if (db_begin(s->db, e) != 0 || db_del_zone(s->db, z->id, e) != 0 || db_commit(s->db, e) != 0) {
-		db_rollback(s->db);
-		return -1;
-	}
-	store_forget(s, z);
-	return 0;
+	return volumes_rd(&s->volumes, volume);
 }
 
 char *store_keep_get(struct store *s, const uint8_t *apex)
 {
 	uint8_t lower[DNAME_MAX];
+	char *json;
 
-	return db_get_keep(s->db, lower, dname_lower(apex, lower));
+	pthread_mutex_lock(&s->db_lock);
+	json = db_get_keep(s->db, lower, dname_lower(apex, lower));
+	pthread_mutex_unlock(&s->db_lock);
+	return json;
 }
 
-int store_keep_put(struct store *s, const uint8_t *apex, const char *json, struct err *e)
+int store_sum_get(struct store *s, const uint8_t *apex, const struct version *v, struct zone_sum *sum, struct err *e)
 {
-	uint8_t lower[DNAME_MAX];
-	size_t len = dname_lower(apex, lower);
+	struct stored_zone *z;
+	char name[DNAME_TEXT_MAX];
+	uint8_t digest[48];
+	int64_t id = 0;
+	int rc = 0;
 
-	if (db_begin(s->db, e) != 0 || db_put_keep(s->db, lower, len, json, e) != 0 ||
-	    db_commit(s->db, e) != 0) {
-		db_rollback(s->db);
-		return -1;
+	store_lock(s);
+	if ((z = store_find(s, apex)) != NULL)
+		id = z->id;
+	store_unlock(s);
+	if (id != 0) {
+		pthread_mutex_lock(&s->db_lock);
+		rc = db_get_content(s->db, id, sum, e);
+		pthread_mutex_unlock(&s->db_lock);
 	}
+	if (rc < 0)
+		return -1;
+	if (rc == 1)
+		zone_sum_digest(sum, digest);
+	if (rc == 0 || memcmp(digest, version_info(v)->content_digest, sizeof(digest)) != 0)
+		return err_set(e, ERR_NOTFOUND, "zone %s: the sum of this version's content is not there",
+			       dname_to_text(apex, name));
 	return 0;
 }
 
@@ -319,5 +264,10 @@ int store_keep_put(struct store *s, const uint8_t *apex, const char *json, struc
 
 int store_idle(struct store *s, struct err *e)
 {
-	return db_checkpoint(s->db, LOG_PAGES_IDLE, e);
+	int rc;
+
+	pthread_mutex_lock(&s->db_lock);
+	rc = db_checkpoint(s->db, LOG_PAGES_IDLE, e);
+	pthread_mutex_unlock(&s->db_lock);
+	return rc;
 }

@@ -14,8 +14,12 @@
  * the publication (DESIGN section 7).
  *
  * Order of a change: pages are appended, the volume is fdatasynced, one commit with synchronous=FULL, then the new
- * version is given out.  Octets of a volume behind the last committed page are cut off at open.  One process, one
- * thread; table and version objects are immutable and reference counted, and may be read while newer ones are made.
+ * version is given out.  Octets of a volume behind the last committed page are cut off at open.
+ *
+ * One process.  Of its threads one writes: it alone calls store_write (and what is made of it: change_publish,
+ * store_remove, store_keep_put), store_idle, store_compact, store_close.  Any thread may read, and make changes up to
+ * publication, each by one thread at a time, while that one writes.  Table and version objects are immutable and reference
+ * counted, and may be read while newer ones are made.
  */
 struct store;
 
@@ -59,6 +63,7 @@ int table_diff(const struct table *old, const struct table *new,
 
 /* What a version says about itself besides its pages. */
 #define SERIAL_NONE 0
+struct zone_sum;
 struct version_info {
 	uint32_t serial;
 	uint32_t input_serial;
@@ -72,6 +77,7 @@ struct version_info {
 	int64_t earliest;          /* earliest expiration over all RRSIGs, the SOA's included */
 	int64_t published_at;
 	uint8_t sign_ctx[32];      /* what all pages were signed under (keys, denial mode): a page is reusable only then */
+	const struct zone_sum *sum; /* of the content; used when it is published, NULL in a version */
 	struct rr soa;             /* owned by the version */
 	struct rr *soa_sigs;       /* its RRSIGs; owned by the version */
 	size_t soa_sig_count;
@@ -85,7 +91,8 @@ struct table *version_table(const struct version *v); /* borrowed */
 
 /*
  * store_open - opens or makes dir/store.db and its volumes; refuses a database newer than the program; takes an exclusive
- * lock; removes what an interrupted change left behind.
+ * lock; removes what an interrupted change left behind.  Zones whose rows are damaged are there without a version; a file
+ * that SQLite cannot read is ERR_DAMAGE, with a remedy.
  */
 int store_open(const char *dir, struct store **out, struct err *e);
 void store_close(struct store *s);
@@ -94,17 +101,21 @@ void store_set_volume_max(struct store *s, uint64_t octets);
 /* To be called now and then while nothing waits: moves recent commits from SQLite's log into its file. */
 int store_idle(struct store *s, struct err *e);
 
-/* Calls fn for the apex of each zone that has a published version. */
-int store_zones(struct store *s, int (*fn)(void *ctx, const uint8_t *apex), void *ctx, struct err *e);
+/* Calls fn for the apex of each zone, before anything is written.  damage: NULL, or what is wrong with its rows: then it
+ * has no version until it is published anew. */
+int store_zones(struct store *s, int (*fn)(void *ctx, const uint8_t *apex, const char *damage), void *ctx);
+/* How many zones were found at open in rows too damaged to tell their name; they are gone. */
+size_t store_unnamed_damage(const struct store *s);
 /* The published version, with a reference for the caller; NULL when there is none. */
 struct version *store_current(struct store *s, const uint8_t *apex);
-/* The volume's read-only descriptor, borrowed; the same for as long as the volume lives.  -1 when there is none. */
+/* The volume's read-only descriptor, borrowed; the same for as long as a version names the volume.  -1 when there is
+ * none. */
 int store_volume_fd(struct store *s, uint32_t volume);
-/* Removes the zone's pages and version; what DESIGN says outlives a zone is kept by store_keep_get/put. */
-int store_remove(struct store *s, const uint8_t *apex, struct err *e);
-/* Small state per zone that outlives it (last serial, content number, ...): JSON text, NULL when there is none (free()). */
+/* Small state per zone that outlives it (last serial, content number, ...): JSON text, NULL when there is none (free()).
+ * This and store_sum_get wait for a commit that is under way. */
 char *store_keep_get(struct store *s, const uint8_t *apex);
-int store_keep_put(struct store *s, const uint8_t *apex, const char *json, struct err *e);
+/* The sum that the content of the published version v was published with.  ERR_NOTFOUND: without one. */
+int store_sum_get(struct store *s, const uint8_t *apex, const struct version *v, struct zone_sum *sum, struct err *e);
 
 /*
  * A change: begin, then in the order of transfer put new pages or keep old rows, then publish or drop.  Several may be
@@ -112,10 +123,12 @@ int store_keep_put(struct store *s, const uint8_t *apex, const char *json, struc
  * failure the change can only be dropped, the version before stays current, and the store goes on.
  */
 struct change;
+/* ERR_NOTNOW while the store is compacted. */
 int change_begin(struct store *s, const uint8_t *apex, struct change **out, struct err *e);
 /* row: chain, part, key, digest, earliest, records, rrsigs filled by the caller; the rest is set. */
 int change_put(struct change *c, const uint8_t *page, size_t len, struct page_row *row, struct err *e);
-/* Keeps a page of the version that was current at change_begin: a row of its table.  -1 when it is out of order. */
+/* Keeps a page of the version that was current at change_begin: a row of its table.  -1 when it is out of order, or
+ * known to be damaged. */
 int change_keep(struct change *c, const struct page_row *row);
 /* Syncs, commits, and gives the new current version with a reference.  `keep` (JSON, may be NULL) is written by the same
  * commit, as store_keep_put.  The change is gone in any case. */
@@ -124,8 +137,40 @@ int change_publish(struct change *c, const struct version_info *info, const char
 /* Forgets the change; its pages are dead octets. */
 void change_drop(struct change *c);
 
-/* Reads one page and checks its xxh3; buf has 65,537 octets. ERR_DAMAGE names zone, volume and offset. */
+/*
+ * store_write - what waits to be written, with one sync and one commit for all.  Each entry's success is its own: rc and err
+ * are set for each.  An apex occurs once in the list.
+ */
+enum store_what {
+	STORE_PUBLISH, /* change, info; keep may be NULL; version is set, with a reference */
+	STORE_KEEP,    /* apex, keep */
+	STORE_REMOVE,  /* apex: the zone's pages and version go; what DESIGN says outlives a zone stays kept */
+};
+
+struct store_write {
+	enum store_what what;
+	const uint8_t *apex;
+	struct change *change; /* gone afterwards, in any case */
+	const struct version_info *info;
+	const char *keep;
+	struct version *version;
+	int rc;
+	struct err err;
+};
+void store_write(struct store *s, struct store_write *const *list, size_t n);
+int store_remove(struct store *s, const uint8_t *apex, struct err *e);
+int store_keep_put(struct store *s, const uint8_t *apex, const char *json, struct err *e);
+
+/* Whether the page is known to be damaged: it was read so, or said to be, or its volume is missing. */
+bool store_damaged(struct store *s, const struct page_row *row);
+/* Somebody else read a page at this place that is not what was written. */
+void store_mark_damaged(struct store *s, uint32_t volume, uint64_t offset);
+
+/* Reads one page and checks its xxh3; buf has 65,537 octets. ERR_DAMAGE names volume and offset. */
 int store_read(struct store *s, const struct page_row *row, uint8_t *buf, struct err *e);
+
+/* Reads all pages of the version; those that are damaged are known from then on (store_damaged).  Returns how many. */
+size_t store_verify(struct store *s, const struct version *v);
 
 /* Reads and checks all pages of a table in order, neighbours at once.  fn's non-zero return ends it and is returned. */
 int store_each_page(struct store *s, const struct table *t,

@@ -11,18 +11,21 @@
  */
 #include "store/table.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "arena/arena.h"
+#include "store/rowsum.h"
 
 #define CHUNK_MAX   256
 #define CHUNK_SMALL 64
 
 struct chunk {
-	unsigned refs;
+	atomic_uint refs;
 	size_t n;
 	uint64_t octets;
+	uint64_t sum;
 	int64_t earliest;
 	struct volume **volumes; /* each once */
 	size_t volume_count;
@@ -30,9 +33,10 @@ struct chunk {
 };
 
 struct table {
-	unsigned refs;
+	atomic_uint refs;
 	size_t n;
 	uint64_t octets;
+	uint64_t sum;
 	int64_t earliest;
 	size_t chunk_count;
 	struct chunk **chunk;
@@ -94,6 +98,11 @@ uint64_t table_octets(const struct table *t)
 int64_t table_earliest(const struct table *t)
 {
 	return t->earliest;
+}
+
+uint64_t table_sum(const struct table *t)
+{
+	return t->sum;
 }
 
 int page_row_cmp(const struct page_row *a, const struct page_row *b)
@@ -294,19 +303,25 @@ static void melt_small(struct table_build *b)
 	}
 }
 
-static void chunk_volume(struct chunk *c, struct volume *v)
+/* The chunk keeps the volume alive; -1 when there is none of this id. */
+static int chunk_volume(struct chunk *c, struct volumes *vs, uint32_t id)
 {
+	struct volume *v;
+
 	for (size_t i = 0; i < c->volume_count; i++)
-		if (c->volumes[i] == v)
-			return;
+		if (c->volumes[i]->id == id)
+			return 0;
 	c->volumes = mem_grow(c->volumes, c->volume_count + 1, sizeof(struct volume *));
-	c->volumes[c->volume_count++] = volume_ref(v);
+	pthread_mutex_lock(&vs->lock);
+	if ((v = volumes_find(vs, id)) != NULL)
+		c->volumes[c->volume_count++] = volume_ref(v);
+	pthread_mutex_unlock(&vs->lock);
+	return v == NULL ? -1 : 0;
 }
 
 /* A chunk of copies of these n rows; NULL when one names an unknown volume. */
-static struct chunk *chunk_new(const struct page_row *const *rows, size_t n, const struct volumes *vs)
+static struct chunk *chunk_new(const struct page_row *const *rows, size_t n, struct volumes *vs)
 {
-	struct volume *v = NULL;
 	size_t keys = 0;
 	struct chunk *c;
 	uint8_t *key;
@@ -325,14 +340,12 @@ static struct chunk *chunk_new(const struct page_row *const *rows, size_t n, con
 		row->key = memcpy(key, rows[i]->key, row->key_len);
 		key += row->key_len;
 		c->octets += row->len;
+		c->sum += row_sum(row);
 		if (row->earliest < c->earliest)
 			c->earliest = row->earliest;
-		if (v == NULL || v->id != row->volume) {
-			if ((v = volumes_find(vs, row->volume)) == NULL) {
-				chunk_unref(c);
-				return NULL;
-			}
-			chunk_volume(c, v);
+		if (chunk_volume(c, vs, row->volume) != 0) {
+			chunk_unref(c);
+			return NULL;
 		}
 	}
 	return c;
@@ -349,13 +362,13 @@ static void add_chunk(struct table *t, size_t *cap, struct chunk *c)
 	t->start[t->chunk_count++] = t->n;
 	t->n += c->n;
 	t->octets += c->octets;
+	t->sum += c->sum;
 	if (c->earliest < t->earliest)
 		t->earliest = c->earliest;
 }
 
 /* The rows of runs [from, to) as new chunks of even size. */
-static int add_loose(struct table_build *b, size_t from, size_t to, const struct volumes *vs, struct table *t,
-		     size_t *cap)
+static int add_loose(struct table_build *b, size_t from, size_t to, struct volumes *vs, struct table *t, size_t *cap)
 {
 	const struct page_row *rows[CHUNK_MAX];
 	size_t total = 0, chunks, fill = 0, done = 0, made = 0;
@@ -379,7 +392,7 @@ static int add_loose(struct table_build *b, size_t from, size_t to, const struct
 	return 0;
 }
 
-int table_build_finish(struct table_build *b, const struct volumes *vs, struct table **out, struct err *e)
+int table_build_finish(struct table_build *b, struct volumes *vs, struct table **out, struct err *e)
 {
 	struct table *t;
 	size_t cap = 0, next;

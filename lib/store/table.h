@@ -20,6 +20,9 @@ void table_build_free(struct table_build *b);
 int table_build_put(struct table_build *b, const struct page_row *row, struct err *e);
 int table_build_keep(struct table_build *b, const struct page_row *row, struct err *e);
 /* Makes the table, with a reference; the build can only be freed then.  vs has every volume of the new rows. */
-int table_build_finish(struct table_build *b, const struct volumes *vs, struct table **out, struct err *e);
+int table_build_finish(struct table_build *b, struct volumes *vs, struct table **out, struct err *e);
+
+/* The sum of row_sum over its rows. */
+uint64_t table_sum(const struct table *t);
 
 #endif

@@ -31,6 +31,7 @@ struct version *version_new(const struct version_info *info, struct table *table
 		len += rr_wire_len(&info->soa_sigs[i]);
 	v->refs = 1;
 	v->info = *info;
+	v->info.sum = NULL;
 	v->table = table;
 	v->memory = mem_new(1, len);
 	v->info.soa_sigs = (struct rr *)(void *)v->memory;

@@ -27,20 +27,8 @@ static const char *file_name(uint32_t id, char name[NAME_LEN])
 void volumes_init(struct volumes *vs, int dir)
 {
 	*vs = (struct volumes){ .dir = dir, .next_id = 1, .max = VOLUME_MAX };
-}
-
-void volumes_fini(struct volumes *vs)
-{
-	struct volume *next;
-
-	for (struct volume *v = vs->list; v != NULL; v = next) {
-		next = v->next;
-		v->home = NULL;
-		v->next = NULL;
-		if (!v->deleted)
-			volume_unref(v);
-	}
-	vs->list = vs->tail = NULL;
+	pthread_mutex_init(&vs->lock, NULL);
+	pthread_mutex_init(&vs->appending, NULL);
 }
 
 struct volume *volume_ref(struct volume *v)
@@ -59,15 +47,14 @@ static void stop_writing(struct volume *v)
 static void stop_appending(struct volume *v)
 {
 	v->full = true;
-	if (v->home != NULL && v->home->tail == v)
+	if (v->home->tail == v)
 		v->home->tail = NULL;
-	if (v->end == v->committed && !v->dirty)
-		stop_writing(v);
 }
 
-void volume_unref(struct volume *v)
+/* Gives up a reference, with the lock held where there is one. */
+static void let_go(struct volume *v)
 {
-	if (v == NULL || --v->refs > 0)
+	if (--v->refs > 0)
 		return;
 	stop_writing(v);
 	if (v->rd >= 0)
@@ -81,6 +68,35 @@ void volume_unref(struct volume *v)
 	free(v);
 }
 
+void volume_unref(struct volume *v)
+{
+	struct volumes *home = v == NULL ? NULL : v->home;
+
+	if (v == NULL)
+		return;
+	if (home != NULL)
+		pthread_mutex_lock(&home->lock);
+	let_go(v);
+	if (home != NULL)
+		pthread_mutex_unlock(&home->lock);
+}
+
+void volumes_fini(struct volumes *vs)
+{
+	struct volume *next;
+
+	for (struct volume *v = vs->list; v != NULL; v = next) {
+		next = v->next;
+		v->home = NULL;
+		v->next = NULL;
+		if (!v->deleted)
+			let_go(v);
+	}
+	vs->list = vs->tail = NULL;
+	pthread_mutex_destroy(&vs->lock);
+	pthread_mutex_destroy(&vs->appending);
+}
+
 static struct volume *link_volume(struct volumes *vs, uint32_t id, int rd, int wr)
 {
 	struct volume *v = mem_new(1, sizeof(*v));
@@ -92,38 +108,62 @@ static struct volume *link_volume(struct volumes *vs, uint32_t id, int rd, int w
 	return v;
 }
 
-int volumes_add(struct volumes *vs, uint32_t id, uint64_t committed, struct err *e)
+int volumes_add(struct volumes *vs, uint32_t id, uint64_t committed, bool damaged, struct err *e)
 {
 	char name[NAME_LEN];
 	struct volume *v;
-	struct stat st;
-	int rd, wr;
+	int rd;
 
-	file_name(id, name);
-	rd = openat(vs->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	rd = openat(vs->dir, file_name(id, name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (rd < 0 && errno != ENOENT)
 		return err_errno(e, "%s", name);
 	v = link_volume(vs, id, rd, -1);
-	v->end = v->committed = committed;
+	v->end = v->synced = v->committed = committed;
 	v->known = v->full = true;
-	if (rd < 0)
+	v->damaged = damaged;
+	return 0;
+}
+
+int volumes_used(struct volumes *vs, uint32_t id, uint64_t end, struct err *e)
+{
+	struct volume *v = volumes_find(vs, id);
+
+	if (v == NULL)
+		return volumes_add(vs, id, end, true, e);
+	if (end > v->committed)
+		v->damaged = true;
+	return 0;
+}
+
+/* Cuts off what an interrupted change left, and takes the volume as tail where it may grow. */
+static int reopen(struct volumes *vs, struct volume *v, struct err *e)
+{
+	char name[NAME_LEN];
+	struct stat st;
+
+	file_name(v->id, name);
+	if (v->rd < 0 || v->damaged)
 		return 0;
-	if (fstat(rd, &st) != 0)
+	if (fstat(v->rd, &st) != 0)
 		return err_errno(e, "%s", name);
 	/* What is missing at the end stays missing: nothing may come to lie there. */
-	if ((uint64_t)st.st_size < committed || committed >= vs->max)
+	if ((uint64_t)st.st_size < v->committed || v->committed >= vs->max)
 		return 0;
-	if ((wr = openat(vs->dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)) < 0)
+	if ((v->wr = openat(vs->dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)) < 0)
 		return err_errno(e, "%s", name);
-	v->wr = wr;
-	v->full = false;
-	if ((uint64_t)st.st_size > committed && ftruncate(wr, (off_t)committed) != 0)
+	if ((uint64_t)st.st_size > v->committed && ftruncate(v->wr, (off_t)v->committed) != 0)
 		return err_errno(e, "%s: cannot cut off %" PRIu64 " octets of an interrupted change", name,
-				 (uint64_t)st.st_size - committed);
-	if (vs->tail != NULL)
-		stop_appending(vs->tail->id > id ? v : vs->tail);
-	if (!v->full)
-		vs->tail = v;
+				 (uint64_t)st.st_size - v->committed);
+	if (vs->tail != NULL && vs->tail->id > v->id) {
+		stop_writing(v);
+		return 0;
+	}
+	if (vs->tail != NULL) {
+		vs->tail->full = true;
+		stop_writing(vs->tail);
+	}
+	v->full = false;
+	vs->tail = v;
 	return 0;
 }
 
@@ -146,16 +186,22 @@ int volumes_clean(struct volumes *vs, struct err *e)
 	int fd = openat(vs->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
+	bool keep = false;
+
+	for (struct volume *v = vs->list; v != NULL && rc == 0; v = v->next) {
+		rc = reopen(vs, v, e);
+		keep = keep || v->damaged; /* a file without a volume may be that one's */
+	}
 
 	if (d == NULL) {
 		if (fd >= 0)
 			close(fd);
 		return err_errno(e, "cannot list the folder");
 	}
-	while ((entry = readdir(d)) != NULL) {
+	while (rc == 0 && (entry = readdir(d)) != NULL) {
 		uint32_t id = file_id(entry->d_name);
 
-		if (id == 0 || volumes_find(vs, id) != NULL)
+		if (id == 0 || keep || volumes_find(vs, id) != NULL)
 			continue;
 		if (unlinkat(vs->dir, entry->d_name, 0) != 0 && errno != ENOENT)
 			rc = err_errno(e, "%s: cannot delete what an interrupted change left", entry->d_name);
@@ -197,20 +243,38 @@ static int new_tail(struct volumes *vs, struct err *e)
 	return 0;
 }
 
-int volumes_append(struct volumes *vs, const void *p, uint32_t len, uint32_t *id, uint64_t *offset,
-		   struct err *e)
+int volumes_rd(struct volumes *vs, uint32_t id)
 {
-	struct volume *v = vs->tail;
-	size_t done = 0;
+	struct volume *v;
+	int rd;
 
-	if (v != NULL && v->end > 0 && v->end + len > vs->max)
-		stop_appending(v);
-	if (vs->tail == NULL && new_tail(vs, e) != 0)
-		return -1;
-	v = vs->tail;
-	v->dirty = true;
-	while (done < len) {
-		ssize_t n = pwrite(v->wr, (const uint8_t *)p + done, len - done, (off_t)(v->end + done));
+	pthread_mutex_lock(&vs->lock);
+	v = volumes_find(vs, id);
+	rd = v == NULL ? -1 : v->rd;
+	pthread_mutex_unlock(&vs->lock);
+	return rd;
+}
+
+/* The volume to append len octets to, with room. */
+static struct volume *tail_for(struct volumes *vs, uint32_t len, struct err *e)
+{
+	struct volume *v;
+
+	pthread_mutex_lock(&vs->lock);
+	if (vs->tail != NULL && vs->tail->end > 0 && vs->tail->end + len > vs->max)
+		stop_appending(vs->tail);
+	if (vs->tail == NULL)
+		new_tail(vs, e);
+	if ((v = vs->tail) != NULL)
+		v->dirty = true;
+	pthread_mutex_unlock(&vs->lock);
+	return v;
+}
+
+static int write_at(const struct volume *v, const uint8_t *p, uint32_t len, struct err *e)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = pwrite(v->wr, p + done, len - done, (off_t)(v->end + done));
 
 		if (n > 0 && (errno = fail_errno("store-append")) != 0)
 			n = -1;
@@ -221,44 +285,105 @@ int volumes_append(struct volumes *vs, const void *p, uint32_t len, uint32_t *id
 					 v->id, len, v->end);
 		done += (size_t)n;
 	}
-	*id = v->id;
-	*offset = v->end;
-	v->end += len;
 	return 0;
+}
+
+/* A long change is written back while it grows, so that the sync of a small one beside it stays short. */
+#define WRITEBACK (UINT64_C(4) << 20)
+
+int volumes_append(struct volumes *vs, const void *p, uint32_t len, uint32_t *id, uint64_t *offset,
+		   struct err *e)
+{
+	struct volume *v;
+	int rc = -1;
+
+	pthread_mutex_lock(&vs->appending);
+	if ((v = tail_for(vs, len, e)) != NULL && (rc = write_at(v, p, len, e)) == 0) {
+		*id = v->id;
+		*offset = v->end;
+		pthread_mutex_lock(&vs->lock);
+		v->end += len;
+		v->dirty = true; /* a sync may have begun meanwhile */
+		pthread_mutex_unlock(&vs->lock);
+		if (*offset / WRITEBACK != v->end / WRITEBACK && v->end >= WRITEBACK)
+			sync_file_range(v->wr, (off64_t)(*offset / WRITEBACK * WRITEBACK), WRITEBACK,
+					SYNC_FILE_RANGE_WRITE);
+	}
+	pthread_mutex_unlock(&vs->appending);
+	return rc;
+}
+
+/* One of those that are to be synced, and its end; NULL when there is none left. */
+static struct volume *next_to_sync(struct volumes *vs, uint64_t *end)
+{
+	struct volume *v;
+
+	pthread_mutex_lock(&vs->lock);
+	for (v = vs->list; v != NULL && !v->syncing; v = v->next)
+		;
+	if (v != NULL) {
+		v->syncing = v->dirty = false;
+		*end = v->end;
+	}
+	pthread_mutex_unlock(&vs->lock);
+	return v;
+}
+
+static int sync_one(struct volumes *vs, struct volume *v, uint64_t end, struct err *e)
+{
+	errno = fail_errno("store-sync");
+	if (errno == 0 && fdatasync(v->wr) == 0) {
+		v->synced = end;
+		return 0;
+	}
+	err_errno(e, "vol-%" PRIu32 ": cannot sync", v->id);
+	pthread_mutex_lock(&vs->lock);
+	stop_appending(v);
+	pthread_mutex_unlock(&vs->lock);
+	return -1;
 }
 
 int volumes_sync(struct volumes *vs, struct err *e)
 {
+	struct volume *v;
+	uint64_t end;
+	bool entry;
 	int rc = 0;
 
-	for (struct volume *v = vs->list; v != NULL; v = v->next) {
-		if (!v->dirty || v->deleted)
-			continue;
-		errno = fail_errno("store-sync");
-		if (errno != 0 || fdatasync(v->wr) != 0) {
-			rc = err_errno(e, "vol-%" PRIu32 ": cannot sync", v->id);
-			stop_appending(v);
-		}
-		v->dirty = false;
-	}
-	if (rc == 0 && vs->entry_dirty) {
-		if (fsync(vs->dir) != 0)
-			return err_errno(e, "cannot sync the folder");
-		vs->entry_dirty = false;
+	pthread_mutex_lock(&vs->lock);
+	for (v = vs->list; v != NULL; v = v->next)
+		v->syncing = v->dirty && !v->deleted;
+	entry = vs->entry_dirty;
+	vs->entry_dirty = false;
+	pthread_mutex_unlock(&vs->lock);
+	while ((v = next_to_sync(vs, &end)) != NULL)
+		if (sync_one(vs, v, end, e) != 0)
+			rc = -1;
+	if (entry && (rc != 0 || fsync(vs->dir) != 0)) {
+		if (rc == 0)
+			rc = err_errno(e, "cannot sync the folder");
+		pthread_mutex_lock(&vs->lock);
+		vs->entry_dirty = true;
+		pthread_mutex_unlock(&vs->lock);
 	}
 	return rc;
 }
 
 void volumes_committed(struct volumes *vs)
 {
+	/* Whoever is writing now writes to the end of a volume that is not full. */
+	pthread_mutex_lock(&vs->appending);
+	pthread_mutex_lock(&vs->lock);
 	for (struct volume *v = vs->list; v != NULL; v = v->next) {
-		if (v->deleted)
+		if (v->deleted || (v->synced == 0 && !v->known))
 			continue;
-		v->committed = v->end;
+		v->committed = v->synced;
 		v->known = true;
-		if (v->full)
+		if (v->full && v->end == v->committed)
 			stop_writing(v);
 	}
+	pthread_mutex_unlock(&vs->lock);
+	pthread_mutex_unlock(&vs->appending);
 }
 
 void volumes_rewind(struct volumes *vs)
@@ -275,7 +400,7 @@ void volumes_rewind(struct volumes *vs)
 		}
 		/* A file that cannot be cut is written over from `committed` on, which is as good. */
 		(void)!ftruncate(v->wr, (off_t)v->committed);
-		v->end = v->committed;
+		v->end = v->synced = v->committed;
 		v->dirty = false;
 		if (v->full)
 			stop_writing(v);
@@ -284,8 +409,10 @@ void volumes_rewind(struct volumes *vs)
 
 void volumes_seal(struct volumes *vs)
 {
+	pthread_mutex_lock(&vs->lock);
 	if (vs->tail != NULL)
 		stop_appending(vs->tail);
+	pthread_mutex_unlock(&vs->lock);
 }
 
 void volume_delete(struct volume *v)
@@ -298,5 +425,5 @@ void volume_delete(struct volume *v)
 	unlinkat(v->home->dir, file_name(v->id, name), 0);
 	v->deleted = true;
 	v->dirty = false;
-	volume_unref(v);
+	let_go(v);
 }

@@ -228,6 +228,9 @@ static const char *obstacle(struct zwork *z, int64_t now, bool *quiet)
 		return "no key yet, and policy holds an unsigned zone back: duetctl key create";
 	if (z->plan->state == PLAN_SIGNED && z->plan->ready_until <= now)
 		return "keydist's signatures of the DNSKEY RRset have expired: waiting for new ones";
+	if (z->damage != NULL && (z->input == NULL || z->hold != NULL))
+		return z->hold != NULL ? "what is published is damaged, and is made again once the zone is resumed"
+				       : "what is published is damaged: the source must give the zone again";
 	if (z->version == NULL && z->input == NULL)
 		return z->source.error != NULL ? "the source has given nothing that could be published" : "the source is read";
 	*quiet = false;
@@ -331,8 +334,9 @@ void zwork_step(struct zwork *z)
 	input_renumber(z);
 	if (zwork_save_step(z))
 		return;
-	if (z->made != NULL && z->made->plan != z->plan)
+	if (z->made != NULL && (z->made->plan != z->plan || z->stale))
 		pipeline_drop(z);
+	z->stale = false;
 	if ((why = obstacle(z, now, &quiet)) != NULL) {
 		pipeline_drop(z);
 		held(z, why, quiet);

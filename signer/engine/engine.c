@@ -315,7 +315,7 @@ static void on_signal(uv_signal_t *handle, int number)
 	engine_stop(e, 0);
 }
 
-static int open_zone(void *ctx, const uint8_t *apex)
+static int open_zone(void *ctx, const uint8_t *apex, const char *damage)
 {
 	struct engine *e = ctx;
 	char name[DNAME_TEXT_MAX];
@@ -325,8 +325,11 @@ static int open_zone(void *ctx, const uint8_t *apex)
 
 	dname_lower(apex, lower);
 	at = zone_index(e, dname_to_text(lower, name), &there);
-	if (!there)
-		zwork_open(zone_insert(e, at, name));
+	if (there)
+		return 0;
+	zwork_open(zone_insert(e, at, name));
+	if (damage != NULL)
+		zwork_damaged(e->zone[at], damage);
 	return 0;
 }
 
@@ -356,7 +359,10 @@ static int engine_open(struct engine *e, int sock, struct err *err)
 	mkdir(c->signer.state_dir, 0700);
 	if (store_open(c->signer.state_dir, &e->store, err) != 0 || netlink_open(e, sock, &e->net, err) != 0)
 		return -1;
-	if (store_zones(e->store, open_zone, e, err) != 0 || kdlink_open(e, &e->keydist, err) != 0 || api_open(e, err) != 0)
+	if (store_unnamed_damage(e->store) > 0)
+		log_event(LOG_ERROR, "damaged", "zones=%zu msg=store.db: rows of zones whose names cannot be read; those zones are "
+			  "made again from their sources", store_unnamed_damage(e->store));
+	if (store_zones(e->store, open_zone, e) != 0 || kdlink_open(e, &e->keydist, err) != 0 || api_open(e, err) != 0)
 		return -1;
 	source_watch(e);
 	return 0;
@@ -388,7 +394,8 @@ static void engine_close(struct engine *e, int sock)
 		close(sock);
 	netlink_close(e->net);
 	uv_walk(&e->loop, close_all, NULL);
-	uv_run(&e->loop, UV_RUN_DEFAULT);
+	while (uv_run(&e->loop, UV_RUN_DEFAULT) != 0) /* a loop that was told to stop before it ran does nothing at first */
+		;
 	while (e->zone_count > 0) {
 		engine_zone_drop(e, e->zone[e->zone_count - 1]);
 		while (e->task_first != NULL)

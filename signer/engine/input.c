@@ -31,7 +31,7 @@ static void decide(const struct zwork *z, uint32_t serial, const uint8_t *digest
 	struct content_view view = {
 		.order = policy_order(&z->plan->policy, z->plan->source) == POLICY_ORDER_SERIAL ? CONTENT_SERIAL : CONTENT_SEEN,
 		.epoch = z->plan->epoch, .input_serial = serial, .digest = digest,
-		.mine = z->version != NULL ? &z->kept.mine : NULL, .known = others,
+		.mine = z->version != NULL || z->damage != NULL ? &z->kept.mine : NULL, .known = others,
 	};
 
 	view.known_count = known(z, others);
@@ -121,6 +121,10 @@ void input_taken(struct zwork *z, struct zone *content)
 	keep_notices(z, content);
 	switch (d.result) {
 	case CONTENT_SAME:
+		if (z->damage != NULL) { /* what is published is to be made again from it */
+			newer(z, content, d.number);
+			break;
+		}
 		drop_input(z); /* a change was taken back before it was published */
 		renumber(z, d.number);
 		taken_serial(z, content);

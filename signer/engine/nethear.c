@@ -63,6 +63,14 @@ static void on_input(struct zwork *z, const json_t *msg, int fd)
 	source_stream(z, (uint32_t)serial, copy, len);
 }
 
+static void on_damaged(struct zwork *z, const json_t *msg)
+{
+	uint64_t volume, offset;
+
+	if (msg_uint(msg, "volume", UINT32_MAX, &volume, NULL) == 0 && msg_uint(msg, "offset", INT64_MAX, &offset, NULL) == 0)
+		zwork_page_damaged(z, (uint32_t)volume, offset);
+}
+
 static void on_zone(struct zwork *z, const char *type, const json_t *msg, int fd)
 {
 	const char *why = json_string_value(json_object_get(msg, "why"));
@@ -82,12 +90,8 @@ static void on_zone(struct zwork *z, const char *type, const json_t *msg, int fd
 		secondary_transferred(z, msg);
 	else if (strcmp(type, "notified") == 0)
 		secondary_notified(z, msg);
-	else if (strcmp(type, "damaged") == 0) {
-		log_event(LOG_ERROR, "damaged", "zone=%s msg=a page is not what was written: the zone is signed anew", z->name);
-		z->forced = true;
-		z->full = true;
-		zwork_poke(z);
-	}
+	else if (strcmp(type, "damaged") == 0)
+		on_damaged(z, msg);
 }
 
 void netlink_hear(struct netlink *n, const uint8_t *packet, size_t len, int fd)

@@ -76,7 +76,7 @@ static void untold(struct zwork *z)
 }
 
 /* The version with its difference; -1 when net does not get it. */
-static int send_version(struct netlink *n, const struct zwork *z, const struct netdiff *d)
+static int send_version(struct netlink *n, struct zwork *z, const struct netdiff *d)
 {
 	const struct version_info *info = version_info(z->version);
 	json_t *o = json_pack("{s:s,s:I,s:I,s:o,s:I}", "zone", z->name, "number", (json_int_t)(n->versions + 1), "serial",
@@ -87,9 +87,8 @@ static int send_version(struct netlink *n, const struct zwork *z, const struct n
 
 	for (size_t i = 0; i < d->volume_count; i++)
 		if (send_volume(n, d->volumes[i]) != 0) {
-			log_event(LOG_ERROR, "store", "zone=%s msg=volume %" PRIu32 " cannot be opened", z->name,
-				  d->volumes[i]);
 			json_decref(o);
+			zwork_damaged(z, "a volume file is missing");
 			return -1;
 		}
 	if (!d->whole)

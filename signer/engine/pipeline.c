@@ -19,7 +19,7 @@ struct signing {
 	struct task task;
 	struct zwork *z;
 	struct made *made;
-	bool full;
+	bool verify;
 	struct err err;
 	int rc;
 };
@@ -97,6 +97,8 @@ static void sign_work(struct task *t)
 	if (m->content == NULL &&
 	    zone_from_version(z->engine->store, z->version, z->apex, &m->content, &s->err) != 0)
 		return;
+	if (s->verify) /* what else is damaged is then known, and not kept */
+		store_verify(z->engine->store, z->version);
 	if (change_begin(z->engine->store, z->apex, &m->change, &s->err) != 0)
 		return;
 	s->rc = zone_sign(m->content, &m->params, z->engine->store, z->version, m->change, &m->info, &m->stats, &s->err);
@@ -110,7 +112,10 @@ static void sign_done(struct task *t)
 
 	z->busy = false;
 	if (s->rc != 0) {
-		failed(z, "sign-failed", &s->err);
+		if (s->err.code == ERR_DAMAGE)
+			zwork_damaged(z, s->err.text);
+		else
+			failed(z, "sign-failed", &s->err);
 		made_free(s->made);
 	} else {
 		log_event(LOG_INFO, "signed", "zone=%s records=%" PRIu64 " rrsigs=%" PRIu64 " signatures=%" PRIu64
@@ -172,6 +177,7 @@ void pipeline_sign(struct zwork *z)
 	params_set(z, &m->params);
 	s->z = z;
 	s->made = m;
+	s->verify = z->damage != NULL && z->version != NULL;
 	s->task.work = sign_work;
 	s->task.done = sign_done;
 	z->busy = true;
@@ -252,6 +258,7 @@ static void published(struct zwork *z, struct publishing *p)
 	zwork_say(&z->error, NULL);
 	zwork_say(&z->next, NULL);
 	tell(z, p);
+	zwork_repaired(z);
 	z->status_due = true;
 	/* The peers' word first, so that a secondary that is told shows what they can explain. */
 	kdlink_status(z->engine->keydist, z);
@@ -313,6 +320,7 @@ void pipeline_publish(struct zwork *z, uint32_t serial, int why)
 	m->info.epoch = c->epoch;
 	m->info.steps = m->plan->steps;
 	m->info.published_at = clock_now_s();
+	m->info.sum = &m->content->sum;
 	m->info.input_serial = m->from_input ? m->content->serial : z->source.input_serial;
 	m->params.now = clock_now_s();
 	if (zone_sign_soa(m->content, &m->params, serial, p->arena, &m->info, &p->err) != 0) {

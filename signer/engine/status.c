@@ -11,6 +11,8 @@
 
 const char *status_state(const struct zwork *z)
 {
+	if (z->damage != NULL)
+		return "damaged";
 	if (z->error != NULL)
 		return "stopped";
 	if (z->version != NULL)
@@ -90,6 +92,9 @@ static json_t *alarms(const struct zwork *z)
 		json_array_append_new(list, json_string("an old copy of this node was put back: others remember later versions"));
 	if (z->plan_error != NULL)
 		json_array_append_new(list, json_sprintf("keydist's plan was refused: %s", z->plan_error));
+	if (z->damage != NULL)
+		json_array_append_new(list, json_sprintf("damaged: %s; it is made again from the source: %s", z->damage,
+							 z->source.text == NULL ? "none is known yet" : z->source.text));
 	if (z->source.expired != NULL)
 		json_array_append_new(list, json_string(z->source.expired));
 	return list;

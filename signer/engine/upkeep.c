@@ -33,6 +33,8 @@ static void done(struct task *t)
 
 	if (u->rc != 0 && u->err.code != ERR_NOTNOW)
 		log_event(LOG_ERROR, "store", "msg=%s", u->err.text);
+	for (size_t i = 0; i < e->zone_count && u->rc != 0 && u->err.code == ERR_DAMAGE; i++)
+		zwork_look_for_damage(e->zone[i]);
 	for (size_t i = 0; i < e->zone_count; i++) {
 		struct zwork *z = e->zone[i];
 		struct version *now = z->version == NULL ? NULL : store_current(e->store, z->apex);

@@ -66,6 +66,7 @@ void zwork_free(struct zwork *z)
 	free(z->shown);
 	free(z->peer);
 	free(z->plan_error);
+	free(z->damage);
 	free(z->hold);
 	free(z->salt);
 	free(z->error);

@@ -13,7 +13,7 @@
  * zwork - the work on one zone: where its input comes from, what is published, what comes next.
  *
  * Invariants: 1. version and kept change only when a publication has been committed (or at start, from the store).
- * 2. input is newer than kept.mine, or there is no version.  3. while made or publishing is set, no other change is open for
+ * 2. input is newer than kept.mine, or there is no version, or damage is set.  3. while made or publishing is set, no other change is open for
  * the zone.  4. input is replaced only while busy is false.  5. a zone is
  * freed only when loading and busy are false.
  */
@@ -142,6 +142,8 @@ struct zwork {
 	uint64_t saved;
 	struct made *made;
 	bool forced, full;      /* an operator or a new plan wants a new version */
+	char *damage;           /* what of the published version is not what was written; NULL: nothing that is known */
+	bool stale;             /* made may have kept what is damaged */
 	int64_t ask_until_ms;   /* asking for fresh word until; 0: not asking */
 	int64_t asked_ms;       /* when word was last asked for */
 	int64_t retry_ms;       /* after a failure: not before; 0: no failure */
@@ -219,6 +221,16 @@ void notices_free(struct zwork *z);
 void zwork_step(struct zwork *z);
 /* The sentence of one enum serial_alarm. */
 const char *decide_alarm_text(unsigned alarm);
+
+/* damage.c */
+/* Something of the published version is damaged: it is made again from the source. */
+void zwork_damaged(struct zwork *z, const char *what);
+/* A page at this place is not what was written, if the version has one there. */
+void zwork_page_damaged(struct zwork *z, uint32_t volume, uint64_t offset);
+/* The store has found damage, nobody knows whose. */
+void zwork_look_for_damage(struct zwork *z);
+/* A whole version was published. */
+void zwork_repaired(struct zwork *z);
 
 /* pipeline.c */
 void pipeline_sign(struct zwork *z);

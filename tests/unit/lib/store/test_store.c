@@ -130,9 +130,10 @@ static void first_of_two_changes_wins(void **state)
 	free(three);
 }
 
-static int count_zone(void *ctx, const uint8_t *apex)
+static int count_zone(void *ctx, const uint8_t *apex, const char *damage)
 {
 	(void)apex;
+	assert_null(damage);
 	++*(unsigned *)ctx;
 	return 0;
 }
@@ -152,7 +153,7 @@ static void removed_zone_is_gone_and_its_state_stays(void **state)
 	assert_int_equal(store_keep_put(s, other, "{\"serial\":5}", NULL), 0);
 	assert_int_equal(lab_publish(s, NULL, one, NULL), 0);
 	held = store_current(s, lab_apex);
-	assert_int_equal(store_zones(s, count_zone, &zones, NULL), 0);
+	assert_int_equal(store_zones(s, count_zone, &zones), 0);
 	assert_int_equal(zones, 1);
 	assert_int_equal(store_remove(s, lab_apex, NULL), 0);
 	assert_int_equal(store_remove(s, lab_apex, NULL), 0);
@@ -279,7 +280,6 @@ static void flipped_octet_is_damage_that_names_the_place(void **state)
 	assert_int_equal(e.code, ERR_DAMAGE);
 	snprintf(offset, sizeof(offset), "at %" PRIu64, row->offset);
 	assert_non_null(strstr(e.text, offset));
-	assert_non_null(strstr(e.text, "zone example."));
 	assert_non_null(strstr(e.text, "vol-1"));
 	assert_int_equal(store_walk(s, v, lab_see, &x, &e), -1);
 	assert_int_equal(e.code, ERR_DAMAGE);
@@ -389,30 +389,8 @@ static void foreign_newer_and_broken_databases_are_refused(void **state)
 	for (unsigned i = 0; i < 5000; i++)
 		fputc((int)(i * 7 % 251), f);
 	fclose(f);
-	refused_with(ERR_DAMAGE, "store.db");
-}
-
-static void row_out_of_bounds_is_damage(void **state)
-{
-	static const char *const harm[] = {
-		"UPDATE page SET len = 70000",    "UPDATE page SET chain = 2",
-		"UPDATE page SET digest = x'00'", "UPDATE zone SET soa = x'00'",
-		"UPDATE zone SET apex = x'05'",   "UPDATE zone SET keyset = x''",
-	};
-	struct model *one = lab_model(1, 3, 1);
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(harm) / sizeof(harm[0]); i++) {
-		struct store *s;
-
-		lab_remove(lab_dir);
-		s = lab_open();
-		assert_int_equal(lab_publish(s, NULL, one, NULL), 0);
-		store_close(s);
-		exec_sql(harm[i]);
-		refused_with(ERR_DAMAGE, "store.db");
-	}
-	free(one);
+	refused_with(ERR_DAMAGE, "store.db: the file is damaged");
+	refused_with(ERR_DAMAGE, "move its folder aside");
 }
 
 static void interrupted_changes_are_cleaned_up_at_open(void **state)
@@ -599,7 +577,6 @@ int main(void)
 		TEST(short_or_missing_volume_is_damage_not_the_end),
 		TEST(second_open_says_who_has_it),
 		TEST(foreign_newer_and_broken_databases_are_refused),
-		TEST(row_out_of_bounds_is_damage),
 		TEST(interrupted_changes_are_cleaned_up_at_open),
 		TEST(old_stores_are_read_and_go_on),
 		TEST(compaction_keeps_content_and_frees_octets),
