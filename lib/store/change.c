@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
+#include "store/page_sum.h"
 
 #include "arena/arena.h"
 #include "fail/fail.h"
@@ -38,7 +38,7 @@ int change_put(struct change *c, const uint8_t *page, size_t len, struct page_ro
 	assert(len >= 2 && len <= PAGE_OCTETS_MAX && row->key_len <= DNAME_KEY_MAX);
 	c->failed = true;
 	row->len = (uint32_t)len;
-	row->xxh = XXH3_64bits(page, len);
+	row->xxh = page_sum(page, len);
 	if (volumes_append(&c->s->volumes, page, row->len, &row->volume, &row->offset, e) != 0 ||
 	    table_build_put(c->build, row, e) != 0)
 		return -1;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
+#include "store/page_sum.h"
 
 #include "arena/arena.h"
 #include "store/state.h"
@@ -94,7 +94,7 @@ static int read_at(int fd, uint8_t *to, size_t len, uint64_t offset)
 
 static int check(struct store *s, const struct page_row *row, const uint8_t *page, struct err *e)
 {
-	if (XXH3_64bits(page, row->len) != row->xxh)
+	if (page_sum(page, row->len) != row->xxh)
 		return damage(s, row, "its octets are not what was written", e);
 	return 0;
 }

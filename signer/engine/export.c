@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "signer/engine/api.h"
 #include "store/page.h"
+#include "store/page_sum.h"
 
 struct export_page {
 	uint64_t offset, xxh;
@@ -82,7 +82,7 @@ static bool next_page(struct export *x)
 	const struct export_page *p = &x->pages[x->at++];
 
 	return pread(x->fds[p->fd], x->buf, p->len, (off_t)p->offset) == (ssize_t)p->len &&
-	       XXH3_64bits(x->buf, p->len) == p->xxh && page_walk(x->buf, p->len, add_text, x, NULL) == 0;
+	       page_sum(x->buf, p->len) == p->xxh && page_walk(x->buf, p->len, add_text, x, NULL) == 0;
 }
 
 static ssize_t export_read(void *stream, char *buf, size_t cap)

@@ -12,6 +12,7 @@
 #include "clock/clock.h"
 #include "log/log.h"
 #include "signer/net/link.h"
+#include "store/page_sum.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,6 @@
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #define BUFFER_LEN (1u << 20)
 #define SCATTERED  8   /* a shorter run of neighbours asks for a hint */
@@ -241,7 +241,7 @@ static bool put_run(struct xfrout *x, size_t *at, size_t *nth, size_t count, siz
 		const struct page *p = page_at(x, x->next);
 		uint8_t *page = x->buf + *at;
 
-		if (XXH3_64bits(page, p->len) != p->xxh)
+		if (page_sum(page, p->len) != p->xxh)
 			return damaged(x, p, "xxh3-64 differs");
 		if ((size_t)(page[0] << 8 | page[1]) != p->len - 2)
 			return damaged(x, p, "length octets differ");
