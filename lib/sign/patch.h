@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_PATCH_H
+#define DUET_PATCH_H
+
+#include "sign/zonesign.h"
+#include "zone/zone_diff.h"
+
+/*
+ * patch - the next version of a zone from the one before, at a cost that is the change's: only the pages that a
+ * difference concerns are read and made anew, with the signatures that are still right.
+ */
+
+/* What a difference makes of a version's content. */
+struct patch_content {
+	struct zone_sum sum;
+	uint8_t digest[48];
+	uint32_t largest_ttl; /* not below that of any record; the version's too, as long as no whole zone is signed */
+};
+
+/*
+ * patch_content - applies the difference to the owners that it names, and checks them.
+ *
+ * sum     of the version's content
+ * limits  max_rrset_octets counts
+ *
+ * ERR_REFUSED where it does not fit the version or what comes of it may not stand together, ERR_LIMIT, ERR_DAMAGE,
+ * ERR_IO.
+ */
+int patch_content(struct store *s, const struct version *v, const struct zone_sum *sum, const struct zone_diff *d,
+		  const struct zone_limits *limits, struct patch_content *out, struct err *e);
+
+/* Whether zone_patch can make the next version: soa and p lead to signatures like those of the version's pages.  Else the
+ * whole zone is to be signed. */
+bool patch_is_possible(const struct version *v, const struct rr *soa, const struct sign_params *p);
+
+/*
+ * zone_patch - puts the pages of the next version into `change` (not published).
+ *
+ * v       the version that was current when the change began; patch_is_possible
+ * d       the difference in its content, or NULL for none
+ * change  gets every page: those that stay, and those made anew because the content of their range, what their last name
+ *         points to, or the apex's ready RRsets are others, or because they are due (as zone_sign has it)
+ * info    as zone_sign sets it; of content_digest and largest_ttl with c, or with c NULL as the version has them
+ * stats   may be NULL; records, rrsigs and octets are those of new pages
+ *
+ * The result is what zone_sign makes of the same content, but for page borders and signatures that were kept.
+ * Returns 0, or -1 with ERR_REFUSED (the difference does not fit), ERR_DAMAGE, ERR_CRYPTO, ERR_LIMIT, ERR_IO.
+ */
+int zone_patch(struct store *s, struct version *v, const struct zone_diff *d, const struct patch_content *c,
+	       const struct sign_params *p, struct change *change, struct version_info *info, struct sign_stats *stats,
+	       struct err *e);
+
+#endif
