@@ -249,7 +249,7 @@ static int sign(const struct options *o, const struct zone *z, const struct sign
 	struct version_info info = { .earliest = INT64_MAX };
 	int rc = -1;
 
-	if (zone_sign_soa(z, &o->params, o->serial != SERIAL_NONE ? o->serial : z->serial, arena, &info, e) != 0 ||
+	if (zone_sign_soa(&z->soa, &o->params, o->serial != SERIAL_NONE ? o->serial : z->serial, arena, &info, e) != 0 ||
 	    write_rr(text, &info.soa, e) != 0)
 		goto out;
 	for (size_t i = 0; i < info.soa_sig_count; i++)

@@ -50,6 +50,8 @@ int signing_init(struct signing *s, const uint8_t *apex, const struct rr *soa, c
 		 struct err *e);
 /* Digest of all that decides how records are signed, times apart: pages made under another are not kept. */
 void signing_ctx(const struct signing *s, uint8_t out[32]);
+/* Hash of the keys in the DNSKEY RRset among the ready ones (key_set_hash); zero: unsigned. */
+int signing_keyset(const struct sign_params *p, uint8_t out[32], struct err *e);
 
 static inline bool signing_on(const struct signing *s)
 {

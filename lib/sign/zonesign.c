@@ -65,7 +65,7 @@ void signing_ctx(const struct signing *s, uint8_t out[32])
 }
 
 /* The key set is that of the DNSKEY RRset, not of the keys that sign here. */
-static int keyset(const struct sign_params *p, uint8_t out[32], struct err *e)
+int signing_keyset(const struct sign_params *p, uint8_t out[32], struct err *e)
 {
 	memset(out, 0, 32);
 	for (size_t k = 0; k < p->ready_count && p->key_count > 0; k++) {
@@ -147,7 +147,7 @@ int zone_sign(const struct zone *z, const struct sign_params *p, struct store *s
 	if (previous != NULL && !p->full &&
 	    memcmp(version_info(previous)->sign_ctx, info->sign_ctx, sizeof(info->sign_ctx)) == 0)
 		f.common.old = version_table(previous);
-	if (sign_chains(&f, z, e) == 0 && keyset(p, info->keyset, e) == 0)
+	if (sign_chains(&f, z, e) == 0 && signing_keyset(p, info->keyset, e) == 0)
 		rc = 0;
 	flow_fini(&f);
 	memcpy(info->content_digest, z->digest, sizeof(info->content_digest));

@@ -72,9 +72,9 @@ struct sign_text {
 int zone_sign_text(const struct zone *z, const struct sign_params *p, const struct sign_text *text,
 		   struct sign_stats *stats, struct err *e);
 
-/* Makes info->soa with the serial, its RRSIGs and the version id; memory from arena, which must live until
+/* soa: the content's.  Makes info->soa with the serial, its RRSIGs and the version id; memory from arena, which must live until
  * change_publish has copied it. */
-int zone_sign_soa(const struct zone *z, const struct sign_params *p, uint32_t serial, struct arena *arena,
+int zone_sign_soa(const struct rr *soa, const struct sign_params *p, uint32_t serial, struct arena *arena,
 		  struct version_info *info, struct err *e);
 
 /* The unsigned content of a published version, read back from its pages (for renewal while a source is away

@@ -31,10 +31,9 @@ static void version_id(const struct rr *sigs, size_t n, uint8_t out[32])
 	crypto_hash_sha256_final(&st, out);
 }
 
-int zone_sign_soa(const struct zone *z, const struct sign_params *p, uint32_t serial, struct arena *arena,
+int zone_sign_soa(const struct rr *soa, const struct sign_params *p, uint32_t serial, struct arena *arena,
 		  struct version_info *info, struct err *e)
 {
-	const struct rr *soa = &z->soa;
 	uint8_t *rdata = arena_dup(arena, soa->rdata, soa->rdlen);
 	struct window window = { .inception = p->now - p->inception_offset_s,
 				 .expiration = p->now + p->validity_s };
@@ -47,7 +46,7 @@ int zone_sign_soa(const struct zone *z, const struct sign_params *p, uint32_t se
 	info->soa.owner = arena_dup(arena, soa->owner, dname_len(soa->owner));
 	info->soa.rdata = rdata;
 	for (size_t i = 0; i < p->key_count; i++)
-		if (rrsig_make(&info->soa, 1, z->apex, p->keys[i], window, arena, &sigs[i], e) != 0)
+		if (rrsig_make(&info->soa, 1, soa->owner, p->keys[i], window, arena, &sigs[i], e) != 0)
 			return -1;
 	qsort(sigs, p->key_count, sizeof(*sigs), by_rdata);
 	info->serial = serial;

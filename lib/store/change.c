@@ -48,9 +48,28 @@ int change_put(struct change *c, const uint8_t *page, size_t len, struct page_ro
 	return 0;
 }
 
+int64_t change_earliest(const struct change *c)
+{
+	return table_build_earliest(c->build);
+}
+
 int change_keep(struct change *c, const struct page_row *row)
 {
 	if (!store_damaged(c->s, row) && table_build_keep(c->build, row, NULL) == 0)
+		return 0;
+	c->failed = true;
+	return -1;
+}
+
+int change_keep_rows(struct change *c, size_t from, size_t n)
+{
+	const struct table *t = c->base == NULL ? NULL : c->base->table;
+	bool good = n == 0 || t != NULL;
+
+	if (c->s->bad_count > 0 || c->s->volume_missing)
+		for (size_t i = from; good && i < from + n; i++)
+			good = !store_damaged(c->s, table_row(t, i));
+	if (good && (n == 0 || table_build_keep_rows(c->build, from, n, NULL) == 0))
 		return 0;
 	c->failed = true;
 	return -1;

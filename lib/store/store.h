@@ -52,6 +52,9 @@ size_t table_len(const struct table *t);
 const struct page_row *table_row(const struct table *t, size_t i);
 uint64_t table_octets(const struct table *t);
 int64_t table_earliest(const struct table *t);
+/* The first row at or behind `from` that ends at `before` or earlier, or has RRSIGs and ends later than `after`; table_len
+ * when there is none.  Steps over chunks that have none. */
+size_t table_due(const struct table *t, size_t from, int64_t before, int64_t after);
 
 /* Order of rows: chain, key, part. */
 int page_row_cmp(const struct page_row *a, const struct page_row *b);
@@ -130,6 +133,10 @@ int change_put(struct change *c, const uint8_t *page, size_t len, struct page_ro
 /* Keeps a page of the version that was current at change_begin: a row of its table.  -1 when it is out of order, or
  * known to be damaged. */
 int change_keep(struct change *c, const struct page_row *row);
+/* The same for n rows from this index on; the cost is that of the chunks they lie in. */
+int change_keep_rows(struct change *c, size_t from, size_t n);
+/* Earliest RRSIG expiration over all pages that were put or kept so far, INT64_MAX without any. */
+int64_t change_earliest(const struct change *c);
 /* Syncs, commits, and gives the new current version with a reference.  `keep` (JSON, may be NULL) is written by the same
  * commit, as store_keep_put.  The change is gone in any case. */
 int change_publish(struct change *c, const struct version_info *info, const char *keep, struct version **out,

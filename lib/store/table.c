@@ -27,6 +27,7 @@ struct chunk {
 	uint64_t octets;
 	uint64_t sum;
 	int64_t earliest;
+	int64_t latest; /* largest row.earliest of those with RRSIGs, INT64_MIN without */
 	struct volume **volumes; /* each once */
 	size_t volume_count;
 	struct page_row row[]; /* the keys lie behind them */
@@ -75,7 +76,8 @@ size_t table_len(const struct table *t)
 	return t->n;
 }
 
-const struct page_row *table_row(const struct table *t, size_t i)
+/* The chunk of row i. */
+static size_t chunk_of(const struct table *t, size_t i)
 {
 	size_t low = 0, high = t->chunk_count;
 
@@ -87,7 +89,30 @@ const struct page_row *table_row(const struct table *t, size_t i)
 		else
 			high = mid;
 	}
-	return &t->chunk[low]->row[i - t->start[low]];
+	return low;
+}
+
+const struct page_row *table_row(const struct table *t, size_t i)
+{
+	size_t c = chunk_of(t, i);
+
+	return &t->chunk[c]->row[i - t->start[c]];
+}
+
+size_t table_due(const struct table *t, size_t from, int64_t before, int64_t after)
+{
+	if (from >= t->n)
+		return t->n;
+	for (size_t k = chunk_of(t, from); k < t->chunk_count; k++) {
+		const struct chunk *c = t->chunk[k];
+
+		if (c->earliest > before && c->latest <= after)
+			continue;
+		for (size_t i = from > t->start[k] ? from - t->start[k] : 0; i < c->n; i++)
+			if (c->row[i].earliest <= before || (c->row[i].rrsigs > 0 && c->row[i].earliest > after))
+				return t->start[k] + i;
+	}
+	return t->n;
 }
 
 uint64_t table_octets(const struct table *t)
@@ -249,6 +274,11 @@ int table_build_put(struct table_build *b, const struct page_row *row, struct er
 	return 0;
 }
 
+static bool holds(const struct chunk *c, const struct page_row *row)
+{
+	return row >= c->row && row < c->row + c->n;
+}
+
 int table_build_keep(struct table_build *b, const struct page_row *row, struct err *e)
 {
 	struct run *last = last_run(b);
@@ -264,6 +294,46 @@ int table_build_keep(struct table_build *b, const struct page_row *row, struct e
 	return 0;
 }
 
+int table_build_keep_rows(struct table_build *b, size_t from, size_t n, struct err *e)
+{
+	while (n > 0) {
+		size_t k = chunk_of(b->base, from), at = from - b->base->start[k];
+		size_t part = b->base->chunk[k]->n - at < n ? b->base->chunk[k]->n - at : n;
+
+		if (table_build_keep(b, &b->base->chunk[k]->row[at], e) != 0)
+			return -1;
+		b->run[b->run_count - 1].n += part - 1;
+		from += part;
+		n -= part;
+	}
+	return 0;
+}
+
+int64_t table_build_earliest(const struct table_build *b)
+{
+	int64_t earliest = INT64_MAX;
+	size_t k = 0;
+
+	for (size_t i = 0; i < b->run_count; i++) {
+		const struct run *r = &b->run[i];
+		const struct page_row *row = r->kept != NULL ? r->kept : &b->fresh[r->fresh];
+		const struct chunk *c;
+
+		if (r->kept != NULL) {
+			while (k < b->base->chunk_count && !holds(b->base->chunk[k], r->kept))
+				k++;
+			c = k < b->base->chunk_count ? b->base->chunk[k] : NULL;
+			if (c != NULL && r->n == c->n) {
+				earliest = c->earliest < earliest ? c->earliest : earliest;
+				continue;
+			}
+		}
+		for (size_t x = 0; x < r->n; x++)
+			earliest = row[x].earliest < earliest ? row[x].earliest : earliest;
+	}
+	return earliest;
+}
+
 /* Finds which runs are whole chunks of the base; -1 when a kept row is not of the base. */
 static int find_whole(struct table_build *b, struct err *e)
 {
@@ -277,7 +347,7 @@ static int find_whole(struct table_build *b, struct err *e)
 			continue;
 		for (; at_chunk < count; at_chunk++) {
 			c = b->base->chunk[at_chunk];
-			if (r->kept >= c->row && r->kept < c->row + c->n)
+			if (holds(c, r->kept))
 				break;
 		}
 		if (at_chunk == count)
@@ -332,6 +402,7 @@ static struct chunk *chunk_new(const struct page_row *const *rows, size_t n, str
 	c->refs = 1;
 	c->n = n;
 	c->earliest = INT64_MAX;
+	c->latest = INT64_MIN;
 	key = (uint8_t *)(c->row + n);
 	for (size_t i = 0; i < n; i++) {
 		struct page_row *row = &c->row[i];
@@ -343,6 +414,8 @@ static struct chunk *chunk_new(const struct page_row *const *rows, size_t n, str
 		c->sum += row_sum(row);
 		if (row->earliest < c->earliest)
 			c->earliest = row->earliest;
+		if (row->rrsigs > 0 && row->earliest > c->latest)
+			c->latest = row->earliest;
 		if (chunk_volume(c, vs, row->volume) != 0) {
 			chunk_unref(c);
 			return NULL;

@@ -19,6 +19,9 @@ void table_build_free(struct table_build *b);
 /* Both in the order of transfer (the caller's mistake else: ERR_INTERNAL).  put copies row and key. */
 int table_build_put(struct table_build *b, const struct page_row *row, struct err *e);
 int table_build_keep(struct table_build *b, const struct page_row *row, struct err *e);
+/* n rows of the base from this index on. */
+int table_build_keep_rows(struct table_build *b, size_t from, size_t n, struct err *e);
+int64_t table_build_earliest(const struct table_build *b);
 /* Makes the table, with a reference; the build can only be freed then.  vs has every volume of the new rows. */
 int table_build_finish(struct table_build *b, struct volumes *vs, struct table **out, struct err *e);
 

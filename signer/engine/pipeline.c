@@ -323,7 +323,7 @@ void pipeline_publish(struct zwork *z, uint32_t serial, int why)
 	m->info.sum = &m->content->sum;
 	m->info.input_serial = m->from_input ? m->content->serial : z->source.input_serial;
 	m->params.now = clock_now_s();
-	if (zone_sign_soa(m->content, &m->params, serial, p->arena, &m->info, &p->err) != 0) {
+	if (zone_sign_soa(&m->content->soa, &m->params, serial, p->arena, &m->info, &p->err) != 0) {
 		failed(z, "sign-failed", &p->err);
 		drop_later(z->engine, m);
 		arena_free(p->arena);

@@ -113,7 +113,7 @@ static void publish(struct signer *s, const struct zone *z, uint32_t serial)
 	assert_int_equal(change_begin(s->store, apex, &c, &e), 0);
 	if (zone_sign(z, &s->p, s->store, s->current, c, &info, &s->stats, &e) != 0)
 		fail_msg("%s", e.text);
-	assert_int_equal(zone_sign_soa(z, &s->p, serial, a, &info, &e), 0);
+	assert_int_equal(zone_sign_soa(&z->soa, &s->p, serial, a, &info, &e), 0);
 	if (change_publish(c, &info, NULL, &v, &e) != 0)
 		fail_msg("%s", e.text);
 	version_unref(s->current);
