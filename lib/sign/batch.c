@@ -304,25 +304,14 @@ static int hash_names(struct batch *b, struct range_maker *m)
 
 static int add_line(void *ctx, const struct rr *rr)
 {
-	struct batch *b = ctx;
-	char *line = rr_text(rr), type[16];
-	size_t len;
-	uint8_t *p;
-
-	if (line == NULL)
-		return err_set(&b->err, ERR_INTERNAL, "a %s record has no text", rr_type_text(rr->type, type));
-	len = strlen(line);
-	p = octets_room(&b->text, len + 1);
-	memcpy(p, line, len);
-	p[len] = '\n';
-	free(line);
+	rr_lines_add(ctx, rr);
 	return 0;
 }
 
 static int write_text(struct batch *b)
 {
 	for (size_t i = 0; i < b->pages.n; i++)
-		if (page_walk(pages_octets(&b->pages, i), b->pages.page[i].len, add_line, b, &b->err) != 0)
+		if (page_walk(pages_octets(&b->pages, i), b->pages.page[i].len, add_line, &b->text, &b->err) != 0)
 			return -1;
 	return 0;
 }

@@ -66,7 +66,7 @@ struct batch {
 	size_t step_count, steps_room;
 	struct pages pages;
 	struct octets hashes; /* of the names: hash, length of the bitmap in two octets, bitmap */
-	struct octets text;
+	struct rr_lines text;
 	int rc;
 	struct err err;
 };

@@ -107,7 +107,7 @@ static int put_batch(struct flow *f, const struct batch *b, struct err *e)
 				return -1;
 	}
 	f->stats->made += b->pages.made;
-	if (b->text.len > 0 && f->text->write(f->text->ctx, b->text.p, b->text.len, e) != 0)
+	if (b->text.len > 0 && f->text->write(f->text->ctx, (const uint8_t *)b->text.p, b->text.len, e) != 0)
 		return -1;
 	return put_hashes(f, &b->hashes, e);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -202,6 +203,31 @@ static void text_of_records(void **state)
 	}
 }
 
+/* From 1970 to 2106, each day once and all seconds of a day: as gmtime has it. */
+static void times_are_dates(void **state)
+{
+	uint8_t rdata[] = { 0, 1, 13, 0, 0, 0, 0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 };
+	struct rr rr = { .owner = (const uint8_t *)"", .rdata = rdata, .type = TYPE_RRSIG, .rdlen = sizeof(rdata) };
+	struct rr_lines lines = { 0 };
+	char want[64];
+
+	(void)state;
+	for (uint64_t t = 0; t <= UINT32_MAX; t += 86400 - 1) {
+		time_t when = (time_t)t;
+		struct tm tm;
+		struct wr w = wr_of(rdata + 8, 4);
+
+		wr_u32(&w, (uint32_t)t);
+		gmtime_r(&when, &tm);
+		strftime(want, sizeof(want), ". 0 IN RRSIG A 13 0 60 %Y%m%d%H%M%S 19700101000000 0 . AQ==\n", &tm);
+		lines.len = 0;
+		rr_lines_add(&lines, &rr);
+		assert_int_equal(lines.len, strlen(want));
+		assert_memory_equal(lines.p, want, lines.len);
+	}
+	free(lines.p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +238,7 @@ int main(void)
 		cmocka_unit_test(rdata_order),
 		cmocka_unit_test(stream_gives_records_back),
 		cmocka_unit_test(text_of_records),
+		cmocka_unit_test(times_are_dates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
