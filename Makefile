@@ -161,4 +161,4 @@ clean:
 
 -include $(wildcard $(LIB_OBJS:.o=.d) $(SIGNER_OBJS:.o=.d) $(KEYDIST_OBJS:.o=.d) $(BACKUPD_OBJS:.o=.d) $(CTL_OBJS:.o=.d) \
            $(AUDIT_OBJS:.o=.d) \
-           $(MAINS:%.c=$(O)/%.d) $(UNIT_SRCS:%.c=$(O)/%.d) $(FUZZ_SRCS:%.c=$(O)/%.d) $(BENCH_SRCS:%.c=$(O)/%.d))
+           $(MAINS:%.c=$(O)/%.d) $(UNIT_SRCS:%.c=$(O)/%.d) $(FUZZ_SRCS:%.c=$(O)/%.d) $(TOOL_SRCS:%.c=$(O)/%.d) $(BENCH_SRCS:%.c=$(O)/%.d))

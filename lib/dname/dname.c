@@ -279,13 +279,16 @@ size_t dname_lower(const uint8_t *name, uint8_t *out)
 	return len;
 }
 
-size_t dname_key(const uint8_t *name, uint8_t out[DNAME_KEY_MAX])
+size_t dname_key_of(const uint8_t *name, size_t len, uint8_t out[DNAME_KEY_MAX])
 {
 	uint8_t starts[LABELS_MAX];
+	unsigned n = 0;
 	size_t used = 0;
 
-	for (unsigned n = label_starts(name, starts); n > 0; n--) {
-		const uint8_t *label = name + starts[n - 1];
+	for (size_t at = 0; at < len; at += name[at] + 1u)
+		starts[n++] = (uint8_t)at;
+	while (n > 0) {
+		const uint8_t *label = name + starts[--n];
 
 		for (unsigned i = 1; i <= label[0]; i++) {
 			uint8_t c = lower(label[i]);
@@ -300,4 +303,9 @@ size_t dname_key(const uint8_t *name, uint8_t out[DNAME_KEY_MAX])
 		out[used++] = 0;
 	}
 	return used;
+}
+
+size_t dname_key(const uint8_t *name, uint8_t out[DNAME_KEY_MAX])
+{
+	return dname_key_of(name, dname_len(name) - 1, out);
 }

@@ -39,6 +39,9 @@ size_t dname_read_compressed(struct rd *r, uint8_t out[DNAME_MAX]);
 int dname_from_text(const char *text, uint8_t out[DNAME_MAX], struct err *e);
 /* The same for len octets of text; a name without a final dot gets origin behind it (NULL: the root). */
 int dname_from_text_at(const char *text, size_t len, const uint8_t *origin, uint8_t out[DNAME_MAX], struct err *e);
+/* The same for a plain word (plain.h) that white space ends: out has room for DNAME_MAX + PLAIN_PAD octets.  Returns
+ * the octets of text it took, or 0 where it is not plain or not right; the name's length in *out_len. */
+size_t dname_from_plain(const char *text, const uint8_t *origin, size_t origin_len, uint8_t *out, size_t *out_len);
 /* Absolute, with final dot and escapes; returns out. */
 char *dname_to_text(const uint8_t *name, char out[DNAME_TEXT_MAX]);
 
@@ -54,5 +57,7 @@ size_t dname_lower(const uint8_t *name, uint8_t *out);
  * Labels from the last to the first in lower case, each closed by 0x00; 0x00 in a label is written 0x01 0x01 and
  * 0x01 is written 0x01 0x02.  Returns the length. */
 size_t dname_key(const uint8_t *name, uint8_t out[DNAME_KEY_MAX]);
+/* The same for the labels in the first len octets alone, which end before a label. */
+size_t dname_key_of(const uint8_t *name, size_t len, uint8_t out[DNAME_KEY_MAX]);
 
 #endif

@@ -103,3 +103,12 @@ const char *type_rule_broken(uint16_t type, const uint8_t *rdata, size_t len)
 	}
 	return NULL;
 }
+
+bool type_has_rule(uint16_t type)
+{
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		if (rules[i].type == type)
+			return true;
+	}
+	return false;
+}

@@ -129,6 +129,19 @@ const struct type_info *type_info(uint16_t type)
 	return NULL;
 }
 
+uint16_t type_next(uint16_t type)
+{
+	for (unsigned t = type + 1u; t < LOW_TYPES; t++) {
+		if (low[t].name != NULL)
+			return (uint16_t)t;
+	}
+	for (size_t i = 0; i < HIGH_TYPES; i++) {
+		if (high[i].type > type)
+			return high[i].type;
+	}
+	return 0;
+}
+
 bool rr_type_is_meta(uint16_t type)
 {
 	return type == 0 || type == TYPE_OPT || (type >= 128 && type <= 255);

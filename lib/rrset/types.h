@@ -73,11 +73,15 @@ struct type_info {
 
 /* The row of a type, or NULL. */
 const struct type_info *type_info(uint16_t type);
+/* The next type above that has a row, 0 behind the last. */
+uint16_t type_next(uint16_t type);
 
 /* Octets that the field takes of the left ones; SIZE_MAX when they are not of its form. */
 size_t field_len(enum field f, const uint8_t *p, size_t left);
 
 /* What is wrong between the fields of an rdata whose fields are right by themselves, or NULL (rules.c). */
 const char *type_rule_broken(uint16_t type, const uint8_t *rdata, size_t len);
+/* Whether there is any such rule. */
+bool type_has_rule(uint16_t type);
 
 #endif

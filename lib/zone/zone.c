@@ -3,6 +3,7 @@
 #include "zone/zone.h"
 
 #include <assert.h>
+
 #include "arena/arena.h"
 #include "zone/zone_build.h"
 
@@ -10,31 +11,10 @@
 
 void zone_free(struct zone *z)
 {
-	if (z != NULL)
-		arena_free(z->arena);
-}
-
-size_t zone_owner_end(const struct zone *z, size_t i)
-{
-	const uint8_t *owner = z->rr[i].owner;
-
-	while (++i < z->n) {
-		if (z->rr[i].owner != owner && !dname_equal(z->rr[i].owner, owner))
-			break;
-	}
-	return i;
-}
-
-size_t zone_rrset_end(const struct zone *z, size_t i)
-{
-	const struct rr *first = &z->rr[i];
-
-	while (++i < z->n) {
-		if (z->rr[i].type != first->type ||
-		    (z->rr[i].owner != first->owner && !dname_equal(z->rr[i].owner, first->owner)))
-			break;
-	}
-	return i;
+	if (z == NULL)
+		return;
+	sorted_free(z->entries);
+	arena_free(z->arena);
 }
 
 static struct rd soa_numbers(const uint8_t *rdata, size_t len)
@@ -81,7 +61,8 @@ int zone_read_stream(const uint8_t *stream, size_t len, const uint8_t *apex, con
 
 	b->soa_twice = true;
 	while ((got = rr_read(&r, &rr, e)) == 1) {
-		if (zone_build_add(b, &rr, (struct place){ .file = NULL }, e) != 0) {
+		zone_build_owner(b, rr.owner, dname_len(rr.owner));
+		if (zone_build_add(b, &rr, 0, e) != 0) {
 			got = -1;
 			break;
 		}

@@ -8,18 +8,30 @@
 
 #include "err/err.h"
 #include "rrset/rr.h"
+#include "sort/sort.h"
 #include "zone/zone_sum.h"
 
 /*
- * zone - the unsigned content of one zone, in memory, in canonical order, checked.
+ * zone - the unsigned content of one zone, checked, in canonical order; in memory as far as the budget for it goes,
+ * beyond that in an unlinked file.  Its owners come out of a cursor.
  *
- * Invariants: 1. rr[] is in rr_cmp order without duplicates, and within an RRset all TTLs are equal (the lowest is taken
- * with a notice where they differ, RFC 2181 section 5.2).  2. exactly one SOA, at the apex, is soa.  3. no record of
- * a type of rr_type_is_signing.  4. owners are within the apex.  5. every rdata has passed rdata_check.
- * 6. no CNAME beside other data, one CNAME and one DNAME at an owner at most.
+ * Invariants: 1. owners are within the apex, and come in canonical order (RFC 4034 section 6.1).  2. exactly one SOA, at
+ * the apex, is soa; the apex has NS.  3. no record of a type of rr_type_is_signing.  4. every rdata has passed
+ * rdata_check.  5. no CNAME beside other data, one CNAME and one DNAME at an owner at most.  6. within an RRset all TTLs
+ * are equal (the lowest is taken with a notice where they differ, RFC 2181 section 5.2).
  */
+struct zone_file {
+	char *path;      /* as it was opened */
+	int64_t size;
+	int64_t mtime_ns;
+	uint64_t dev, ino;
+};
+
 struct zone {
 	uint8_t apex[DNAME_MAX];
+	struct sorted *entries;  /* zone_build.h */
+	struct zone_file *files; /* what was read, $INCLUDE among it; none for a stream */
+	size_t file_count;
 	struct rr *rr;
 	size_t n;
 	size_t soa_at;           /* its index in rr[] */
@@ -41,15 +53,19 @@ struct zone_limits {
 	size_t warn_rrset_records; /* 100, above which BIND refuses a transfer */
 	size_t max_records;        /* bound on memory */
 	const char *include_root;  /* $INCLUDE must stay inside this folder (after symlinks); NULL: none allowed */
+	size_t sort_octets;        /* memory for records; what is above goes into a file */
+	const char *sort_dir;      /* for that file; NULL: TMPDIR, or /var/tmp */
+	unsigned threads;          /* that sum up a large zone */
+	bool without_sum;          /* leaves sum and digest 0: for who needs neither */
 };
 #define ZONE_LIMITS_DEFAULT \
 	((struct zone_limits){ .max_ttl_s = 0, .max_rrset_octets = 65000, .warn_rrset_records = 100, \
-			       .max_records = 200000000 })
+			       .max_records = 200000000, .sort_octets = SORT_BUDGET_DEFAULT, .threads = 1 })
 
 /*
  * zone_read_file - reads master file text (RFC 1035 section 5, RFC 2308 $TTL, $ORIGIN, $INCLUDE, $GENERATE, RFC 3597).
- * apex in wire form.  On failure nothing is given and e says "FILE:LINE: what is wrong (rule)", ERR_SYNTAX, ERR_LIMIT,
- * ERR_REFUSED or ERR_IO.  The file may change while it is read: a size or time stamp that differs after reading is
+ * apex in wire form.  On failure nothing is given and e says "FILE:LINE:COLUMN: what is wrong (rule)", ERR_SYNTAX,
+ * ERR_LIMIT, ERR_REFUSED or ERR_IO; what is wrong between records of an owner has column 1.  The file may change while it is read: a size or time stamp that differs after reading is
  * ERR_NOTNOW, try again.
  */
 int zone_read_file(const char *path, const uint8_t *apex, const struct zone_limits *limits, struct zone **out,

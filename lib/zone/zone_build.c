@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* zone_build: collects records, brings them into canonical order and takes duplicates out. */
+/* zone_build: takes records, in any order, as entries of the sort. */
 #include "zone/zone_build.h"
 
 #include <assert.h>
@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include "arena/arena.h"
+#include "rrset/rdata_plain.h"
 
-#define NOTICES_MAX 10 /* of one kind */
+#define NOTICES_MAX  10                  /* of one kind */
+#define ENTRY_OCTETS ((size_t)256 << 10) /* of one entry, about: an owner with more has several */
 
 int place_err(struct err *e, enum err_code code, struct place place, const char *fmt, ...)
 {
@@ -20,25 +22,30 @@ int place_err(struct err *e, enum err_code code, struct place place, const char 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	err_set(e, code, "%s", text);
+	return place_ctx(e, place);
+}
+
+int place_ctx(struct err *e, struct place place)
+{
 	if (place.file == NULL)
-		return err_set(e, code, "%s", text);
-	return err_set(e, code, "%s:%u: %s", place.file, place.line, text);
+		return -1;
+	return err_ctx(e, "%s:%u:%u", place.file, place.line, place.column);
 }
 
 struct zone_build *zone_build_new(const uint8_t *apex, const struct zone_limits *limits)
 {
 	struct arena *arena = arena_new();
 	struct zone_build *b = mem_new(1, sizeof(*b));
-	uint8_t key[DNAME_KEY_MAX];
 
 	b->z = arena_alloc(arena, 1, sizeof(*b->z));
 	b->z->arena = arena;
 	b->apex_len = dname_len(apex);
 	memcpy(b->z->apex, apex, b->apex_len);
-	b->apex_key_len = dname_key(apex, key);
 	b->limits = *limits;
-	b->scratch = arena_new();
-	b->sorted = true;
+	b->sorter = sorter_new(limits->sort_octets, limits->sort_dir);
+	b->file = ENTRY_NO_FILE;
+	zone_build_owner(b, b->z->apex, b->apex_len);
 	return b;
 }
 
@@ -47,8 +54,10 @@ void zone_build_free(struct zone_build *b)
 	if (b == NULL)
 		return;
 	zone_free(b->z);
-	arena_free(b->scratch);
-	free(b->rrs);
+	sorter_free(b->sorter);
+	for (size_t i = 0; i < b->file_count; i++)
+		free(b->files[i]);
+	free(b->files);
 	free(b);
 }
 
@@ -77,199 +86,198 @@ static void notice_the_rest(struct zone_build *b)
 		[NOTICE_LARGE] = "large RRsets",
 		[NOTICE_TYPES] = "owners with many types",
 		[NOTICE_OCCLUDED] = "occluded RRsets",
-		[NOTICE_APEX] = "things missing at the apex",
 	};
 
 	for (int kind = 0; kind < NOTICE_KINDS; kind++) {
 		if (b->more_notices[kind] > NOTICES_MAX)
 			b->z->notices[b->z->notice_count++] =
-				arena_printf(b->z->arena, "and %zu more: %s",
-					     b->more_notices[kind] - NOTICES_MAX, words[kind]);
+				arena_printf(b->z->arena, "and %zu more: %s", b->more_notices[kind] - NOTICES_MAX,
+					     words[kind]);
 	}
 }
 
-static int head_cmp(const struct build_rr *a, const struct build_rr *b)
+static void close_entry(struct zone_build *b)
 {
-	size_t len = a->key_len < b->key_len ? a->key_len : b->key_len;
-	int d;
+	if (b->in_entry)
+		sorter_commit(b->sorter);
+	b->in_entry = false;
+}
 
-	if (a->head != b->head)
-		return a->head < b->head ? -1 : 1;
-	if (a->key == b->key)
+static struct place place_at(const struct zone_build *b, uint32_t line)
+{
+	return (struct place){ .file = b->file == ENTRY_NO_FILE ? NULL : b->files[b->file], .line = line, .column = 1 };
+}
+
+int zone_build_file(struct zone_build *b, const char *name, struct err *e)
+{
+	close_entry(b);
+	b->file = ENTRY_NO_FILE;
+	if (name == NULL)
 		return 0;
-	d = memcmp(a->key, b->key, len);
-	return d != 0 ? d : (int)a->key_len - (int)b->key_len;
-}
-
-/* rr_cmp, with the owners compared by their keys. */
-static int build_cmp(const struct build_rr *a, const struct build_rr *b)
-{
-	int d = head_cmp(a, b);
-
-	if (d != 0)
-		return d;
-	if (a->rr.type != b->rr.type)
-		return a->rr.type < b->rr.type ? -1 : 1;
-	return rdata_cmp(a->rr.type, a->rr.rdata, a->rr.rdlen, b->rr.rdata, b->rr.rdlen);
-}
-
-static int sort_cmp(const void *left, const void *right)
-{
-	const struct build_rr *a = left, *b = right;
-	int d = build_cmp(a, b);
-
-	return d != 0 ? d : a->seq < b->seq ? -1 : a->seq > b->seq;
-}
-
-/* Owner and key, shared with the record before where the owner is the same. */
-static void set_owner(struct zone_build *b, struct build_rr *to, const uint8_t *owner)
-{
-	const struct build_rr *last = b->n > 0 ? &b->rrs[b->n - 1] : NULL;
-	size_t len = dname_len(owner);
-	uint8_t key[DNAME_KEY_MAX], first[8] = { 0 };
-	size_t key_len;
-
-	if (last != NULL && dname_len(last->rr.owner) == len && memcmp(last->rr.owner, owner, len) == 0) {
-		to->rr.owner = last->rr.owner;
-		to->key = last->key;
-		to->key_len = last->key_len;
-		to->head = last->head;
-		return;
+	for (size_t i = b->file_count; i-- > 0;) {
+		if (strcmp(b->files[i], name) == 0) {
+			b->file = (uint16_t)i;
+			return 0;
+		}
 	}
-	to->rr.owner = memcpy(arena_bytes(b->z->arena, len), owner, len);
-	key_len = dname_key(owner, key) - b->apex_key_len;
-	to->key = memcpy(arena_bytes(b->scratch, key_len), key + b->apex_key_len, key_len);
-	to->key_len = (uint16_t)key_len;
-	memcpy(first, to->key, key_len < 8 ? key_len : 8);
-	to->head = 0;
-	for (int i = 0; i < 8; i++)
-		to->head = to->head << 8 | first[i];
-}
-
-/* 0: keep it, 1: leave it out, -1: refuse */
-static int soa_check(struct zone_build *b, const struct rr *rr, struct place place, struct err *e)
-{
-	char name[DNAME_TEXT_MAX];
-
-	if (!dname_equal(rr->owner, b->z->apex))
-		return place_err(e, ERR_REFUSED, place, "SOA at %s, which is not the apex of the zone",
-				 dname_to_text(rr->owner, name));
-	if (!b->soa_seen)
-		return 0;
-	if (b->soa_twice && b->soa.rdlen == rr->rdlen && memcmp(b->soa.rdata, rr->rdata, rr->rdlen) == 0)
-		return 1;
-	return place_err(e, ERR_REFUSED, place, "second SOA; a zone has one (RFC 1035 section 5.2)");
-}
-
-/* 0: keep it, 1: leave it out, -1: refuse */
-static int admit(struct zone_build *b, const struct rr *rr, struct place place, struct err *e)
-{
-	char name[DNAME_TEXT_MAX], apex[DNAME_TEXT_MAX], type[16];
-
-	if (!dname_is_within(rr->owner, b->z->apex))
-		return place_err(e, ERR_REFUSED, place, "%s is outside the zone %s",
-				 dname_to_text(rr->owner, name), dname_to_text(b->z->apex, apex));
-	if (rr_type_is_meta(rr->type))
-		return place_err(e, ERR_REFUSED, place,
-				 "type %s has no place in a zone (RFC 6895 section 3.1)",
-				 rr_type_text(rr->type, type));
-	if (rr_type_is_signing(rr->type)) {
-		b->z->dropped++;
-		return 1;
-	}
-	if (b->limits.max_ttl_s != 0 && rr->ttl > b->limits.max_ttl_s)
-		return place_err(e, ERR_LIMIT, place, "TTL %u of %s %s is above the largest allowed, %u",
-				 rr->ttl, dname_to_text(rr->owner, name), rr_type_text(rr->type, type),
-				 b->limits.max_ttl_s);
-	if (rr->type == TYPE_SOA)
-		return soa_check(b, rr, place, e);
+	if (b->file_count == ENTRY_NO_FILE)
+		return err_set(e, ERR_LIMIT, "more than %d files", ENTRY_NO_FILE);
+	b->files = mem_grow(b->files, b->file_count + 1, sizeof(*b->files));
+	b->files[b->file_count] = mem_strdup(name);
+	b->file = (uint16_t)b->file_count++;
 	return 0;
 }
 
-int zone_build_add(struct zone_build *b, const struct rr *rr, struct place place, struct err *e)
+/* Whether the last apex_len octets are the apex, and in its case. */
+static void place_owner(struct zone_build *b)
 {
-	struct build_rr *to;
+	const uint8_t *apex = b->z->apex;
+	size_t below = b->owner_len - b->apex_len, at = 0;
+
+	b->within = b->as_key = false;
+	if (b->owner_len < b->apex_len)
+		return;
+	while (at < below)
+		at += b->owner[at] + 1u;
+	if (at != below)
+		return;
+	b->as_key = memcmp(b->owner + below, apex, b->apex_len) == 0;
+	b->within = b->as_key || dname_equal(b->owner + below, apex);
+}
+
+void zone_build_owner(struct zone_build *b, const uint8_t *owner, size_t len)
+{
+	size_t below;
+
+	if (b->in_entry && len == b->owner_len && memcmp(b->owner, owner, len) == 0)
+		return;
+	close_entry(b);
+	memcpy(b->owner, owner, len);
+	b->owner_len = len;
+	place_owner(b);
+	if (!b->within)
+		return;
+	below = len - b->apex_len;
+	b->key_len = dname_key_of(b->owner, below, b->key);
+	for (size_t i = 0; b->as_key && i < below; i++)
+		b->as_key = b->owner[i] < 'A' || b->owner[i] > 'Z';
+	if (b->key_len != below) /* there are escapes in the key */
+		b->as_key = false;
+}
+
+static int open_entry(struct zone_build *b, struct err *e)
+{
+	uint8_t *p;
+
+	close_entry(b);
+	if (!b->within)
+		b->key_len = 0; /* refused below */
+	if (sorter_begin(b->sorter, b->key, b->key_len, e) != 0)
+		return -1;
+	p = sorter_room(b->sorter, ENTRY_HEAD_LEN + DNAME_MAX);
+	memcpy(p, &b->file, 2);
+	p[2] = b->as_key ? 0 : (uint8_t)b->owner_len;
+	memcpy(p + ENTRY_HEAD_LEN, b->owner, p[2]);
+	sorter_used(b->sorter, ENTRY_HEAD_LEN + p[2]);
+	b->in_entry = true;
+	b->entry_octets = 0;
+	return 0;
+}
+
+uint8_t *zone_build_room(struct zone_build *b, struct err *e)
+{
+	if ((!b->in_entry || b->entry_octets > ENTRY_OCTETS) && open_entry(b, e) != 0)
+		return NULL;
+	return sorter_room(b->sorter, sizeof(struct entry_rr) + RDATA_PLAIN_ROOM) + sizeof(struct entry_rr);
+}
+
+static int refuse_outside(const struct zone_build *b, uint32_t line, struct err *e)
+{
+	char name[DNAME_TEXT_MAX], apex[DNAME_TEXT_MAX];
+
+	return place_err(e, ERR_REFUSED, place_at(b, line), "%s is outside the zone %s", dname_to_text(b->owner, name),
+			 dname_to_text(b->z->apex, apex));
+}
+
+/* 0: keep it, 1: leave it out, -1: refuse */
+static int soa_check(struct zone_build *b, const struct rr *rr, uint32_t line, struct err *e)
+{
+	char name[DNAME_TEXT_MAX];
+
+	if (b->key_len != 0)
+		return place_err(e, ERR_REFUSED, place_at(b, line), "SOA at %s, which is not the apex of the zone",
+				 dname_to_text(b->owner, name));
+	if (!b->soa_seen)
+		return 0;
+	if (b->soa_twice && b->z->soa.rdlen == rr->rdlen && memcmp(b->z->soa.rdata, rr->rdata, rr->rdlen) == 0)
+		return 1;
+	return place_err(e, ERR_REFUSED, place_at(b, line), "second SOA; a zone has one (RFC 1035 section 5.2)");
+}
+
+static int too_many(const struct zone_build *b, uint32_t line, struct err *e)
+{
+	return place_err(e, ERR_LIMIT, place_at(b, line), "more than %zu records", b->limits.max_records);
+}
+
+int zone_build_put(struct zone_build *b, uint16_t type, uint32_t ttl, size_t rdlen, uint32_t line, struct err *e)
+{
+	uint8_t *p = sorter_room(b->sorter, sizeof(struct entry_rr) + rdlen);
+	struct entry_rr head = { .type = type, .rdlen = (uint16_t)rdlen, .ttl = ttl, .line = line };
+	struct rr rr = { .rdata = p + sizeof(head), .type = type, .ttl = ttl, .rdlen = (uint16_t)rdlen };
+	char name[DNAME_TEXT_MAX], word[16];
 	int verdict;
 
+	if (!b->within)
+		return refuse_outside(b, line, e);
 	if (b->n + b->z->dropped >= b->limits.max_records)
-		return place_err(e, ERR_LIMIT, place, "more than %zu records", b->limits.max_records);
-	verdict = admit(b, rr, place, e);
-	if (verdict != 0)
-		return verdict < 0 ? -1 : 0;
-	if (b->n == b->room) {
-		b->room = b->room == 0 ? 1024 : b->room * 2;
-		b->rrs = mem_grow(b->rrs, b->room, sizeof(*b->rrs));
-	}
-	to = &b->rrs[b->n];
-	to->rr = *rr;
-	set_owner(b, to, rr->owner);
-	to->rr.rdata = arena_bytes(b->z->arena, rr->rdlen);
-	if (rr->rdlen > 0)
-		memcpy((uint8_t *)(uintptr_t)to->rr.rdata, rr->rdata, rr->rdlen);
-	to->place = place;
-	to->seq = (uint32_t)b->n;
-	if (rr->type == TYPE_SOA) {
-		b->soa = to->rr;
+		return too_many(b, line, e);
+	if (b->limits.max_ttl_s != 0 && ttl > b->limits.max_ttl_s)
+		return place_err(e, ERR_LIMIT, place_at(b, line), "TTL %u of %s %s is above the largest allowed, %u", ttl,
+				 dname_to_text(b->owner, name), rr_type_text(type, word), b->limits.max_ttl_s);
+	if (type == TYPE_SOA) {
+		if ((verdict = soa_check(b, &rr, line, e)) != 0)
+			return verdict < 0 ? -1 : 0;
+		b->z->soa = rr;
+		b->z->soa.owner = arena_dup(b->z->arena, b->owner, b->owner_len);
+		b->z->soa.rdata = arena_dup(b->z->arena, rr.rdata, rdlen);
 		b->soa_seen = true;
 	}
-	if (b->n > 0 && b->sorted && build_cmp(to - 1, to) > 0)
-		b->sorted = false;
+	memcpy(p, &head, sizeof(head));
+	sorter_used(b->sorter, sizeof(head) + rdlen);
+	b->entry_octets += sizeof(head) + rdlen;
 	b->n++;
 	return 0;
 }
 
-/* One TTL for each RRset, the lowest (RFC 2181 section 5.2); duplicates go. */
-static void settle_rrsets(struct zone_build *b)
+int zone_build_add(struct zone_build *b, const struct rr *rr, uint32_t line, struct err *e)
 {
-	size_t kept = 0, rrset = 0;
-	char name[DNAME_TEXT_MAX], type[16];
+	uint8_t *room;
+	char word[16];
 
-	for (size_t i = 0; i < b->n; i++) {
-		struct build_rr *now = &b->rrs[i];
-		bool same_set = kept > 0 && now->rr.type == b->rrs[rrset].rr.type &&
-				head_cmp(now, &b->rrs[rrset]) == 0;
-
-		if (!same_set) {
-			rrset = kept;
-		} else if (now->rr.ttl != b->rrs[rrset].rr.ttl) {
-			uint32_t low =
-				now->rr.ttl < b->rrs[rrset].rr.ttl ? now->rr.ttl : b->rrs[rrset].rr.ttl;
-
-			zone_build_notice(
-				b, NOTICE_TTL,
-				"%s %s has several TTLs; the lowest, %u, is taken (RFC 2181 section 5.2)",
-				dname_to_text(now->rr.owner, name), rr_type_text(now->rr.type, type), low);
-			for (size_t k = rrset; k < kept; k++)
-				b->rrs[k].rr.ttl = low;
-			now->rr.ttl = low;
-		}
-		if (same_set && build_cmp(&b->rrs[kept - 1], now) == 0) {
-			zone_build_notice(b, NOTICE_DUPLICATE, "%s %s stands there twice",
-					  dname_to_text(now->rr.owner, name),
-					  rr_type_text(now->rr.type, type));
-			continue;
-		}
-		b->rrs[kept++] = *now;
-	}
-	b->n = kept;
+	if (!b->within)
+		return refuse_outside(b, line, e);
+	if (rr_type_is_meta(rr->type))
+		return place_err(e, ERR_REFUSED, place_at(b, line),
+				 "type %s has no place in a zone (RFC 6895 section 3.1)", rr_type_text(rr->type, word));
+	if (rr_type_is_signing(rr->type))
+		return zone_build_drop(b, line, e);
+	if ((room = zone_build_room(b, e)) == NULL)
+		return -1;
+	if (rr->rdlen > 0)
+		memcpy(room, rr->rdata, rr->rdlen);
+	return zone_build_put(b, rr->type, rr->ttl, rr->rdlen, line, e);
 }
 
-static void move_to_zone(struct zone_build *b)
+int zone_build_drop(struct zone_build *b, uint32_t line, struct err *e)
 {
-	struct zone *z = b->z;
+	if (b->n + b->z->dropped >= b->limits.max_records)
+		return too_many(b, line, e);
+	b->z->dropped++;
+	return 0;
+}
 
-	z->rr = arena_alloc(z->arena, b->n, sizeof(*z->rr));
-	z->n = b->n;
-	for (size_t i = 0; i < b->n; i++) {
-		z->rr[i] = b->rrs[i].rr;
-		if (z->rr[i].ttl > z->largest_ttl)
-			z->largest_ttl = z->rr[i].ttl;
-		if (z->rr[i].type == TYPE_SOA)
-			z->soa_at = i;
-	}
-
-	z->soa = z->rr[z->soa_at];
-
+static void take_soa(struct zone *z)
+{
 	struct soa_timers timers = soa_timers(z->soa.rdata, z->soa.rdlen);
 
 	z->serial = soa_serial(z->soa.rdata, z->soa.rdlen);
@@ -277,49 +285,28 @@ static void move_to_zone(struct zone_build *b)
 		z->largest_ttl = timers.minimum_s;
 }
 
-static int sum_owners(struct zone *z, struct err *e)
-{
-	struct zone_summer *s = zone_summer_new(e);
-	struct zone_cursor *c = NULL;
-	struct zone_owner owner;
-	int rc = s == NULL ? -1 : zone_cursor_open(z, &c, e);
-
-	if (rc == 0) {
-		while ((rc = zone_cursor_next(c, &owner, e)) == 1) {
-			zone_sum_add(&z->sum, s, &owner);
-			z->records += owner.n;
-			z->owners++;
-		}
-	}
-	if (rc == 0)
-		zone_sum_digest(&z->sum, z->digest);
-	zone_cursor_close(c);
-	zone_summer_free(s);
-	return rc;
-}
-
 int zone_build_end(struct zone_build *b, struct zone **out, struct err *e)
 {
 	char apex[DNAME_TEXT_MAX];
+	struct sorter *sorter = b->sorter;
 	int rc = -1;
 
 	if (!b->soa_seen) {
-		err_set(e, ERR_REFUSED, "no SOA at %s (RFC 1035 section 5.2)",
-			dname_to_text(b->z->apex, apex));
+		err_set(e, ERR_REFUSED, "no SOA at %s (RFC 1035 section 5.2)", dname_to_text(b->z->apex, apex));
 		goto out;
 	}
-	if (!b->sorted)
-		qsort(b->rrs, b->n, sizeof(*b->rrs), sort_cmp);
+	close_entry(b);
+	b->sorter = NULL;
+	if (sorter_end(sorter, &b->z->entries, e) != 0)
+		goto out;
 	if (b->z->dropped > 0)
-		zone_build_notice(b, NOTICE_DROPPED,
-				  "%zu DNSSEC records of the input left out; signing makes them anew",
+		zone_build_notice(b, NOTICE_DROPPED, "%zu DNSSEC records of the input left out; signing makes them anew",
 				  b->z->dropped);
-	settle_rrsets(b);
-	if (zone_check(b, e) != 0)
+	if (zone_pass(b, e) != 0)
 		goto out;
 	notice_the_rest(b);
-	move_to_zone(b);
-	if (sum_owners(b->z, e) != 0)
+	take_soa(b->z);
+	if (zone_array(b->z, e) != 0)
 		goto out;
 	*out = b->z;
 	b->z = NULL;

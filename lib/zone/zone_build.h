@@ -2,61 +2,132 @@
 #ifndef DUET_ZONE_BUILD_H
 #define DUET_ZONE_BUILD_H
 
+#include "dname/plain.h"
+#include "sort/sort.h"
 #include "zone/zone.h"
 
-struct arena;
-
 /*
- * zone_build - the way from records in any order to a checked zone; used inside lib/zone and by its tests.
+ * zone_build - the way from records in any order to a checked zone; for the files of lib/zone.
  *
- * Records are copied.  A place (file and line) given with a record stands in front of the errors about it.
+ * Records that come one after the other and have the same owner are one entry of the sort: its key is the owner's
+ * (dname.h) without the part that is the apex.
  */
 struct place {
-	const char *file; /* must live until the end of the build; NULL: no place */
-	uint32_t line;
+	const char *file; /* NULL: no place */
+	uint32_t line, column;
 };
 
-struct build_rr {
-	struct rr rr;
-	const uint8_t *key; /* dname_key of the owner, without the part that is the apex */
-	uint64_t head;      /* its first 8 octets as a number, so that most comparisons are one of numbers */
-	struct place place;
-	uint32_t seq;       /* as it came: of duplicates the first stays */
-	uint16_t key_len;
+/* The data of an entry is a head, the owner where it is not the key's, and records, each with its rdata behind it. */
+struct entry_head {
+	uint16_t file;     /* index of the file's name, or ENTRY_NO_FILE */
+	uint8_t owner_len; /* 0: the owner is the key in lower case, and the apex behind it */
 };
+#define ENTRY_HEAD_LEN 3
+#define ENTRY_NO_FILE  UINT16_MAX
+struct entry_rr {
+	uint16_t type, rdlen;
+	uint32_t ttl, line;
+};
+
+/* One sentence for the log; of each kind only the first few are kept, then their number. */
+enum notice { NOTICE_DROPPED, NOTICE_TTL, NOTICE_DUPLICATE, NOTICE_LARGE, NOTICE_TYPES, NOTICE_OCCLUDED, NOTICE_KINDS };
 
 struct zone_build {
 	struct zone *z;
 	struct zone_limits limits;
-	struct arena *scratch; /* keys; freed at the end */
-	struct build_rr *rrs;
-	size_t n, room;
-	size_t apex_len, apex_key_len;
-	bool sorted;     /* what came so far is in order */
+	struct sorter *sorter;
+	size_t n; /* records, duplicates among them */
+	size_t apex_len;
+	/* the owner of what is added next */
+	uint8_t owner[DNAME_MAX + PLAIN_PAD];
+	size_t owner_len;
+	uint8_t key[DNAME_KEY_MAX];
+	size_t key_len;
+	bool within;     /* the apex */
+	bool as_key;     /* the key tells its case, too */
+	bool in_entry;   /* an entry has begun */
+	size_t entry_octets;
+	char **files;    /* names of files, as places have them */
+	size_t file_count;
+	uint16_t file;   /* of what is added next */
 	bool soa_twice;  /* the same SOA once more is no error: a transfer ends with it */
-	struct rr soa;
 	bool soa_seen;
-	size_t more_notices[8]; /* by kind: how many were not written out */
+	size_t more_notices[NOTICE_KINDS]; /* by kind: how many there were */
 };
 
 struct zone_build *zone_build_new(const uint8_t *apex, const struct zone_limits *limits);
-/* Adds one record whose rdata has been checked.  ERR_REFUSED or ERR_LIMIT, the place in front. */
-int zone_build_add(struct zone_build *b, const struct rr *rr, struct place place, struct err *e);
-/* Sorts, checks, digests.  Frees b, also on failure; *out belongs to the caller. */
-int zone_build_end(struct zone_build *b, struct zone **out, struct err *e);
 void zone_build_free(struct zone_build *b);
 
-/* One sentence for the log; of each kind only the first few are kept, then their number. */
-enum notice { NOTICE_DROPPED, NOTICE_TTL, NOTICE_DUPLICATE, NOTICE_LARGE, NOTICE_TYPES, NOTICE_OCCLUDED, NOTICE_APEX,
-	      NOTICE_KINDS };
+/* What follows has its place in this file (NULL: none). */
+int zone_build_file(struct zone_build *b, const char *name, struct err *e);
+/* What follows has this owner. */
+void zone_build_owner(struct zone_build *b, const uint8_t *owner, size_t len);
+
+/*
+ * A record of the owner in two steps: room for its rdata (RDATA_PLAIN_ROOM octets, until the next call), and the record
+ * itself, unless the room was not used after all.  Not for types that are left out.  -1: ERR_IO, ERR_REFUSED, ERR_LIMIT.
+ */
+uint8_t *zone_build_room(struct zone_build *b, struct err *e);
+int zone_build_put(struct zone_build *b, uint16_t type, uint32_t ttl, size_t rdlen, uint32_t line, struct err *e);
+/* A record of the owner whose rdata has been checked, copied; rr->owner is not looked at. */
+int zone_build_add(struct zone_build *b, const struct rr *rr, uint32_t line, struct err *e);
+/* One that is left out. */
+int zone_build_drop(struct zone_build *b, uint32_t line, struct err *e);
+
+/* Sorts, checks, sums up.  Frees b, also on failure; *out belongs to the caller. */
+int zone_build_end(struct zone_build *b, struct zone **out, struct err *e);
+
 void zone_build_notice(struct zone_build *b, enum notice kind, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The rules about what may stand together (zone_check.c); b->rrs is sorted and without duplicates. */
-int zone_check(struct zone_build *b, struct err *e);
+/* ---- owners out of entries (zone_cursor.c) ---- */
 
-/* err_set with "FILE:LINE: " in front. */
+struct owner_item {
+	struct rr rr;
+	struct place place;
+	size_t seq;
+};
+
+struct zone_cursor {
+	const struct zone *z;
+	struct zone_build *b; /* in the pass that checks: has notices and places; else NULL */
+	struct sorted_cursor *sorted;
+	struct sort_record next;
+	int has_next;         /* as sorted_cursor_next returned */
+	bool copies;          /* entries do not stay where they are */
+	struct arena *arena;  /* of the owner, when they do not */
+	uint8_t key[DNAME_KEY_MAX];
+	size_t key_len;
+	uint8_t name[DNAME_MAX];
+	struct rr *rr;
+	struct place *places; /* of rr[] */
+	size_t n, room;
+	struct owner_item *items;
+	size_t item_room;
+};
+
+/* ---- what may stand together (zone_check.c) ---- */
+
+/* The delegation or DNAME that the owner may be below. */
+struct zone_cut {
+	bool there, delegation;
+	uint8_t key[DNAME_KEY_MAX];
+	size_t key_len;
+	uint8_t name[DNAME_MAX];
+};
+
+/* The owner that c gave last. */
+int zone_check(struct zone_build *b, const struct zone_cursor *c, struct zone_cut *cut, struct err *e);
+
+/* ---- the walk over all owners (zone_pass.c) ---- */
+
+int zone_pass(struct zone_build *b, struct err *e);
+int zone_array(struct zone *z, struct err *e);
+
+/* err_set with "FILE:LINE:COLUMN: " in front. */
 int place_err(struct err *e, enum err_code code, struct place place, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* Puts the place in front of an error that has none. */
+int place_ctx(struct err *e, struct place place);
 
 #endif

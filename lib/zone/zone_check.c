@@ -6,155 +6,159 @@
 
 #define BIND_TYPES_MAX 100 /* at an owner, RRSIGs count */
 
-/* All records of one owner, in order. */
-struct owner {
-	struct build_rr *rr;
-	size_t n;
+/* What an owner has: the index of the first of each, or NONE. */
+#define NONE SIZE_MAX
+struct traits {
 	size_t types;
-	struct build_rr *cname, *dname, *ns, *ds; /* the first of each, or NULL */
+	size_t cname, dname, ns, ds;
 	size_t cnames, dnames;
 	bool apex;
 };
 
-static struct owner owner_at(struct zone_build *b, size_t at)
+static struct traits traits_of(const struct zone_cursor *c)
 {
-	struct build_rr *first = &b->rrs[at];
-	struct owner o = { .rr = first, .apex = first->key_len == 0 };
+	struct traits t = { .cname = NONE, .dname = NONE, .ns = NONE, .ds = NONE, .apex = c->key_len == 0 };
+	uint16_t last = 0;
 
-	for (size_t i = at; i < b->n; i++) {
-		struct build_rr *r = &b->rrs[i];
+	for (size_t i = 0; i < c->n; i++) {
+		uint16_t type = c->rr[i].type;
 
-		if (r->key_len != first->key_len || memcmp(r->key, first->key, r->key_len) != 0)
-			break;
-		o.types += o.n == 0 || r->rr.type != r[-1].rr.type;
-		o.n++;
-		if (r->rr.type == TYPE_CNAME && o.cnames++ == 0)
-			o.cname = r;
-		if (r->rr.type == TYPE_DNAME && o.dnames++ == 0)
-			o.dname = r;
-		if (r->rr.type == TYPE_NS && o.ns == NULL)
-			o.ns = r;
-		if (r->rr.type == TYPE_DS && o.ds == NULL)
-			o.ds = r;
+		if (type != last) {
+			t.types++;
+			last = type;
+			if (type == TYPE_NS)
+				t.ns = i;
+			else if (type == TYPE_DS)
+				t.ds = i;
+			else if (type == TYPE_CNAME)
+				t.cname = i;
+			else if (type == TYPE_DNAME)
+				t.dname = i;
+		}
+		t.cnames += type == TYPE_CNAME;
+		t.dnames += type == TYPE_DNAME;
 	}
-	return o;
+	return t;
 }
 
-static int owner_check(const struct owner *o, struct err *e)
+/* What is wrong, of what owner_check has found. */
+static int refuse(const struct zone_cursor *c, const struct traits *t, struct err *e)
 {
 	char name[DNAME_TEXT_MAX], type[16];
 
-	dname_to_text(o->rr->rr.owner, name);
-	if (o->cname != NULL && o->types > 1) {
-		const struct build_rr *other = o->rr == o->cname ? o->rr + o->cnames : o->rr;
-
-		return place_err(e, ERR_REFUSED, o->cname->place,
+	dname_to_text(c->name, name);
+	if (t->cname != NONE && t->types > 1)
+		return place_err(e, ERR_REFUSED, c->places[t->cname],
 				 "%s has a CNAME and other data (%s), which excludes each other (RFC 1034 "
 				 "section 3.6.2)",
-				 name, rr_type_text(other->rr.type, type));
-	}
-	if (o->cnames > 1)
-		return place_err(e, ERR_REFUSED, o->cname[1].place,
-				 "%s has %zu CNAMEs, may have one (RFC 2181 section 10.1)", name, o->cnames);
-	if (o->dnames > 1)
-		return place_err(e, ERR_REFUSED, o->dname[1].place,
-				 "%s has %zu DNAMEs, may have one (RFC 6672 section 2.4)", name, o->dnames);
-	if (o->dname != NULL && o->ns != NULL && !o->apex)
-		return place_err(e, ERR_REFUSED, o->dname->place,
+				 name, rr_type_text(c->rr[t->cname == 0 ? t->cnames : 0].type, type));
+	if (t->cnames > 1)
+		return place_err(e, ERR_REFUSED, c->places[t->cname + 1],
+				 "%s has %zu CNAMEs, may have one (RFC 2181 section 10.1)", name, t->cnames);
+	if (t->dnames > 1)
+		return place_err(e, ERR_REFUSED, c->places[t->dname + 1],
+				 "%s has %zu DNAMEs, may have one (RFC 6672 section 2.4)", name, t->dnames);
+	if (t->dname != NONE && t->ns != NONE && !t->apex)
+		return place_err(e, ERR_REFUSED, c->places[t->dname],
 				 "%s has NS and DNAME, which only the apex may (RFC 6672 section 2.3)", name);
-	if (o->ds != NULL && o->apex)
-		return place_err(e, ERR_REFUSED, o->ds->place,
+	if (t->ds != NONE && t->apex)
+		return place_err(e, ERR_REFUSED, c->places[t->ds],
 				 "DS at the apex %s; it belongs to the parent (RFC 4035 section 2.4)", name);
-	if (o->ds != NULL && o->ns == NULL)
-		return place_err(e, ERR_REFUSED, o->ds->place, "%s has DS without NS (RFC 4035 section 2.4)",
-				 name);
-	if (o->ns != NULL && dname_is_wildcard(o->rr->rr.owner))
-		return place_err(e, ERR_REFUSED, o->ns->place,
-				 "%s is a wildcard with NS (RFC 4592 section 4.2)", name);
+	if (t->ds != NONE && t->ns == NONE)
+		return place_err(e, ERR_REFUSED, c->places[t->ds], "%s has DS without NS (RFC 4035 section 2.4)", name);
+	return place_err(e, ERR_REFUSED, c->places[t->ns], "%s is a wildcard with NS (RFC 4592 section 4.2)", name);
+}
+
+static int owner_check(const struct zone_cursor *c, const struct traits *t, struct err *e)
+{
+	char name[DNAME_TEXT_MAX];
+
+	if (t->apex && t->ns == NONE)
+		return err_set(e, ERR_REFUSED, "no NS at the apex %s; a zone has its name servers there (RFC 1034 section 4.2.1)",
+			       dname_to_text(c->name, name));
+	if ((t->cname != NONE && t->types > 1) || t->cnames > 1 || t->dnames > 1 ||
+	    (t->dname != NONE && t->ns != NONE && !t->apex) || (t->ds != NONE && (t->apex || t->ns == NONE)) ||
+	    (t->ns != NONE && dname_is_wildcard(c->name)))
+		return refuse(c, t, e);
 	return 0;
 }
 
-static int rrset_sizes(struct zone_build *b, const struct owner *o, struct err *e)
+static int rrset_sizes(struct zone_build *b, const struct zone_cursor *c, const struct traits *t, struct err *e)
 {
 	char name[DNAME_TEXT_MAX], type[16];
-	size_t octets = 0, first = 0;
+	size_t octets = 0, first = 0, name_len = dname_len(c->name);
 
-	for (size_t i = 0; i < o->n; i++) {
-		if (i > 0 && o->rr[i].rr.type != o->rr[i - 1].rr.type) {
+	for (size_t i = 0; i < c->n; i++) {
+		const struct rr *rr = &c->rr[i];
+
+		if (i > 0 && rr->type != rr[-1].type) {
 			octets = 0;
 			first = i;
 		}
-		octets += rr_wire_len(&o->rr[i].rr);
+		octets += name_len + 10 + rr->rdlen;
 		if (octets > b->limits.max_rrset_octets)
-			return place_err(e, ERR_LIMIT, o->rr[i].place,
-					 "RRset %s %s has more than %zu octets of wire",
-					 dname_to_text(o->rr->rr.owner, name),
-					 rr_type_text(o->rr[i].rr.type, type), b->limits.max_rrset_octets);
+			return place_err(e, ERR_LIMIT, c->places[i], "RRset %s %s has more than %zu octets of wire",
+					 dname_to_text(c->name, name), rr_type_text(rr->type, type),
+					 b->limits.max_rrset_octets);
 		if (i - first == b->limits.warn_rrset_records)
-			zone_build_notice(b, NOTICE_LARGE,
-					  "RRset %s %s has more than %zu records; BIND refuses such a zone",
-					  dname_to_text(o->rr->rr.owner, name),
-					  rr_type_text(o->rr[i].rr.type, type), b->limits.warn_rrset_records);
+			zone_build_notice(b, NOTICE_LARGE, "RRset %s %s has more than %zu records; BIND refuses such a zone",
+					  dname_to_text(c->name, name), rr_type_text(rr->type, type),
+					  b->limits.warn_rrset_records);
 	}
-	if (o->types * 2 + 2 > BIND_TYPES_MAX) /* each has its RRSIG, and there is NSEC */
-		zone_build_notice(b, NOTICE_TYPES,
-				  "%s has %zu types; with RRSIGs more than the %d that BIND takes",
-				  dname_to_text(o->rr->rr.owner, name), o->types, BIND_TYPES_MAX);
+	if (t->types * 2 + 2 > BIND_TYPES_MAX) /* each has its RRSIG, and there is NSEC */
+		zone_build_notice(b, NOTICE_TYPES, "%s has %zu types; with RRSIGs more than the %d that BIND takes",
+				  dname_to_text(c->name, name), t->types, BIND_TYPES_MAX);
 	return 0;
 }
 
-/* Is o the cut itself or below it? */
-static bool is_under(const struct owner *o, const struct owner *cut)
+/* Is the owner the cut itself or below it? */
+static bool is_under(const struct zone_cursor *c, const struct zone_cut *cut)
 {
-	return o->rr->key_len >= cut->rr->key_len && memcmp(o->rr->key, cut->rr->key, cut->rr->key_len) == 0;
+	return c->key_len >= cut->key_len && memcmp(c->key, cut->key, cut->key_len) == 0;
 }
 
-/* Below a delegation only addresses may be glue; at it, only NS and DS are seen too (RFC 4035 section 2.2).
- */
-static void occlusion(struct zone_build *b, const struct owner *o, const struct owner *cut)
+/* Below a delegation only addresses may be glue; at it, only NS and DS are seen too (RFC 4035 section 2.2). */
+static void occlusion(struct zone_build *b, const struct zone_cursor *c, const struct zone_cut *cut)
 {
-	bool at_cut = o->rr->key_len == cut->rr->key_len;
+	bool at_cut = c->key_len == cut->key_len;
 	char name[DNAME_TEXT_MAX], type[16], above[DNAME_TEXT_MAX];
 
-	if (at_cut && cut->ns == NULL) /* beside a DNAME other types live */
+	if (at_cut && !cut->delegation) /* beside a DNAME other types live */
 		return;
-	for (size_t i = 0; i < o->n; i++) {
-		uint16_t t = o->rr[i].rr.type;
+	for (size_t i = 0; i < c->n; i++) {
+		uint16_t t = c->rr[i].type;
 
-		if (i > 0 && t == o->rr[i - 1].rr.type)
+		if (i > 0 && t == c->rr[i - 1].type)
 			continue;
-		if (cut->ns != NULL &&
-		    (t == TYPE_A || t == TYPE_AAAA || (at_cut && (t == TYPE_NS || t == TYPE_DS))))
+		if (cut->delegation && (t == TYPE_A || t == TYPE_AAAA || (at_cut && (t == TYPE_NS || t == TYPE_DS))))
 			continue;
-		zone_build_notice(b, NOTICE_OCCLUDED, "%s %s is occluded by the %s at %s%s",
-				  dname_to_text(o->rr->rr.owner, name), rr_type_text(t, type),
-				  cut->ns != NULL ? "delegation" : "DNAME",
-				  dname_to_text(cut->rr->rr.owner, above),
-				  cut->ns != NULL ? "" : "; Knot refuses such a zone (RFC 6672 section 2.4)");
+		zone_build_notice(b, NOTICE_OCCLUDED, "%s %s is occluded by the %s at %s%s", dname_to_text(c->name, name),
+				  rr_type_text(t, type), cut->delegation ? "delegation" : "DNAME",
+				  dname_to_text(cut->name, above),
+				  cut->delegation ? "" : "; Knot refuses such a zone (RFC 6672 section 2.4)");
 	}
 }
 
-int zone_check(struct zone_build *b, struct err *e)
+static void cut_here(const struct zone_cursor *c, const struct traits *t, struct zone_cut *cut)
 {
-	struct owner cut = { .rr = NULL }, o;
-	char name[DNAME_TEXT_MAX];
+	cut->there = true;
+	cut->delegation = t->ns != NONE && !t->apex;
+	cut->key_len = c->key_len;
+	memcpy(cut->key, c->key, c->key_len);
+	memcpy(cut->name, c->name, dname_len(c->name));
+}
 
-	for (size_t at = 0; at < b->n; at += o.n) {
-		o = owner_at(b, at);
-		if (owner_check(&o, e) != 0 || rrset_sizes(b, &o, e) != 0)
-			return -1;
-		if (o.apex && o.ns == NULL)
-			zone_build_notice(b, NOTICE_APEX, "no NS at the apex %s; BIND refuses such a zone",
-					  dname_to_text(b->z->apex, name));
-		if (cut.rr != NULL && !is_under(&o, &cut))
-			cut.rr = NULL;
-		if (cut.rr == NULL && ((o.ns != NULL && !o.apex) || o.dname != NULL)) {
-			cut = o;
-			if (o.apex)
-				cut.ns = NULL;
-		}
-		if (cut.rr != NULL)
-			occlusion(b, &o, &cut);
-	}
+int zone_check(struct zone_build *b, const struct zone_cursor *c, struct zone_cut *cut, struct err *e)
+{
+	struct traits t = traits_of(c);
+
+	if (owner_check(c, &t, e) != 0 || rrset_sizes(b, c, &t, e) != 0)
+		return -1;
+	if (cut->there && !is_under(c, cut))
+		cut->there = false;
+	if (!cut->there && ((t.ns != NONE && !t.apex) || t.dname != NONE))
+		cut_here(c, &t, cut);
+	if (cut->there)
+		occlusion(b, c, cut);
 	return 0;
 }

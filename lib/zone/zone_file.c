@@ -13,74 +13,94 @@
 #include "arena/arena.h"
 #include "zone/zone_text.h"
 
-struct file {
-	int fd;
-	struct stat before;
-	char *text;
-	size_t len;
-};
+/* What is read at once; a window is the least that holds it and a line. */
+#define INPUT_OCTETS ((size_t)256 << 10)
 
-static void file_close(struct file *f)
+int text_input_more(struct text_input *in, const char *path, struct err *e)
 {
-	if (f->fd >= 0)
-		close(f->fd);
-	free(f->text);
-}
+	size_t left = in->len - in->at;
+	ssize_t n;
 
-static int file_open(struct file *f, const char *path, struct err *e)
-{
-	size_t at = 0;
-
-	*f = (struct file){ .fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) };
-	if (f->fd < 0 || fstat(f->fd, &f->before) != 0)
-		return err_errno(e, "%s", path);
-	if (!S_ISREG(f->before.st_mode))
-		return err_set(e, ERR_REFUSED, "%s: not a regular file", path);
-	if ((uint64_t)f->before.st_size > FILE_OCTETS_MAX)
-		return err_set(e, ERR_LIMIT, "%s: %lld octets, at most %zu", path,
-			       (long long)f->before.st_size, FILE_OCTETS_MAX);
-	f->len = (size_t)f->before.st_size;
-	if ((f->text = malloc(f->len + 1)) == NULL)
-		return err_set(e, ERR_LIMIT, "%s: no memory for %zu octets", path, f->len);
-	while (at < f->len) {
-		ssize_t n = read(f->fd, f->text + at, f->len - at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_errno(e, "%s", path);
-		if (n == 0)
-			return err_set(e, ERR_NOTNOW, "%s: became shorter while it was read", path);
-		at += (size_t)n;
+	memmove(in->octets, in->octets + in->at, left);
+	in->at = 0;
+	in->len = left;
+	if (in->room - left < INPUT_OCTETS / 2) {
+		in->room = in->room * 2 < INPUT_OCTETS ? INPUT_OCTETS : in->room * 2;
+		in->octets = mem_grow(in->octets, in->room + INPUT_PAD, 1);
 	}
+	while ((n = read(in->fd, in->octets + left, in->room - left)) < 0 && errno == EINTR)
+		;
+	if (n < 0)
+		return err_errno(e, "%s", path);
+	in->len += (size_t)n;
+	in->all = n == 0;
+	memset(in->octets + in->len, 0, INPUT_PAD);
 	return 0;
 }
 
+static int open_input(const char *path, struct text_input *in, struct stat *st, struct err *e)
+{
+	in->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (in->fd < 0 || fstat(in->fd, st) != 0)
+		return err_errno(e, "%s", path);
+	if (!S_ISREG(st->st_mode))
+		return err_set(e, ERR_REFUSED, "%s: not a regular file", path);
+	in->room = (size_t)st->st_size < INPUT_OCTETS ? (size_t)st->st_size + 1 + INPUT_OCTETS / 2 : 0;
+	in->octets = in->room > 0 ? mem_grow(NULL, in->room + INPUT_PAD, 1) : NULL;
+	posix_fadvise(in->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	return 0;
+}
+
+static int64_t mtime_ns(const struct stat *st)
+{
+	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
 /* Also when the text was wrong: half-written text is. */
-static int file_unchanged(const struct file *f, const char *path, struct err *e)
+static int file_unchanged(int fd, const struct stat *before, const char *path, struct err *e)
 {
 	struct stat now;
 
-	if (fstat(f->fd, &now) != 0)
+	if (fstat(fd, &now) != 0)
 		return err_errno(e, "%s", path);
-	if (now.st_size != f->before.st_size || now.st_mtim.tv_sec != f->before.st_mtim.tv_sec ||
-	    now.st_mtim.tv_nsec != f->before.st_mtim.tv_nsec)
+	if (now.st_size != before->st_size || mtime_ns(&now) != mtime_ns(before))
 		return err_set(e, ERR_NOTNOW, "%s: changed while it was read", path);
 	return 0;
 }
 
-static int read_opened(struct zone_text *t, const struct file *f, struct err *e)
+/* The file is one of those that the zone was read from. */
+static void note_file(struct zone *z, const char *path, const struct stat *st)
+{
+	size_t n = z->file_count;
+
+	if ((n & (n - 1)) == 0) { /* 0, or a power of two: room for as many again */
+		struct zone_file *more = arena_alloc(z->arena, n == 0 ? 1 : 2 * n, sizeof(*more));
+
+		if (n > 0)
+			memcpy(more, z->files, n * sizeof(*more));
+		z->files = more;
+	}
+	z->files[z->file_count++] = (struct zone_file){
+		.path = arena_strdup(z->arena, path),
+		.size = st->st_size,
+		.mtime_ns = mtime_ns(st),
+		.dev = st->st_dev,
+		.ino = st->st_ino,
+	};
+}
+
+static int read_opened(struct zone_text *t, struct text_input *in, const struct stat *st, struct err *e)
 {
 	int rc;
 
 	for (unsigned i = 0; i < t->depth; i++) {
-		if (t->open[i].dev == f->before.st_dev && t->open[i].ino == f->before.st_ino)
+		if (t->open[i].dev == st->st_dev && t->open[i].ino == st->st_ino)
 			return err_set(e, ERR_REFUSED, "%s: includes itself", t->file);
 	}
-	t->open[t->depth].dev = f->before.st_dev;
-	t->open[t->depth].ino = f->before.st_ino;
+	t->open[t->depth].dev = st->st_dev;
+	t->open[t->depth].ino = st->st_ino;
 	t->depth++;
-	rc = zone_text_read(t, f->text, f->len, 1, e);
+	rc = zone_build_file(t->b, t->file, e) == 0 ? zone_text_read(t, in, e) : -1;
 	t->depth--;
 	return rc;
 }
@@ -88,21 +108,25 @@ static int read_opened(struct zone_text *t, const struct file *f, struct err *e)
 /* t->file and t->folder are those of path. */
 static int read_path(struct zone_text *t, const char *path, struct err *e)
 {
-	struct file f = { .fd = -1 };
-	int rc = file_open(&f, path, e);
+	struct text_input in = { .fd = -1 };
+	struct stat st;
+	int rc = open_input(path, &in, &st, e);
 
 	if (rc == 0) {
-		rc = read_opened(t, &f, e);
-		if (file_unchanged(&f, path, e) != 0)
+		note_file(t->b->z, path, &st);
+		rc = read_opened(t, &in, &st, e);
+		if (file_unchanged(in.fd, &st, path, e) != 0)
 			rc = -1;
 	}
-	file_close(&f);
+	if (in.fd >= 0)
+		close(in.fd);
+	free(in.octets);
 	return rc;
 }
 
 static const char *folder_of(struct zone_text *t, const char *path)
 {
-	return dirname(arena_strdup(t->b->scratch, path));
+	return dirname(arena_strdup(t->names, path));
 }
 
 static bool is_inside(const char *path, const char *folder)
@@ -139,72 +163,88 @@ static char *include_path(struct zone_text *t, const char *name, struct err *e)
 		err_set(e, ERR_REFUSED, "$INCLUDE %s is outside %s", name, t->include_root);
 		return NULL;
 	}
-	return arena_strdup(t->b->scratch, resolved);
+	return arena_strdup(t->names, resolved);
 }
 
-/* Origin and owner of the including file come back behind it (RFC 1035 section 5.1); $TTL stays, as in BIND.
- */
-int zone_text_include(struct zone_text *t, const struct lexer *l, struct err *e)
+/* Origin and owner of the including file come back behind it (RFC 1035 section 5.1); $TTL stays, as in BIND. */
+static int come_back(struct zone_text *t, const struct text_state *saved, struct err *e)
 {
-	const struct token *k = &l->tokens[0];
-	const char *file = t->file, *folder = t->folder;
-	struct text_state saved = t->s;
+	memcpy(t->s.origin, saved->origin, sizeof(saved->origin));
+	memcpy(t->s.owner, saved->owner, sizeof(saved->owner));
+	t->s.has_owner = saved->has_owner;
+	zone_text_origin(t);
+	if (zone_build_file(t->b, t->file, e) != 0)
+		return -1;
+	if (t->s.has_owner)
+		zone_text_owner(t);
+	return 0;
+}
+
+/* The path that the directive's second token names, or NULL. */
+static char *named_path(struct zone_text *t, const struct lexer *l, struct err *e)
+{
 	uint8_t name[PATH_MAX];
 	size_t len;
+
+	if (!token_octets(&l->tokens[1], name, sizeof(name) - 1, &len) || len == 0 || memchr(name, 0, len) != NULL) {
+		err_set(e, ERR_SYNTAX, "$INCLUDE: no file name");
+		return NULL;
+	}
+	name[len] = '\0';
+	return include_path(t, (const char *)name, e);
+}
+
+int zone_text_include(struct zone_text *t, const struct lexer *l, struct err *e)
+{
+	struct place place = zone_text_place(t, l, &l->tokens[0]);
+	const char *file = t->file, *folder = t->folder;
+	struct text_state saved = t->s;
+	uint32_t line = t->line;
 	char *path;
 
 	if (l->n < 2 || l->n > 3)
-		return place_err(e, ERR_SYNTAX, (struct place){ file, k->line },
-				 "$INCLUDE takes a file and maybe an origin");
-	if (!token_octets(&l->tokens[1], name, sizeof(name) - 1, &len) || len == 0 ||
-	    memchr(name, 0, len) != NULL)
-		return place_err(e, ERR_SYNTAX, (struct place){ file, k->line }, "$INCLUDE: no file name");
-	name[len] = '\0';
+		return place_err(e, ERR_SYNTAX, place, "$INCLUDE takes a file and maybe an origin");
 	if (t->depth > INCLUDE_DEPTH)
-		return place_err(e, ERR_LIMIT, (struct place){ file, k->line },
-				 "$INCLUDE nested deeper than %d", INCLUDE_DEPTH);
+		return place_err(e, ERR_LIMIT, place, "$INCLUDE nested deeper than %d", INCLUDE_DEPTH);
 	if (++t->files > INCLUDE_FILES)
-		return place_err(e, ERR_LIMIT, (struct place){ file, k->line }, "more than %d included files",
-				 INCLUDE_FILES);
+		return place_err(e, ERR_LIMIT, place, "more than %d included files", INCLUDE_FILES);
 	if (l->n == 3 && token_name(&l->tokens[2], saved.origin, t->s.origin, e) != 0)
-		return err_ctx(e, "%s:%u", file, k->line);
-	if ((path = include_path(t, (const char *)name, e)) == NULL)
-		return err_ctx(e, "%s:%u", file, k->line);
+		return place_ctx(e, zone_text_place(t, l, &l->tokens[2]));
+	zone_text_origin(t);
+	if ((path = named_path(t, l, e)) == NULL)
+		return place_ctx(e, zone_text_place(t, l, &l->tokens[1]));
 	t->file = path;
 	t->folder = folder_of(t, path);
 	if (read_path(t, path, e) != 0)
-		return err_ctx(e, "%s:%u", file, k->line);
+		return place_ctx(e, place);
 	t->file = file;
 	t->folder = folder;
-	memcpy(t->s.origin, saved.origin, sizeof(saved.origin));
-	memcpy(t->s.owner, saved.owner, sizeof(saved.owner));
-	t->s.has_owner = saved.has_owner;
-	return 0;
+	t->line = line;
+	return come_back(t, &saved, e);
 }
 
 int zone_read_file(const char *path, const uint8_t *apex, const struct zone_limits *limits, struct zone **out,
 		   struct err *e)
 {
-	struct zone_text t = { .file = path };
 	char root[PATH_MAX];
+	struct zone_text *t;
+	struct zone_build *b;
 	int rc;
 
-	if (limits->include_root != NULL) {
-		if (realpath(limits->include_root, root) == NULL)
-			return err_errno(e, "%s", limits->include_root);
-		t.include_root = root;
-	}
-	t.b = zone_build_new(apex, limits);
-	memcpy(t.s.origin, apex, dname_len(apex));
-	t.rdata = mem_new(1, UINT16_MAX);
-	t.folder = folder_of(&t, path);
-	rc = read_path(&t, path, e);
-	free(t.rdata);
+	if (limits->include_root != NULL && realpath(limits->include_root, root) == NULL)
+		return err_errno(e, "%s", limits->include_root);
+	t = zone_text_new(apex, limits);
+	b = t->b;
+	t->file = path;
+	t->folder = folder_of(t, path);
+	t->include_root = limits->include_root != NULL ? root : NULL;
+	rc = read_path(t, path, e);
+	zone_text_free(t);
 	if (rc != 0) {
-		zone_build_free(t.b);
+		zone_build_free(b);
 		return -1;
 	}
-	if (zone_build_end(t.b, out, e) != 0)
+	if (zone_build_end(b, out, e) != 0)
 		return e != NULL && strncmp(e->text, path, strlen(path)) == 0 ? -1 : err_ctx(e, "%s", path);
 	return 0;
 }

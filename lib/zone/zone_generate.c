@@ -13,6 +13,7 @@
 #include "zone/zone_text.h"
 
 #define WIDTH_MAX 255
+#define LINE_ROOM ((size_t)UINT16_MAX) /* of a line that is made */
 
 struct range {
 	int start, stop, step;
@@ -154,10 +155,12 @@ static char *rest_of(const struct lexer *l, size_t from)
 }
 
 static int generate_one(struct zone_text *t, const struct token *owner, const char *rest, int value,
-			struct wr w, struct err *e)
+			uint32_t column, uint8_t *line, struct err *e)
 {
-	struct lexer l;
-	int rc = -1;
+	struct lexer l = { .all = true, .line = t->line, .column = column };
+	struct wr w = wr_of(line, LINE_ROOM);
+	const char *p = (const char *)line;
+	int rc;
 
 	if (put_filled(&w, owner->text, owner->len, value, e) != 0)
 		return -1;
@@ -167,7 +170,13 @@ static int generate_one(struct zone_text *t, const struct token *owner, const ch
 	wr_u8(&w, '\n');
 	if (w.bad)
 		return err_set(e, ERR_LIMIT, "$GENERATE: makes a line that is too long");
-	l = lexer_of((const char *)w.p, w.at, owner->line);
+	if (line[0] != '\n' && memchr(line, '\n', w.at - 1) == NULL && (rc = zone_text_plain(t, &p, e)) != 0) {
+		t->line = l.line;
+		return rc < 0 ? -1 : 0;
+	}
+	l.p = (const char *)line;
+	l.end = l.p + w.at;
+	rc = -1;
 	if (lexer_next(&l, e) != 1 || l.p != l.end)
 		err_set(e, ERR_SYNTAX, "$GENERATE: makes no single line");
 	else if (l.n < 2)
@@ -180,30 +189,36 @@ static int generate_one(struct zone_text *t, const struct token *owner, const ch
 
 int zone_text_generate(struct zone_text *t, const struct lexer *l, struct err *e)
 {
-	const struct token *k = &l->tokens[0];
-	struct place place = { t->file, k->line };
+	struct place place = zone_text_place(t, l, &l->tokens[0]);
 	struct text_state saved = t->s;
+	uint32_t line = t->line;
 	struct range r;
-	uint8_t *line;
+	uint8_t *room;
 	char *rest;
 	int rc = 0;
 
 	if (l->n < 5)
 		return place_err(e, ERR_SYNTAX, place, "$GENERATE takes a range, an owner, a type and rdata");
 	if (!read_range(&l->tokens[1], &r))
-		return place_err(e, ERR_SYNTAX, place,
+		return place_err(e, ERR_SYNTAX, zone_text_place(t, l, &l->tokens[1]),
 				 "$GENERATE: range must be START-STOP or START-STOP/STEP");
 	if ((r.stop - r.start) / r.step >= GENERATE_MAX)
-		return place_err(e, ERR_LIMIT, place, "$GENERATE makes more than %d records", GENERATE_MAX);
+		return place_err(e, ERR_LIMIT, zone_text_place(t, l, &l->tokens[1]), "$GENERATE makes more than %d records",
+				 GENERATE_MAX);
 	rest = rest_of(l, 3);
-	line = mem_new(1, UINT16_MAX);
+	room = mem_new(1, LINE_ROOM + INPUT_PAD);
+	t->line = place.line; /* the records have the place of the directive */
 	for (int i = 0; rc == 0 && i <= (r.stop - r.start) / r.step; i++)
-		rc = generate_one(t, &l->tokens[2], rest, r.start + i * r.step, wr_of(line, UINT16_MAX), e);
-	free(line);
+		rc = generate_one(t, &l->tokens[2], rest, r.start + i * r.step, place.column, room, e);
+	free(room);
 	free(rest);
+	t->line = line;
 	memcpy(t->s.owner, saved.owner, sizeof(saved.owner));
 	t->s.has_owner = saved.has_owner;
+	t->owner_word_len = 0;
+	if (t->s.has_owner)
+		zone_text_owner(t);
 	if (rc != 0 && e != NULL && strstr(e->text, "$GENERATE") == e->text)
-		err_ctx(e, "%s:%u", t->file, k->line);
+		place_ctx(e, place);
 	return rc;
 }

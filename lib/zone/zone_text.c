@@ -7,15 +7,28 @@
 
 #include "arena/arena.h"
 
-static struct place place_of(const struct zone_text *t, const struct token *k)
+/* Puts the place of a token in front of an error. */
+static int at_token(const struct zone_text *t, const struct lexer *l, const struct token *k, struct err *e)
 {
-	return (struct place){ .file = t->file, .line = k->line };
+	return place_ctx(e, zone_text_place(t, l, k));
 }
 
-/* Puts the place of a token in front of an error that has none. */
-static int at_token(const struct zone_text *t, const struct token *k, struct err *e)
+struct place zone_text_place(const struct zone_text *t, const struct lexer *l, const struct token *k)
 {
-	return err_ctx(e, "%s:%u", t->file, k->line);
+	return (struct place){ .file = t->file, .line = k->line, .column = lexer_column(l, k->text - k->quoted) };
+}
+
+void zone_text_owner(struct zone_text *t)
+{
+	t->owner_word_len = 0;
+	t->s.has_owner = true;
+	zone_build_owner(t->b, t->s.owner, dname_len(t->s.owner));
+}
+
+void zone_text_origin(struct zone_text *t)
+{
+	t->owner_word_len = 0;
+	t->origin_len = dname_len(t->s.origin);
 }
 
 static bool is_class(const struct token *k, bool *in)
@@ -34,14 +47,14 @@ struct head {
 	size_t rdata; /* index of the first token of the rdata */
 };
 
-/* [TTL] [class] type, TTL and class in either order (RFC 1035 section 5.1) */
-static int read_head(const struct lexer *l, size_t at, struct head *h, struct err *e)
+/* [TTL] [class] type, TTL and class in either order (RFC 1035 section 5.1); *at is where it stands */
+static int read_head(const struct lexer *l, size_t *at, struct head *h, struct err *e)
 {
 	bool seen_class = false, in;
 	char word[64];
 
-	for (; at < l->n; at++) {
-		const struct token *k = &l->tokens[at];
+	for (; *at < l->n; ++*at) {
+		const struct token *k = &l->tokens[*at];
 
 		if (!seen_class && is_class(k, &in)) {
 			if (!in)
@@ -56,7 +69,7 @@ static int read_head(const struct lexer *l, size_t at, struct head *h, struct er
 				k->quoted || !token_copy(k, word, sizeof(word)) ? 0 : rr_type_from_text(word);
 			if (h->type == 0)
 				return rdata_bad(k, "a type of record", e);
-			h->rdata = at + 1;
+			h->rdata = *at + 1;
 			return 0;
 		}
 	}
@@ -90,25 +103,31 @@ static int settle_ttl(struct zone_text *t, const struct head *h, struct rr *rr, 
 	return 0;
 }
 
+/* What is wrong with an rdata is at the token that was read last. */
+static int at_rdata(const struct zone_text *t, const struct lexer *l, size_t last, struct err *e)
+{
+	return at_token(t, l, &l->tokens[last < l->n ? last : l->n - 1], e);
+}
+
 int zone_text_record(struct zone_text *t, const struct lexer *l, struct err *e)
 {
 	const struct token *first = &l->tokens[0];
 	struct head h = { .type = 0 };
-	struct rr rr = { .owner = t->s.owner };
+	struct rr rr = { .rdata = t->rdata };
 	struct rdata_text r;
 	size_t at = 0;
 
 	if (!l->blank_start) {
 		if (token_name(first, t->s.origin, t->s.owner, e) != 0)
-			return at_token(t, first, e);
-		t->s.has_owner = true;
+			return at_token(t, l, first, e);
+		zone_text_owner(t);
 		at = 1;
 	}
 	if (!t->s.has_owner)
-		return place_err(e, ERR_SYNTAX, place_of(t, first),
+		return place_err(e, ERR_SYNTAX, zone_text_place(t, l, first),
 				 "no owner here and none before (RFC 1035 section 5.1)");
-	if (read_head(l, at, &h, e) != 0)
-		return at_token(t, first, e);
+	if (read_head(l, &at, &h, e) != 0)
+		return at_rdata(t, l, at, e);
 	rr.type = h.type;
 	if (!rr_type_is_signing(h.type) &&
 	    !rr_type_is_meta(h.type)) { /* those are left out or refused, whatever they hold */
@@ -117,14 +136,12 @@ int zone_text_record(struct zone_text *t, const struct lexer *l, struct err *e)
 					 .origin = t->s.origin,
 					 .w = wr_of(t->rdata, UINT16_MAX) };
 		if (rdata_from_text(h.type, &r, e) != 0)
-			return at_token(
-				t, &l->tokens[h.rdata + r.at - 1 < l->n ? h.rdata + r.at - 1 : l->n - 1], e);
-		rr.rdata = t->rdata;
+			return at_rdata(t, l, h.rdata + r.at - 1, e);
 		rr.rdlen = (uint16_t)r.w.at;
 	}
 	if (settle_ttl(t, &h, &rr, e) != 0)
-		return at_token(t, first, e);
-	return zone_build_add(t->b, &rr, place_of(t, first), e);
+		return at_token(t, l, first, e);
+	return zone_build_add(t->b, &rr, first->line, e);
 }
 
 static int origin(struct zone_text *t, const struct lexer *l, struct err *e)
@@ -132,10 +149,11 @@ static int origin(struct zone_text *t, const struct lexer *l, struct err *e)
 	uint8_t name[DNAME_MAX];
 
 	if (l->n != 2)
-		return place_err(e, ERR_SYNTAX, place_of(t, l->tokens), "$ORIGIN takes one name");
+		return place_err(e, ERR_SYNTAX, zone_text_place(t, l, l->tokens), "$ORIGIN takes one name");
 	if (token_name(&l->tokens[1], t->s.origin, name, e) != 0)
-		return at_token(t, &l->tokens[1], e);
-	memcpy(t->s.origin, name, sizeof(name));
+		return at_token(t, l, &l->tokens[1], e);
+	memcpy(t->s.origin, name, dname_len(name));
+	zone_text_origin(t);
 	return 0;
 }
 
@@ -144,8 +162,8 @@ static int default_ttl(struct zone_text *t, const struct lexer *l, struct err *e
 	uint32_t v;
 
 	if (l->n != 2 || !token_ttl(&l->tokens[1], &v) || v > INT32_MAX)
-		return place_err(e, ERR_SYNTAX, place_of(t, l->tokens),
-				 "$TTL takes one TTL from 0 to 2147483647 (RFC 2308)");
+		return place_err(e, ERR_SYNTAX, zone_text_place(t, l, l->n > 1 ? &l->tokens[1] : l->tokens),
+				 "$TTL takes one TTL from 0 to 2147483647 (RFC 2308 section 4)");
 	t->s.has_default_ttl = true;
 	t->s.default_ttl = v;
 	return 0;
@@ -165,51 +183,127 @@ static int one_line(struct zone_text *t, const struct lexer *l, struct err *e)
 {
 	const struct token *first = &l->tokens[0];
 
+	if (l->n == 0)
+		return 0;
 	if (l->blank_start || first->quoted || first->len == 0 || first->text[0] != '$')
 		return zone_text_record(t, l, e);
 	for (size_t i = 0; i < sizeof(directives) / sizeof(directives[0]); i++) {
 		if (token_is(first, directives[i].word))
 			return directives[i].run(t, l, e);
 	}
-	return place_err(e, ERR_SYNTAX, place_of(t, first), "unknown directive %.*s",
+	return place_err(e, ERR_SYNTAX, zone_text_place(t, l, first), "unknown directive %.*s",
 			 first->len > 40 ? 40 : (int)first->len, first->text);
 }
 
-int zone_text_read(struct zone_text *t, const char *text, size_t len, uint32_t line, struct err *e)
+/* One logical line by tokens: 1, 2 when more of the text is needed, -1. */
+static int by_tokens(struct zone_text *t, struct lexer *l, struct err *e)
 {
-	struct lexer l = lexer_of(text, len, line);
-	const char *nul = len == 0 ? NULL : memchr(text, '\0', len);
 	int got;
 
-	if (nul != NULL) { /* it would end the strings that ldns gets */
-		for (const char *p = text; p < nul; p++)
-			line += *p == '\n';
-		return err_set(e, ERR_SYNTAX, "%s:%u: octet 0 in text; write \\000", t->file, line);
+	l->line = t->line;
+	got = lexer_next(l, e);
+	if (got < 0)
+		return place_ctx(e, (struct place){ t->file, l->line, lexer_column(l, l->p) });
+	if (got == 1 && one_line(t, l, e) != 0)
+		return -1;
+	t->line = l->line;
+	return got;
+}
+
+/* All lines that are whole in the window. */
+static int read_window(struct zone_text *t, struct text_input *in, struct lexer *l, struct err *e)
+{
+	const char *p = in->octets + in->at, *end = in->octets + in->len;
+	const char *last = in->len > in->at ? memrchr(p, '\n', in->len - in->at) : NULL;
+	int got = 1;
+
+	*l = (struct lexer){ .end = end, .all = in->all, .tokens = l->tokens, .room = l->room };
+	while (got == 1 && p < end && (in->all || (last != NULL && p <= last))) {
+		if (*p == '\n') {
+			p++;
+			t->line++;
+			continue;
+		}
+		if (*p != '$' && last != NULL && p <= last && !t->by_tokens && (got = zone_text_plain(t, &p, e)) != 0)
+			continue;
+		l->p = p;
+		got = by_tokens(t, l, e);
+		p = l->p;
 	}
-	while ((got = lexer_next(&l, e)) == 1) {
-		if (one_line(t, &l, e) != 0)
+	in->at = (size_t)(p - in->octets);
+	return got < 0 ? -1 : 0;
+}
+
+int zone_text_read(struct zone_text *t, struct text_input *in, struct err *e)
+{
+	struct lexer l = { .tokens = NULL };
+	int rc;
+
+	t->line = 1;
+	while ((rc = read_window(t, in, &l, e)) == 0 && !in->all) {
+		if (in->len - in->at > LINE_OCTETS_MAX) {
+			rc = place_err(e, ERR_LIMIT, (struct place){ t->file, t->line, 1 }, "line above %zu octets",
+				       LINE_OCTETS_MAX);
+			break;
+		}
+		if ((rc = text_input_more(in, t->file, e)) != 0)
 			break;
 	}
-	if (got < 0)
-		err_ctx(e, "%s:%u", t->file, l.line);
 	lexer_fini(&l);
-	return got == 0 ? 0 : -1;
+	return rc;
+}
+
+struct zone_text *zone_text_new(const uint8_t *apex, const struct zone_limits *limits)
+{
+	struct zone_text *t = mem_new(1, sizeof(*t));
+
+	t->b = zone_build_new(apex, limits);
+	t->rdata = mem_grow(NULL, 1, UINT16_MAX);
+	t->names = arena_new();
+	memcpy(t->s.origin, apex, dname_len(apex));
+	zone_text_origin(t);
+	type_words_init(&t->words);
+	return t;
+}
+
+void zone_text_free(struct zone_text *t)
+{
+	free(t->rdata);
+	arena_free(t->names);
+	free(t);
+}
+
+static int read_memory(const char *text, size_t len, bool tokens, const uint8_t *apex, const struct zone_limits *limits,
+		       struct zone **out, struct err *e)
+{
+	struct text_input in = { .octets = mem_new(1, len + INPUT_PAD), .len = len, .all = true, .fd = -1 };
+	struct zone_text *t = zone_text_new(apex, limits);
+	struct zone_build *b = t->b;
+	int rc;
+
+	if (len > 0)
+		memcpy(in.octets, text, len);
+	t->file = "text";
+	t->folder = ".";
+	t->by_tokens = tokens;
+	rc = zone_build_file(b, t->file, e) == 0 ? zone_text_read(t, &in, e) : -1;
+	zone_text_free(t);
+	free(in.octets);
+	if (rc != 0) {
+		zone_build_free(b);
+		return -1;
+	}
+	return zone_build_end(b, out, e);
 }
 
 int zone_read_text(const char *text, size_t len, const uint8_t *apex, const struct zone_limits *limits,
 		   struct zone **out, struct err *e)
 {
-	struct zone_text t = { .file = "text", .folder = "." };
-	int rc;
+	return read_memory(text, len, false, apex, limits, out, e);
+}
 
-	t.b = zone_build_new(apex, limits);
-	memcpy(t.s.origin, apex, dname_len(apex));
-	t.rdata = mem_new(1, UINT16_MAX);
-	rc = zone_text_read(&t, text, len, 1, e);
-	free(t.rdata);
-	if (rc != 0) {
-		zone_build_free(t.b);
-		return -1;
-	}
-	return zone_build_end(t.b, out, e);
+int zone_read_tokens(const char *text, size_t len, const uint8_t *apex, const struct zone_limits *limits,
+		     struct zone **out, struct err *e)
+{
+	return read_memory(text, len, true, apex, limits, out, e);
 }

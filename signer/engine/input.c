@@ -104,7 +104,7 @@ void notices_free(struct zwork *z)
 static void tell(const struct zwork *z, const struct zone *content, const struct content_decision *d)
 {
 	log_event(LOG_NOTICE, "zone-loaded", "zone=%s records=%zu serial=%u content=%" PRIu64 " change=%s dropped=%zu", z->name,
-		  content->n, content->serial, d->number, d->result == CONTENT_SAME ? "no" : "yes", content->dropped);
+		  content->records, content->serial, d->number, d->result == CONTENT_SAME ? "no" : "yes", content->dropped);
 	for (size_t i = 0; i < content->notice_count && i < NOTICES_MAX; i++)
 		log_event(LOG_NOTICE, "zone-notice", "zone=%s msg=%s", z->name, content->notices[i]);
 	if (d->differs)

@@ -95,35 +95,36 @@ def test_bind_compares_what_it_should(lab):
 
 
 BIG = "".join("x TXT \"%0250d\"\n" % i for i in range(260))
-BAD = {     # name: (text, exit word, place, words)
-    "syntax error": (HEAD + "x A 1.2.3\n", "syntax", 4, "IPv4"),
-    "outside the zone": (HEAD + "x.other. A 1.2.3.4\n", "refused", 4, "outside the zone"),
-    "a missing final newline": (HEAD + "x A 192.0.2.1\ny A 192.0.2.2", "syntax", 5, "no newline"),
-    "a comment that is cut short": (HEAD + "x A 192.0.2.1\n; the fi", "syntax", 5, "no newline"),
-    "two SOAs": (HEAD + "@ SOA ns root 2 2 3 4 5\n", "refused", 4, "second SOA"),
+BAD = {     # name: (text, exit word, line and column, words)
+    "syntax error": (HEAD + "x A 1.2.3\n", "syntax", "4:5", "IPv4"),
+    "outside the zone": (HEAD + "x.other. A 1.2.3.4\n", "refused", "4:1", "outside the zone"),
+    "a missing final newline": (HEAD + "x A 192.0.2.1\ny A 192.0.2.2", "syntax", "5:14", "no newline"),
+    "a comment that is cut short": (HEAD + "x A 192.0.2.1\n; the fi", "syntax", "5:9", "no newline"),
+    "two SOAs": (HEAD + "@ SOA ns root 2 2 3 4 5\n", "refused", "4:1", "second SOA"),
+    "no NS at the apex": ("$TTL 60\n@ SOA ns root 1 2 3 4 5\nx A 192.0.2.1\n", "refused", None, "no NS"),
     "no SOA": ("$TTL 60\n@ NS ns\n", "refused", None, "no SOA"),
-    "CNAME beside data": (HEAD + "x CNAME y\nx TXT a\n", "refused", 4, "CNAME and other data"),
-    "two CNAMEs": (HEAD + "x CNAME y\nx CNAME z\n", "refused", 5, "2 CNAMEs"),
-    "two DNAMEs": (HEAD + "x DNAME y\nx DNAME z\n", "refused", 5, "2 DNAMEs"),
-    "DS at the apex": (HEAD + "@ DS 1 13 99 aa\n", "refused", 4, "DS at the apex"),
-    "DS without NS": (HEAD + "x DS 1 13 99 aa\n", "refused", 4, "DS without NS"),
-    "wildcard NS": (HEAD + "*.x NS ns\n", "refused", 4, "wildcard with NS"),
-    "NS and DNAME": (HEAD + "x NS ns\nx DNAME y\n", "refused", 5, "NS and DNAME"),
-    "TTL above the maximum": (HEAD + "x 3601 A 1.2.3.4\n", "limit", 4, "TTL 3601"),
-    "RRset above 65,000 octets": (HEAD + BIG, "limit", 242, "65000 octets"),
-    "RDATA overflow": (HEAD + "x TXT" + " \"%0250d\"" % 1 * 270 + "\n", "limit", 4, "above 65535"),
-    "RDATA overflow in RFC 3597 form": (HEAD + "x TYPE65280 \\# 70000 " + "00" * 70000 + "\n", "syntax", 4, "65535"),
-    "$INCLUDE outside": (HEAD + "$INCLUDE /etc/passwd\n", "refused", 4, "outside"),
-    "$INCLUDE above": (HEAD + "$INCLUDE ../../../../../../../../../etc/passwd\n", "refused", 4, "outside"),
-    "$INCLUDE through a link": (HEAD + "$INCLUDE link/passwd\n", "refused", 4, "outside"),
-    "$INCLUDE of nothing": (HEAD + "$INCLUDE absent\n", "io", 4, "absent"),
-    "$INCLUDE of itself": (HEAD + "$INCLUDE zone\n", "refused", 4, "includes itself"),
-    "no text form": (HEAD + "x ATMA nonsense\n", "syntax", 4, "hexadecimal"),
-    "type without text form": (HEAD + "x UINFO a\n", "refused", 4, "\\#"),
-    "unknown type as text": (HEAD + "x TYPE65280 a\n", "refused", 4, "\\#"),
-    "octet 0": (HEAD + "x TXT a\0b\n", "syntax", 4, "octet 0"),
-    "unclosed parenthesis": (HEAD + "x TXT ( a\n\n", "syntax", 4, "not closed"),
-    "class CH": (HEAD + "x CH TXT a\n", "syntax", 4, "class IN"),
+    "CNAME beside data": (HEAD + "x CNAME y\nx TXT a\n", "refused", "4:1", "CNAME and other data"),
+    "two CNAMEs": (HEAD + "x CNAME y\nx CNAME z\n", "refused", "5:1", "2 CNAMEs"),
+    "two DNAMEs": (HEAD + "x DNAME y\nx DNAME z\n", "refused", "5:1", "2 DNAMEs"),
+    "DS at the apex": (HEAD + "@ DS 1 13 99 aa\n", "refused", "4:1", "DS at the apex"),
+    "DS without NS": (HEAD + "x DS 1 13 99 aa\n", "refused", "4:1", "DS without NS"),
+    "wildcard NS": (HEAD + "*.x NS ns\n", "refused", "4:1", "wildcard with NS"),
+    "NS and DNAME": (HEAD + "x NS ns\nx DNAME y\n", "refused", "5:1", "NS and DNAME"),
+    "TTL above the maximum": (HEAD + "x 3601 A 1.2.3.4\n", "limit", "4:1", "TTL 3601"),
+    "RRset above 65,000 octets": (HEAD + BIG, "limit", "242:1", "65000 octets"),
+    "RDATA overflow": (HEAD + "x TXT" + " \"%0250d\"" % 1 * 270 + "\n", "limit", "4:68064", "above 65535"),
+    "RDATA overflow in RFC 3597 form": (HEAD + "x TYPE65280 \\# 70000 " + "00" * 70000 + "\n", "syntax", "4:16", "65535"),
+    "$INCLUDE outside": (HEAD + "$INCLUDE /etc/passwd\n", "refused", "4:10", "outside"),
+    "$INCLUDE above": (HEAD + "$INCLUDE ../../../../../../../../../etc/passwd\n", "refused", "4:10", "outside"),
+    "$INCLUDE through a link": (HEAD + "$INCLUDE link/passwd\n", "refused", "4:10", "outside"),
+    "$INCLUDE of nothing": (HEAD + "$INCLUDE absent\n", "io", "4:10", "absent"),
+    "$INCLUDE of itself": (HEAD + "$INCLUDE zone\n", "refused", "4:1", "includes itself"),
+    "no text form": (HEAD + "x ATMA nonsense\n", "syntax", "4:8", "hexadecimal"),
+    "type without text form": (HEAD + "x UINFO a\n", "refused", "4:3", "\\#"),
+    "unknown type as text": (HEAD + "x TYPE65280 a\n", "refused", "4:3", "\\#"),
+    "octet 0": (HEAD + "x TXT a\0b\n", "syntax", "4:8", "octet 0"),
+    "unclosed parenthesis": (HEAD + "x TXT ( a\n\n", "syntax", "4:7", "not closed"),
+    "class CH": (HEAD + "x CH TXT a\n", "syntax", "4:3", "class IN"),
 }
 
 
@@ -134,7 +135,7 @@ def test_bad_files_are_refused_with_their_place(lab):
     for what, (text, word, line, words) in BAD.items():
         path = lab.write("zones/zone", text)
         p = run([dumper(lab), "example.", path, folder, "3600"], check=False)
-        place = path + (": " if line is None else ":%d: " % line)
+        place = path + (": " if line is None else ":%s: " % line)
         if p.returncode != 1 or not p.stderr.startswith("%s: %s" % (word, place)) or words not in p.stderr:
             failed.append("%s: wanted %s: %s... %s, got %d %s" % (what, word, place, words, p.returncode, p.stderr))
     if failed:

@@ -212,7 +212,7 @@ static void limits_are_kept(void **state)
 	limits.max_ttl_s = 60;
 	assert_null(read_with(HEAD "x 61 A 1.2.3.4\n", limits, &e));
 	assert_int_equal(e.code, ERR_LIMIT);
-	assert_non_null(strstr(e.text, "text:4: TTL 61"));
+	assert_non_null(strstr(e.text, "text:4:1: TTL 61"));
 	limits.max_ttl_s = 0;
 	limits.max_records = 3;
 	assert_null(read_with(HEAD "x A 1.2.3.4\nx A 1.2.3.5\n", limits, &e));

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_PLAIN_H
+#define DUET_PLAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+/*
+ * plain - master file text 16 octets at a time.  Plain text is what most lines are: no escapes, no parentheses, quotes
+ * only around whole words.  What is not plain is left to the readers that know everything (zone_lex.h, rdata_text.h),
+ * so whoever reads plain text may give up at any octet.
+ *
+ * PLAIN_PAD octets behind the text can be read, whatever they are, and as many behind an output can be written.
+ */
+#define PLAIN_PAD 32
+
+static inline bool plain_is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* A word ends here: blanks, newline, and control characters, which no plain word has. */
+static inline bool plain_is_end(char c)
+{
+	return (uint8_t)c <= ' ';
+}
+
+static inline const char *plain_skip(const char *p)
+{
+	while (plain_is_blank(*p))
+		p++;
+	return p;
+}
+
+/* Bit i says that p[i] is no plain octet of a word: white space, control, or one of " ( ) ; \ */
+static inline unsigned plain_stops(const char *p)
+{
+#ifdef __SSE2__
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+	__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(' ')), v);
+	__m128i round = _mm_cmpeq_epi8(_mm_and_si128(v, _mm_set1_epi8((char)0xfe)), _mm_set1_epi8('('));
+	__m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
+	__m128i rest = _mm_cmpeq_epi8(v, _mm_set1_epi8(';'));
+
+	rest = _mm_or_si128(rest, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+	return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(low, round), _mm_or_si128(quote, rest)));
+#else
+	unsigned mask = 0;
+
+	for (unsigned i = 0; i < 16; i++) {
+		char c = p[i];
+
+		if (plain_is_end(c) || c == '"' || c == '(' || c == ')' || c == ';' || c == '\\')
+			mask |= 1u << i;
+	}
+	return mask;
+#endif
+}
+
+/* Bit i says that p[i] is c. */
+static inline unsigned plain_equals(const char *p, char c)
+{
+#ifdef __SSE2__
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+
+	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8(c)));
+#else
+	unsigned mask = 0;
+
+	for (unsigned i = 0; i < 16; i++)
+		mask |= (unsigned)(p[i] == c) << i;
+	return mask;
+#endif
+}
+
+/* Octets of the word at p. */
+static inline size_t plain_len(const char *p)
+{
+	size_t len = 0;
+	unsigned stops;
+
+	while ((stops = plain_stops(p + len)) == 0)
+		len += 16;
+	return len + (unsigned)__builtin_ctz(stops);
+}
+
+#endif

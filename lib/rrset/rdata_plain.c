@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* rdata_plain: fields of rdata from plain text. */
+#include "rrset/rdata_plain.h"
+
+#include <endian.h>
+
+#include "dname/dname.h"
+#include "rrset/rr.h"
+
+/* Where the reading of one rdata stands. */
+struct plain {
+	const char *p;         /* behind the blanks in front of a field */
+	const uint8_t *origin;
+	size_t origin_len;
+	uint8_t *out, *end;    /* no field begins behind end */
+};
+
+/* ---- words of types ---- */
+
+static bool field_is_plain(enum field f)
+{
+	switch (f) {
+	case F_NAME_PACK:
+	case F_NAME_LOWER:
+	case F_NAME:
+	case F_U8:
+	case F_U16:
+	case F_U32:
+	case F_TTL:
+	case F_ALG:
+	case F_CERT_TYPE:
+	case F_IP4:
+	case F_IP6:
+	case F_STR:
+	case F_STRS:
+	case F_TAG:
+	case F_TEXT:
+	case F_TEXT_SOME:
+	case F_HEX:
+	case F_DS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool type_is_plain(uint16_t type, const struct type_info *info)
+{
+	for (unsigned i = 0; info->fields[i] != F_END; i++) {
+		if (!field_is_plain((enum field)info->fields[i]))
+			return false;
+	}
+	return !type_has_rule(type);
+}
+
+static size_t slot_of(uint64_t word)
+{
+	return (size_t)(word * UINT64_C(0x9e3779b97f4a7c15) >> 55);
+}
+
+void type_words_init(struct type_words *t)
+{
+	memset(t, 0, sizeof(*t));
+	for (uint16_t type = type_next(0); type != 0; type = type_next(type)) {
+		const struct type_info *info = type_info(type);
+		uint64_t word = 0;
+		size_t i;
+
+		if (rr_type_is_meta(type) || strlen(info->name) > sizeof(word))
+			continue;
+		memcpy(&word, info->name, strlen(info->name));
+		word = le64toh(word);
+		for (i = slot_of(word); t->slot[i].word != 0; i = (i + 1) % TYPE_WORDS)
+			;
+		t->slot[i] = (struct type_word){
+			.word = word,
+			.info = info,
+			.type = type,
+			.plain = type_is_plain(type, info),
+			.dropped = rr_type_is_signing(type),
+		};
+	}
+}
+
+static const struct type_word *find(const struct type_words *t, uint64_t word)
+{
+	size_t i = slot_of(word);
+
+	for (; t->slot[i].word != word; i = (i + 1) % TYPE_WORDS) {
+		if (t->slot[i].word == 0)
+			return NULL;
+	}
+	return &t->slot[i];
+}
+
+const struct type_word *type_words_find(const struct type_words *t, const char *p, size_t len)
+{
+	const struct type_word *found;
+	uint64_t word, letters;
+
+	if (len - 1 >= sizeof(word))
+		return NULL;
+	memcpy(&word, p, sizeof(word));
+	word = le64toh(word) & (UINT64_MAX >> (64 - 8 * len));
+	if ((found = find(t, word)) != NULL)
+		return found;
+	/* top bit of each octet from "a" to "z"; octets above 127 are in no mnemonic */
+	letters = (word + UINT64_C(0x1f1f1f1f1f1f1f1f)) & ~(word + UINT64_C(0x0505050505050505)) & UINT64_C(0x8080808080808080);
+	if (letters == 0 || (word & UINT64_C(0x8080808080808080)) != 0)
+		return NULL;
+	return find(t, word - (letters >> 2));
+}
+
+/* ---- numbers and addresses ---- */
+
+const char *number_from_plain(const char *p, uint64_t most, uint64_t *out)
+{
+	const char *start = p;
+	uint64_t v = 0;
+
+	for (; (uint8_t)(*p - '0') < 10; p++)
+		v = v * 10 + (uint8_t)(*p - '0');
+	if (p == start || p - start > 18 || v > most || !plain_is_end(*p))
+		return NULL;
+	*out = v;
+	return p;
+}
+
+static bool number(struct plain *s, unsigned octets)
+{
+	uint64_t v;
+
+	s->p = number_from_plain(s->p, UINT64_MAX >> (64 - 8 * octets), &v);
+	if (s->p == NULL)
+		return false;
+	while (octets > 0)
+		*s->out++ = (uint8_t)(v >> 8 * --octets);
+	return true;
+}
+
+/* Four numbers without leading zeroes, as inet_pton has it. */
+static bool ip4(struct plain *s)
+{
+	const char *p = s->p;
+
+	for (int i = 0; i < 4; i++) {
+		unsigned v = (uint8_t)(*p - '0');
+
+		if (v > 9)
+			return false;
+		for (p++; (uint8_t)(*p - '0') < 10; p++) {
+			if (v == 0 || (v = v * 10 + (uint8_t)(*p - '0')) > 255)
+				return false;
+		}
+		s->out[i] = (uint8_t)v;
+		if (i < 3 && *p++ != '.')
+			return false;
+	}
+	s->p = p;
+	s->out += 4;
+	return plain_is_end(*p);
+}
+
+static int hex_digit(char c)
+{
+	unsigned digit = (uint8_t)(c - '0'), letter = (uint8_t)((c | 0x20) - 'a');
+
+	return digit < 10 ? (int)digit : letter < 6 ? (int)letter + 10 : -1;
+}
+
+/* Groups of up to four digits, and once "::"; not the form that ends as an IPv4 address. */
+static bool ip6(struct plain *s)
+{
+	const char *p = s->p;
+	uint8_t octets[16];
+	unsigned n = 0, gap = 17;
+
+	if (*p == ':' && *++p != ':')
+		return false;
+	for (;;) {
+		unsigned v = 0, digits = 0;
+
+		if (*p == ':' && gap > 16) {
+			gap = n;
+			p++;
+			if (plain_is_end(*p))
+				break;
+		}
+		for (int d; (d = hex_digit(*p)) >= 0; p++, digits++)
+			v = v << 4 | (unsigned)d;
+		if (digits == 0 || digits > 4 || n == 16)
+			return false;
+		octets[n++] = (uint8_t)(v >> 8);
+		octets[n++] = (uint8_t)v;
+		if (plain_is_end(*p))
+			break;
+		if (*p++ != ':')
+			return false;
+	}
+	if (gap > 16 ? n != 16 : n == 16)
+		return false;
+	memset(s->out, 0, 16);
+	if (gap > 16)
+		gap = 16;
+	memcpy(s->out, octets, gap);
+	memcpy(s->out + 16 - (n - gap), octets + gap, n - gap);
+	s->p = p;
+	s->out += 16;
+	return true;
+}
+
+/* ---- octets and strings ---- */
+
+static bool is_line_end(const char *p)
+{
+	return *p == '\n' || *p == ';';
+}
+
+/* Hexadecimal to the end of the line, at least one octet. */
+static bool hex(struct plain *s)
+{
+	const char *p = s->p;
+	uint8_t *start = s->out;
+
+	while (!is_line_end(p)) {
+		int high = hex_digit(p[0]), low = high < 0 ? -1 : hex_digit(p[1]);
+
+		if (low < 0 || s->out >= s->end)
+			return false;
+		*s->out++ = (uint8_t)(high << 4 | low);
+		p += 2;
+		if (plain_is_blank(*p))
+			p = plain_skip(p);
+	}
+	s->p = p;
+	return s->out > start;
+}
+
+/* RFC 4034 section 5.1.4, RFC 4509, RFC 6605: the length that the type of digest asks for */
+static bool ds(struct plain *s)
+{
+	uint8_t *start = s->out;
+	size_t len;
+
+	if (!number(s, 1))
+		return false;
+	s->p = plain_skip(s->p);
+	if (!hex(s))
+		return false;
+	len = (size_t)(s->out - start);
+	return field_len(F_DS, start, len) == len;
+}
+
+/* Octets up to the closing quote; SIZE_MAX where they are not plain. */
+static size_t quoted_len(const char *p)
+{
+	for (size_t len = 0;; len += 16) {
+		unsigned ends = plain_equals(p + len, '"'), stops = plain_equals(p + len, '\\');
+
+		stops |= plain_equals(p + len, '\n') | plain_equals(p + len, '\0') | ends;
+		if (stops == 0)
+			continue;
+		return (ends & stops & -stops) != 0 ? len + (unsigned)__builtin_ctz(stops) : SIZE_MAX;
+	}
+}
+
+/* A word, or octets in quotes, without an octet of length. */
+static bool text(struct plain *s)
+{
+	unsigned quoted = *s->p == '"';
+	const char *p = s->p + quoted;
+	size_t len = quoted ? quoted_len(p) : plain_len(p);
+
+	if ((len == 0 && !quoted) || len > (size_t)(s->end - s->out) || !plain_is_end(p[len + quoted]))
+		return false;
+	memcpy(s->out, p, len);
+	s->out += len;
+	s->p = p + len + quoted;
+	return true;
+}
+
+static bool string(struct plain *s)
+{
+	uint8_t *len = s->out++;
+
+	if (s->out > s->end || !text(s) || s->out - len - 1 > UINT8_MAX)
+		return false;
+	*len = (uint8_t)(s->out - len - 1);
+	return true;
+}
+
+static bool strings(struct plain *s)
+{
+	do {
+		if (!string(s))
+			return false;
+		s->p = plain_skip(s->p);
+	} while (!is_line_end(s->p));
+	return true;
+}
+
+static bool name(struct plain *s)
+{
+	size_t len, took = dname_from_plain(s->p, s->origin, s->origin_len, s->out, &len);
+
+	s->p += took;
+	s->out += len;
+	return took > 0;
+}
+
+static bool field(struct plain *s, enum field f)
+{
+	uint8_t *start = s->out;
+
+	switch (f) {
+	case F_NAME_PACK:
+	case F_NAME_LOWER:
+	case F_NAME:
+		return name(s);
+	case F_U8:
+	case F_ALG:
+		return number(s, 1);
+	case F_U16:
+	case F_CERT_TYPE:
+		return number(s, 2);
+	case F_U32:
+	case F_TTL:
+		return number(s, 4);
+	case F_IP4:
+		return ip4(s);
+	case F_IP6:
+		return ip6(s);
+	case F_STR:
+		return string(s);
+	case F_STRS:
+		return strings(s);
+	case F_TAG:
+		return string(s) && field_len(F_TAG, start, (size_t)(s->out - start)) == (size_t)(s->out - start);
+	case F_TEXT:
+		return text(s);
+	case F_TEXT_SOME:
+		return text(s) && s->out > start;
+	case F_HEX:
+		return hex(s);
+	case F_DS:
+		return ds(s);
+	default:
+		return false;
+	}
+}
+
+const char *rdata_from_plain(const struct type_info *info, const char *p, const uint8_t *origin, size_t origin_len,
+			     uint8_t *out, size_t *out_len)
+{
+	struct plain s = { .p = p, .origin = origin, .origin_len = origin_len, .out = out, .end = out + UINT16_MAX };
+
+	for (unsigned i = 0; info->fields[i] != F_END; i++) {
+		s.p = plain_skip(s.p);
+		if (is_line_end(s.p) || s.out > s.end || !field(&s, (enum field)info->fields[i]))
+			return NULL;
+	}
+	s.p = plain_skip(s.p);
+	if (*s.p == ';') {
+		while (*s.p != '\n' && *s.p != '\0')
+			s.p++;
+	}
+	if (*s.p != '\n' || s.out > s.end)
+		return NULL;
+	*out_len = (size_t)(s.out - out);
+	return s.p;
+}
