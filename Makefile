@@ -114,6 +114,19 @@ $(O)/bench/%: $(O)/tests/bench/%.o $(O)/libduet.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS_ALL)
 
+# The simulator has the engine compiled once more, with mistakes that it can switch on, and without cryptography.
+SIM_SRCS := $(wildcard tests/sim/*.c lib/timeline/*.c lib/fact/state*.c)
+SIM_OBJS := $(patsubst %.c,$(O)/sim/%.o,$(SIM_SRCS))
+$(O)/sim/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,SIM,$<)
+	$(Q)$(CC) $(CPPFLAGS_ALL) -DDUET_SIM $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+$(O)/sim/duet-sim: $(SIM_OBJS) $(O)/libduet.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -Wl,--wrap=key_verify,--wrap=crypto_sign_detached,--wrap=secret_open,--wrap=secret_close -o $@ $^ $(LDLIBS_ALL)
+sim: $(O)/sim/duet-sim
+	$(Q)$< --runs $(or $(RUNS),20000) --seed $(or $(SEED),1) $(if $(FAULT),--fault $(FAULT))
+
 # The sanitized build with test controls (movable clock, fail-points), then every test.
 CHECK = $(MAKE) --no-print-directory SAN=address,undefined TEST=1
 CHECK_O = build/san-address-undefined/test
@@ -155,10 +168,11 @@ check-vms: all
 clean:
 	rm -rf build
 
-.PHONY: all tests bench-programs check-build check check-vms soak-chaos demo bench install clean
+.PHONY: all sim tests bench-programs check-build check check-vms soak-chaos demo bench install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
 -include $(wildcard $(LIB_OBJS:.o=.d) $(SIGNER_OBJS:.o=.d) $(KEYDIST_OBJS:.o=.d) $(BACKUPD_OBJS:.o=.d) $(CTL_OBJS:.o=.d) \
            $(AUDIT_OBJS:.o=.d) \
-           $(MAINS:%.c=$(O)/%.d) $(UNIT_SRCS:%.c=$(O)/%.d) $(FUZZ_SRCS:%.c=$(O)/%.d) $(TOOL_SRCS:%.c=$(O)/%.d) $(BENCH_SRCS:%.c=$(O)/%.d))
+           $(MAINS:%.c=$(O)/%.d) $(UNIT_SRCS:%.c=$(O)/%.d) $(FUZZ_SRCS:%.c=$(O)/%.d) $(TOOL_SRCS:%.c=$(O)/%.d) \
+           $(SIM_OBJS:.o=.d) $(BENCH_SRCS:%.c=$(O)/%.d))

@@ -30,8 +30,9 @@
  *   key.held     {"key","probe","recovery"?:{"id","box"}}    deed, proven by a signature over key_probe_data
  *   key.declined {"key","why"}                     promise
  *   key.stored   {"key","recovery":id}             deed of a backup
- *   key.serves   {"keys":[..],"signing":[..],"cds":[..],"keyset","unsigned_ttl","largest_ttl","dnskey_ttl"}
- *                deed: published; the TTLs are the largest of what the author published before without them
+ *   key.serves   {"keys":[..],"signing":[..],"cds":[..],"keyset","unsigned_ttl","largest_ttl","dnskey_ttl",
+ *                "ds_ttl"}   deed: published; the TTLs are the largest of what the author published before
+ *                without them, or saw at the parent
  *   key.seen     {"key","record"?,"ttl"?}          deed: all serve it, and the author's wait for that has ended
  *   key.stopped  {"key","record","ttl"}            promise: no longer published, and never again
  *   key.gone     {"key","record","ttl"?}           deed: all have stopped, and the author's wait has ended

@@ -209,6 +209,7 @@ static void on_serves(struct zone_state *z, const struct fact *f, const json_t *
 
 	larger(&z->unsigned_ttl, bare);
 	larger(&z->largest_ttl, largest);
+	larger(&z->ds_ttl, ttl_of(body, "ds_ttl"));
 	for (size_t r = 0; r < KEY_RECORDS; r++)
 		json_array_foreach(json_object_get(body, lists[r]), i, row)
 		{

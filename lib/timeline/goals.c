@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* goals: which records are to go, and what is to be created.  Says nothing of when. */
+#include "timeline/order.h"
+
+#include "timeline/fault.h"
+
+#include <sodium.h>
+#include <string.h>
+
+static const uint8_t none[32];
+
+static bool replaces(const struct timeline_key *k, const uint8_t hash[32])
+{
+	for (size_t i = 0; i < KEY_REPLACES_MAX; i++)
+		if (memcmp(k->key->replaces[i], hash, 32) == 0 && memcmp(hash, none, 32) != 0)
+			return true;
+	return false;
+}
+
+/* Made for the same purpose, by nodes that did not hear each other. */
+static bool competes(const struct timeline_key *a, const struct timeline_key *b)
+{
+	return a->sep == b->sep && a->zone_signing == b->zone_signing &&
+	       memcmp(a->key->replaces[0], b->key->replaces[0], 32) == 0;
+}
+
+/* Of competing keys that all have everywhere, the smallest hash is used: all nodes come to the same. */
+static bool loses(const struct timeline *t, const struct timeline_key *k)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct timeline_key *o = &t->key[i];
+		const int order = memcmp(o->key->hash, k->key->hash, 32);
+
+		if (o != k && competes(o, k) && o->record[RECORD_DNSKEY].all_seen && o->key->declined.n == 0 &&
+		    (FAULT(COMPETING_BY_TIME) ? o->key->created_at < k->key->created_at : order < 0))
+			return true;
+	}
+	return false;
+}
+
+/* Some other key is there for this use of the key. */
+static bool replaced(const struct timeline *t, const struct timeline_key *k, enum key_record use)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->key[i].distributed && replaces(&t->key[i], k->key->hash) && order_has(&t->key[i], use))
+			return true;
+	return false;
+}
+
+void goals_decide(const struct timeline_in *in, struct timeline *t)
+{
+	(void)in;
+	for (size_t i = 0; i < t->n; i++) {
+		struct timeline_key *k = &t->key[i];
+		const bool all = !t->secure || loses(t, k) || (k->key->declined.n > 0 && !k->distributed);
+
+		k->record[RECORD_DS].retiring = k->sep && (all || replaced(t, k, RECORD_DS));
+		k->record[RECORD_ZONE].retiring = k->zone_signing && (all || replaced(t, k, RECORD_ZONE));
+		k->record[RECORD_DNSKEY].retiring = (!k->sep || k->record[RECORD_DS].retiring) &&
+						    (!k->zone_signing || k->record[RECORD_ZONE].retiring);
+	}
+}
+
+/* ---- creation ---- */
+
+static bool alive(const struct timeline_key *k)
+{
+	return !k->dead && k->key->declined.n == 0 && !k->record[RECORD_DNSKEY].retiring;
+}
+
+/* One roll at a time for each use: no other key of it comes in or goes out. */
+static bool roll_runs(const struct timeline *t, const struct timeline_key *k)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct timeline_key *o = &t->key[i];
+
+		for (enum key_record use = RECORD_ZONE; use <= RECORD_DS; use++) {
+			if (o == k || o->dead || !order_has(o, use) || (k != NULL && !order_has(k, use)))
+				continue;
+			if (k == NULL || o->record[use].retiring || replaces(o, k->key->hash))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The key is where a key in use should be. */
+static bool settled(const struct timeline_key *k)
+{
+	return k->record[RECORD_DNSKEY].phase == PHASE_OMNIPRESENT &&
+	       (!k->zone_signing || k->record[RECORD_ZONE].phase == PHASE_OMNIPRESENT) &&
+	       (!k->sep || k->record[RECORD_DS].phase == PHASE_OMNIPRESENT);
+}
+
+static void want(struct timeline_create *c, const char *role, unsigned alg, enum key_method method,
+		 const struct timeline_key *a, const struct timeline_key *b)
+{
+	memset(c, 0, sizeof(*c));
+	c->role = role;
+	c->alg = alg;
+	c->method = method;
+	if (a != NULL)
+		memcpy(c->replaces[0], a->key->hash, 32);
+	if (b != NULL && b != a)
+		memcpy(c->replaces[1], b->key->hash, 32);
+}
+
+static const struct timeline_key *user_of(const struct timeline *t, enum key_record use)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (alive(&t->key[i]) && order_has(&t->key[i], use))
+			return &t->key[i];
+	return NULL;
+}
+
+/* The keys that policy asks for, in place of all that there are: another algorithm, or split and combined. */
+static size_t want_all(const struct timeline_in *in, const struct timeline *t, struct timeline_create out[2])
+{
+	const struct timeline_policy *p = in->policy;
+	const struct timeline_key *ksk = user_of(t, RECORD_DS), *zsk = user_of(t, RECORD_ZONE);
+	const bool first = ksk == NULL || zsk == NULL;
+	enum key_method method = first ? METHOD_FIRST : ksk->alg != p->algorithm ? p->algorithm_method : p->ksk_method;
+
+	if (!p->split) {
+		want(&out[0], "csk", p->algorithm, method, ksk, zsk);
+		return 1;
+	}
+	want(&out[0], "ksk", p->algorithm, method, ksk, NULL);
+	want(&out[1], "zsk", p->algorithm,
+	     !first && zsk->alg == p->algorithm ? METHOD_PREPUBLICATION : method, zsk, NULL);
+	return 2;
+}
+
+size_t create_wanted(const struct timeline_in *in, const struct timeline *t, struct timeline_create out[2],
+		     const struct timeline_key **rolled)
+{
+	const struct timeline_policy *p = in->policy;
+
+	*rolled = NULL;
+	if (!t->secure)
+		return 0;
+	for (size_t i = 0; i < t->n; i++) {
+		const struct timeline_key *k = &t->key[i];
+		const bool same = k->alg == p->algorithm && p->split != (k->sep && k->zone_signing);
+
+		if (!k->key->roll || !alive(k) || !settled(k) || roll_runs(t, k))
+			continue;
+		*rolled = k;
+		if (!same)
+			return roll_runs(t, user_of(t, RECORD_DS)) || roll_runs(t, user_of(t, RECORD_ZONE)) ?
+				       0 :
+				       want_all(in, t, out);
+		want(&out[0], k->key->role, k->alg, k->sep ? p->ksk_method : METHOD_PREPUBLICATION, k, NULL);
+		return 1;
+	}
+	return 0;
+}
+
+size_t create_rank(const struct timeline_in *in, const struct timeline *t, const uint8_t key[32])
+{
+	uint8_t own[32], other[32];
+	size_t rank = 0;
+
+	if (FAULT(EVERYBODY_CREATES))
+		return 0;
+	for (size_t i = 0; i <= t->counted_n; i++) {
+		const uint8_t *id = i == 0 ? in->self : t->counted[i - 1];
+		crypto_hash_sha256_state st;
+
+		crypto_hash_sha256_init(&st);
+		crypto_hash_sha256_update(&st, in->zone->name, dname_len(in->zone->name));
+		crypto_hash_sha256_update(&st, key, 32);
+		crypto_hash_sha256_update(&st, id, NODE_ID_LEN);
+		crypto_hash_sha256_final(&st, i == 0 ? own : other);
+		rank += i > 0 && memcmp(other, own, 32) < 0;
+	}
+	return rank;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* order: which record of a key comes after which, by method (RFC 7583 section 3, RFC 6781 section 4.1). */
+#include "timeline/order.h"
+
+#include "timeline/fault.h"
+
+#define NOTHING 0
+#define DNSKEY  BIT(RECORD_DNSKEY)
+#define ZONE    BIT(RECORD_ZONE)
+#define DS      BIT(RECORD_DS)
+
+/* One row per method: what must be omnipresent before the record may come in. */
+static const unsigned before[KEY_METHODS][KEY_RECORDS] = {
+	/*                             DNSKEY   RRSIG    DS                */
+	[METHOD_FIRST]            = {  NOTHING, NOTHING, DNSKEY | ZONE },
+	[METHOD_PREPUBLICATION]   = {  NOTHING, DNSKEY,  DNSKEY        },	/* RFC 7583 section 3.2.1 */
+	[METHOD_DOUBLE_SIGNATURE] = {  NOTHING, DNSKEY,  DNSKEY        },	/* RFC 7583 section 3.3.1, Double-KSK */
+	[METHOD_DOUBLE_DS]        = {  DS,      DNSKEY,  NOTHING       },	/* RFC 7583 section 3.3.2 */
+	[METHOD_CONSERVATIVE]     = {  ZONE,    NOTHING, DNSKEY | ZONE },	/* RFC 6781 section 4.1.4 */
+	[METHOD_LIBERAL]          = {  NOTHING, NOTHING, DNSKEY | ZONE },
+};
+
+unsigned order_before(enum key_method method, enum key_record record)
+{
+	if (FAULT(DS_BEFORE_DNSKEY) && record == RECORD_DS)
+		return NOTHING;
+	if (FAULT(SIGNS_BEFORE_DNSKEY) && record == RECORD_ZONE)
+		return NOTHING;
+	if (FAULT(CONSERVATIVE_DNSKEY_AT_ONCE) && method == METHOD_CONSERVATIVE && record == RECORD_DNSKEY)
+		return NOTHING;
+	if (FAULT(DS_BEFORE_SIGNATURES) && record == RECORD_DS)
+		return before[method][record] & ~ZONE;
+	return before[method][record];
+}
+
+bool order_has(const struct timeline_key *k, enum key_record record)
+{
+	return record == RECORD_DNSKEY || (record == RECORD_ZONE ? k->zone_signing : k->sep);
+}
+
+static bool said(const struct record_view *r, bool all)
+{
+	return all ? r->all_seen : r->seen;
+}
+
+static bool ready(const struct timeline *t, const struct timeline_key *k, enum key_record record, bool all)
+{
+	const unsigned need = order_before(k->key->method, record);
+	bool zone = false;
+
+	for (size_t i = 0; i < t->n; i++)
+		zone |= t->key[i].alg == k->alg && t->key[i].zone_signing &&
+			said(&t->key[i].record[RECORD_ZONE], all) && !t->key[i].record[RECORD_ZONE].all_gone;
+	if ((need & ZONE) != 0 && !zone)
+		return false;
+	if ((need & DNSKEY) != 0 && !said(&k->record[RECORD_DNSKEY], all))
+		return false;
+	/* a key without DS has nothing to wait for there */
+	return (need & DS) == 0 || !k->sep || said(&k->record[RECORD_DS], all);
+}
+
+bool order_all_ready(const struct timeline *t, const struct timeline_key *k, enum key_record record)
+{
+	return ready(t, k, record, !FAULT(OWN_SEEN_IS_ENOUGH));
+}
+
+bool order_self_ready(const struct timeline *t, const struct timeline_key *k, enum key_record record)
+{
+	return k->held && ready(t, k, record, false);
+}

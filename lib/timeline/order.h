@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_TIMELINE_ORDER_H
+#define DUET_TIMELINE_ORDER_H
+
+#include "timeline/timeline.h"
+
+/* For lib/timeline only. */
+
+#define BIT(record) (1u << (record))
+
+/* Records that must be omnipresent before this one comes in, as BIT()s.  RECORD_ZONE in it is about any key of the
+ * algorithm. */
+unsigned order_before(enum key_method method, enum key_record record);
+/* Whether the key ever has such a record. */
+bool order_has(const struct timeline_key *k, enum key_record record);
+/* Everybody has said, or this node has said, that what must come before the record is everywhere. */
+bool order_all_ready(const struct timeline *t, const struct timeline_key *k, enum key_record record);
+bool order_self_ready(const struct timeline *t, const struct timeline_key *k, enum key_record record);
+
+/* Sets `retiring` of every key. */
+void goals_decide(const struct timeline_in *in, struct timeline *t);
+/* Sets `show` of every key. */
+void show_decide(const struct timeline_in *in, struct timeline *t);
+/* What is to be created, without regard to whose turn it is; returns their number, at most 2. */
+size_t create_wanted(const struct timeline_in *in, const struct timeline *t, struct timeline_create out[2],
+		     const struct timeline_key **rolled);
+/* This node's place among those who may create, from 0. */
+size_t create_rank(const struct timeline_in *in, const struct timeline *t, const uint8_t key[32]);
+
+/* This node knows the TTL that the DS RRset has now. */
+bool parents_known(const struct timeline_in *in, const struct timeline_memory *m);
+
+struct timeline_key *timeline_find(const struct timeline *t, const uint8_t hash[32]);
+struct timeline_wait *timeline_wait_find(const struct timeline_memory *m, const uint8_t key[32],
+					 enum key_record record, enum wait_kind kind);
+
+#endif

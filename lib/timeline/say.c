@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* say: the facts that this node may add now. */
+#include "timeline/order.h"
+
+#include "timeline/fault.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct says {
+	const struct timeline_in *in;
+	const struct timeline *t;
+	const struct timeline_memory *m;
+	struct timeline_say *out;
+	size_t n, max;
+};
+
+static struct timeline_say *add(struct says *s, enum timeline_say_kind kind, const struct timeline_key *k,
+				enum key_record r)
+{
+	struct timeline_say *say = &s->out[s->n++];
+
+	memset(say, 0, sizeof(*say));
+	say->kind = kind;
+	say->key = k;
+	say->record = r;
+	return say;
+}
+
+/* All of this node's published version, where something of it was not said yet. */
+static void say_serves(struct says *s)
+{
+	bool fresh = false;
+
+	for (size_t i = 0; i < s->t->n; i++)
+		for (enum key_record r = 0; r < KEY_RECORDS; r++)
+			fresh |= s->t->key[i].record[r].shown && !s->t->key[i].record[r].serves;
+	if (fresh && s->n < s->max)
+		add(s, SAY_SERVES, NULL, RECORD_DNSKEY);
+}
+
+static void say_stopped(struct says *s, const struct timeline_key *k, enum key_record r)
+{
+	const struct record_view *v = &k->record[r];
+	struct timeline_say *say;
+
+	if (!v->retiring || v->stopped || v->show || k->dead)
+		return;
+	if (v->shown && !FAULT(STOPPED_BEFORE_PUBLISHED))
+		return;
+	if (s->in->making != NULL && key_set_has(&s->in->making->record[r], k->key->hash))
+		return; /* a promise binds what is on its way, too */
+	say = add(s, SAY_STOPPED, k, r);
+	if (r != RECORD_DS)
+		say->ttl = r == RECORD_DNSKEY ? s->in->published->dnskey_ttl : s->in->published->zone_ttl;
+}
+
+static bool is_over(const struct says *s, const struct timeline_key *k, enum key_record r, enum wait_kind kind)
+{
+	const struct timeline_wait *w = timeline_wait_find(s->m, k->key->hash, r, kind);
+
+	return w != NULL && w->complete && (r != RECORD_DS || w->confirmed) && w->ran_ms >= w->need_ms;
+}
+
+static void say_of(struct says *s, const struct timeline_key *k, enum key_record r)
+{
+	if (s->n + 3 > s->max || !order_has(k, r))
+		return;
+	say_stopped(s, k, r);
+	if (is_over(s, k, r, WAIT_IN))
+		add(s, SAY_SEEN, k, r)->ttl = r == RECORD_DS ? s->m->ds_ttl : 0;
+	if (is_over(s, k, r, WAIT_OUT))
+		add(s, SAY_GONE, k, r)->ttl = r == RECORD_DS ? s->m->ds_ttl : 0;
+	/* what was over for all others before this node came is over for it */
+	if (r == RECORD_DNSKEY && k->record[r].others_gone && !k->record[r].gone && !k->record[r].serves)
+		add(s, SAY_GONE, k, r);
+}
+
+static void say_create(struct says *s)
+{
+	const struct timeline_key *rolled = NULL;
+	struct timeline_create create[2];
+	const size_t n = create_wanted(s->in, s->t, create, &rolled);
+	const struct timeline_wait *w =
+		n == 0 ? NULL : timeline_wait_find(s->m, rolled->key->hash, RECORD_DNSKEY, WAIT_CREATE);
+	struct timeline_say *say;
+
+	if (w == NULL || w->ran_ms < w->need_ms || s->n == s->max)
+		return;
+	say = add(s, SAY_CREATE, rolled, RECORD_DNSKEY);
+	memcpy(say->create, create, sizeof(create));
+	say->creates = n;
+}
+
+size_t timeline_says(const struct timeline_in *in, const struct timeline *t, const struct timeline_memory *m,
+		     struct timeline_say *out, size_t max)
+{
+	struct says s = { in, t, m, out, 0, max };
+
+	say_serves(&s);
+	for (size_t i = 0; i < t->n; i++)
+		for (enum key_record r = 0; r < KEY_RECORDS; r++)
+			say_of(&s, &t->key[i], r);
+	say_create(&s);
+	return s.n;
+}

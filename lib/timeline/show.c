@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * show: what this node's next version has.  Records come in when order.c allows, and go when the chain of trust
+ * holds without them, whatever the other signers do meanwhile.
+ */
+#include "timeline/order.h"
+
+#include "timeline/fault.h"
+
+#include <string.h>
+
+/* ---- coming in ---- */
+
+/* An algorithm is shown once it has a key for the DNSKEY RRset and one for the zone. */
+static bool alg_complete(const struct timeline *t, unsigned alg)
+{
+	bool sep = false, zone_signing = false;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (t->key[i].alg == alg && t->key[i].distributed && !t->key[i].dead) {
+			sep |= t->key[i].sep;
+			zone_signing |= t->key[i].zone_signing;
+		}
+	return sep && zone_signing;
+}
+
+static bool may_come(const struct timeline *t, const struct timeline_key *k, enum key_record r)
+{
+	return order_has(k, r) && !k->record[r].retiring && !k->record[r].stopped && !k->record[r].any_stopped &&
+	       (k->distributed || FAULT(NOT_DISTRIBUTED)) && alg_complete(t, k->alg) && order_all_ready(t, k, r);
+}
+
+/* What any signer serves as DNSKEY, all publish: so divergence heals. */
+static bool others_show(const struct timeline_key *k)
+{
+	const struct record_view *v = &k->record[RECORD_DNSKEY];
+
+	return v->any_serves && !v->any_stopped && !v->stopped && !k->dead && !FAULT(JOINER_NO_UNION);
+}
+
+/* ---- going ---- */
+
+/* No other key of the algorithm that stands in for all that this one does is shown. */
+static bool last_shown(const struct timeline *t, const struct timeline_key *k, enum key_record r)
+{
+	bool sep = !k->sep || r == RECORD_ZONE, zone_signing = !k->zone_signing || r == RECORD_DS;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (&t->key[i] != k && t->key[i].record[r].show && (t->key[i].alg == k->alg || r == RECORD_DS)) {
+			sep |= t->key[i].sep;
+			zone_signing |= t->key[i].zone_signing;
+		}
+	return !sep || !zone_signing;
+}
+
+/* A DS of the algorithm may be in some cache, or come there. */
+static bool ds_asks(const struct timeline *t, unsigned alg)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->key[i].alg == alg && t->key[i].sep && t->key[i].record[RECORD_DS].phase != PHASE_HIDDEN)
+			return true;
+	return false;
+}
+
+/* Nobody asks for the algorithm any more: its last signature may go. */
+static bool alg_is_over(const struct timeline *t, unsigned alg)
+{
+	for (size_t i = 0; i < t->n && t->strict; i++)
+		if (t->key[i].alg == alg && t->key[i].record[RECORD_DNSKEY].phase != PHASE_HIDDEN)
+			return false;
+	return !ds_asks(t, alg);
+}
+
+static bool insecure_now(const struct timeline *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->key[i].sep && t->key[i].record[RECORD_DS].phase != PHASE_HIDDEN)
+			return false;
+	return true;
+}
+
+static bool may_go(struct timeline *t, struct timeline_key *k, enum key_record r)
+{
+	struct record_view *v = &k->record[r];
+	const enum record_phase before = v->phase;
+	bool holds;
+
+	if (r == RECORD_DS && t->secure && last_shown(t, k, r))
+		return false;
+	if (r == RECORD_ZONE && last_shown(t, k, r) && !alg_is_over(t, k->alg) && !insecure_now(t))
+		return FAULT(LAST_SIGNATURE_GOES);
+	if (r == RECORD_DNSKEY && last_shown(t, k, r) && ds_asks(t, k->alg))
+		return false;
+	if (r == RECORD_DNSKEY && FAULT(OLD_KEY_REMOVED_EARLY))
+		return true;
+	v->phase = PHASE_UNRETENTIVE;
+	/* The DELETE of an insecure zone needs no chain for DS: it is what takes the chain away. */
+	holds = (r == RECORD_DS && !t->secure) || timeline_chain_holds(t);
+	if (!holds)
+		v->phase = before;
+	return holds;
+}
+
+static void let_go(struct timeline *t, enum key_record r)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		struct timeline_key *k = &t->key[i];
+
+		if (k->record[r].show && k->record[r].retiring && may_go(t, k, r))
+			k->record[r].show = false;
+	}
+}
+
+/* ---- signatures over the zone ---- */
+
+static bool can_sign(const struct timeline *t, const struct timeline_key *k)
+{
+	if (t->joining && !FAULT(JOINER_SIGNS_EARLY)) /* with what all others have served long enough */
+		return k->zone_signing && k->held && !k->record[RECORD_ZONE].any_stopped &&
+		       k->record[RECORD_DNSKEY].all_seen && k->record[RECORD_ZONE].any_serves;
+	return k->held && (may_come(t, k, RECORD_ZONE) ||
+			   (k->record[RECORD_ZONE].show && !k->record[RECORD_ZONE].stopped));
+}
+
+/* Per algorithm one key signs: of those that are to stay the smallest hash, else one that is still allowed. */
+static void choose_signing(struct timeline *t, unsigned alg)
+{
+	struct timeline_key *best = NULL;
+
+	for (size_t i = 0; i < t->n; i++) {
+		struct timeline_key *k = &t->key[i];
+
+		if (k->alg != alg || !k->zone_signing || !can_sign(t, k))
+			continue;
+		if (best == NULL || (best->record[RECORD_ZONE].retiring && !k->record[RECORD_ZONE].retiring))
+			best = k;
+	}
+	if (best == NULL)
+		return;
+	best->record[RECORD_ZONE].show = true;
+	for (size_t i = 0; i < t->n; i++) {
+		struct timeline_key *k = &t->key[i];
+
+		if (k != best && k->alg == alg && k->record[RECORD_ZONE].show && may_go(t, k, RECORD_ZONE))
+			k->record[RECORD_ZONE].show = false;
+	}
+}
+
+/* DELETE once no signer names a key any more, while there is still something that a parent could name. */
+static bool wants_delete(const struct timeline *t)
+{
+	bool gone = true, named = false;
+
+	if (t->secure)
+		return false;
+	for (size_t i = 0; i < t->n; i++) {
+		const struct timeline_key *k = &t->key[i];
+
+		if (!k->sep || k->dead)
+			continue;
+		if (!k->record[RECORD_DS].all_stopped && !FAULT(DELETE_ALONE))
+			return false;
+		named |= k->record[RECORD_DNSKEY].show;
+		gone &= k->record[RECORD_DS].all_gone;
+	}
+	return named && !gone;
+}
+
+void show_decide(const struct timeline_in *in, struct timeline *t)
+{
+	if (!in->published->any && !t->may_serve)
+		return;
+	for (size_t i = 0; i < t->n; i++) {
+		struct timeline_key *k = &t->key[i];
+
+		k->record[RECORD_DNSKEY].show |= others_show(k) || may_come(t, k, RECORD_DNSKEY);
+		k->record[RECORD_DS].show |= may_come(t, k, RECORD_DS) && parents_known(in, in->memory);
+	}
+	for (size_t i = 0; i < t->n; i++)
+		choose_signing(t, t->key[i].alg);
+	if (parents_known(in, in->memory))
+		let_go(t, RECORD_DS);
+	let_go(t, RECORD_ZONE);
+	let_go(t, RECORD_DNSKEY);
+	t->cds_delete = wants_delete(t);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_TIMELINE_H
+#define DUET_TIMELINE_H
+
+#include "fact/state.h"
+
+/*
+ * timeline - the life of a zone's keys (DESIGN section 5): from facts, what this node publishes, what it has seen
+ * and how long it ran, to what it is to show next, what it may say, and what each key waits for.
+ *
+ * Pure: no clock, no I/O, no log.  Any thread, one caller per memory.
+ *
+ * A record of a key (its DNSKEY, its RRSIGs over the zone, its DS) goes one way only:
+ *
+ *   all may show it -> each `serves` it -> each has `seen` it everywhere, long enough       comes in
+ *   nobody needs it -> each has `stopped`  -> each finds it `gone` everywhere, long enough  goes out
+ *
+ * Why decisions made alone are safe together:
+ *   1. Whoever adds a record needs a deed of every counted signer, this node's included (the table in order.c).
+ *      So nobody is more than one step ahead: what needs a deed that this node has not said is shown by nobody.
+ *   2. Whoever takes one away relies on promises only: what a signer has not `stopped`, it may show or use.
+ *   3. What is relied upon is everywhere (omnipresent), and stays so until this node itself says `stopped`.
+ */
+#define TIMELINE_KEYS_MAX      48
+#define TIMELINE_OBSERVERS_MAX 64
+
+/* As the slowest counted signer has it (RFC 7583 section 3.1 has times; these are the states of Schaeffer et al.). */
+enum record_phase {
+	PHASE_HIDDEN,      /* no validator has it, no signer shows it */
+	PHASE_RUMOURED,    /* a validator may have it or not: it comes in */
+	PHASE_OMNIPRESENT, /* whatever a validator has, has it */
+	PHASE_UNRETENTIVE, /* a validator may have it or not: it goes out */
+};
+
+/* Keys by their hashes: what a server shows. */
+struct key_set {
+	uint8_t hash[TIMELINE_KEYS_MAX][32];
+	size_t n;
+};
+bool key_set_has(const struct key_set *s, const uint8_t hash[32]);
+void key_set_add(struct key_set *s, const uint8_t hash[32]);
+
+struct timeline_policy {
+	unsigned algorithm;
+	bool split;                     /* KSK and ZSK; else CSK */
+	enum key_method ksk_method;     /* METHOD_DOUBLE_SIGNATURE or METHOD_DOUBLE_DS */
+	enum key_method algorithm_method; /* METHOD_CONSERVATIVE or METHOD_LIBERAL */
+	int64_t extra_s;                /* added to every wait */
+	int64_t parent_delay_s;
+	size_t require_backups;
+};
+
+/* What the node's published version shows; durable with it. */
+struct timeline_published {
+	bool any;
+	struct key_set record[KEY_RECORDS]; /* RECORD_DS: named by CDS */
+	bool cds_delete;
+	uint32_t dnskey_ttl, zone_ttl; /* largest of all versions that it published, seconds */
+};
+
+enum observer_kind { OBSERVER_SECONDARY, OBSERVER_PARENT };
+struct timeline_observer {
+	uint64_t id; /* of an address, not 0 */
+	enum observer_kind kind;
+};
+
+/* What one observer showed to one look. */
+struct timeline_look {
+	uint64_t observer, mark; /* mark: timeline_mark when the question was sent */
+	bool explained;          /* the version is this node's or in a signer's status; of a parent: validated */
+	struct key_set record[KEY_RECORDS]; /* of a parent only RECORD_DS */
+	uint32_t ds_ttl;
+};
+
+enum wait_kind { WAIT_IN, WAIT_OUT, WAIT_CREATE };
+struct timeline_wait {
+	uint8_t key[32];
+	enum key_record record; /* WAIT_CREATE: of no meaning */
+	enum wait_kind kind;
+	uint64_t opened;  /* mark */
+	uint64_t looked;  /* bits of timeline_memory.observer that have shown it since */
+	bool complete;    /* all have: time counts */
+	bool confirmed;   /* RECORD_DS: the parent can no longer be at work on an older CDS; all are looked at once more */
+	int64_t ran_ms;   /* this node ran since then */
+	int64_t need_ms;
+};
+
+/* What is remembered besides facts; kept on disk each minute.  Losing it costs time, not safety. */
+struct timeline_memory {
+	uint64_t mark;
+	uint64_t observer[TIMELINE_OBSERVERS_MAX];
+	size_t observers;
+	struct timeline_wait *wait;
+	size_t waits;
+	uint32_t ds_ttl;  /* largest seen at the parent */
+	uint64_t parents; /* bits of observers: looked at since a wait for a DS ended, so ds_ttl is that of today */
+};
+void timeline_memory_fini(struct timeline_memory *m);
+
+struct timeline_in {
+	const struct fact_state *facts;
+	struct zone_state *zone; /* probes are verified on the way */
+	const uint8_t *self;     /* NODE_ID_LEN octets */
+	const struct timeline_policy *policy;
+	const struct timeline_published *published;
+	const struct timeline_memory *memory;
+	const struct timeline_published *making; /* on its way, and not to be stopped; NULL: none */
+	const struct timeline_observer *observer; /* this node's secondaries, and the parent's servers */
+	size_t observers;
+};
+
+struct record_view {
+	enum record_phase phase;
+	bool all_serve, any_serves, all_seen, any_stopped, all_stopped, all_gone; /* of the counted */
+	bool serves, seen, stopped, gone;                                         /* of this node */
+	bool others_gone;                                                         /* of all but this node */
+	bool retiring; /* it is to go */
+	bool shown;    /* by this node's published version */
+	bool show;     /* by its next one */
+};
+
+struct timeline_key {
+	struct key_state *key;
+	unsigned alg;
+	bool sep, zone_signing;
+	bool held, distributed, dead;
+	struct record_view record[KEY_RECORDS];
+};
+
+struct timeline_create {
+	const char *role; /* csk, ksk, zsk */
+	unsigned alg;
+	enum key_method method;
+	uint8_t replaces[KEY_REPLACES_MAX][32];
+};
+
+struct timeline {
+	struct timeline_key key[TIMELINE_KEYS_MAX]; /* by hash */
+	size_t n;
+	uint8_t counted[TIMELINE_OBSERVERS_MAX][NODE_ID_LEN];
+	size_t counted_n;
+	bool secure;     /* the zone is to be signed */
+	bool strict;     /* validators may ask for every algorithm in the DNSKEY RRset */
+	bool may_serve;  /* holds all, counts all, is counted by all */
+	bool joining;    /* others serve, this node has not begun */
+	bool cds_delete; /* CDS and CDNSKEY say DELETE (RFC 8078 section 4) */
+};
+
+/* What the facts and this node's version come to. */
+void timeline_view(const struct timeline_in *in, struct timeline *out);
+/* The next version differs from the published one. */
+bool timeline_changes(const struct timeline *t, const struct timeline_published *p);
+/* The next version as a set, for who publishes. */
+void timeline_next(const struct timeline *t, const struct timeline_published *p, struct timeline_published *out);
+
+/* Whether every combination of cached DS, DNSKEY and RRSIG validates. */
+bool timeline_chain_holds(const struct timeline *t);
+
+/* ---- what may be said ---- */
+
+enum timeline_say_kind { SAY_SERVES, SAY_SEEN, SAY_STOPPED, SAY_GONE, SAY_CREATE };
+struct timeline_say {
+	enum timeline_say_kind kind;
+	const struct timeline_key *key; /* not for SAY_SERVES, SAY_CREATE */
+	enum key_record record;
+	uint32_t ttl;
+	struct timeline_create create[2]; /* together or not at all */
+	size_t creates;
+};
+/* Facts that this node may say now, at most max; returns their number.  SAY_SERVES: of all that is published. */
+size_t timeline_says(const struct timeline_in *in, const struct timeline *t, const struct timeline_memory *m,
+		     struct timeline_say *out, size_t max);
+
+/* ---- waits ---- */
+
+/* Opens and closes waits as facts have it. */
+void timeline_tend(const struct timeline_in *in, const struct timeline *t, struct timeline_memory *m);
+/* The node ran for so long since the last call. */
+void timeline_ran(struct timeline_memory *m, int64_t ms);
+/* Milliseconds of running until a wait ends; -1: none runs. */
+int64_t timeline_left(const struct timeline_memory *m);
+/* To be taken when a question is sent, and given back with the answer. */
+uint64_t timeline_mark(const struct timeline_memory *m);
+void timeline_looked(struct timeline_memory *m, const struct timeline_in *in, const struct timeline_look *look);
+/* Whether a look at this kind of observer is of use now. */
+bool timeline_wants(const struct timeline_in *in, const struct timeline_memory *m, uint64_t observer);
+
+/* One sentence: what the key waits for.  Returns out. */
+#define TIMELINE_WHY_LEN 240
+char *timeline_why(const struct timeline_in *in, const struct timeline *t, const struct timeline_memory *m,
+		   const struct timeline_key *k, char out[TIMELINE_WHY_LEN]);
+
+#endif

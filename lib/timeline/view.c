@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* view: from facts to the phase of every record, as the slowest counted signer has it. */
+#include "timeline/order.h"
+
+#include "rrset/rr.h"
+#include "timeline/fault.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool key_set_has(const struct key_set *s, const uint8_t hash[32])
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (memcmp(s->hash[i], hash, 32) == 0)
+			return true;
+	return false;
+}
+
+void key_set_add(struct key_set *s, const uint8_t hash[32])
+{
+	if (s->n < TIMELINE_KEYS_MAX && !key_set_has(s, hash))
+		memcpy(s->hash[s->n++], hash, 32);
+}
+
+struct timeline_key *timeline_find(const struct timeline *t, const uint8_t hash[32])
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (memcmp(t->key[i].key->hash, hash, 32) == 0)
+			return (struct timeline_key *)&t->key[i];
+	return NULL;
+}
+
+/* ---- who counts ---- */
+
+static bool every(const struct timeline *t, const struct id_set *set, const uint8_t *except)
+{
+	for (size_t i = 0; i < t->counted_n; i++)
+		if ((except == NULL || memcmp(t->counted[i], except, NODE_ID_LEN) != 0) &&
+		    !id_set_has(set, t->counted[i]))
+			return false;
+	return t->counted_n > (except != NULL);
+}
+
+static bool any(const struct timeline *t, const struct id_set *set)
+{
+	for (size_t i = 0; i < t->counted_n; i++)
+		if (id_set_has(set, t->counted[i]))
+			return true;
+	return false;
+}
+
+/* Every counted signer counts every other one, so no signer acts without another's word. */
+static bool all_count_each_other(const struct timeline_in *in, const struct timeline *t)
+{
+	for (size_t i = 0; i < t->counted_n; i++)
+		for (size_t j = 0; j < t->counted_n; j++)
+			if (i != j && !id_set_has(&state_node(in->facts, t->counted[i])->counts, t->counted[j]))
+				return false;
+	return t->counted_n > 0;
+}
+
+static bool knows_uncounted(const struct timeline_in *in, const struct timeline *t)
+{
+	for (size_t i = 0; i < in->facts->nodes; i++) {
+		bool counted = false;
+
+		for (size_t j = 0; j < t->counted_n; j++)
+			counted |= memcmp(in->facts->node[i].id, t->counted[j], NODE_ID_LEN) == 0;
+		if (node_is_signer(&in->facts->node[i]) && !counted)
+			return true;
+	}
+	return false;
+}
+
+/* ---- keys ---- */
+
+/* Backups, admitted and not retired, that keep the key for a recovery key to which it was sealed. */
+static size_t count_stored(const struct fact_state *s, const struct key_state *ks)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->nodes; i++) {
+		bool has = false;
+
+		if (!node_is_backup(&s->node[i]))
+			continue;
+		for (size_t j = 0; j < ks->storeds && !has; j++)
+			for (size_t r = 0; r < ks->recoveries && !has; r++)
+				has = memcmp(ks->stored[j].by, s->node[i].id, NODE_ID_LEN) == 0 &&
+				      memcmp(ks->stored[j].to, ks->recovery[r].to, NODE_ID_LEN) == 0;
+		n += has;
+	}
+	return n;
+}
+
+static bool is_distributed(const struct timeline_in *in, const struct timeline *t, struct key_state *ks)
+{
+	if (any(t, &ks->declined))
+		return false;
+	for (size_t i = 0; i < t->counted_n; i++) {
+		const bool self = memcmp(t->counted[i], in->self, NODE_ID_LEN) == 0;
+
+		if ((!FAULT(OWN_HELD_IS_ENOUGH) || self) && !key_held_by(in->zone, ks, t->counted[i]))
+			return false;
+	}
+	if (count_stored(in->facts, ks) < in->policy->require_backups && !FAULT(BACKUP_NOT_WAITED_FOR))
+		return false;
+	return all_count_each_other(in, t) || FAULT(COUNTS_NOT_MUTUAL);
+}
+
+static void view_record(const struct timeline_in *in, const struct timeline *t, struct timeline_key *k,
+			enum key_record r)
+{
+	const struct record_state *s = &k->key->record[r];
+	struct record_view *v = &k->record[r];
+	/* before its first version a signer takes the others' word for what is there */
+	const uint8_t *except = t->joining ? in->self : NULL;
+
+	v->all_serve = FAULT(ANY_SERVES_IS_ENOUGH) ? any(t, &s->serves) : every(t, &s->serves, except);
+	v->any_serves = any(t, &s->serves);
+	v->all_seen = FAULT(ANY_SEEN_IS_ENOUGH) ? any(t, &s->seen) : every(t, &s->seen, except);
+	v->any_stopped = any(t, &s->stopped);
+	v->all_stopped = FAULT(ANY_STOPPED_IS_ENOUGH) ? any(t, &s->stopped) : every(t, &s->stopped, except);
+	v->all_gone = FAULT(ANY_GONE_IS_ENOUGH) ? any(t, &s->gone) : every(t, &s->gone, except);
+	v->others_gone = every(t, &s->gone, in->self);
+	v->serves = id_set_has(&s->serves, in->self);
+	v->seen = id_set_has(&s->seen, in->self);
+	v->stopped = id_set_has(&s->stopped, in->self);
+	v->gone = id_set_has(&s->gone, in->self);
+	v->shown = key_set_has(&in->published->record[r], k->key->hash);
+	v->show = v->shown;
+}
+
+/* Needs the views of all keys: what comes before a record may be another key's. */
+static enum record_phase phase_of(const struct timeline *t, const struct timeline_key *k, enum key_record r)
+{
+	const struct record_view *v = &k->record[r];
+
+	if (k->dead || v->all_gone)
+		return PHASE_HIDDEN;
+	if (v->any_stopped)
+		return PHASE_UNRETENTIVE;
+	if (v->all_seen)
+		return PHASE_OMNIPRESENT;
+	if (v->any_serves || v->shown || order_self_ready(t, k, r))
+		return PHASE_RUMOURED;
+	return PHASE_HIDDEN;
+}
+
+static int by_hash(const void *a, const void *b)
+{
+	return memcmp(((const struct timeline_key *)a)->key->hash, ((const struct timeline_key *)b)->key->hash, 32);
+}
+
+static void view_keys(const struct timeline_in *in, struct timeline *t)
+{
+	bool others_serve = false, self_serves = false;
+
+	for (size_t i = 0; i < in->zone->keys && t->n < TIMELINE_KEYS_MAX; i++) {
+		struct key_state *ks = &in->zone->key[i];
+
+		others_serve |= any(t, &ks->record[RECORD_DNSKEY].serves);
+		self_serves |= id_set_has(&ks->record[RECORD_DNSKEY].serves, in->self);
+		if (ks->created)
+			t->key[t->n++] = (struct timeline_key){ .key = ks };
+	}
+	qsort(t->key, t->n, sizeof(t->key[0]), by_hash);
+	t->joining = others_serve && !self_serves;
+	t->may_serve = all_count_each_other(in, t) && !knows_uncounted(in, t);
+	if (FAULT(JOINER_SERVES_WHEN_ADMITTED))
+		t->may_serve = true;
+	for (size_t i = 0; i < t->n; i++) {
+		struct timeline_key *k = &t->key[i];
+
+		k->alg = k->key->dnskey[3];
+		k->sep = strcmp(k->key->role, "zsk") != 0;
+		k->zone_signing = strcmp(k->key->role, "ksk") != 0;
+		k->held = key_held_by(in->zone, k->key, in->self);
+		for (enum key_record r = 0; r < KEY_RECORDS; r++)
+			view_record(in, t, k, r);
+		k->dead = k->record[RECORD_DNSKEY].all_gone;
+		k->distributed = k->record[RECORD_DNSKEY].any_serves || k->record[RECORD_ZONE].any_serves ||
+				 is_distributed(in, t, k->key);
+		if (t->joining && !k->held && !k->dead && k->record[RECORD_DNSKEY].any_serves &&
+		    !FAULT(JOINER_SERVES_WHEN_ADMITTED))
+			t->may_serve = false;
+	}
+}
+
+/* The published version is older than this node's own facts: an old copy was put back.  What it said counts, not what
+ * the copy shows. */
+static bool is_stale(const struct timeline_in *in, const struct timeline *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		for (enum key_record r = 0; r < KEY_RECORDS; r++) {
+			const struct record_view *v = &t->key[i].record[r];
+
+			if (v->shown ? v->stopped || t->key[i].dead :
+				       v->serves && !v->stopped && !v->retiring && !t->key[i].dead)
+				return in->published->any;
+		}
+	return false;
+}
+
+static void begin_from_facts(struct timeline *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		for (enum key_record r = 0; r < KEY_RECORDS; r++) {
+			struct record_view *v = &t->key[i].record[r];
+
+			v->show = v->serves && !v->stopped && !t->key[i].dead;
+		}
+}
+
+static bool wants_secure(const struct zone_state *z)
+{
+	return !z->secure.set || json_is_true(json_object_get(z->secure.body, "secure"));
+}
+
+void timeline_view(const struct timeline_in *in, struct timeline *out)
+{
+	out->n = 0;
+	out->cds_delete = false;
+	out->counted_n = 0;
+	if (in->facts->nodes <= TIMELINE_OBSERVERS_MAX)
+		out->counted_n = state_counted(in->facts, in->self, out->counted);
+	out->secure = wants_secure(in->zone);
+	out->strict = in->policy->algorithm_method == METHOD_CONSERVATIVE;
+	view_keys(in, out);
+	for (size_t i = 0; i < out->n; i++)
+		for (enum key_record r = 0; r < KEY_RECORDS; r++)
+			out->key[i].record[r].phase = order_has(&out->key[i], r) ?
+							      phase_of(out, &out->key[i], r) :
+							      PHASE_HIDDEN;
+	goals_decide(in, out);
+	if (is_stale(in, out) && !FAULT(COPY_OVER_FACTS))
+		begin_from_facts(out);
+	show_decide(in, out);
+}
+
+/* ---- the next version ---- */
+
+bool timeline_changes(const struct timeline *t, const struct timeline_published *p)
+{
+	if (t->cds_delete != p->cds_delete)
+		return true;
+	for (size_t i = 0; i < t->n; i++)
+		for (enum key_record r = 0; r < KEY_RECORDS; r++)
+			if (t->key[i].record[r].show != t->key[i].record[r].shown)
+				return true;
+	return false;
+}
+
+void timeline_next(const struct timeline *t, const struct timeline_published *p, struct timeline_published *out)
+{
+	struct timeline_published next = { .any = true, .dnskey_ttl = p->dnskey_ttl, .zone_ttl = p->zone_ttl };
+
+	for (size_t i = 0; i < t->n; i++)
+		for (enum key_record r = 0; r < KEY_RECORDS; r++)
+			if (t->key[i].record[r].show)
+				key_set_add(&next.record[r], t->key[i].key->hash);
+	next.cds_delete = t->cds_delete;
+	*out = next;
+}

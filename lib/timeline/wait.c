@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * wait: a record is everywhere, or gone, when all signers say so, every server that this node looks at has shown it
+ * since, and what was cached before has had the time to leave the caches while this node ran.
+ */
+#include "timeline/order.h"
+
+#include "timeline/fault.h"
+#include "arena/arena.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HOUR_MS ((int64_t)3600 * 1000)
+
+void timeline_memory_fini(struct timeline_memory *m)
+{
+	free(m->wait);
+	memset(m, 0, sizeof(*m));
+}
+
+struct timeline_wait *timeline_wait_find(const struct timeline_memory *m, const uint8_t key[32],
+					 enum key_record record, enum wait_kind kind)
+{
+	for (size_t i = 0; i < m->waits; i++)
+		if (m->wait[i].kind == kind && m->wait[i].record == record && memcmp(m->wait[i].key, key, 32) == 0)
+			return &m->wait[i];
+	return NULL;
+}
+
+uint64_t timeline_mark(const struct timeline_memory *m)
+{
+	return m->mark;
+}
+
+/* ---- observers ---- */
+
+static size_t slot(struct timeline_memory *m, uint64_t observer)
+{
+	size_t i = 0;
+
+	while (i < m->observers && m->observer[i] != observer)
+		i++;
+	if (i == m->observers && i < TIMELINE_OBSERVERS_MAX)
+		m->observer[m->observers++] = observer;
+	return i;
+}
+
+/* Whom a wait is about: the DS is at the parent, and its CDS at the secondaries, where a parent reads it.  A parent
+ * that reads an old CDS takes the DS back, now or after its delay. */
+static bool concerns(const struct timeline_wait *w, enum observer_kind kind)
+{
+	if (w->kind == WAIT_CREATE)
+		return false;
+	if (w->record != RECORD_DS)
+		return kind == OBSERVER_SECONDARY && !(FAULT(NOT_LOOKED_IN) && w->kind == WAIT_IN) &&
+		       !(FAULT(NOT_LOOKED_OUT) && w->kind == WAIT_OUT);
+	return kind == OBSERVER_PARENT || !FAULT(CDS_NOT_LOOKED_AT);
+}
+
+static bool all_looked(const struct timeline_in *in, const struct timeline_memory *m, const struct timeline_wait *w)
+{
+	bool looked_secondary = false, looked_parent = false;
+
+	for (size_t i = 0; i < in->observers; i++) {
+		const struct timeline_observer *o = &in->observer[i];
+		bool has = false;
+
+		if (!concerns(w, o->kind))
+			continue;
+		for (size_t s = 0; s < m->observers; s++)
+			has |= m->observer[s] == o->id && (w->looked >> s & 1) != 0;
+		looked_secondary |= has && o->kind == OBSERVER_SECONDARY;
+		looked_parent |= has && o->kind == OBSERVER_PARENT;
+		if (!has && !(FAULT(ONE_SECONDARY) && o->kind == OBSERVER_SECONDARY) &&
+		    !(FAULT(ONE_PARENT) && o->kind == OBSERVER_PARENT))
+			return false;
+	}
+	if (FAULT(ONE_SECONDARY) && w->record != RECORD_DS)
+		return looked_secondary;
+	return !FAULT(ONE_PARENT) || w->record != RECORD_DS || looked_parent;
+}
+
+bool parents_known(const struct timeline_in *in, const struct timeline_memory *m)
+{
+	for (size_t i = 0; i < in->observers; i++) {
+		bool has = in->observer[i].kind != OBSERVER_PARENT;
+
+		for (size_t s = 0; s < m->observers; s++)
+			has |= m->observer[s] == in->observer[i].id && (m->parents >> s & 1) != 0;
+		if (!has)
+			return false;
+	}
+	return true;
+}
+
+/* ---- lengths ---- */
+
+static int64_t need_s(const struct timeline_in *in, const struct timeline_memory *m, const struct timeline_wait *w)
+{
+	const struct key_state *k = zone_key(in->zone, w->key);
+	const struct record_state *r = &k->record[w->record];
+	const uint64_t ds_ttl = m->ds_ttl > in->zone->ds_ttl ? m->ds_ttl : in->zone->ds_ttl;
+
+	if (w->record == RECORD_DS)
+		return w->confirmed ? (int64_t)ds_ttl : in->policy->parent_delay_s;
+	return (int64_t)(w->kind == WAIT_IN ? r->before_ttl : r->ttl);
+}
+
+static bool left_out(const struct timeline_wait *w)
+{
+	const bool in = w->kind == WAIT_IN, out = w->kind == WAIT_OUT;
+
+	switch (w->record) {
+	case RECORD_DNSKEY:
+		return (in && FAULT(NO_WAIT_DNSKEY_IN)) || (out && FAULT(NO_WAIT_DNSKEY_OUT));
+	case RECORD_ZONE:
+		return (in && FAULT(NO_WAIT_ZONE_IN)) || (out && FAULT(NO_WAIT_ZONE_OUT));
+	case RECORD_DS:
+		return w->confirmed && ((in && FAULT(NO_WAIT_DS_IN)) || (out && FAULT(NO_WAIT_DS_OUT)));
+	case KEY_RECORDS:
+		break;
+	}
+	return false;
+}
+
+static int64_t need_ms(const struct timeline_in *in, const struct timeline_memory *m, const struct timeline_wait *w)
+{
+	return left_out(w) ? 0 : (need_s(in, m, w) + in->policy->extra_s) * 1000;
+}
+
+/* ---- opening and closing ---- */
+
+static bool wanted(const struct timeline_key *k, enum key_record r, enum wait_kind kind)
+{
+	const struct record_view *v = &k->record[r];
+
+	if (k->dead || !order_has(k, r) || k->record[RECORD_DNSKEY].gone)
+		return false;
+	if (kind == WAIT_IN)
+		return (v->all_serve || (FAULT(OWN_SERVES_IS_ENOUGH) && v->serves)) && !v->any_stopped && !v->seen &&
+		       !v->stopped;
+	return (v->all_stopped || (FAULT(OWN_STOPPED_IS_ENOUGH) && v->stopped)) && v->stopped && !v->gone;
+}
+
+static struct timeline_wait *open_wait(struct timeline_memory *m, const uint8_t key[32], enum key_record r,
+				       enum wait_kind kind)
+{
+	struct timeline_wait *w = timeline_wait_find(m, key, r, kind);
+
+	if (w != NULL)
+		return w;
+	m->wait = mem_grow(m->wait, m->waits + 1, sizeof(*m->wait));
+	w = &m->wait[m->waits++];
+	memset(w, 0, sizeof(*w));
+	memcpy(w->key, key, 32);
+	w->record = r;
+	w->kind = kind;
+	w->opened = ++m->mark;
+	return w;
+}
+
+static void close_wait(struct timeline_memory *m, struct timeline_wait *w)
+{
+	if (w == NULL)
+		return;
+	if (w->record == RECORD_DS)
+		m->parents = 0;
+	*w = m->wait[--m->waits];
+}
+
+static void judge(const struct timeline_in *in, const struct timeline_memory *m, struct timeline_wait *w)
+{
+	const bool complete = w->kind == WAIT_CREATE || all_looked(in, m, w);
+
+	if (!complete)
+		w->ran_ms = 0; /* a server more to look at: the time begins when it has shown it */
+	w->complete = complete;
+}
+
+/* What was seen before the parent's delay was over is looked at once more. */
+static void confirm(struct timeline_memory *m, struct timeline_wait *w)
+{
+	if (w->record != RECORD_DS || w->kind == WAIT_CREATE || w->confirmed || !w->complete ||
+	    (w->ran_ms < w->need_ms && !FAULT(NO_PARENT_DELAY)))
+		return;
+	w->confirmed = true;
+	w->complete = false;
+	w->looked = 0;
+	w->opened = ++m->mark;
+}
+
+static void tend_create(const struct timeline_in *in, const struct timeline *t, struct timeline_memory *m)
+{
+	struct timeline_create create[2];
+	const struct timeline_key *rolled = NULL;
+	const size_t n = create_wanted(in, t, create, &rolled);
+	struct timeline_wait *w;
+
+	for (size_t i = m->waits; i-- > 0;)
+		if (m->wait[i].kind == WAIT_CREATE && (n == 0 || memcmp(m->wait[i].key, rolled->key->hash, 32) != 0))
+			close_wait(m, &m->wait[i]);
+	if (n == 0)
+		return;
+	w = open_wait(m, rolled->key->hash, RECORD_DNSKEY, WAIT_CREATE);
+	w->complete = true;
+	w->need_ms = (int64_t)create_rank(in, t, rolled->key->hash) * HOUR_MS;
+}
+
+void timeline_tend(const struct timeline_in *in, const struct timeline *t, struct timeline_memory *m)
+{
+	for (size_t i = 0; i < t->n; i++)
+		for (enum key_record r = 0; r < KEY_RECORDS; r++)
+			for (enum wait_kind kind = WAIT_IN; kind <= WAIT_OUT; kind++) {
+				const uint8_t *key = t->key[i].key->hash;
+				struct timeline_wait *w;
+
+				if (!wanted(&t->key[i], r, kind)) {
+					close_wait(m, timeline_wait_find(m, key, r, kind));
+					continue;
+				}
+				w = open_wait(m, key, r, kind);
+				confirm(m, w);
+				w->need_ms = need_ms(in, m, w);
+				judge(in, m, w);
+			}
+	tend_create(in, t, m);
+}
+
+/* ---- time and looks ---- */
+
+void timeline_ran(struct timeline_memory *m, int64_t ms)
+{
+	for (size_t i = 0; i < m->waits; i++)
+		if (m->wait[i].complete)
+			m->wait[i].ran_ms += ms;
+}
+
+int64_t timeline_left(const struct timeline_memory *m)
+{
+	int64_t least = -1;
+
+	for (size_t i = 0; i < m->waits; i++) {
+		const struct timeline_wait *w = &m->wait[i];
+		const int64_t left = w->need_ms > w->ran_ms ? w->need_ms - w->ran_ms : 0;
+
+		if (w->complete && (least < 0 || left < least))
+			least = left;
+	}
+	return least;
+}
+
+bool timeline_wants(const struct timeline_in *in, const struct timeline_memory *m, uint64_t observer)
+{
+	enum observer_kind kind = OBSERVER_SECONDARY;
+	size_t s = 0;
+
+	for (size_t i = 0; i < in->observers; i++)
+		if (in->observer[i].id == observer)
+			kind = in->observer[i].kind;
+	while (s < m->observers && m->observer[s] != observer)
+		s++;
+	if (kind == OBSERVER_PARENT && (s == m->observers || (m->parents >> s & 1) == 0))
+		return true;
+	for (size_t i = 0; i < m->waits; i++)
+		if (concerns(&m->wait[i], kind) && (s == m->observers || (m->wait[i].looked >> s & 1) == 0 ||
+						    m->wait[i].record == RECORD_DS))
+			return true;
+	return false;
+}
+
+void timeline_looked(struct timeline_memory *m, const struct timeline_in *in, const struct timeline_look *look)
+{
+	enum observer_kind kind = OBSERVER_SECONDARY;
+	const size_t s = slot(m, look->observer);
+
+	for (size_t i = 0; i < in->observers; i++)
+		if (in->observer[i].id == look->observer)
+			kind = in->observer[i].kind;
+	if (kind == OBSERVER_PARENT && (look->ds_ttl > m->ds_ttl || FAULT(LAST_DS_TTL)))
+		m->ds_ttl = look->ds_ttl;
+	if (s == TIMELINE_OBSERVERS_MAX || (!look->explained && !FAULT(UNEXPLAINED_COUNTS)))
+		return;
+	if (kind == OBSERVER_PARENT)
+		m->parents |= UINT64_C(1) << s;
+	for (size_t i = 0; i < m->waits; i++) {
+		struct timeline_wait *w = &m->wait[i];
+		const bool shows = key_set_has(&look->record[w->record], w->key);
+
+		if (!concerns(w, kind) || (look->mark < w->opened && !FAULT(OLD_LOOK_COUNTS)))
+			continue;
+		if (shows == (w->kind == WAIT_IN))
+			w->looked |= UINT64_C(1) << s;
+		else
+			w->looked &= ~(UINT64_C(1) << s);
+		judge(in, m, w);
+	}
+}

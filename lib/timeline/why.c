@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* why: one sentence for people, what a key waits for. */
+#include "timeline/order.h"
+
+#include "identity/identity.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const what[KEY_RECORDS] = {
+	[RECORD_DNSKEY] = "the DNSKEY",
+	[RECORD_ZONE] = "RRSIGs made with it",
+	[RECORD_DS] = "the DS",
+};
+
+static size_t count(const struct timeline *t, const struct id_set *set, char missing[NODE_ID_TEXT])
+{
+	size_t n = 0;
+
+	missing[0] = '\0';
+	for (size_t i = 0; i < t->counted_n; i++) {
+		if (id_set_has(set, t->counted[i]))
+			n++;
+		else if (missing[0] == '\0')
+			node_id_text(t->counted[i], missing);
+	}
+	return n;
+}
+
+/* A wait of this node: what is still to be shown, or how long it lasts. */
+static bool of_wait(const struct timeline_in *in, const struct timeline_memory *m, const struct timeline_key *k,
+		    enum key_record r, char out[TIMELINE_WHY_LEN])
+{
+	const struct timeline_wait *w = timeline_wait_find(m, k->key->hash, r, WAIT_IN);
+	size_t seen = 0;
+
+	if (w == NULL)
+		w = timeline_wait_find(m, k->key->hash, r, WAIT_OUT);
+	if (w == NULL)
+		return false;
+	for (size_t s = 0; s < m->observers; s++)
+		seen += w->looked >> s & 1;
+	if (w->complete)
+		snprintf(out, TIMELINE_WHY_LEN, "%s %s: caches keep the old answer for %lld s more", what[r],
+			 w->kind == WAIT_IN ? "is everywhere" : "is gone",
+			 (long long)((w->need_ms - w->ran_ms + 999) / 1000));
+	else
+		snprintf(out, TIMELINE_WHY_LEN, "not every server looked at has shown %s %s yet; seen %zu of %zu",
+			 w->kind == WAIT_IN ? "a version with" : "a version without", what[r], seen, in->observers);
+	return true;
+}
+
+static bool of_record(const struct timeline *t, const struct timeline_key *k, enum key_record r,
+		      char out[TIMELINE_WHY_LEN])
+{
+	const struct record_view *v = &k->record[r];
+	const struct record_state *s = &k->key->record[r];
+	const struct {
+		bool on;
+		const struct id_set *set;
+		const char *word;
+	} rows[] = {
+		{ v->any_serves && !v->any_stopped && !v->all_serve, &s->serves, "serve" },
+		{ v->all_serve && !v->any_stopped && !v->all_seen, &s->seen, "have everywhere" },
+		{ v->any_stopped && !v->all_stopped, &s->stopped, "have stopped with" },
+		{ v->all_stopped && !v->all_gone, &s->gone, "find gone" },
+	};
+	char missing[NODE_ID_TEXT];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (!rows[i].on)
+			continue;
+		const size_t n = count(t, rows[i].set, missing);
+
+		snprintf(out, TIMELINE_WHY_LEN, "%zu of %zu signers %s %s; %s does not yet", n, t->counted_n,
+			 rows[i].word, what[r], missing);
+		return true;
+	}
+	return false;
+}
+
+char *timeline_why(const struct timeline_in *in, const struct timeline *t, const struct timeline_memory *m,
+		   const struct timeline_key *k, char out[TIMELINE_WHY_LEN])
+{
+	if (k->dead) {
+		snprintf(out, TIMELINE_WHY_LEN, "nothing: it is gone everywhere");
+		return out;
+	}
+	if (!k->distributed) {
+		snprintf(out, TIMELINE_WHY_LEN, "not every signer has proven that it holds it, or no backup stores it");
+		return out;
+	}
+	for (enum key_record r = 0; r < KEY_RECORDS; r++)
+		if (order_has(k, r) && (of_wait(in, m, k, r, out) || of_record(t, k, r, out)))
+			return out;
+	for (enum key_record r = 0; r < KEY_RECORDS; r++) {
+		if (!order_has(k, r) || k->record[r].phase == PHASE_OMNIPRESENT || k->record[r].retiring)
+			continue;
+		snprintf(out, TIMELINE_WHY_LEN, "%s may come in once what must be there before it is everywhere", what[r]);
+		return out;
+	}
+	snprintf(out, TIMELINE_WHY_LEN, "nothing: %s",
+		 k->record[RECORD_DNSKEY].retiring ? "its place is taken by another key, once that is everywhere" :
+						      "it is in use");
+	return out;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* exchange: facts and status from node to node, late, twice, out of order or not at all; held only in order. */
+#include "tests/sim/sim.h"
+
+#include <string.h>
+
+bool node_reaches(const struct sim *s, int a, int b)
+{
+	return s->node[a].up && s->node[b].up && !s->node[a].gone && !s->node[b].gone && s->cut[a][b] == 0;
+}
+
+/* What log.c does: a fact is taken only behind the one before it. */
+static bool takes(const struct node *to, const struct sim_fact *f)
+{
+	static const uint8_t none[FACT_HASH_LEN];
+	const struct sim_fact *head = NULL;
+
+	for (int i = to->disk.facts - 1; i >= 0 && head == NULL; i--)
+		if (to->log[i]->origin == f->origin && incarnation_cmp(&to->log[i]->f.inc, &f->f.inc) == 0)
+			head = to->log[i];
+	if (head == NULL)
+		return f->f.seq == 1 && memcmp(f->f.prev, none, FACT_HASH_LEN) == 0;
+	return f->f.seq == head->f.seq + 1 && memcmp(f->f.prev, head->f.hash, FACT_HASH_LEN) == 0;
+}
+
+static bool has(const struct node *n, const struct sim_fact *f)
+{
+	for (int i = 0; i < n->disk.facts; i++)
+		if (n->log[i] == f)
+			return true;
+	return false;
+}
+
+void exchange_all(struct sim *s, struct node *from, struct node *to, int upto)
+{
+	bool fresh = false;
+
+	if (upto > from->disk.facts)
+		upto = from->disk.facts; /* set back meanwhile */
+	for (int i = to->heard[from->i]; i < upto; i++) {
+		const struct sim_fact *f = from->log[i];
+
+		if (!has(to, f) && takes(to, f) && fact_state_closed(to->state, &f->f) == NULL) {
+			if (to->disk.facts == FACTS_MAX)
+				sim_fail(s, "limit", "too many facts");
+			if (f->origin == to->i)
+				to->set_back = true; /* what this node said itself, and lacks */
+			to->log[to->disk.facts++] = f;
+			fact_state_apply(to->state, &f->f);
+			fresh = true;
+		}
+		to->heard[from->i] = i + 1;
+	}
+	if (from->disk.version != NULL && from->disk.last_number > to->heard_version[from->i]) {
+		to->heard_version[from->i] = from->disk.last_number;
+		to->heard_serial[from->i] = from->disk.last_serial;
+	}
+	for (int i = 0; i < s->nodes; i++) /* status is relayed */
+		if (i != to->i && from->heard_version[i] > to->heard_version[i]) {
+			to->heard_version[i] = from->heard_version[i];
+			to->heard_serial[i] = from->heard_serial[i];
+		}
+	if (from->heard_version[to->i] > to->disk.last_number) { /* versions of its own that it does not know */
+		to->disk.last_number = from->heard_version[to->i];
+		to->disk.last_serial = from->heard_serial[to->i];
+		to->set_back = true;
+	}
+	if (fresh)
+		exchange_push(s, to);
+}
+
+static void on_arrives(struct sim *s, const struct event *ev)
+{
+	struct node *from = &s->node[ev->a], *to = &s->node[ev->b];
+
+	if (!node_reaches(s, ev->a, ev->b)) {
+		/* peers compare again and again: it comes once they hear each other */
+		if (from->gone || to->gone)
+			return;
+		sim_later(s, chance_between(&s->chance, 10 * MINUTE, 6 * HOUR), on_arrives, ev->a, ev->b, ev->value,
+			  NULL);
+		return;
+	}
+	if (to->backup || to->compared)
+		exchange_all(s, from, to, (int)ev->value);
+	node_wake(s, to);
+}
+
+void exchange_push(struct sim *s, struct node *n)
+{
+	for (int i = 0; i < s->nodes && !s->quiet; i++) {
+		int64_t delay = chance_between(&s->chance, 0, 3);
+
+		if (i == n->i || s->node[i].gone)
+			continue;
+		if (chance_of(&s->chance, 5))
+			delay = chance_between(&s->chance, 0, 2 * HOUR); /* lost, and made up for later */
+		sim_later(s, delay, on_arrives, n->i, i, (uint64_t)n->disk.facts, NULL);
+		if (chance_of(&s->chance, 3))
+			sim_later(s, delay + 1, on_arrives, n->i, i, (uint64_t)n->disk.facts, NULL);
+	}
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_SIM_FAULT_LIST_H
+#define DUET_SIM_FAULT_LIST_H
+
+/* Mistakes that the simulator must find, one at a time: name, what is done wrong. */
+#define FAULT_LIST(X)                                                                                             \
+	X(NO_WAIT_DNSKEY_IN, "no wait for caches that hold the DNSKEY RRset without the new key")                 \
+	X(NO_WAIT_ZONE_OUT, "no wait for caches that hold RRSIGs of the old key")                                 \
+	X(NOT_LOOKED_IN, "secondaries are not looked at before a record counts as everywhere")                    \
+	X(NOT_LOOKED_OUT, "secondaries are not looked at before a record counts as gone")                         \
+	X(ONE_SECONDARY, "one secondary instead of all")                                                          \
+	X(OWN_SERVES_IS_ENOUGH, "what this signer serves counts as served by all")                                \
+	X(ANY_SERVES_IS_ENOUGH, "what any signer serves counts as served by all")                                 \
+	X(OWN_SEEN_IS_ENOUGH, "what this signer has seen counts as seen by all")                                  \
+	X(ANY_SEEN_IS_ENOUGH, "what any signer has seen counts as seen by all")                                   \
+	X(OWN_STOPPED_IS_ENOUGH, "this signer's promise is taken for everybody's")                                \
+	X(ANY_STOPPED_IS_ENOUGH, "any signer's promise is taken for everybody's")                                 \
+	X(ANY_GONE_IS_ENOUGH, "what any signer finds gone counts as gone")                                        \
+	X(OWN_HELD_IS_ENOUGH, "a key that this signer holds counts as distributed")                               \
+	X(BACKUP_NOT_WAITED_FOR, "a key that no backup stores counts as distributed")                             \
+	X(NOT_DISTRIBUTED, "a key is used before it is distributed")                                              \
+	X(SIGNS_BEFORE_DNSKEY, "a new key signs before its DNSKEY is everywhere")                                 \
+	X(OLD_KEY_REMOVED_EARLY, "the old DNSKEY goes as soon as another key is there")                           \
+	X(OLD_LOOK_COUNTS, "a look begun before all served counts")                                               \
+	X(STOPPED_BEFORE_PUBLISHED, "a promise is given before the version that keeps it is published")           \
+	X(NO_WAIT_DNSKEY_OUT, "no wait for caches that hold the old DNSKEY")                                      \
+	X(NO_WAIT_ZONE_IN, "no wait for caches that hold RRsets without the new RRSIGs")                          \
+	X(NO_WAIT_DS_IN, "no wait for caches that hold the DS RRset without the new DS")                          \
+	X(NO_WAIT_DS_OUT, "no wait for caches that hold the old DS")                                              \
+	X(NO_PARENT_DELAY, "no wait for a parent that is still at work on an older CDS")                          \
+	X(LAST_DS_TTL, "the last TTL of the DS instead of the largest")                                           \
+	X(ONE_PARENT, "one server of the parent instead of all")                                                  \
+	X(CDS_NOT_LOOKED_AT, "the old KSK goes though a secondary still shows its CDS")                           \
+	X(UNEXPLAINED_COUNTS, "a look at a version that no signer explains counts")                               \
+	X(DS_BEFORE_DNSKEY, "the DS is asked for before the DNSKEY is everywhere")                                \
+	X(DS_BEFORE_SIGNATURES, "the DS is asked for before the RRSIGs are everywhere")                           \
+	X(CONSERVATIVE_DNSKEY_AT_ONCE, "a new algorithm's DNSKEY comes with its RRSIGs")                          \
+	X(COMPETING_BY_TIME, "of competing keys the older is used, by its creator's clock")                       \
+	X(EVERYBODY_CREATES, "nobody waits for another's turn to create")                                         \
+	X(LAST_SIGNATURE_GOES, "the last signature of an algorithm goes while it is asked for")                   \
+	X(DELETE_ALONE, "DELETE is published before all have ceased to name keys")                                \
+	X(COUNTS_NOT_MUTUAL, "signers that do not count each other act")                                          \
+	X(JOINER_SERVES_WHEN_ADMITTED, "a joiner serves on being admitted alone")                                 \
+	X(JOINER_NO_UNION, "a joiner does not publish what the others serve")                                     \
+	X(JOINER_SIGNS_EARLY, "a joiner signs with what the others have not served long enough")                  \
+	X(COPY_OVER_FACTS, "after a set-back, what the old copy shows counts more than the node's own facts")     \
+	/* end */
+
+enum fault_name {
+	FAULT_NONE,
+#define X(name, text) FAULT_##name,
+	FAULT_LIST(X)
+#undef X
+	FAULTS
+};
+extern enum fault_name fault_now;
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * duet-sim [--runs N] [--seed S] [--jobs J] [--fault NAME] [--story] | --faults [--runs N]
+ *
+ * Runs histories of seeds S, S + 1, ...; ends with the first that breaks an invariant, made as small as it gets and
+ * told as a story.  --faults puts each mistake of fault_list.h into the engine and wants it found.
+ */
+#include "tests/sim/sim.h"
+
+#include <getopt.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum fault_name fault_now;
+
+static const struct {
+	const char *name, *text;
+} faults[FAULTS] = {
+	[FAULT_NONE] = { "NONE", "" },
+#define X(name, text) [FAULT_##name] = { #name, text },
+	FAULT_LIST(X)
+#undef X
+};
+
+/* A history alone; seed and off switches in s. */
+static void run_history(struct sim *s, uint64_t seed, uint64_t off, bool story)
+{
+	struct arena *arena = s->arena;
+
+	memset(s, 0, sizeof(*s));
+	s->arena = arena;
+	arena_reset(arena);
+	s->seed = seed;
+	s->story = story;
+	sim_run(s);
+	(void)off;
+}
+
+struct shrunk {
+	struct trouble trouble[TROUBLES_MAX];
+	size_t n;
+};
+static struct shrunk *plan; /* troubles taken out, of the history that is shrunk */
+
+static bool still_fails(struct sim *s, uint64_t seed, const char *invariant)
+{
+	run_history(s, seed, 0, false);
+	return s->failed != NULL && strcmp(s->failed, invariant) == 0;
+}
+
+bool sim_is_off(size_t trouble);
+bool sim_is_off(size_t trouble)
+{
+	return plan != NULL && trouble < plan->n && plan->trouble[trouble].off;
+}
+
+/* Takes out trouble as long as the same invariant breaks. */
+static void shrink(struct sim *s, uint64_t seed)
+{
+	static struct shrunk small;
+	const char *invariant = s->failed;
+	bool again = true;
+
+	memset(&small, 0, sizeof(small));
+	small.n = s->troubles;
+	plan = &small;
+	while (again) {
+		again = false;
+		for (size_t i = 0; i < small.n; i++) {
+			if (small.trouble[i].off)
+				continue;
+			small.trouble[i].off = true;
+			if (still_fails(s, seed, invariant))
+				again = true;
+			else
+				small.trouble[i].off = false;
+		}
+	}
+	run_history(s, seed, 0, true);
+	plan = NULL;
+}
+
+/* Runs every `step`th history; returns the number done until one failed, 0: none did. */
+static uint64_t run_many(struct sim *s, uint64_t seed, uint64_t runs, uint64_t first, uint64_t step, uint64_t *bad)
+{
+	for (uint64_t i = first; i < runs; i += step) {
+		run_history(s, seed + i, 0, false);
+		if (s->failed != NULL) {
+			*bad = seed + i;
+			return i + 1;
+		}
+	}
+	return 0;
+}
+
+static int run_clean(uint64_t seed, uint64_t runs, uint64_t jobs)
+{
+	struct timespec a, b;
+	int failed = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	for (uint64_t j = 0; j < jobs; j++) {
+		if (fork() == 0) {
+			struct sim *s = mem_new(1, sizeof(*s));
+			uint64_t bad;
+
+			s->arena = arena_new();
+			if (run_many(s, seed, runs, j, jobs, &bad) == 0)
+				_exit(0);
+			printf("history %llu: %s: %s\n", (unsigned long long)bad, s->failed, s->failure);
+			shrink(s, bad);
+			fflush(stdout);
+			_exit(1);
+		}
+	}
+	for (uint64_t j = 0; j < jobs; j++) {
+		int status;
+
+		wait(&status);
+		failed |= status != 0;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	printf("%llu histories from seed %llu in %.1f s: %s\n", (unsigned long long)runs, (unsigned long long)seed,
+	       (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9, failed ? "FAILED" : "no failure");
+	return failed;
+}
+
+static bool find_fault(enum fault_name f, uint64_t seed, uint64_t runs)
+{
+	struct sim *s = mem_new(1, sizeof(*s));
+	uint64_t bad = 0, after;
+
+	s->arena = arena_new();
+	fault_now = f;
+	after = run_many(s, seed, runs, 0, 1, &bad);
+	if (after == 0)
+		printf("NOT FOUND in %llu histories: %s (%s)\n", (unsigned long long)runs, faults[f].name, faults[f].text);
+	else
+		printf("found after %4llu by \"%s\": %s (%s)\n", (unsigned long long)after, s->failed, faults[f].name,
+		       faults[f].text);
+	fflush(stdout);
+	arena_free(s->arena);
+	free(s);
+	return after > 0;
+}
+
+static int run_faults(uint64_t seed, uint64_t runs, uint64_t jobs)
+{
+	int missed = 0;
+
+	for (uint64_t j = 0; j < jobs; j++)
+		if (fork() == 0) {
+			int bad = 0;
+
+			for (int f = 1 + (int)j; f < FAULTS; f += (int)jobs)
+				bad += !find_fault((enum fault_name)f, seed, runs);
+			_exit(bad > 100 ? 100 : bad);
+		}
+	for (uint64_t j = 0; j < jobs; j++) {
+		int status;
+
+		wait(&status);
+		missed += WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	}
+	printf("%d faults, %d not found\n", FAULTS - 1, missed);
+	return missed > 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "runs", required_argument, NULL, 'r' }, { "seed", required_argument, NULL, 's' },
+		{ "jobs", required_argument, NULL, 'j' }, { "fault", required_argument, NULL, 'f' },
+		{ "faults", no_argument, NULL, 'F' },     { "story", no_argument, NULL, 't' },
+		{ NULL, 0, NULL, 0 },
+	};
+	uint64_t runs = 0, seed = 1, jobs = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
+	bool all_faults = false, story = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'r')
+			runs = strtoull(optarg, NULL, 10);
+		else if (c == 's')
+			seed = strtoull(optarg, NULL, 10);
+		else if (c == 'j')
+			jobs = strtoull(optarg, NULL, 10);
+		else if (c == 'F')
+			all_faults = true;
+		else if (c == 't')
+			story = true;
+		else if (c != 'f')
+			return 2;
+		for (int f = 0; c == 'f' && f < FAULTS; f++)
+			if (strcmp(faults[f].name, optarg) == 0)
+				fault_now = (enum fault_name)f;
+	}
+	if (sodium_init() < 0)
+		return 2;
+	keys_make();
+	if (story) {
+		struct sim *s = mem_new(1, sizeof(*s));
+
+		s->arena = arena_new();
+		run_history(s, seed, 0, true);
+		printf("%s\n", s->failed == NULL ? "good" : s->failed);
+		return s->failed != NULL;
+	}
+	if (all_faults)
+		return run_faults(seed, runs == 0 ? 2000 : runs, jobs);
+	return run_clean(seed, runs == 0 ? 1000 : runs, jobs);
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* servers: secondaries that copy versions, the parent that reads CDS, and looks at both. */
+#include "tests/sim/sim.h"
+
+#include <string.h>
+
+/* ---- secondaries ---- */
+
+static void shows(struct sim *s, const struct version *v, int delta)
+{
+	validator_shows(s, RECORD_DNSKEY, v->mask[RECORD_DNSKEY], delta, v->dnskey_ttl);
+	validator_shows(s, RECORD_ZONE, v->mask[RECORD_ZONE], delta, v->zone_ttl);
+}
+
+static bool newer(const struct version *v, const struct version *than)
+{
+	return than == NULL || (int32_t)(v->serial - than->serial) > 0;
+}
+
+static void on_poll(struct sim *s, const struct event *ev)
+{
+	struct secondary *sec = &s->secondary[ev->a];
+	bool again = false;
+
+	sec->busy = false;
+	for (int i = 0; i < s->nodes; i++) {
+		const struct node *n = &s->node[i];
+		const struct version *v = n->disk.version, *old = sec->version;
+
+		if ((sec->primaries >> i & 1) == 0 || n->gone || v == NULL || !newer(v, old))
+			continue;
+		if (!n->up || s->secondary_off[ev->a] > 0) {
+			again = true;
+			continue;
+		}
+		sec->version = v;
+		sim_say(s, "secondary %d takes serial %u of signer %d", ev->a, v->serial, i);
+		shows(s, v, 1);
+		if (old != NULL)
+			shows(s, old, -1);
+	}
+	if (again)
+		secondary_notify(s, ev->a);
+}
+
+void secondary_notify(struct sim *s, int secondary)
+{
+	struct secondary *sec = &s->secondary[secondary];
+	const int64_t most = chance_of(&s->chance, 70) ? 5 * MINUTE : sec->refresh;
+
+	if (sec->busy)
+		return;
+	sec->busy = true;
+	sim_later(s, chance_between(&s->chance, 1, most), on_poll, secondary, 0, 0, NULL);
+}
+
+/* ---- the parent ---- */
+
+static void on_parent_server(struct sim *s, const struct event *ev)
+{
+	struct parent_server *p = &s->parent[ev->a];
+	const uint32_t old = p->ds, old_ttl = p->ttl;
+	char text[96];
+
+	if (ev->value >> 32 <= p->rev && p->rev != 0)
+		return;
+	p->rev = (uint32_t)(ev->value >> 32);
+	p->ds = (uint32_t)ev->value;
+	p->ttl = (uint32_t)ev->b;
+	if (p->ds == old)
+		return;
+	sim_say(s, "parent server %d shows DS %s", ev->a, mask_text(s, p->ds, text));
+	validator_shows(s, RECORD_DS, p->ds, 1, p->ttl);
+	validator_shows(s, RECORD_DS, old, -1, old_ttl);
+}
+
+/* What CDS asks for, as RFC 7344 section 4.1 and RFC 8078 section 4 allow it. */
+static bool accepts(const struct sim *s, const struct version *v, uint32_t *ds)
+{
+	*ds = v->published.cds_delete ? 0 : v->mask[RECORD_DS];
+	if (!v->published.cds_delete && *ds == 0)
+		return false; /* no CDS: no wish */
+	if (s->parent_ds != 0 && (s->parent_ds & v->mask[RECORD_DNSKEY]) == 0)
+		return false; /* not signed by what the parent trusts */
+	if (*ds != 0 && (*ds & v->mask[RECORD_DNSKEY]) == 0)
+		return false; /* would break the delegation */
+	return *ds != s->parent_ds;
+}
+
+static void on_parent_reads(struct sim *s, const struct event *ev)
+{
+	const int from = (int)chance_below(&s->chance, (uint32_t)s->secondaries);
+	const struct version *v = s->secondary[from].version;
+	uint32_t ds;
+	char text[96];
+
+	(void)ev;
+	if (!s->parent_off && s->secondary_off[from] == 0 && v != NULL && accepts(s, v, &ds)) {
+		const int64_t think = chance_between(&s->chance, 1, s->parent_delay / 2);
+
+		s->parent_ds = ds;
+		s->parent_rev++;
+		sim_say(s, "the parent reads CDS %s from secondary %d", mask_text(s, ds, text), from);
+		for (int i = 0; i < s->parents; i++)
+			sim_later(s, think + chance_between(&s->chance, 1, s->parent_delay / 2), on_parent_server, i,
+				  (int)s->parent_ttl, (uint64_t)s->parent_rev << 32 | ds, NULL);
+	}
+	sim_later(s, chance_between(&s->chance, HOUR, DAY), on_parent_reads, 0, 0, 0, NULL);
+}
+
+void parent_begin(struct sim *s)
+{
+	for (int i = 0; i < s->parents; i++) {
+		s->parent[i] = (struct parent_server){ s->parent_ds, 0, s->parent_ttl };
+		validator_shows(s, RECORD_DS, s->parent_ds, 1, s->parent_ttl);
+	}
+	sim_later(s, chance_between(&s->chance, HOUR, DAY), on_parent_reads, 0, 0, 0, NULL);
+}
+
+/* ---- looks ---- */
+
+static void set_of(const struct sim *s, uint32_t mask, struct key_set *out)
+{
+	out->n = 0;
+	for (int i = 0; i < s->keys; i++)
+		if ((mask >> i & 1) != 0)
+			key_set_add(out, s->key[i]->hash);
+}
+
+static void on_look_ends(struct sim *s, const struct event *ev)
+{
+	struct node *n = &s->node[ev->a];
+	struct timeline_in in;
+	struct timeline t;
+
+	if (!n->up || n->gone || n->boot != ev->b >> 8)
+		return; /* whoever asked is no more */
+	n->looking &= ~(UINT64_C(1) << (ev->b & 255));
+	if (ev->what != NULL && state_zone(n->state, sim_zone) != NULL) {
+		node_count_time(s, n);
+		node_view(s, n, &in, &t);
+		timeline_looked(&n->disk.memory, &in, ev->what);
+	}
+	node_wake(s, n);
+}
+
+static void fill_secondary(const struct sim *s, const struct node *n, int i, struct timeline_look *look)
+{
+	const struct version *v = s->secondary[i].version;
+
+	if (v == NULL)
+		return;
+	look->explained = v->signer == n->i || v->number <= n->heard_version[v->signer];
+	for (enum key_record r = 0; r < KEY_RECORDS; r++)
+		look->record[r] = v->published.record[r];
+}
+
+/* The server's answer is made at once or a little later; it may be long on its way. */
+static void on_look_answered(struct sim *s, const struct event *ev)
+{
+	struct node *n = &s->node[ev->a];
+	const int i = (int)n->observer[ev->b & 255].id - 1;
+	const bool parent = i >= SECONDARIES_MAX;
+	const bool off = parent ? s->parent_server_off[i - SECONDARIES_MAX] > 0 : s->secondary_off[i] > 0;
+	const int64_t way = chance_of(&s->chance, 90) ? chance_between(&s->chance, 0, 5) :
+							chance_between(&s->chance, 0, 3 * HOUR);
+	struct timeline_look *look = NULL;
+
+	if (!off && n->up) {
+		look = arena_alloc(s->arena, 1, sizeof(*look));
+		look->observer = n->observer[ev->b & 255].id;
+		look->mark = ev->value;
+		if (parent) {
+			look->explained = true;
+			look->ds_ttl = s->parent[i - SECONDARIES_MAX].ttl;
+			set_of(s, s->parent[i - SECONDARIES_MAX].ds, &look->record[RECORD_DS]);
+		} else {
+			fill_secondary(s, n, i, look);
+		}
+	}
+	sim_later(s, way, on_look_ends, ev->a, ev->b, 0, look);
+}
+
+void look_begin(struct sim *s, struct node *n, size_t observer)
+{
+	const uint64_t bit = UINT64_C(1) << observer;
+	/* again and again, but not each minute of a year */
+	const int64_t delay = chance_of(&s->chance, 50) ? chance_between(&s->chance, 1, 10 * MINUTE) :
+							  chance_between(&s->chance, 1, 3 * HOUR);
+
+	if ((n->looking & bit) != 0)
+		return;
+	n->looking |= bit;
+	sim_later(s, delay, on_look_answered, n->i, (int)observer | n->boot << 8, timeline_mark(&n->disk.memory), NULL);
+}

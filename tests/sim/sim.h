@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_SIM_H
+#define DUET_SIM_H
+
+/*
+ * sim - one zone in a small world: signers that run the production engine (lib/timeline) and the production fact
+ * code (lib/fact), backups, secondaries, the parent's servers, and validators that keep whatever they may keep.
+ * Everything follows from a seed: a history is the same each time it is run.
+ */
+#include "arena/arena.h"
+#include "fact/fact.h"
+#include "fact/state.h"
+#include "timeline/timeline.h"
+#include "tests/sim/fault_list.h"
+
+#include <setjmp.h>
+
+#define NODES_MAX       6
+#define SECONDARIES_MAX 6
+#define PARENTS_MAX     3
+#define SIM_KEYS_MAX    32
+#define FACTS_MAX       1500
+#define EVENTS_MAX      1024
+#define TROUBLES_MAX    24
+#define CONTENTS_MAX    256
+
+#define MINUTE 60
+#define HOUR   3600
+#define DAY    86400
+
+/* ---- chance ---- */
+
+struct chance {
+	uint64_t state;
+};
+uint64_t chance_u64(struct chance *c);
+uint32_t chance_below(struct chance *c, uint32_t n);              /* 0 .. n - 1 */
+int64_t chance_between(struct chance *c, int64_t least, int64_t most);
+bool chance_of(struct chance *c, uint32_t percent);
+
+/* ---- keys and versions ---- */
+
+/* A key that a history may use: made once for all histories, the same in each process. */
+struct sim_key {
+	uint8_t rdata[300];
+	size_t len;
+	uint8_t hash[32];
+	unsigned alg;
+	bool sep, zone_signing;
+};
+
+struct sim;
+
+struct version {
+	int signer;
+	uint32_t number; /* of this signer's versions */
+	uint32_t serial;
+	uint32_t dnskey_ttl, zone_ttl;
+	uint32_t mask[KEY_RECORDS]; /* bits of sim.key */
+	struct timeline_published published;
+};
+
+/* ---- nodes ---- */
+
+struct sim_fact {
+	struct fact f;
+	int origin;
+};
+
+struct node_disk {
+	int facts; /* length of log */
+	uint32_t last_number, last_serial;
+	const struct version *version; /* published; NULL: none */
+	uint32_t dnskey_ttl, zone_ttl; /* largest published */
+	struct timeline_memory memory;
+};
+
+struct node {
+	int i;
+	bool backup, up, compared, set_back, gone;
+	struct identity id;
+	char line[NODE_LINE_TEXT];
+	struct incarnation inc; /* number 0: none since the start */
+	const struct sim_fact *log[FACTS_MAX];
+	struct fact_state *state;
+	struct node_disk disk;
+	struct node_disk snapshot;
+	bool has_snapshot;
+	uint32_t compared_with; /* bits of nodes, since the start */
+	int heard[NODES_MAX];             /* of each node's log, how much has come */
+	uint32_t heard_version[NODES_MAX]; /* newest status */
+	uint32_t heard_serial[NODES_MAX];
+	int64_t ran_at; /* waits were counted until then */
+	int64_t clock_off;
+	bool making;    /* a version is on its way */
+	uint32_t making_id;
+	struct timeline_published next;
+	int boot;         /* how often it was started */
+	uint64_t looking; /* bits of observers with a question under way */
+	int64_t wake_at;
+	struct timeline_observer observer[SECONDARIES_MAX + PARENTS_MAX];
+	size_t observers;
+};
+
+struct secondary {
+	int primaries; /* bits of nodes */
+	const struct version *version;
+	int64_t refresh;
+	bool busy;
+};
+
+struct parent_server {
+	uint32_t ds; /* bits of sim.key */
+	uint32_t rev;
+	uint32_t ttl;
+};
+
+/* ---- what validators may have ---- */
+
+struct content {
+	enum key_record record;
+	uint32_t mask;
+	int servers;    /* that show it now */
+	int64_t until;  /* when the last cache forgets it */
+};
+
+/* ---- trouble ---- */
+
+enum trouble_kind {
+	TROUBLE_CUT,        /* a to b, one way */
+	TROUBLE_SPLIT,      /* a and b, both ways */
+	TROUBLE_CRASH,      /* a for some time */
+	TROUBLE_RESTORE,    /* a is set back to a snapshot */
+	TROUBLE_FREEZE,     /* a does not run */
+	TROUBLE_SECONDARY,  /* secondary b cannot be reached by anybody */
+	TROUBLE_PARENT,     /* parent server b cannot be looked at */
+	TROUBLE_PARENT_OFF, /* the parent reads no CDS */
+	TROUBLE_TTL,        /* TTLs of the zone change */
+	TROUBLE_CLOCK,      /* a's clock jumps */
+	TROUBLE_ROLL,       /* an operator at a rolls a key */
+	TROUBLE_POLICY,     /* an operator at a changes policy and rolls */
+	TROUBLE_INSECURE,   /* an operator at a */
+	TROUBLE_SECURE,
+	TROUBLE_JOIN,       /* node b is admitted at a */
+	TROUBLE_RETIRE,     /* node b is gone for good, which an operator swears to a */
+	TROUBLES
+};
+
+struct trouble {
+	enum trouble_kind kind;
+	bool off; /* taken out by shrinking */
+	int a, b;
+	int64_t from, to, value;
+};
+
+/* ---- events ---- */
+
+struct event {
+	int64_t at;
+	uint64_t order;
+	void (*run)(struct sim *s, const struct event *ev);
+	int a, b;
+	uint64_t value;
+	const void *what;
+};
+
+struct sim {
+	uint64_t seed;
+	struct chance chance;
+	struct arena *arena; /* of one history */
+	int64_t now;
+	uint64_t order;
+	struct event heap[EVENTS_MAX];
+	size_t events, ran;
+	bool story, quiet; /* quiet: facts are handed on by hand */
+
+	struct node node[NODES_MAX];
+	int nodes, signers; /* signers first, then those that join, then backups */
+	int members;        /* signers at the beginning */
+	struct secondary secondary[SECONDARIES_MAX];
+	int secondaries;
+	struct parent_server parent[PARENTS_MAX];
+	int parents;
+	bool parent_off;
+	uint32_t parent_ds, parent_rev, parent_ttl;
+	int64_t parent_delay;
+	const struct sim_key *key[SIM_KEYS_MAX]; /* made so far */
+	int keys;
+	struct timeline_policy policy;
+	uint32_t dnskey_ttl, zone_ttl;
+	bool strict;
+
+	struct content content[CONTENTS_MAX];
+	size_t contents;
+	struct trouble trouble[TROUBLES_MAX];
+	size_t troubles;
+	int cut[NODES_MAX][NODES_MAX]; /* how many troubles cut this way */
+	int secondary_off[SECONDARIES_MAX], parent_server_off[PARENTS_MAX];
+	int64_t healed_at;
+
+	jmp_buf end;
+	const char *failed; /* which invariant */
+	char failure[512];
+};
+
+/* main parts */
+void sim_run(struct sim *s); /* trouble and seed are set; failed tells */
+void sim_plan(struct sim *s);
+void sim_fail(struct sim *s, const char *invariant, const char *fmt, ...)
+	__attribute__((noreturn, format(printf, 3, 4)));
+void sim_say(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sim_later(struct sim *s, int64_t delay, void (*run)(struct sim *s, const struct event *ev), int a, int b,
+	       uint64_t value, const void *what);
+const char *trouble_text(const struct trouble *t, char out[128]);
+char *mask_text(const struct sim *s, uint32_t mask, char out[96]);
+
+/* keys.c */
+void keys_make(void);
+int keys_take(struct sim *s, unsigned alg, const char *role);
+int keys_find(const struct sim *s, const uint8_t hash[32]);
+uint32_t keys_mask(const struct sim *s, const struct key_set *set);
+void keys_probe(const struct sim_key *k, const uint8_t *data, size_t len, uint8_t sig[32]);
+extern const uint8_t sim_zone[];
+
+/* world.c */
+void world_build(struct sim *s);
+void trouble_begins(struct sim *s, const struct event *ev);
+void trouble_ends(struct sim *s, const struct event *ev);
+
+/* start.c, node.c */
+void node_init(struct sim *s, int i, bool backup);
+void node_fini(struct node *n);
+bool node_say(struct sim *s, struct node *n, const char *kind, bool zone, json_t *body);
+void node_wake(struct sim *s, struct node *n);
+void node_count_time(const struct sim *s, struct node *n);
+void node_start(struct sim *s, struct node *n);
+void node_stop(struct sim *s, struct node *n);
+void node_snapshot(struct sim *s, struct node *n);
+void node_restore(struct sim *s, struct node *n);
+void node_view(struct sim *s, struct node *n, struct timeline_in *in, struct timeline *t);
+bool node_reaches(const struct sim *s, int a, int b);
+bool node_is_settled(struct sim *s, struct node *n);
+
+/* exchange.c: facts between nodes */
+void exchange_push(struct sim *s, struct node *n);
+void exchange_all(struct sim *s, struct node *from, struct node *to, int upto);
+
+/* servers.c: secondaries and the parent */
+void secondary_notify(struct sim *s, int secondary);
+void parent_begin(struct sim *s);
+void look_begin(struct sim *s, struct node *n, size_t observer);
+
+/* validator.c */
+void validator_shows(struct sim *s, enum key_record record, uint32_t mask, int delta, uint32_t ttl);
+
+#endif

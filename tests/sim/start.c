@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* start: nodes end and start again, with all that was durable or with an old copy of it (DESIGN section 4, "Set
+ * back"). */
+#include "tests/sim/sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void copy_memory(struct timeline_memory *to, const struct timeline_memory *from)
+{
+	timeline_memory_fini(to);
+	*to = *from;
+	to->wait = from->waits == 0 ? NULL : mem_dup(from->wait, from->waits * sizeof(*from->wait));
+}
+
+static void copy_disk(struct node_disk *to, const struct node_disk *from)
+{
+	struct timeline_memory m = to->memory;
+
+	copy_memory(&m, &from->memory);
+	*to = *from;
+	to->memory = m;
+}
+
+static void rebuild(struct node *n)
+{
+	fact_state_free(n->state);
+	n->state = fact_state_new();
+	for (int i = 0; i < n->disk.facts; i++)
+		if (strcmp(n->log[i]->f.kind, "retired") == 0)
+			fact_state_apply(n->state, &n->log[i]->f);
+	for (int i = 0; i < n->disk.facts; i++)
+		if (strcmp(n->log[i]->f.kind, "retired") != 0)
+			fact_state_apply(n->state, &n->log[i]->f);
+}
+
+void node_stop(struct sim *s, struct node *n)
+{
+	struct timeline_memory *m = &n->disk.memory;
+
+	sim_say(s, "node %d ends", n->i);
+	n->up = false;
+	for (size_t i = 0; i < m->waits; i++) { /* what ran since the last minute is lost */
+		m->wait[i].ran_ms -= chance_between(&s->chance, 0, MINUTE) * 1000;
+		if (m->wait[i].ran_ms < 0)
+			m->wait[i].ran_ms = 0;
+	}
+}
+
+/* Its secondaries show versions of its own that it does not know. */
+static void look_at_secondaries(struct sim *s, struct node *n)
+{
+	for (int i = 0; i < s->secondaries; i++) {
+		const struct version *v = s->secondary[i].version;
+
+		if ((s->secondary[i].primaries >> n->i & 1) == 0 || v == NULL || s->secondary_off[i] > 0 ||
+		    v->signer != n->i || v->number <= n->disk.last_number)
+			continue;
+		n->disk.last_number = v->number;
+		n->disk.last_serial = v->serial;
+		n->set_back = true;
+	}
+}
+
+static void on_compare(struct sim *s, const struct event *ev)
+{
+	struct node *n = &s->node[ev->a];
+	bool all = true;
+
+	if (n->gone || n->boot != ev->b)
+		return;
+	if (!n->up) { /* stands still */
+		sim_later(s, HOUR, on_compare, n->i, n->boot, 0, NULL);
+		return;
+	}
+	look_at_secondaries(s, n);
+	for (int i = 0; i < s->nodes; i++) {
+		struct node *o = &s->node[i];
+
+		if (i == n->i || o->gone)
+			continue;
+		if (node_reaches(s, i, n->i) && node_reaches(s, n->i, i)) {
+			exchange_all(s, o, n, o->disk.facts);
+			n->compared_with |= UINT32_C(1) << i;
+		}
+		all &= (n->compared_with >> i & 1) != 0;
+	}
+	if (all || (n->compared_with != 0 && !n->set_back)) {
+		sim_say(s, "node %d has compared%s", n->i, n->set_back ? " and was set back" : "");
+		n->compared = true;
+		exchange_push(s, n);
+		node_wake(s, n);
+		return;
+	}
+	sim_later(s, chance_between(&s->chance, MINUTE, 2 * HOUR), on_compare, n->i, n->boot, 0, NULL);
+}
+
+void node_start(struct sim *s, struct node *n)
+{
+	if (n->up || n->gone)
+		return;
+	sim_say(s, "node %d starts", n->i);
+	n->up = true;
+	n->boot++;
+	n->ran_at = s->now;
+	n->making = false;
+	n->looking = 0;
+	n->wake_at = 0;
+	n->inc.number = 0;
+	n->compared = n->set_back = false;
+	n->compared_with = 0;
+	memset(n->heard, 0, sizeof(n->heard));
+	for (int i = 0; i < s->nodes; i++)
+		s->node[i].heard[n->i] = 0;
+	sim_later(s, chance_between(&s->chance, 0, 5), on_compare, n->i, n->boot, 0, NULL);
+}
+
+void node_snapshot(struct sim *s, struct node *n)
+{
+	sim_say(s, "node %d is copied", n->i);
+	copy_disk(&n->snapshot, &n->disk);
+	n->has_snapshot = true;
+}
+
+void node_restore(struct sim *s, struct node *n)
+{
+	if (!n->has_snapshot || n->gone)
+		return;
+	if (n->up)
+		node_stop(s, n);
+	sim_say(s, "node %d is set back to the copy: %d of %d facts", n->i, n->snapshot.facts, n->disk.facts);
+	copy_disk(&n->disk, &n->snapshot);
+	rebuild(n);
+	node_start(s, n);
+}
