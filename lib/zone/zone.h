@@ -32,9 +32,6 @@ struct zone {
 	struct sorted *entries;  /* zone_build.h */
 	struct zone_file *files; /* what was read, $INCLUDE among it; none for a stream */
 	size_t file_count;
-	struct rr *rr;
-	size_t n;
-	size_t soa_at;           /* its index in rr[] */
 	struct rr soa;
 	size_t records, owners;
 	uint32_t serial;         /* of the input's SOA */
@@ -97,10 +94,6 @@ void zone_cursor_close(struct zone_cursor *c);
 
 /* SHA-384 as RFC 8976 section 3.3.1 (SIMPLE) over all records; the SOA's serial is that of the zone, or 0. */
 int zone_digest_simple(const struct zone *z, bool own_serial, uint8_t out[48], struct err *e);
-
-/* The records from index i on that share owner (and type): index behind the last of them. */
-size_t zone_owner_end(const struct zone *z, size_t i);
-size_t zone_rrset_end(const struct zone *z, size_t i);
 
 /* SOA rdata helpers: the 5 numbers lie behind the two names. */
 uint32_t soa_serial(const uint8_t *rdata, size_t len);

@@ -306,8 +306,6 @@ int zone_build_end(struct zone_build *b, struct zone **out, struct err *e)
 		goto out;
 	notice_the_rest(b);
 	take_soa(b->z);
-	if (zone_array(b->z, e) != 0)
-		goto out;
 	*out = b->z;
 	b->z = NULL;
 	rc = 0;

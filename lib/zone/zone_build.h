@@ -122,7 +122,6 @@ int zone_check(struct zone_build *b, const struct zone_cursor *c, struct zone_cu
 /* ---- the walk over all owners (zone_pass.c) ---- */
 
 int zone_pass(struct zone_build *b, struct err *e);
-int zone_array(struct zone *z, struct err *e);
 
 /* err_set with "FILE:LINE:COLUMN: " in front. */
 int place_err(struct err *e, enum err_code code, struct place place, const char *fmt, ...)

@@ -9,12 +9,29 @@
 
 #include "zone/zone.h"
 
+static void print(const struct rr *rr, bool as_text)
+{
+	char name[DNAME_TEXT_MAX], *text;
+
+	if (as_text) {
+		text = rr_text(rr);
+		puts(text == NULL ? "?" : text);
+		free(text);
+		return;
+	}
+	printf("%s %u %u ", dname_to_text(rr->owner, name), rr->ttl, rr->type);
+	for (size_t k = 0; k < rr->rdlen; k++)
+		printf("%02x", rr->rdata[k]);
+	putchar('\n');
+}
+
 int main(int argc, char **argv)
 {
 	struct zone_limits limits = ZONE_LIMITS_DEFAULT;
 	struct err e = { .code = ERR_NONE };
 	uint8_t apex[DNAME_MAX];
-	char name[DNAME_TEXT_MAX];
+	struct zone_cursor *c = NULL;
+	struct zone_owner owner;
 	struct zone *z;
 
 	if (argc < 3 || argc > 6) {
@@ -31,19 +48,13 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < z->notice_count; i++)
 		fprintf(stderr, "notice: %s\n", z->notices[i]);
-	for (size_t i = 0; i < z->n; i++) {
-		if (argc > 5) {
-			char *text = rr_text(&z->rr[i]);
-
-			puts(text == NULL ? "?" : text);
-			free(text);
-			continue;
-		}
-		printf("%s %u %u ", dname_to_text(z->rr[i].owner, name), z->rr[i].ttl, z->rr[i].type);
-		for (size_t k = 0; k < z->rr[i].rdlen; k++)
-			printf("%02x", z->rr[i].rdata[k]);
-		putchar('\n');
+	if (zone_cursor_open(z, &c, &e) != 0)
+		return 1;
+	while (zone_cursor_next(c, &owner, &e) == 1) {
+		for (size_t i = 0; i < owner.n; i++)
+			print(&owner.rr[i], argc > 5);
 	}
+	zone_cursor_close(c);
 	zone_free(z);
 	return 0;
 }
