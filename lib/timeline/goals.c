@@ -18,20 +18,22 @@ static bool replaces(const struct timeline_key *k, const uint8_t hash[32])
 }
 
 /* Made for the same purpose, by nodes that did not hear each other. */
-static bool competes(const struct timeline_key *a, const struct timeline_key *b)
+static bool competes(const struct timeline_key *a, const struct timeline_key *b, enum key_record use)
 {
-	return a->sep == b->sep && a->zone_signing == b->zone_signing &&
-	       memcmp(a->key->replaces[0], b->key->replaces[0], 32) == 0;
+	if (!order_has(a, use) || !order_has(b, use))
+		return false;
+	return memcmp(a->key->replaces[0], b->key->replaces[0], 32) == 0 || replaces(b, a->key->replaces[0]) ||
+	       replaces(a, b->key->replaces[0]);
 }
 
 /* Of competing keys that all have everywhere, the smallest hash is used: all nodes come to the same. */
-static bool loses(const struct timeline *t, const struct timeline_key *k)
+static bool loses(const struct timeline *t, const struct timeline_key *k, enum key_record use)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct timeline_key *o = &t->key[i];
 		const int order = memcmp(o->key->hash, k->key->hash, 32);
 
-		if (o != k && competes(o, k) && o->record[RECORD_DNSKEY].all_seen && o->key->declined.n == 0 &&
+		if (o != k && !o->dead && competes(o, k, use) && o->record[RECORD_DNSKEY].all_seen &&
 		    (FAULT(COMPETING_BY_TIME) ? o->key->created_at < k->key->created_at : order < 0))
 			return true;
 	}
@@ -47,15 +49,32 @@ static bool replaced(const struct timeline *t, const struct timeline_key *k, enu
 	return false;
 }
 
+static bool goes(const struct timeline *t, const struct timeline_key *k, enum key_record use)
+{
+	return order_has(k, use) && (loses(t, k, use) || replaced(t, k, use));
+}
+
+/* Somebody has ceased to name a key for which there is no other: the zone becomes insecure before it can become secure
+ * anew. */
+static bool insecure_under_way(const struct timeline *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->key[i].sep && !t->key[i].dead && t->key[i].record[RECORD_DS].any_stopped &&
+		    !goes(t, &t->key[i], RECORD_DS))
+			return true;
+	return false;
+}
+
 void goals_decide(const struct timeline_in *in, struct timeline *t)
 {
 	(void)in;
+	t->secure = t->secure && !insecure_under_way(t);
 	for (size_t i = 0; i < t->n; i++) {
 		struct timeline_key *k = &t->key[i];
-		const bool all = !t->secure || loses(t, k) || (k->key->declined.n > 0 && !k->distributed);
+		const bool all = !t->secure || (k->key->declined.n > 0 && !k->distributed);
 
-		k->record[RECORD_DS].retiring = k->sep && (all || replaced(t, k, RECORD_DS));
-		k->record[RECORD_ZONE].retiring = k->zone_signing && (all || replaced(t, k, RECORD_ZONE));
+		k->record[RECORD_DS].retiring = k->sep && (all || goes(t, k, RECORD_DS));
+		k->record[RECORD_ZONE].retiring = k->zone_signing && (all || goes(t, k, RECORD_ZONE));
 		k->record[RECORD_DNSKEY].retiring = (!k->sep || k->record[RECORD_DS].retiring) &&
 						    (!k->zone_signing || k->record[RECORD_ZONE].retiring);
 	}
@@ -68,28 +87,26 @@ static bool alive(const struct timeline_key *k)
 	return !k->dead && k->key->declined.n == 0 && !k->record[RECORD_DNSKEY].retiring;
 }
 
-/* One roll at a time for each use: no other key of it comes in or goes out. */
-static bool roll_runs(const struct timeline *t, const struct timeline_key *k)
-{
-	for (size_t i = 0; i < t->n; i++) {
-		const struct timeline_key *o = &t->key[i];
-
-		for (enum key_record use = RECORD_ZONE; use <= RECORD_DS; use++) {
-			if (o == k || o->dead || !order_has(o, use) || (k != NULL && !order_has(k, use)))
-				continue;
-			if (k == NULL || o->record[use].retiring || replaces(o, k->key->hash))
-				return true;
-		}
-	}
-	return false;
-}
-
 /* The key is where a key in use should be. */
 static bool settled(const struct timeline_key *k)
 {
 	return k->record[RECORD_DNSKEY].phase == PHASE_OMNIPRESENT &&
 	       (!k->zone_signing || k->record[RECORD_ZONE].phase == PHASE_OMNIPRESENT) &&
 	       (!k->sep || k->record[RECORD_DS].phase == PHASE_OMNIPRESENT);
+}
+
+/* One roll at a time for each use: no other key of it comes in or goes out.  k NULL: for all uses. */
+static bool roll_runs(const struct timeline *t, const struct timeline_key *k)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct timeline_key *o = &t->key[i];
+
+		if (o == k || o->dead)
+			continue;
+		if (k == NULL ? !alive(o) || !settled(o) : (o->sep && k->sep) || (o->zone_signing && k->zone_signing))
+			return true;
+	}
+	return false;
 }
 
 static void want(struct timeline_create *c, const char *role, unsigned alg, enum key_method method,
@@ -147,9 +164,7 @@ size_t create_wanted(const struct timeline_in *in, const struct timeline *t, str
 			continue;
 		*rolled = k;
 		if (!same)
-			return roll_runs(t, user_of(t, RECORD_DS)) || roll_runs(t, user_of(t, RECORD_ZONE)) ?
-				       0 :
-				       want_all(in, t, out);
+			return roll_runs(t, NULL) ? 0 : want_all(in, t, out);
 		want(&out[0], k->key->role, k->alg, k->sep ? p->ksk_method : METHOD_PREPUBLICATION, k, NULL);
 		return 1;
 	}

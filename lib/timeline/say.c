@@ -44,7 +44,7 @@ static void say_stopped(struct says *s, const struct timeline_key *k, enum key_r
 	const struct record_view *v = &k->record[r];
 	struct timeline_say *say;
 
-	if (!v->retiring || v->stopped || v->show || k->dead)
+	if (!v->retiring || v->stopped || v->gone || v->show)
 		return;
 	if (v->shown && !FAULT(STOPPED_BEFORE_PUBLISHED))
 		return;
@@ -64,16 +64,18 @@ static bool is_over(const struct says *s, const struct timeline_key *k, enum key
 
 static void say_of(struct says *s, const struct timeline_key *k, enum key_record r)
 {
-	if (s->n + 3 > s->max || !order_has(k, r))
+	if (s->n + 4 > s->max || !order_has(k, r))
 		return;
+	/* what was over for all others before this node came is over for it */
+	if (k->record[r].others_gone && !k->record[r].gone && !k->record[r].serves && !k->record[r].shown)
+		add(s, SAY_GONE, k, r);
+	if (!s->in->published->any)
+		return; /* who serves nothing yet has nothing to say of it */
 	say_stopped(s, k, r);
 	if (is_over(s, k, r, WAIT_IN))
 		add(s, SAY_SEEN, k, r)->ttl = r == RECORD_DS ? s->m->ds_ttl : 0;
 	if (is_over(s, k, r, WAIT_OUT))
 		add(s, SAY_GONE, k, r)->ttl = r == RECORD_DS ? s->m->ds_ttl : 0;
-	/* what was over for all others before this node came is over for it */
-	if (r == RECORD_DNSKEY && k->record[r].others_gone && !k->record[r].gone && !k->record[r].serves)
-		add(s, SAY_GONE, k, r);
 }
 
 static void say_create(struct says *s)

@@ -30,12 +30,13 @@ static bool may_come(const struct timeline *t, const struct timeline_key *k, enu
 	       (k->distributed || FAULT(NOT_DISTRIBUTED)) && alg_complete(t, k->alg) && order_all_ready(t, k, r);
 }
 
-/* What any signer serves as DNSKEY, all publish: so divergence heals. */
-static bool others_show(const struct timeline_key *k)
+/* What any signer serves as DNSKEY, all publish: so divergence heals.  One that begins names in CDS what the others
+ * name, too. */
+static bool others_show(const struct timeline_key *k, enum key_record r)
 {
-	const struct record_view *v = &k->record[RECORD_DNSKEY];
+	const struct record_view *v = &k->record[r];
 
-	return v->any_serves && !v->any_stopped && !v->stopped && !k->dead && !FAULT(JOINER_NO_UNION);
+	return v->any_serves && !v->any_stopped && !v->stopped && !FAULT(JOINER_NO_UNION);
 }
 
 /* ---- going ---- */
@@ -117,7 +118,8 @@ static bool can_sign(const struct timeline *t, const struct timeline_key *k)
 {
 	if (t->joining && !FAULT(JOINER_SIGNS_EARLY)) /* with what all others have served long enough */
 		return k->zone_signing && k->held && !k->record[RECORD_ZONE].any_stopped &&
-		       k->record[RECORD_DNSKEY].all_seen && k->record[RECORD_ZONE].any_serves;
+		       k->record[RECORD_ZONE].any_serves &&
+		       (k->record[RECORD_DNSKEY].all_seen || k->record[RECORD_ZONE].all_seen);
 	return k->held && (may_come(t, k, RECORD_ZONE) ||
 			   (k->record[RECORD_ZONE].show && !k->record[RECORD_ZONE].stopped));
 }
@@ -173,8 +175,9 @@ void show_decide(const struct timeline_in *in, struct timeline *t)
 	for (size_t i = 0; i < t->n; i++) {
 		struct timeline_key *k = &t->key[i];
 
-		k->record[RECORD_DNSKEY].show |= others_show(k) || may_come(t, k, RECORD_DNSKEY);
-		k->record[RECORD_DS].show |= may_come(t, k, RECORD_DS) && parents_known(in, in->memory);
+		k->record[RECORD_DNSKEY].show |= others_show(k, RECORD_DNSKEY) || may_come(t, k, RECORD_DNSKEY);
+		k->record[RECORD_DS].show |= (may_come(t, k, RECORD_DS) && parents_known(in, in->memory)) ||
+					     (t->joining && others_show(k, RECORD_DS));
 	}
 	for (size_t i = 0; i < t->n; i++)
 		choose_signing(t, t->key[i].alg);

@@ -136,7 +136,7 @@ static enum record_phase phase_of(const struct timeline *t, const struct timelin
 {
 	const struct record_view *v = &k->record[r];
 
-	if (k->dead || v->all_gone)
+	if (v->all_gone)
 		return PHASE_HIDDEN;
 	if (v->any_stopped)
 		return PHASE_UNRETENTIVE;
@@ -178,7 +178,9 @@ static void view_keys(const struct timeline_in *in, struct timeline *t)
 		k->held = key_held_by(in->zone, k->key, in->self);
 		for (enum key_record r = 0; r < KEY_RECORDS; r++)
 			view_record(in, t, k, r);
-		k->dead = k->record[RECORD_DNSKEY].all_gone;
+		k->dead = true;
+		for (enum key_record r = 0; r < KEY_RECORDS; r++)
+			k->dead &= k->record[r].all_gone || !order_has(k, r);
 		k->distributed = k->record[RECORD_DNSKEY].any_serves || k->record[RECORD_ZONE].any_serves ||
 				 is_distributed(in, t, k->key);
 		if (t->joining && !k->held && !k->dead && k->record[RECORD_DNSKEY].any_serves &&
@@ -195,8 +197,7 @@ static bool is_stale(const struct timeline_in *in, const struct timeline *t)
 		for (enum key_record r = 0; r < KEY_RECORDS; r++) {
 			const struct record_view *v = &t->key[i].record[r];
 
-			if (v->shown ? v->stopped || t->key[i].dead :
-				       v->serves && !v->stopped && !v->retiring && !t->key[i].dead)
+			if (v->shown ? v->stopped : v->serves && !v->stopped && !v->retiring)
 				return in->published->any;
 		}
 	return false;
@@ -208,7 +209,7 @@ static void begin_from_facts(struct timeline *t)
 		for (enum key_record r = 0; r < KEY_RECORDS; r++) {
 			struct record_view *v = &t->key[i].record[r];
 
-			v->show = v->serves && !v->stopped && !t->key[i].dead;
+			v->show = v->serves && !v->stopped;
 		}
 }
 
@@ -242,6 +243,16 @@ void timeline_view(const struct timeline_in *in, struct timeline *out)
 
 bool timeline_changes(const struct timeline *t, const struct timeline_published *p)
 {
+	bool signs = false, others_sign = false;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct record_view *v = &t->key[i].record[RECORD_ZONE];
+
+		signs |= v->show;
+		others_sign |= v->any_serves && !v->all_stopped;
+	}
+	if (!p->any) /* the first version: signed where the others' are */
+		return t->may_serve && (signs || !others_sign);
 	if (t->cds_delete != p->cds_delete)
 		return true;
 	for (size_t i = 0; i < t->n; i++)

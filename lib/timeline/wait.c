@@ -135,7 +135,7 @@ static bool wanted(const struct timeline_key *k, enum key_record r, enum wait_ki
 {
 	const struct record_view *v = &k->record[r];
 
-	if (k->dead || !order_has(k, r) || k->record[RECORD_DNSKEY].gone)
+	if (!order_has(k, r))
 		return false;
 	if (kind == WAIT_IN)
 		return (v->all_serve || (FAULT(OWN_SERVES_IS_ENOUGH) && v->serves)) && !v->any_stopped && !v->seen &&
@@ -209,6 +209,8 @@ static void tend_create(const struct timeline_in *in, const struct timeline *t, 
 
 void timeline_tend(const struct timeline_in *in, const struct timeline *t, struct timeline_memory *m)
 {
+	if (!in->published->any)
+		return;
 	for (size_t i = 0; i < t->n; i++)
 		for (enum key_record r = 0; r < KEY_RECORDS; r++)
 			for (enum wait_kind kind = WAIT_IN; kind <= WAIT_OUT; kind++) {

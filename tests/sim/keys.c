@@ -154,3 +154,29 @@ void __wrap_secret_close(struct secret *s)
 {
 	(void)s;
 }
+
+/* The same few lines are parsed for every history. */
+int __real_node_line_parse(const char *text, struct node_line *out, struct err *e);
+int __wrap_node_line_parse(const char *text, struct node_line *out, struct err *e);
+int __wrap_node_line_parse(const char *text, struct node_line *out, struct err *e)
+{
+	static struct {
+		char text[NODE_LINE_TEXT];
+		struct node_line line;
+	} known[NODES_MAX];
+
+	for (size_t i = 0; i < NODES_MAX; i++) {
+		if (strcmp(known[i].text, text) == 0) {
+			*out = known[i].line;
+			return 0;
+		}
+		if (known[i].text[0] == '\0' && strlen(text) < NODE_LINE_TEXT) {
+			if (__real_node_line_parse(text, out, e) != 0)
+				return -1;
+			strcpy(known[i].text, text);
+			known[i].line = *out;
+			return 0;
+		}
+	}
+	return __real_node_line_parse(text, out, e);
+}

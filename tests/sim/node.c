@@ -139,7 +139,7 @@ static void say_held(struct sim *s, struct node *n, const struct key_state *k)
 	node_say(s, n, "key.held", true, json_pack("{s:o,s:o}", "key", hex(k->hash), "probe", msg_json_base64(sig, 32)));
 }
 
-static void say_created(struct sim *s, struct node *n, const struct timeline_create *c)
+void node_create(struct sim *s, struct node *n, const struct timeline_create *c)
 {
 	const int at = keys_take(s, c->alg, c->role);
 	json_t *replaces = json_array(), *boxes = json_array();
@@ -165,7 +165,8 @@ static void say_created(struct sim *s, struct node *n, const struct timeline_cre
 
 static void say(struct sim *s, struct node *n, const struct timeline_say *w)
 {
-	const struct timeline_published *p = &n->disk.version->published;
+	static const struct timeline_published nothing;
+	const struct timeline_published *p = n->disk.version == NULL ? &nothing : &n->disk.version->published;
 	static const char *const kinds[] = {
 		[SAY_SEEN] = "key.seen",
 		[SAY_STOPPED] = "key.stopped",
@@ -183,7 +184,7 @@ static void say(struct sim *s, struct node *n, const struct timeline_say *w)
 		break;
 	case SAY_CREATE:
 		for (size_t i = 0; i < w->creates; i++)
-			say_created(s, n, &w->create[i]);
+			node_create(s, n, &w->create[i]);
 		break;
 	case SAY_SEEN:
 	case SAY_STOPPED:
@@ -196,6 +197,31 @@ static void say(struct sim *s, struct node *n, const struct timeline_say *w)
 }
 
 /* ---- publishing ---- */
+
+/* Invariant 2: what is published is held by every signer that serves, and kept by a backup. */
+static void check_held(struct sim *s, uint32_t mask)
+{
+	for (int k = 0; k < s->keys; k++) {
+		bool stored = false, any_backup = false;
+
+		if ((mask >> k & 1) == 0)
+			continue;
+		for (int i = 0; i < s->nodes; i++) {
+			const struct node *n = &s->node[i];
+			struct zone_state *z = state_zone(n->state, sim_zone);
+			struct key_state *ks = z == NULL ? NULL : zone_key(z, s->key[k]->hash);
+
+			if (n->gone || !n->compared)
+				continue;
+			any_backup |= n->backup;
+			stored |= n->backup && ks != NULL && ks->storeds > 0;
+			if (!n->backup && n->disk.version != NULL && (ks == NULL || !key_held_by(z, ks, n->id.id)))
+				sim_fail(s, "not held", "k%d is published, and signer %d does not have it", k, i);
+		}
+		if (any_backup && !stored)
+			sim_fail(s, "not stored", "k%d is published, and no backup has it", k);
+	}
+}
 
 static void on_publish(struct sim *s, const struct event *ev)
 {
@@ -219,6 +245,9 @@ static void on_publish(struct sim *s, const struct event *ev)
 		    s->secondary_off[i] == 0 && (int32_t)(s->secondary[i].version->serial - serial) > 0)
 			serial = s->secondary[i].version->serial;
 	v->serial = n->disk.last_serial = serial + 1;
+	if (n->highest_serial != 0 && (int32_t)(v->serial - n->highest_serial) <= 0)
+		sim_fail(s, "serial", "signer %d publishes serial %u after %u", n->i, v->serial, n->highest_serial);
+	n->highest_serial = v->serial;
 	v->dnskey_ttl = s->dnskey_ttl;
 	v->zone_ttl = s->zone_ttl;
 	for (enum key_record r = 0; r < KEY_RECORDS; r++)
@@ -230,6 +259,7 @@ static void on_publish(struct sim *s, const struct event *ev)
 	v->published.dnskey_ttl = n->disk.dnskey_ttl;
 	v->published.zone_ttl = n->disk.zone_ttl;
 	n->disk.version = v;
+	check_held(s, v->mask[RECORD_DNSKEY] | v->mask[RECORD_ZONE] | v->mask[RECORD_DS]);
 	if (s->story) {
 		char a[96], b[96], c[96];
 
@@ -257,15 +287,39 @@ static void make_version(struct sim *s, struct node *n, const struct timeline *t
 
 /* ---- the loop ---- */
 
-void node_view(struct sim *s, struct node *n, struct timeline_in *in, struct timeline *t)
+static void read_policy(const struct sim *s, struct node *n)
+{
+	const struct fact_reg *r = n->state->policies == 0 ? NULL : &n->state->policy[0].reg;
+	const json_t *p;
+
+	if (r == NULL || !r->set) {
+		n->policy = s->policy;
+		return;
+	}
+	if (memcmp(r->hash, n->policy_fact, FACT_HASH_LEN) == 0)
+		return;
+	memcpy(n->policy_fact, r->hash, FACT_HASH_LEN);
+	p = json_object_get(r->body, "policy");
+	n->policy = s->policy;
+	n->policy.algorithm = (unsigned)json_integer_value(json_object_get(p, "algorithm"));
+	n->policy.split = json_is_true(json_object_get(p, "split"));
+}
+
+void node_in(struct sim *s, struct node *n, struct timeline_in *in)
 {
 	static const struct timeline_published nothing;
 	struct zone_state *z = state_zone(n->state, sim_zone);
 
+	read_policy(s, n);
 	*in = (struct timeline_in){ n->state,	  z,
-				    n->id.id,	  &s->policy,
+				    n->id.id,	  &n->policy,
 				    n->disk.version == NULL ? &nothing : &n->disk.version->published,
 				    &n->disk.memory, n->making ? &n->next : NULL, n->observer, n->observers };
+}
+
+void node_view(struct sim *s, struct node *n, struct timeline_in *in, struct timeline *t)
+{
+	node_in(s, n, in);
 	timeline_view(in, t);
 }
 
@@ -350,7 +404,7 @@ static void work(struct sim *s, struct node *n)
 		node_view(s, n, &in, &t);
 		timeline_tend(&in, &t, &n->disk.memory);
 		count = timeline_says(&in, &t, &n->disk.memory, says, SAYS_MAX);
-		if (count == 0 || n->disk.version == NULL)
+		if (count == 0)
 			break;
 		say(s, n, &says[0]);
 	}
@@ -376,12 +430,26 @@ void node_wake(struct sim *s, struct node *n)
 		work(s, n);
 }
 
+/* Whom the node looks at: the secondaries that take versions of it, and the parent's servers. */
+void node_observe(struct sim *s, struct node *n)
+{
+	n->observers = 0;
+	for (int i = 0; i < s->secondaries; i++)
+		if ((s->secondary[i].primaries >> n->i & 1) != 0)
+			n->observer[n->observers++] = (struct timeline_observer){ (uint64_t)i + 1, OBSERVER_SECONDARY };
+	for (int i = 0; i < s->parents; i++)
+		n->observer[n->observers++] =
+			(struct timeline_observer){ (uint64_t)(SECONDARIES_MAX + i + 1), OBSERVER_PARENT };
+}
+
 /* All is where it should be, and nothing is to be done. */
 bool node_is_settled(struct sim *s, struct node *n)
 {
 	struct timeline_in in;
 	struct timeline t;
 
+	if (!node_is_signer(state_node(n->state, n->id.id)))
+		return n->disk.version == NULL;
 	if (!n->up || !n->compared || n->making || state_zone(n->state, sim_zone) == NULL)
 		return false;
 	node_view(s, n, &in, &t);

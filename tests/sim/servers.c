@@ -131,14 +131,13 @@ static void on_look_ends(struct sim *s, const struct event *ev)
 {
 	struct node *n = &s->node[ev->a];
 	struct timeline_in in;
-	struct timeline t;
 
 	if (!n->up || n->gone || n->boot != ev->b >> 8)
 		return; /* whoever asked is no more */
 	n->looking &= ~(UINT64_C(1) << (ev->b & 255));
 	if (ev->what != NULL && state_zone(n->state, sim_zone) != NULL) {
 		node_count_time(s, n);
-		node_view(s, n, &in, &t);
+		node_in(s, n, &in);
 		timeline_looked(&n->disk.memory, &in, ev->what);
 	}
 	node_wake(s, n);
@@ -152,7 +151,7 @@ static void fill_secondary(const struct sim *s, const struct node *n, int i, str
 		return;
 	look->explained = v->signer == n->i || v->number <= n->heard_version[v->signer];
 	for (enum key_record r = 0; r < KEY_RECORDS; r++)
-		look->record[r] = v->published.record[r];
+		set_of(s, v->mask[r], &look->record[r]);
 }
 
 /* The server's answer is made at once or a little later; it may be long on its way. */
@@ -166,8 +165,13 @@ static void on_look_answered(struct sim *s, const struct event *ev)
 							chance_between(&s->chance, 0, 3 * HOUR);
 	struct timeline_look *look = NULL;
 
+	if (n->boot != ev->b >> 8)
+		return;
 	if (!off && n->up) {
-		look = arena_alloc(s->arena, 1, sizeof(*look));
+		look = &n->look[ev->b & 255];
+		look->explained = false;
+		for (enum key_record r = 0; r < KEY_RECORDS; r++)
+			look->record[r].n = 0;
 		look->observer = n->observer[ev->b & 255].id;
 		look->mark = ev->value;
 		if (parent) {
@@ -185,8 +189,8 @@ void look_begin(struct sim *s, struct node *n, size_t observer)
 {
 	const uint64_t bit = UINT64_C(1) << observer;
 	/* again and again, but not each minute of a year */
-	const int64_t delay = chance_of(&s->chance, 50) ? chance_between(&s->chance, 1, 10 * MINUTE) :
-							  chance_between(&s->chance, 1, 3 * HOUR);
+	const int64_t delay = chance_of(&s->chance, 30) ? chance_between(&s->chance, 1, 10 * MINUTE) :
+							  chance_between(&s->chance, 10 * MINUTE, 10 * HOUR);
 
 	if ((n->looking & bit) != 0)
 		return;

@@ -77,7 +77,10 @@ struct node_disk {
 
 struct node {
 	int i;
-	bool backup, up, compared, set_back, gone;
+	bool backup, up, compared, set_back, gone, restored;
+	struct timeline_policy policy; /* as its facts have it */
+	uint8_t policy_fact[FACT_HASH_LEN];
+	uint32_t highest_serial; /* that it ever published */
 	struct identity id;
 	char line[NODE_LINE_TEXT];
 	struct incarnation inc; /* number 0: none since the start */
@@ -100,6 +103,7 @@ struct node {
 	int64_t wake_at;
 	struct timeline_observer observer[SECONDARIES_MAX + PARENTS_MAX];
 	size_t observers;
+	struct timeline_look look[SECONDARIES_MAX + PARENTS_MAX]; /* the answer under way, by observer */
 };
 
 struct secondary {
@@ -186,7 +190,7 @@ struct sim {
 	int64_t parent_delay;
 	const struct sim_key *key[SIM_KEYS_MAX]; /* made so far */
 	int keys;
-	struct timeline_policy policy;
+	struct timeline_policy policy; /* at the beginning */
 	uint32_t dnskey_ttl, zone_ttl;
 	bool strict;
 
@@ -227,6 +231,9 @@ void world_build(struct sim *s);
 void trouble_begins(struct sim *s, const struct event *ev);
 void trouble_ends(struct sim *s, const struct event *ev);
 
+/* operator.c */
+void operator_acts(struct sim *s, const struct trouble *t);
+
 /* start.c, node.c */
 void node_init(struct sim *s, int i, bool backup);
 void node_fini(struct node *n);
@@ -237,9 +244,12 @@ void node_start(struct sim *s, struct node *n);
 void node_stop(struct sim *s, struct node *n);
 void node_snapshot(struct sim *s, struct node *n);
 void node_restore(struct sim *s, struct node *n);
+void node_in(struct sim *s, struct node *n, struct timeline_in *in);
 void node_view(struct sim *s, struct node *n, struct timeline_in *in, struct timeline *t);
 bool node_reaches(const struct sim *s, int a, int b);
 bool node_is_settled(struct sim *s, struct node *n);
+void node_create(struct sim *s, struct node *n, const struct timeline_create *c);
+void node_observe(struct sim *s, struct node *n);
 
 /* exchange.c: facts between nodes */
 void exchange_push(struct sim *s, struct node *n);

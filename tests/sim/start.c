@@ -128,6 +128,7 @@ void node_restore(struct sim *s, struct node *n)
 		return;
 	if (n->up)
 		node_stop(s, n);
+	n->restored = true;
 	sim_say(s, "node %d is set back to the copy: %d of %d facts", n->i, n->snapshot.facts, n->disk.facts);
 	copy_disk(&n->disk, &n->snapshot);
 	rebuild(n);

@@ -23,12 +23,12 @@ static const struct {
 	[TROUBLE_PARENT_OFF] = { "the parent reads no CDS", 3 },
 	[TROUBLE_TTL] = { "the zone's TTLs change", 4 },
 	[TROUBLE_CLOCK] = { "node %d's clock jumps", 4 },
-	[TROUBLE_ROLL] = { "an operator at node %d rolls key %d", 0 },
-	[TROUBLE_POLICY] = { "an operator at node %d changes the policy", 0 },
-	[TROUBLE_INSECURE] = { "an operator at node %d makes the zone insecure", 0 },
-	[TROUBLE_SECURE] = { "an operator at node %d makes the zone secure", 0 },
-	[TROUBLE_JOIN] = { "an operator at node %d admits node %d", 0 },
-	[TROUBLE_RETIRE] = { "an operator at node %d retires node %d", 0 },
+	[TROUBLE_ROLL] = { "an operator at node %d rolls a key", 4 },
+	[TROUBLE_POLICY] = { "an operator at node %d changes the policy", 2 },
+	[TROUBLE_INSECURE] = { "an operator at node %d makes the zone insecure", 1 },
+	[TROUBLE_SECURE] = { "an operator at node %d makes the zone secure", 1 },
+	[TROUBLE_JOIN] = { "an operator at node %d admits the newcomer", 3 },
+	[TROUBLE_RETIRE] = { "an operator at node %d retires node %d, which is dead", 2 },
 };
 
 const char *trouble_text(const struct trouble *t, char out[128])
@@ -58,6 +58,8 @@ static void plan_one(struct sim *s, enum trouble_kind kind, int64_t from, int64_
 	if (kind == TROUBLE_PARENT)
 		t->b = (int)chance_below(&s->chance, (uint32_t)s->parents);
 	t->value = chance_between(&s->chance, 0, 1000000);
+	if (kind >= TROUBLE_ROLL)
+		t->to = t->from;
 	t->off = (kind == TROUBLE_CUT || kind == TROUBLE_SPLIT) && t->a == t->b;
 }
 
@@ -78,13 +80,16 @@ static enum trouble_kind draw_kind(struct sim *s)
 
 void sim_plan(struct sim *s)
 {
+	static const enum trouble_kind first[] = { TROUBLE_ROLL, TROUBLE_ROLL, TROUBLE_ROLL, TROUBLE_ROLL, TROUBLE_ROLL,
+						   TROUBLE_POLICY, TROUBLE_POLICY, TROUBLE_INSECURE };
 	const int64_t span = chance_between(&s->chance, 4, 25) * DAY;
 	const size_t n = chance_below(&s->chance, 10);
 
 	s->troubles = 0;
-	plan_one(s, TROUBLE_ROLL, chance_between(&s->chance, HOUR, DAY), 0);
+	plan_one(s, first[chance_below(&s->chance, sizeof(first) / sizeof(first[0]))],
+		 chance_between(&s->chance, HOUR, DAY), 0);
 	if (chance_of(&s->chance, 40)) /* the same on another node, or another key */
-		plan_one(s, TROUBLE_ROLL, s->trouble[0].from + chance_between(&s->chance, 0, 2 * DAY), 0);
+		plan_one(s, s->trouble[0].kind, s->trouble[0].from + chance_between(&s->chance, 0, 2 * DAY), 0);
 	for (size_t i = 0; i < n; i++) {
 		const int64_t length = chance_of(&s->chance, 50) ? chance_between(&s->chance, MINUTE, DAY) :
 								   chance_between(&s->chance, HOUR, 10 * DAY);
@@ -95,17 +100,6 @@ void sim_plan(struct sim *s)
 	for (size_t i = 0; i < s->troubles; i++)
 		if (s->trouble[i].to > s->healed_at)
 			s->healed_at = s->trouble[i].to;
-}
-
-static void roll_key(struct sim *s, struct node *n, int64_t value)
-{
-	struct zone_state *z = state_zone(n->state, sim_zone);
-	const struct key_state *k = &z->key[(size_t)value % z->keys];
-
-	if (!n->up || !n->compared || !k->created)
-		return;
-	node_say(s, n, "key.roll", true, json_pack("{s:o}", "key", msg_json_hex(k->hash, 32)));
-	node_wake(s, n);
 }
 
 static void cut(struct sim *s, const struct trouble *t, int by)
@@ -156,13 +150,13 @@ void trouble_begins(struct sim *s, const struct event *ev)
 		n->clock_off = t->value % (4 * DAY) - 2 * DAY;
 		break;
 	case TROUBLE_ROLL:
-		roll_key(s, n, t->value);
-		break;
 	case TROUBLE_POLICY:
 	case TROUBLE_INSECURE:
 	case TROUBLE_SECURE:
 	case TROUBLE_JOIN:
 	case TROUBLE_RETIRE:
+		operator_acts(s, t);
+		break;
 	case TROUBLES:
 		break;
 	}
@@ -210,13 +204,15 @@ static json_t *admission(const struct node *n)
 
 static void set_up_nodes(struct sim *s)
 {
-	s->members = s->signers = 2 + (int)chance_below(&s->chance, 3) / 2;
+	s->members = 2 + (int)chance_below(&s->chance, 3) / 2;
+	s->signers = s->members + 1; /* one may join */
 	s->nodes = s->signers + 1;
 	for (int i = 0; i < s->nodes; i++)
 		node_init(s, i, i >= s->signers);
 	node_say(s, &s->node[0], "node.first", false, admission(&s->node[0]));
 	for (int i = 1; i < s->nodes; i++)
-		node_say(s, &s->node[0], "admitted", false, admission(&s->node[i]));
+		if (i != s->members)
+			node_say(s, &s->node[0], "admitted", false, admission(&s->node[i]));
 	share(s);
 	for (int i = 0; i < s->members; i++)
 		for (int j = 0; j < s->members; j++)
@@ -302,17 +298,8 @@ static void set_up_servers(struct sim *s)
 		validator_shows(s, RECORD_DNSKEY, sec->version->mask[RECORD_DNSKEY], 1, s->dnskey_ttl);
 		validator_shows(s, RECORD_ZONE, sec->version->mask[RECORD_ZONE], 1, s->zone_ttl);
 	}
-	for (int n = 0; n < s->members; n++) {
-		struct node *o = &s->node[n];
-
-		for (int i = 0; i < s->secondaries; i++)
-			if ((s->secondary[i].primaries >> n & 1) != 0)
-				o->observer[o->observers++] =
-					(struct timeline_observer){ (uint64_t)i + 1, OBSERVER_SECONDARY };
-		for (int i = 0; i < s->parents; i++)
-			o->observer[o->observers++] =
-				(struct timeline_observer){ (uint64_t)(SECONDARIES_MAX + i + 1), OBSERVER_PARENT };
-	}
+	for (int n = 0; n < s->members; n++)
+		node_observe(s, &s->node[n]);
 }
 
 void world_build(struct sim *s)

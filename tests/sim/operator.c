@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* operator: what people do, at one node, knowing what it shows them. */
+#include "tests/sim/sim.h"
+
+#include "msg/msg.h"
+
+#include <sodium.h>
+#include <string.h>
+
+static void roll(struct sim *s, struct node *n, const struct timeline_key *k)
+{
+	node_say(s, n, "key.roll", true, json_pack("{s:o}", "key", msg_json_hex(k->key->hash, 32)));
+}
+
+/* Of the keys in use one, or all. */
+static void roll_keys(struct sim *s, struct node *n, bool all)
+{
+	const size_t start = chance_below(&s->chance, TIMELINE_KEYS_MAX);
+	struct timeline_in in;
+	struct timeline t;
+
+	node_view(s, n, &in, &t);
+	for (size_t i = 0; i < t.n; i++) {
+		const struct timeline_key *k = &t.key[(i + start) % t.n];
+
+		if (k->dead || k->record[RECORD_DNSKEY].retiring)
+			continue;
+		roll(s, n, k);
+		if (!all)
+			return;
+	}
+}
+
+static void change_policy(struct sim *s, struct node *n, int64_t value)
+{
+	struct timeline_in in;
+	struct timeline t;
+	uint64_t rev = n->state->policies == 0 ? 0 : n->state->policy[0].reg.rev;
+
+	node_view(s, n, &in, &t);
+	node_say(s, n, "policy", false,
+		 json_pack("{s:{s:s,s:i,s:b},s:I}", "policy", "name", "p", "algorithm",
+			   value % 3 != 0 ? 8 + 15 - (int)n->policy.algorithm : (int)n->policy.algorithm, "split",
+			   value % 3 == 1 ? n->policy.split : !n->policy.split, "rev", (json_int_t)rev + 1));
+	roll_keys(s, n, true);
+}
+
+static void set_secure(struct sim *s, struct node *n, bool secure)
+{
+	const struct fact_reg *r = &state_zone(n->state, sim_zone)->secure;
+
+	node_say(s, n, "zone.secure", true,
+		 json_pack("{s:b,s:I}", "secure", secure, "rev", (json_int_t)(r->set ? r->rev + 1 : 1)));
+}
+
+/* Makes the first keys, once nothing is left of those before. */
+static void on_first_keys(struct sim *s, const struct event *ev)
+{
+	struct node *n = &s->node[ev->a];
+	struct timeline_create c = { .method = METHOD_FIRST };
+	struct timeline_in in;
+	struct timeline t;
+	bool dead = true;
+
+	if (n->gone)
+		return;
+	if (n->up && n->compared) {
+		node_view(s, n, &in, &t);
+		for (size_t i = 0; i < t.n; i++)
+			dead &= t.key[i].dead;
+		if (!dead && t.secure)
+			return; /* somebody else did */
+		if (dead && t.secure) {
+			c.alg = n->policy.algorithm;
+			c.role = n->policy.split ? "ksk" : "csk";
+			node_create(s, n, &c);
+			c.role = "zsk";
+			if (n->policy.split)
+				node_create(s, n, &c);
+			node_wake(s, n);
+			return;
+		}
+	}
+	sim_later(s, DAY, on_first_keys, ev->a, 0, 0, NULL);
+}
+
+static void admit(struct sim *s, struct node *n)
+{
+	struct node *x = &s->node[s->members];
+
+	if (state_node(n->state, x->id.id) != NULL && state_node(n->state, x->id.id)->admitted.set)
+		return;
+	node_say(s, n, "admitted", false,
+		 json_pack("{s:s,s:s,s:s}", "line", x->line, "name", x->id.id_text, "role", "signer"));
+	for (int i = 0; i < s->secondaries; i++)
+		if (chance_of(&s->chance, 50))
+			s->secondary[i].primaries |= 1 << x->i;
+	node_observe(s, x);
+	node_wake(s, x);
+}
+
+/* The node is dead for good, which the operator swears, and its secondaries are given to others. */
+static void retire(struct sim *s, struct node *n, struct node *dead)
+{
+	json_t *upto = json_array();
+	uint8_t ids[NODES_MAX * 2][NODE_ID_LEN];
+	char random[17];
+
+	if (dead == n || dead->backup || dead->gone || !node_is_signer(state_node(n->state, dead->id.id)) ||
+	    state_counted(n->state, n->id.id, ids) < 3) {
+		json_decref(upto);
+		return;
+	}
+	for (int i = 0; i < n->disk.facts; i++)
+		if (n->log[i]->origin == dead->i) {
+			sodium_bin2hex(random, sizeof(random), n->log[i]->f.inc.random, 8);
+			json_array_append_new(upto, json_pack("[i,s,I]", (int)n->log[i]->f.inc.number, random,
+							      (json_int_t)n->log[i]->f.seq));
+		}
+	dead->gone = true;
+	dead->up = false;
+	for (int i = 0; i < s->secondaries; i++)
+		if ((s->secondary[i].primaries & ~(1 << dead->i)) == 0)
+			s->secondary[i].primaries |= 1 << n->i;
+	node_observe(s, n);
+	node_say(s, n, "retired", false,
+		 json_pack("{s:s,s:s,s:s,s:o}", "node", dead->id.id_text, "line", dead->line, "why", "fenced", "upto",
+			   upto));
+}
+
+void operator_acts(struct sim *s, const struct trouble *t)
+{
+	struct node *n = &s->node[t->a];
+
+	if (!n->up || n->gone || !n->compared || !node_is_signer(state_node(n->state, n->id.id)))
+		return;
+	if (t->kind == TROUBLE_ROLL) {
+		roll_keys(s, n, false);
+	} else if (t->kind == TROUBLE_POLICY) {
+		change_policy(s, n, t->value);
+	} else if (t->kind == TROUBLE_INSECURE) {
+		set_secure(s, n, false);
+	} else if (t->kind == TROUBLE_SECURE) {
+		set_secure(s, n, true);
+		sim_later(s, HOUR, on_first_keys, n->i, 0, 0, NULL);
+	} else if (t->kind == TROUBLE_JOIN) {
+		admit(s, n);
+	} else if (t->kind == TROUBLE_RETIRE) {
+		retire(s, n, &s->node[t->b]);
+	}
+	node_wake(s, n);
+}
