@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* rdata_octets: addresses and octets written as digits - hexadecimal, base 64. */
+/* rdata_octets: addresses and octets written as digits - hexadecimal, base 32, base 64. */
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -114,6 +114,43 @@ static int base64(struct rdata_text *t, struct err *e)
 	return 0;
 }
 
+static int b32_digit(char c)
+{
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'v' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'V' ? c - 'A' + 10
+				      : -1;
+}
+
+/* One token of digits that carry `bits` each, an octet of length in front (RFC 5155 section 3.3): the salt as
+ * hexadecimal or "-", the hash in base 32 (RFC 4648 section 7). */
+static int counted(struct rdata_text *t, unsigned bits, const char *what, struct err *e)
+{
+	const struct token *k = rdata_next(t, what, e);
+	unsigned v = 0, have = 0;
+	size_t digits;
+
+	if (k == NULL)
+		return -1;
+	digits = bits == 4 && k->len == 1 && k->text[0] == '-' ? 0 : k->len;
+	if (k->quoted || digits * bits / 8 > 255)
+		return rdata_bad(k, what, e);
+	wr_u8(&t->w, (uint8_t)(digits * bits / 8));
+	for (size_t i = 0; i < digits; i++) {
+		int d = bits == 4 ? hex_digit(k->text[i]) : b32_digit(k->text[i]);
+
+		if (d < 0)
+			return rdata_bad(k, what, e);
+		v = (v << bits | (unsigned)d) & 0xffff;
+		have += bits;
+		if (have >= 8) {
+			have -= 8;
+			wr_u8(&t->w, (uint8_t)(v >> have));
+		}
+	}
+	return have < bits && (v & ((1u << have) - 1)) == 0 ? 0 : rdata_bad(k, what, e);
+}
+
 int rdata_octets(enum field f, struct rdata_text *t, struct err *e)
 {
 	if (f == F_IP4)
@@ -128,5 +165,9 @@ int rdata_octets(enum field f, struct rdata_text *t, struct err *e)
 		return grouped(t, 8, 2, '-', "eight pairs of hexadecimal digits (RFC 7043 section 4.2)", e);
 	if (f == F_B64 || f == F_B64_ANY)
 		return base64(t, e);
+	if (f == F_HEX_N)
+		return counted(t, 4, "hexadecimal, or - for none", e);
+	if (f == F_B32_N)
+		return counted(t, 5, "base 32 (RFC 4648 section 7)", e);
 	return hex(t, e);
 }

@@ -278,6 +278,8 @@ int rdata_field(enum field f, struct rdata_text *t, struct err *e)
 	case F_EUI64:
 	case F_HEX:
 	case F_HEX_ANY:
+	case F_HEX_N:
+	case F_B32_N:
 	case F_B64:
 	case F_B64_ANY:
 		return rdata_octets(f, t, e);
@@ -300,9 +302,10 @@ int rdata_field(enum field f, struct rdata_text *t, struct err *e)
 	case F_NSAP:
 	case F_ATMA:
 		return rdata_special(f, t, e);
-	case F_HEX_N: /* only in types that are left out of the input */
-	case F_B32_N:
-	case F_ZONEMD:
+	case F_ZONEMD: /* serial, scheme, hash algorithm, digest */
+		if (number(t, 4, e) != 0 || number(t, 1, e) != 0 || number(t, 1, e) != 0)
+			return -1;
+		return rdata_octets(F_HEX, t, e);
 	case F_OPAQUE:
 		break;
 	}

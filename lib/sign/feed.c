@@ -10,6 +10,9 @@
 
 #include <string.h>
 
+#include "sign/maker.h"
+#include "sign/oldsigs.h"
+
 #define RANGE_BATCHES_MAX 8 /* that one range may fill before it is cut */
 
 struct feed {
@@ -22,6 +25,10 @@ struct feed {
 	bool entered;              /* the name in hand is the first in its group */
 	uint8_t before[DNAME_MAX]; /* the last name with NSEC3 */
 	bool has_before;
+	/* The signed zone of before, and its owner in hand. */
+	struct zone_cursor *previous;
+	struct zone_owner old;
+	bool has_old;
 };
 
 static bool same_key(const struct page_row *a, const struct page_row *b)
@@ -44,13 +51,41 @@ static bool next_group(const struct table *t, enum page_chain chain, size_t at, 
 	return true;
 }
 
-static void begin(struct feed *fd)
+static int next_old(struct feed *fd, struct err *e)
+{
+	int rc = zone_cursor_next(fd->previous, &fd->old, e);
+
+	fd->has_old = rc == 1;
+	return rc < 0 ? -1 : 0;
+}
+
+static int begin(struct feed *fd, struct err *e)
 {
 	const struct table *old = fd->f->common.old;
 
 	fd->has_now = old != NULL && next_group(old, fd->chain, 0, &fd->now);
 	fd->has_next = fd->has_now && next_group(old, fd->chain, fd->now.end, &fd->next);
 	fd->entered = true;
+	if (fd->f->previous == NULL)
+		return 0;
+	return zone_cursor_open(fd->f->previous, &fd->previous, e) != 0 ? -1 : next_old(fd, e);
+}
+
+/* The name in hand is in the batch: what it had before goes along. */
+static int add_previous(struct feed *fd, const uint8_t *name, struct err *e)
+{
+	int order = -1;
+
+	while (fd->has_old && (order = dname_cmp(fd->old.name, name)) < 0)
+		if (next_old(fd, e) != 0)
+			return -1;
+	if (!fd->has_old || order != 0)
+		return 0;
+	if (fd->b->previous == NULL)
+		fd->b->previous = oldsigs_new(fd->f->common.s.p->now);
+	for (size_t i = 0; i < fd->old.n; i++)
+		oldsigs_add(fd->b->previous, &fd->old.rr[i]);
+	return 0;
 }
 
 /* Whether the key lies at or behind the beginning of the group. */
@@ -83,9 +118,12 @@ static void end_span(struct batch *b, bool whole)
 /* The batch is complete: behind it comes `next`. */
 static int end_batch(struct feed *fd, const uint8_t *next, size_t len, bool whole, bool last, struct err *e)
 {
+	const struct sign_params *p = fd->f->common.s.p;
 	struct batch *b = fd->b;
 
 	end_span(b, whole);
+	if (b->previous != NULL)
+		oldsigs_settle_each(b->previous, p->now + p->margin_s, p->now + p->validity_s);
 	memcpy(b->next, next, len);
 	b->last = last;
 	fd->b = NULL;
@@ -135,7 +173,7 @@ static int feed_owner(struct feed *fd, const struct owner *o, struct err *e)
 		memcpy(fd->before, o->name, dname_len(o->name));
 		fd->has_before = true;
 	}
-	return 0;
+	return fd->previous == NULL ? 0 : add_previous(fd, o->name, e);
 }
 
 int feed_names(struct flow *f, const struct zone *z, struct err *e)
@@ -150,13 +188,13 @@ int feed_names(struct flow *f, const struct zone *z, struct err *e)
 
 	if (zone_cursor_open(z, &c, e) != 0)
 		return -1;
-	begin(&fd);
-	while ((rc = zone_cursor_next(c, &from, e)) == 1) {
+	rc = begin(&fd, e);
+	while (rc == 0 && (rc = zone_cursor_next(c, &from, e)) == 1) {
 		owner_classify(&kinds, &from, &o);
-		if ((rc = feed_owner(&fd, &o, e)) != 0)
-			break;
+		rc = feed_owner(&fd, &o, e);
 	}
 	zone_cursor_close(c);
+	zone_cursor_close(fd.previous);
 	if (rc == 0 && fd.b == NULL)
 		return err_set(e, ERR_INTERNAL, "a zone without records at its apex");
 	if (rc == 0)
@@ -164,32 +202,24 @@ int feed_names(struct flow *f, const struct zone *z, struct err *e)
 	return rc == 0 ? flow_drain(f, e) : -1;
 }
 
-/* base32hex keeps the order of hashes, and all these names have the same apex: their keys are in order, too. */
-static size_t hash_key(const struct signing *s, const uint8_t hash[NSEC3_HASH_LEN], uint8_t key[DNAME_KEY_MAX])
-{
-	uint8_t name[DNAME_MAX];
-
-	name[0] = NSEC3_LABEL_LEN;
-	nsec3_label(hash, name + 1);
-	memcpy(name + 1 + NSEC3_LABEL_LEN, s->apex, s->apex_len);
-	return dname_key(name, key);
-}
-
+/* base32hex keeps the order of hashes, and all these names have the same apex: they are in order, too. */
 static int feed_hash(struct feed *fd, const struct sort_record *r, struct err *e)
 {
-	uint8_t key[DNAME_KEY_MAX];
+	uint8_t name[DNAME_MAX], key[DNAME_KEY_MAX];
 
 	if (fd->b != NULL && memcmp(fd->b->hashed[fd->b->n - 1].hash, r->key, NSEC3_HASH_LEN) == 0)
 		return err_set(e, ERR_CRYPTO,
 			       "two names have one NSEC3 hash: take another salt (RFC 5155 section 7.1)");
+	if (fd->has_next || fd->previous != NULL)
+		hashed_name(&fd->f->common.s, r->key, name);
 	if (fd->has_next)
-		enter_group(fd, key, hash_key(&fd->f->common.s, r->key, key));
+		enter_group(fd, key, dname_key(name, key));
 	if (is_full(fd) && end_batch(fd, r->key, NSEC3_HASH_LEN, fd->entered, false, e) != 0)
 		return -1;
 	if (ready_batch(fd, e) != 0)
 		return -1;
 	batch_add_hash(fd->b, r->key, r->data, r->len);
-	return 0;
+	return fd->previous == NULL ? 0 : add_previous(fd, name, e);
 }
 
 int feed_hashes(struct flow *f, struct sorted *sorted, struct err *e)
@@ -198,25 +228,21 @@ int feed_hashes(struct flow *f, struct sorted *sorted, struct err *e)
 	struct sorted_cursor *c = NULL;
 	uint8_t first[NSEC3_HASH_LEN];
 	struct sort_record r;
-	bool begun = false;
-	int rc = -1;
+	int rc = sorted_cursor_open(sorted, &c, e);
 
-	if (sorted_cursor_open(sorted, &c, e) != 0)
-		goto out;
-	begin(&fd);
-	while ((rc = sorted_cursor_next(c, &r, e)) == 1) {
-		if (!begun)
+	if (rc == 0)
+		rc = begin(&fd, e);
+	while (rc == 0 && (rc = sorted_cursor_next(c, &r, e)) == 1) {
+		if (fd.b == NULL) /* the first of all: a batch is never left empty */
 			memcpy(first, r.key, NSEC3_HASH_LEN);
-		begun = true;
-		if ((rc = feed_hash(&fd, &r, e)) != 0)
-			break;
+		rc = feed_hash(&fd, &r, e);
 	}
-	if (rc == 0 && begun)
+	if (rc == 0 && fd.b != NULL)
 		rc = end_batch(&fd, first, NSEC3_HASH_LEN, true, true, e);
 	if (rc == 0)
 		rc = flow_drain(f, e);
-out:
 	sorted_cursor_close(c);
+	zone_cursor_close(fd.previous);
 	sorted_free(sorted);
-	return rc == 0 ? 0 : -1;
+	return rc;
 }

@@ -18,6 +18,7 @@ struct flow {
 	struct change *change;
 	const struct sign_text *text;
 	struct sorter *hashes; /* of names with NSEC3 */
+	const struct zone *previous; /* signatures to keep that do not come from pages, or NULL */
 	struct sign_stats *stats;
 	int64_t earliest; /* over all pages so far */
 };

@@ -7,7 +7,7 @@
 #include <sodium.h>
 #include <string.h>
 
-static void hashed_name(const struct signing *s, const uint8_t hash[NSEC3_HASH_LEN], uint8_t out[DNAME_MAX])
+void hashed_name(const struct signing *s, const uint8_t hash[NSEC3_HASH_LEN], uint8_t out[DNAME_MAX])
 {
 	out[0] = NSEC3_LABEL_LEN;
 	nsec3_label(hash, out + 1);

@@ -40,6 +40,8 @@ struct chain {
 extern const struct chain chain_names;
 extern const struct chain chain_nsec3;
 
+/* The owner of the NSEC3 of a hash. */
+void hashed_name(const struct signing *s, const uint8_t hash[NSEC3_HASH_LEN], uint8_t out[DNAME_MAX]);
 /* A record as it is. */
 void maker_add(struct range_maker *m, const struct rr *rr);
 /* An RRset, and its RRSIG by every key: an old one where there is one. */

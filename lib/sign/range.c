@@ -122,12 +122,16 @@ int maker_add_signed(struct range_maker *m, const struct rr *rrs, size_t n, stru
 		maker_add(m, &rrs[i]);
 	for (size_t i = 0; i < p->key_count; i++) {
 		old = m->old == NULL ? NULL : oldsigs_find(m->old, rrs, n, p->keys[i]);
-		if (old == NULL) {
-			if (rrsig_make_by(m->signers[i], rrs, n, m->s->apex, m->window, m->arena, &sig, e) != 0)
-				return -1;
+		if (old != NULL) {
+			sig = *old;
+			sig.owner = rrs[0].owner;
+			sig.ttl = rrs[0].ttl;
+		} else if (rrsig_make_by(m->signers[i], rrs, n, m->s->apex, m->window, m->arena, &sig, e) != 0) {
+			return -1;
+		} else {
 			m->made++;
 		}
-		maker_add(m, old != NULL ? old : &sig);
+		maker_add(m, &sig);
 	}
 	return 0;
 }

@@ -156,10 +156,45 @@ int zone_sign(const struct zone *z, const struct sign_params *p, struct store *s
 	return rc;
 }
 
-int zone_sign_text(const struct zone *z, const struct sign_params *p, const struct sign_text *text,
-		   struct sign_stats *stats, struct err *e)
+/* RRSIGs name keys by algorithm and tag only. */
+static int is_in(const struct zone_owner *apex, const struct key *key, struct err *e)
 {
-	struct flow f = { .text = text, .stats = stats };
+	size_t len, same = 0, alike = 0;
+	const uint8_t *rdata = key_rdata(key, &len);
+
+	for (size_t i = 0; i < apex->n; i++) {
+		const struct rr *rr = &apex->rr[i];
+
+		if (rr->type != TYPE_DNSKEY || rr->rdlen < 4)
+			continue;
+		same += rr->rdlen == len && memcmp(rr->rdata, rdata, len) == 0;
+		alike += rr->rdata[3] == key_alg(key) && dnskey_tag(rr->rdata, rr->rdlen) == key_tag(key);
+	}
+	if (same == 1 && alike == 1)
+		return 0;
+	return err_set(e, ERR_REFUSED, "key %u/%s %s", key_tag(key), key_algorithm_text(key_alg(key)),
+		       same == 0 ? "is not in the DNSKEY RRset of the signed zone of before"
+				 : "is not the only one of its algorithm and tag in the signed zone of before");
+}
+
+int zone_previous_check(const struct zone *previous, const struct sign_params *p, struct err *e)
+{
+	struct zone_cursor *c = NULL;
+	struct zone_owner apex;
+	int rc = zone_cursor_open(previous, &c, e);
+
+	if (rc == 0)
+		rc = zone_cursor_next(c, &apex, e) == 1 ? 0 : -1;
+	for (size_t i = 0; i < p->key_count && rc == 0; i++)
+		rc = is_in(&apex, p->keys[i], e);
+	zone_cursor_close(c);
+	return rc;
+}
+
+int zone_sign_text(const struct zone *z, const struct sign_params *p, const struct zone *previous,
+		   const struct sign_text *text, struct sign_stats *stats, struct err *e)
+{
+	struct flow f = { .text = text, .previous = previous, .stats = stats };
 	int rc;
 
 	memset(f.stats, 0, sizeof(*f.stats));

@@ -68,9 +68,19 @@ struct sign_text {
 	void *ctx;
 };
 
-/* zone_sign_text - makes the same pages, and of them master file text: all records but the SOA and its RRSIGs. */
-int zone_sign_text(const struct zone *z, const struct sign_params *p, const struct sign_text *text,
-		   struct sign_stats *stats, struct err *e);
+/*
+ * zone_sign_text - makes the same pages, and of them master file text: all records but the SOA and its RRSIGs.
+ *
+ * previous  the zone as it was signed before, read with its DNSSEC records (limits.with_dnssec), or NULL: signatures of
+ * RRsets that are the same are kept where they end between now + margin and now + validity.  It has passed
+ * zone_previous_check.
+ */
+int zone_sign_text(const struct zone *z, const struct sign_params *p, const struct zone *previous,
+		   const struct sign_text *text, struct sign_stats *stats, struct err *e);
+
+/* Whether the RRSIGs of a signed zone can be told to be by the keys that sign: ERR_REFUSED where its DNSKEY RRset lacks
+ * one, or has another one of the same algorithm and tag. */
+int zone_previous_check(const struct zone *previous, const struct sign_params *p, struct err *e);
 
 /* soa: the content's.  Makes info->soa with the serial, its RRSIGs and the version id; memory from arena, which must live until
  * change_publish has copied it. */

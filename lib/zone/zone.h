@@ -54,6 +54,7 @@ struct zone_limits {
 	const char *sort_dir;      /* for that file; NULL: TMPDIR, or /var/tmp */
 	unsigned threads;          /* that sum up a large zone */
 	bool without_sum;          /* leaves sum and digest 0: for who needs neither */
+	bool with_dnssec;          /* a signed zone: keeps what signing made, does not check what may stand together */
 };
 #define ZONE_LIMITS_DEFAULT \
 	((struct zone_limits){ .max_ttl_s = 0, .max_rrset_octets = 65000, .warn_rrset_records = 100, \

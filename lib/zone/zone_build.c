@@ -259,7 +259,7 @@ int zone_build_add(struct zone_build *b, const struct rr *rr, uint32_t line, str
 	if (rr_type_is_meta(rr->type))
 		return place_err(e, ERR_REFUSED, place_at(b, line),
 				 "type %s has no place in a zone (RFC 6895 section 3.1)", rr_type_text(rr->type, word));
-	if (rr_type_is_signing(rr->type))
+	if (rr_type_is_signing(rr->type) && !b->limits.with_dnssec)
 		return zone_build_drop(b, line, e);
 	if ((room = zone_build_room(b, e)) == NULL)
 		return -1;

@@ -75,7 +75,7 @@ int zone_text_plain(struct zone_text *t, const char **at, struct err *e)
 
 	if (p == NULL || (p = plain_head(t, p, &ttl, &type)) == NULL)
 		return 0;
-	if (type->dropped && t->b->within) {
+	if (type->dropped && t->b->within && !t->b->limits.with_dnssec) {
 		if ((p = plain_rest(p)) == NULL)
 			return 0;
 		if (zone_build_drop(t->b, t->line, e) != 0)
