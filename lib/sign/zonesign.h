@@ -87,9 +87,4 @@ int zone_previous_check(const struct zone *previous, const struct sign_params *p
 int zone_sign_soa(const struct rr *soa, const struct sign_params *p, uint32_t serial, struct arena *arena,
 		  struct version_info *info, struct err *e);
 
-/* The unsigned content of a published version, read back from its pages (for renewal while a source is away
- * or wrong). */
-int zone_from_version(struct store *s, const struct version *v, const uint8_t *apex, struct zone **out,
-		      struct err *e);
-
 #endif

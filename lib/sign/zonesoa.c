@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * zonesoa: what is made at publication: the SOA with its serial, its RRSIGs, the version id.  And the way
- * back, from a version to its unsigned content.
+ * zonesoa: what is made at publication: the SOA with its serial, its RRSIGs, the version id.
  */
 #include "sign/zonesign.h"
 
@@ -9,8 +8,6 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define STREAM_MAX (UINT64_C(64) << 30)
 
 static int by_rdata(const void *a, const void *b)
 {
@@ -59,48 +56,4 @@ int zone_sign_soa(const struct rr *soa, const struct sign_params *p, uint32_t se
 			info->earliest = window.expiration;
 	}
 	return 0;
-}
-
-struct stream {
-	uint8_t *p;
-	size_t len, room;
-	uint32_t input_serial;
-	struct err *e;
-};
-
-static int collect(void *ctx, const struct rr *rr)
-{
-	struct stream *s = ctx;
-	size_t len = rr_wire_len(rr);
-	struct wr w;
-
-	if (rr_type_is_signing(rr->type))
-		return 0;
-	if (s->room - s->len < len) {
-		if (s->room > STREAM_MAX)
-			return err_set(s->e, ERR_LIMIT, "a version of more than %llu octets",
-				       (unsigned long long)STREAM_MAX);
-		s->room = s->room * 2 + 65536 + len;
-		s->p = mem_grow(s->p, s->room, 1);
-	}
-	w = wr_of(s->p + s->len, s->room - s->len);
-	rr_write(&w, rr);
-	if (rr->type == TYPE_SOA)
-		soa_set_serial(w.p + w.at - rr->rdlen, rr->rdlen, s->input_serial);
-	s->len += w.at;
-	return 0;
-}
-
-int zone_from_version(struct store *store, const struct version *v, const uint8_t *apex, struct zone **out,
-		      struct err *e)
-{
-	struct zone_limits limits = ZONE_LIMITS_DEFAULT;
-	struct stream s = { .input_serial = version_info(v)->input_serial, .e = e };
-	int rc = store_walk(store, v, collect, &s, e);
-
-	limits.warn_rrset_records = SIZE_MAX; /* said when it came in */
-	if (rc == 0)
-		rc = zone_read_stream(s.p, s.len, apex, &limits, out, e);
-	free(s.p);
-	return rc;
 }

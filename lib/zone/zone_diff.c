@@ -119,15 +119,6 @@ static int settle(struct reading *r, struct err *e)
 	return 0;
 }
 
-static struct rr copy_rr(struct arena *a, const struct rr *rr)
-{
-	struct rr copy = *rr;
-
-	copy.owner = arena_dup(a, rr->owner, dname_len(rr->owner));
-	copy.rdata = arena_dup(a, rr->rdata, rr->rdlen);
-	return copy;
-}
-
 static int read_soa(struct reading *r, const struct rr *rr, struct err *e)
 {
 	struct zone_diff *d = r->d;
@@ -211,33 +202,6 @@ int zone_diff_read(const uint8_t *stream, size_t len, const uint8_t *apex, const
 		return -1;
 	}
 	*out = d;
-	return 0;
-}
-
-int zone_diff_join(struct zone_diff *d, const struct zone_diff *more, struct err *e)
-{
-	struct reading r = { .d = d };
-	struct zone_diff before = *d;
-
-	if (more->from != d->serial)
-		return err_set(e, ERR_REFUSED, "a difference begins at serial %u, the one before ends at %u", more->from,
-			       d->serial);
-	for (size_t i = 0; i < d->n; i++)
-		push(&r, &d->rr[i].rr, d->rr[i].add);
-	for (size_t i = 0; i < more->n; i++) {
-		struct rr copy = copy_rr(d->arena, &more->rr[i].rr);
-
-		push(&r, &copy, more->rr[i].add);
-	}
-	if (settle(&r, e) != 0) {
-		*d = before;
-		free(r.step);
-		return -1;
-	}
-	free(r.step);
-	d->serial = more->serial;
-	d->soa = copy_rr(d->arena, &more->soa);
-	d->dropped += more->dropped;
 	return 0;
 }
 

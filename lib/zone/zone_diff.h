@@ -44,8 +44,6 @@ struct zone_diff {
  */
 int zone_diff_read(const uint8_t *stream, size_t len, const uint8_t *apex, const struct zone_limits *limits,
 		   struct zone_diff **out, struct err *e);
-/* d, then more, in d.  ERR_REFUSED when more does not begin where d ends; d is unchanged then. */
-int zone_diff_join(struct zone_diff *d, const struct zone_diff *more, struct err *e);
 /* NULL does nothing. */
 void zone_diff_free(struct zone_diff *d);
 

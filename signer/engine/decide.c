@@ -326,7 +326,7 @@ void zwork_step(struct zwork *z)
 	if (z->busy || zwork_save_step(z))
 		return;
 	if (z->loaded != NULL) {
-		struct zone *loaded = z->loaded;
+		struct content *loaded = z->loaded;
 
 		z->loaded = NULL;
 		input_taken(z, loaded);

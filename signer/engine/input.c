@@ -60,32 +60,38 @@ static void renumber(struct zwork *z, uint64_t number)
 static void drop_input(struct zwork *z)
 {
 	pipeline_drop(z);
-	zone_free(z->input);
+	content_free(z->input);
 	z->input = NULL;
 }
 
-static void taken_serial(struct zwork *z, const struct zone *content)
+static void taken_serial(struct zwork *z, const struct content *content)
 {
-	z->source.input_serial = content->serial;
-	z->source.have_serial = true;
-	z->source.confirmed_mono_ms = clock_mono_ms();
-	if (z->source.kind == SOURCE_PRIMARY)
-		netlink_zone(z->engine->net, z, false);
+	struct source *s = &z->source;
+
+	s->input_serial = content_serial(content);
+	s->have_serial = true;
+	s->confirmed_mono_ms = clock_mono_ms();
+	if (s->kind == SOURCE_PRIMARY)
+		netlink_zone(z->engine->net, z, s->look_again);
+	s->look_again = false;
 }
 
-static void newer(struct zwork *z, struct zone *content, uint64_t number)
+static void newer(struct zwork *z, struct content *content, uint64_t number)
 {
 	drop_input(z);
 	z->input = content;
 	z->input_id = (struct content_id){ .epoch = z->plan->epoch, .number = number };
-	memcpy(z->input_id.digest, content->digest, sizeof(z->input_id.digest));
+	memcpy(z->input_id.digest, content_digest(content), sizeof(z->input_id.digest));
 	taken_serial(z, content);
 	kdlink_content(z->engine->keydist, z, &z->input_id);
 	z->status_due = true;
 }
 
+/* Those of a whole zone stand as long as differences follow it. */
 static void keep_notices(struct zwork *z, const struct zone *content)
 {
+	if (content == NULL)
+		return;
 	notices_free(z);
 	z->notices = mem_new(content->notice_count + 1, sizeof(*z->notices));
 	for (size_t i = 0; i < content->notice_count && i < NOTICES_MAX; i++)
@@ -101,24 +107,32 @@ void notices_free(struct zwork *z)
 	z->notice_count = 0;
 }
 
-static void tell(const struct zwork *z, const struct zone *content, const struct content_decision *d)
+static void tell(const struct zwork *z, const struct content *c, const struct content_decision *d)
 {
-	log_event(LOG_NOTICE, "zone-loaded", "zone=%s records=%zu serial=%u content=%" PRIu64 " change=%s dropped=%zu", z->name,
-		  content->records, content->serial, d->number, d->result == CONTENT_SAME ? "no" : "yes", content->dropped);
-	for (size_t i = 0; i < content->notice_count && i < NOTICES_MAX; i++)
+	const struct zone *content = c->zone;
+
+	log_event(LOG_NOTICE, "zone-loaded", "zone=%s records=%zu serial=%u content=%" PRIu64 " change=%s dropped=%zu kind=%s",
+		  z->name, content_records(c), content_serial(c), d->number, d->result == CONTENT_SAME ? "no" : "yes",
+		  content_dropped(c), content != NULL ? "whole" : "difference");
+	for (size_t i = 0; content != NULL && i < content->notice_count && i < NOTICES_MAX; i++)
 		log_event(LOG_NOTICE, "zone-notice", "zone=%s msg=%s", z->name, content->notices[i]);
 	if (d->differs)
 		log_event(LOG_ERROR, "content-differs", "zone=%s content=%" PRIu64 " msg=another input has this number: the "
 			  "larger digest counts as newer", z->name, d->number);
 }
 
-void input_taken(struct zwork *z, struct zone *content)
+void input_taken(struct zwork *z, struct content *content)
 {
 	struct content_decision d;
 
-	decide(z, content->serial, content->digest, &d);
+	if (!content_fits(content, z->version)) { /* another was published meanwhile */
+		content_free(content);
+		source_misfit(z);
+		return;
+	}
+	decide(z, content_serial(content), content_digest(content), &d);
 	tell(z, content, &d);
-	keep_notices(z, content);
+	keep_notices(z, content->zone);
 	switch (d.result) {
 	case CONTENT_SAME:
 		if (z->damage != NULL) { /* what is published is to be made again from it */
@@ -128,19 +142,19 @@ void input_taken(struct zwork *z, struct zone *content)
 		drop_input(z); /* a change was taken back before it was published */
 		renumber(z, d.number);
 		taken_serial(z, content);
-		zone_free(content);
+		content_free(content);
 		break;
 	case CONTENT_NEWER:
 		newer(z, content, d.number);
 		break;
 	case CONTENT_OLDER:
 		log_event(LOG_WARNING, "zone-refused", "zone=%s serial=%u msg=older than what was taken before; the version "
-			  "before stays served", z->name, content->serial);
+			  "before stays served", z->name, content_serial(content));
 		zwork_say(&z->source.error, "serial %u of the source is older than what was taken before (content %" PRIu64 ")",
-			  content->serial, z->kept.mine.number);
+			  content_serial(content), z->kept.mine.number);
 		zwork_say(&z->source.next, "raise the source's serial, or say: duetctl zone accept-serial %s", z->name);
 		z->source.error_at = clock_now_s();
-		zone_free(content);
+		content_free(content);
 		break;
 	}
 	z->status_due = true;
@@ -153,7 +167,7 @@ void input_renumber(struct zwork *z)
 	if (z->plan == NULL || z->plan->state == PLAN_KEEP || policy_order(&z->plan->policy, z->plan->source) != POLICY_ORDER_SEEN)
 		return;
 	if (z->input != NULL) {
-		decide(z, z->input->serial, z->input->digest, &d);
+		decide(z, content_serial(z->input), content_digest(z->input), &d);
 		/* Only a number that somebody gave to this digest counts here: ours was given already. */
 		for (size_t i = 0; i < z->peer_count; i++)
 			if (d.number > z->input_id.number && z->peer[i].taken.number == d.number &&

@@ -44,11 +44,17 @@ static void on_ready(struct netlink *n)
 static void on_input(struct zwork *z, const json_t *msg, int fd)
 {
 	const void *octets;
+	const char *kind = json_string_value(json_object_get(msg, "kind"));
+	bool diff = kind != NULL && strcmp(kind, "ixfr") == 0;
+	uint64_t serial, from = 0;
 	uint8_t *copy;
-	uint64_t serial;
 	size_t len;
 	struct err e;
 
+	if (diff && msg_uint(msg, "from", UINT32_MAX, &from, &e) != 0) {
+		log_event(LOG_WARNING, "net-packet", "zone=%s msg=input: %s", z->name, e.text);
+		return;
+	}
 	if (fd < 0 || msg_uint(msg, "serial", UINT32_MAX, &serial, &e) != 0 || netmsg_map(fd, &octets, &len, &e) != 0) {
 		log_event(LOG_WARNING, "net-packet", "zone=%s msg=input: %s", z->name, fd < 0 ? "no descriptor" : e.text);
 		return;
@@ -60,7 +66,10 @@ static void on_input(struct zwork *z, const json_t *msg, int fd)
 	}
 	memcpy(copy, octets, len);
 	netmsg_unmap(octets, len);
-	source_stream(z, (uint32_t)serial, copy, len);
+	if (diff)
+		source_diff(z, (uint32_t)from, (uint32_t)serial, copy, len);
+	else
+		source_stream(z, (uint32_t)serial, copy, len);
 }
 
 static void on_damaged(struct zwork *z, const json_t *msg)

@@ -12,8 +12,9 @@ void netlink_zone(struct netlink *n, const struct zwork *z, bool refresh)
 	source = s->kind != SOURCE_PRIMARY ? json_null()
 					   : json_pack("{s:s,s:s?}", "primary", s->primary, "key", s->key);
 	netlink_send(n, "zone",
-		  json_pack("{s:s,s:o,s:b,s:o}", "zone", z->name, "source", source, "refresh", (int)refresh, "have",
-			    s->have_serial && s->kind == SOURCE_PRIMARY ? json_integer(s->input_serial) : json_null()), -1);
+		  json_pack("{s:s,s:o,s:b,s:o,s:b}", "zone", z->name, "source", source, "refresh", (int)refresh, "have",
+			    s->have_serial && s->kind == SOURCE_PRIMARY ? json_integer(s->input_serial) : json_null(), "ixfr",
+			    (int)source_takes_diffs(z)), -1);
 }
 
 void netlink_zone_gone(struct netlink *n, const char *zone)

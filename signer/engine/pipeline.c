@@ -29,8 +29,7 @@ static void made_free(struct made *m)
 	if (m == NULL)
 		return;
 	change_drop(m->change);
-	if (!m->from_input)
-		zone_free(m->content);
+	version_unref(m->base);
 	plan_unref(m->plan);
 	free(m);
 }
@@ -55,8 +54,7 @@ static void drop_later(struct engine *e, struct made *m)
 
 	plan_unref(m->plan);
 	m->plan = NULL;
-	if (m->from_input)
-		m->content = NULL;
+	m->content = NULL;
 	d->made = m;
 	d->task.done = drop_done;
 	engine_task(e, &d->task);
@@ -94,14 +92,11 @@ static void sign_work(struct task *t)
 
 	s->rc = -1;
 	fail_point("engine-sign");
-	if (m->content == NULL &&
-	    zone_from_version(z->engine->store, z->version, z->apex, &m->content, &s->err) != 0)
-		return;
 	if (s->verify) /* what else is damaged is then known, and not kept */
-		store_verify(z->engine->store, z->version);
+		store_verify(z->engine->store, m->base);
 	if (change_begin(z->engine->store, z->apex, &m->change, &s->err) != 0)
 		return;
-	s->rc = zone_sign(m->content, &m->params, z->engine->store, z->version, m->change, &m->info, &m->stats, &s->err);
+	s->rc = content_sign(z->engine->store, m->base, m->content, &m->params, m->change, &m->info, &m->stats, &s->err);
 }
 
 static void sign_done(struct task *t)
@@ -172,8 +167,8 @@ void pipeline_sign(struct zwork *z)
 	struct made *m = mem_new(1, sizeof(*m));
 
 	m->plan = plan_ref(z->plan);
-	m->from_input = z->input != NULL && z->hold == NULL;
-	m->content = m->from_input ? z->input : NULL;
+	m->content = z->hold == NULL ? z->input : NULL;
+	m->base = z->version == NULL ? NULL : version_ref(z->version);
 	params_set(z, &m->params);
 	s->z = z;
 	s->made = m;
@@ -236,16 +231,25 @@ static void overtook(struct zwork *z)
 	z->overtake_at = clock_now_s() + z->overtake_wait_s;
 }
 
+/* The content that was signed is published. */
+static void taken(struct zwork *z)
+{
+	bool whole = z->input->zone != NULL;
+
+	content_free(z->input);
+	z->input = NULL;
+	if (whole)
+		source_published(z);
+}
+
 static void published(struct zwork *z, struct publishing *p)
 {
 	version_unref(z->version);
 	z->version = p->version;
 	z->kept = p->kept;
 	z->signatures = p->made->stats.made + version_info(z->version)->soa_sig_count;
-	if (p->made->from_input) {
-		zone_free(z->input);
-		z->input = NULL;
-	}
+	if (p->made->content != NULL)
+		taken(z);
 	z->forced = false;
 	z->full = false;
 	z->retry_ms = 0;
@@ -292,7 +296,7 @@ static void kept_next(const struct zwork *z, const struct made *m, struct kept *
 	struct past_version v = { .serial = info->serial, .earliest = info->earliest };
 
 	*k = z->kept;
-	k->mine = m->from_input ? z->input_id : z->kept.mine;
+	k->mine = m->content != NULL ? z->input_id : z->kept.mine;
 	k->mine.steps = m->plan->steps;
 	k->last = info->serial;
 	memcpy(k->plan_hash, m->plan->hash, sizeof(k->plan_hash));
@@ -308,7 +312,8 @@ void pipeline_publish(struct zwork *z, uint32_t serial, int why)
 {
 	struct publishing *p = mem_new(1, sizeof(*p));
 	struct made *m = z->made;
-	const struct content_id *c = m->from_input ? &z->input_id : &z->kept.mine;
+	const struct content_id *c = m->content != NULL ? &z->input_id : &z->kept.mine;
+	const struct rr *soa;
 
 	p->z = z;
 	p->made = m;
@@ -320,10 +325,10 @@ void pipeline_publish(struct zwork *z, uint32_t serial, int why)
 	m->info.epoch = c->epoch;
 	m->info.steps = m->plan->steps;
 	m->info.published_at = clock_now_s();
-	m->info.sum = &m->content->sum;
-	m->info.input_serial = m->from_input ? m->content->serial : z->source.input_serial;
+	m->info.input_serial = m->content != NULL ? content_serial(m->content) : z->source.input_serial;
 	m->params.now = clock_now_s();
-	if (zone_sign_soa(&m->content->soa, &m->params, serial, p->arena, &m->info, &p->err) != 0) {
+	soa = m->content != NULL ? content_soa(m->content) : &version_info(m->base)->soa;
+	if (zone_sign_soa(soa, &m->params, serial, p->arena, &m->info, &p->err) != 0) {
 		failed(z, "sign-failed", &p->err);
 		drop_later(z->engine, m);
 		arena_free(p->arena);

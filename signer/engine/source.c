@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * source: where a zone's input comes from.  A file is looked at once a second and whenever something happens in its folder,
- * and is read once it has been quiet for a moment; a primary is net's business, which hands over whole transfers.
+ * and is read once it has been quiet for a moment; a primary is net's business, which hands over whole zones or differences.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -10,27 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <xxhash.h>
 
 #include "clock/clock.h"
 #include "signer/engine/netlink.h"
 #include "log/log.h"
 
-#define QUIET_MS      150   /* a file must not change for so long before it is read */
-#define RETRY_MS      1000  /* a file that changed while it was read */
-#define REFRESH_S     60    /* between two questions to a primary on our own account */
-
-struct load {
-	uv_work_t work;
-	struct zwork *z;
-	char *path;             /* file, or */
-	uint8_t *stream;        /* transfer */
-	size_t stream_len;
-	char *root;
-	struct zone_limits limits;
-	struct zone *zone;
-	struct err err;
-	int rc;
-};
+static void files_free(struct source *s)
+{
+	for (size_t i = 0; i < s->file_count; i++)
+		free(s->files[i]);
+	free(s->files);
+	s->files = NULL;
+	s->file_count = 0;
+}
 
 void source_free(struct source *s)
 {
@@ -39,6 +32,7 @@ void source_free(struct source *s)
 	free(s->primary);
 	free(s->key);
 	free(s->stream);
+	files_free(s);
 	free(s->error);
 	free(s->next);
 	free(s->expired);
@@ -57,7 +51,7 @@ static bool name_is_tame(const char *name)
 	return true;
 }
 
-static void refuse(struct zwork *z, const char *next, const char *why)
+void source_refused(struct zwork *z, const char *next, const char *why)
 {
 	struct source *s = &z->source;
 
@@ -70,7 +64,7 @@ static void refuse(struct zwork *z, const char *next, const char *why)
 	z->status_due = true;
 }
 
-static void accepted(struct zwork *z)
+void source_accepted(struct zwork *z)
 {
 	zwork_say(&z->source.error, NULL);
 	zwork_say(&z->source.next, NULL);
@@ -101,115 +95,79 @@ void source_set(struct zwork *z, const char *text)
 					   : mem_printf("%.*s", (int)(comma - text - 8), text + 8);
 		s->key = comma == NULL ? NULL : mem_strdup(comma + 1);
 	} else {
-		refuse(z, "change the zone's source", "source: neither file:NAME within zones-dir nor primary:ADDRESS#PORT[,KEY]");
+		source_refused(z, "change the zone's source", "source: neither file:NAME within zones-dir nor primary:ADDRESS#PORT[,KEY]");
 	}
 	netlink_zone(z->engine->net, z, z->version == NULL);
 }
 
-static void load_work(uv_work_t *w)
-{
-	struct load *l = (struct load *)w;
+/* ---- files ---- */
 
-	if (l->path != NULL)
-		l->rc = zone_read_file(l->path, l->z->apex, &l->limits, &l->zone, &l->err);
-	else
-		l->rc = zone_read_stream(l->stream, l->stream_len, l->z->apex, &l->limits, &l->zone, &l->err);
+struct stamp {
+	int64_t mtime_ns, size;
+	uint64_t dev, ino;
+};
+
+/* Follows symbolic links: swapping one is a change too.  A file that is not there has a stamp of zeroes. */
+static int stamp_of(const char *path, struct stamp *out)
+{
+	struct stat st;
+
+	*out = (struct stamp){ .size = 0 };
+	if (stat(path, &st) != 0)
+		return -1;
+	*out = (struct stamp){ .mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+			       .size = st.st_size, .dev = st.st_dev, .ino = st.st_ino };
+	return 0;
 }
 
-static void load_failed(struct load *l)
+static uint64_t add_stamp(uint64_t hash, const struct stamp *s)
 {
-	struct zwork *z = l->z;
-
-	if (l->path != NULL && l->err.code == ERR_NOTNOW) { /* it changed under us */
-		z->source.want_load = true;
-		z->source.changed_mono_ms = clock_mono_ms() + RETRY_MS - QUIET_MS;
-		return;
-	}
-	if (l->path != NULL) {
-		refuse(z, "read again when the file changes", l->err.text);
-		return;
-	}
-	refuse(z, "transferred again when the primary has another serial", l->err.text);
+	return XXH3_64bits_withSeed(s, sizeof(*s), hash);
 }
 
-static void load_done(uv_work_t *w, int status)
-{
-	struct load *l = (struct load *)w;
-	struct zwork *z = l->z;
-
-	(void)status;
-	z->loading = false;
-	if (l->rc != 0) {
-		load_failed(l);
-	} else {
-		accepted(z);
-		z->loaded = l->zone;
-	}
-	zwork_poke(z);
-	free(l->path);
-	free(l->stream);
-	free(l->root);
-	free(l);
-}
-
-static void load_start(struct zwork *z)
+/* All that was read: its names, and its stamps as they were then. */
+void source_files(struct zwork *z, const struct zone *content)
 {
 	struct source *s = &z->source;
-	struct load *l = mem_new(1, sizeof(*l));
-	int64_t max_ttl = z->plan->policy.max_ttl_unsigned_s;
 
-	l->z = z;
-	l->limits = ZONE_LIMITS_DEFAULT;
-	l->limits.max_ttl_s = max_ttl > 0 && max_ttl < UINT32_MAX ? (uint32_t)max_ttl : 0;
-	if (s->kind == SOURCE_FILE) {
-		l->path = mem_strdup(s->path);
-		l->root = mem_strdup(z->engine->conf->signer.zones_dir);
-		l->limits.include_root = l->root;
-		s->loaded.mtime_ns = s->seen.mtime_ns;
-		s->loaded.size = s->seen.size;
-		s->loaded.ino = s->seen.ino;
-		s->loaded.dev = s->seen.dev;
-	} else {
-		l->stream = s->stream;
-		l->stream_len = s->stream_len;
-		s->stream = NULL;
+	files_free(s);
+	s->files = mem_new(content->file_count + 1, sizeof(*s->files));
+	s->loaded = 0;
+	for (size_t i = 0; i < content->file_count; i++) {
+		const struct zone_file *f = &content->files[i];
+		const struct stamp stamp = { .mtime_ns = f->mtime_ns, .size = f->size, .dev = f->dev, .ino = f->ino };
+
+		s->files[s->file_count++] = mem_strdup(f->path);
+		s->loaded = add_stamp(s->loaded, &stamp);
 	}
-	s->want_load = false;
-	z->loading = true;
-	if (uv_queue_work(&z->engine->loop, &l->work, load_work, load_done) != 0)
-		abort();
+	s->seen = s->loaded;
 }
 
-/* Follows symbolic links: swapping one is a change too. */
 static void look(struct zwork *z)
 {
 	struct source *s = &z->source;
-	struct stat st;
-	int64_t mtime_ns;
+	struct stamp stamp;
+	uint64_t seen = 0;
 
-	if (stat(s->path, &st) != 0) {
+	if (stamp_of(s->path, &stamp) != 0) {
 		if (s->exists || s->want_load)
-			refuse(z, "read when the file is there", errno == ENOENT ? "the zone's file is not there" : strerror(errno));
+			source_refused(z, "read when the file is there",
+				       errno == ENOENT ? "the zone's file is not there" : strerror(errno));
 		s->exists = false;
 		s->want_load = false;
-		s->seen.ino = 0;
+		s->seen = 0;
 		return;
 	}
-	mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-	if (!s->exists || s->seen.mtime_ns != mtime_ns || s->seen.size != st.st_size || s->seen.ino != st.st_ino ||
-	    s->seen.dev != st.st_dev)
+	if (s->file_count == 0)
+		seen = add_stamp(0, &stamp);
+	for (size_t i = 0; i < s->file_count; i++) {
+		stamp_of(s->files[i], &stamp);
+		seen = add_stamp(seen, &stamp);
+	}
+	if (!s->exists || s->seen != seen)
 		s->changed_mono_ms = clock_mono_ms();
 	s->exists = true;
-	s->seen.mtime_ns = mtime_ns;
-	s->seen.size = st.st_size;
-	s->seen.ino = st.st_ino;
-	s->seen.dev = st.st_dev;
-}
-
-static bool differs(const struct source *s)
-{
-	return s->loaded.mtime_ns != s->seen.mtime_ns || s->loaded.size != s->seen.size || s->loaded.ino != s->seen.ino ||
-	       s->loaded.dev != s->seen.dev;
+	s->seen = seen;
 }
 
 static void file_step(struct zwork *z)
@@ -218,18 +176,59 @@ static void file_step(struct zwork *z)
 	int64_t now = clock_mono_ms();
 
 	look(z);
-	if (!s->exists || (!differs(s) && !s->want_load)) {
+	if (!s->exists || (s->loaded == s->seen && !s->want_load)) {
 		if (s->exists && s->error == NULL)
 			s->confirmed_mono_ms = now;
 		return;
 	}
-	if (now - s->changed_mono_ms < QUIET_MS) {
-		int64_t at = s->changed_mono_ms + QUIET_MS;
+	if (now - s->changed_mono_ms < SOURCE_QUIET_MS) {
+		int64_t at = s->changed_mono_ms + SOURCE_QUIET_MS;
 
 		z->look_ms = at < z->look_ms ? at : z->look_ms;
 		return;
 	}
+	s->loaded = s->seen;
 	load_start(z);
+}
+
+/* ---- a primary ---- */
+
+bool source_takes_diffs(const struct zwork *z)
+{
+	const struct source *s = &z->source;
+
+	return s->kind == SOURCE_PRIMARY && s->have_serial && !s->want_whole && z->version != NULL && z->damage == NULL &&
+	       (z->input == NULL || z->input->diff != NULL);
+}
+
+static void drop_stream(struct source *s)
+{
+	free(s->stream);
+	s->stream = NULL;
+}
+
+static void primary_step(struct zwork *z)
+{
+	struct source *s = &z->source;
+
+	if (s->stream == NULL)
+		return;
+	if (s->diff && (!source_takes_diffs(z) || s->diff_from != s->input_serial))
+		source_misfit(z);
+	else
+		load_start(z);
+}
+
+void source_misfit(struct zwork *z)
+{
+	drop_stream(&z->source);
+	netlink_zone(z->engine->net, z, true);
+}
+
+void source_published(struct zwork *z)
+{
+	if (z->source.kind == SOURCE_PRIMARY)
+		netlink_zone(z->engine->net, z, false);
 }
 
 void source_step(struct zwork *z)
@@ -238,8 +237,8 @@ void source_step(struct zwork *z)
 		return;
 	if (z->source.kind == SOURCE_FILE)
 		file_step(z);
-	else if (z->source.kind == SOURCE_PRIMARY && z->source.stream != NULL)
-		load_start(z);
+	else if (z->source.kind == SOURCE_PRIMARY)
+		primary_step(z);
 }
 
 void source_refresh(struct zwork *z)
@@ -265,15 +264,48 @@ bool source_confirmed(const struct zwork *z, int64_t since_ms)
 	return z->source.confirmed_mono_ms != 0 && z->source.confirmed_mono_ms >= since_ms;
 }
 
-void source_stream(struct zwork *z, uint32_t serial, uint8_t *stream, size_t len)
+static void given(struct zwork *z)
 {
-	(void)serial; /* the SOA inside counts */
-	free(z->source.stream);
-	z->source.stream = stream;
-	z->source.stream_len = len;
 	z->source.confirmed_mono_ms = clock_mono_ms();
 	zwork_say(&z->source.expired, NULL);
 	zwork_poke(z);
+}
+
+void source_stream(struct zwork *z, uint32_t serial, uint8_t *stream, size_t len)
+{
+	struct source *s = &z->source;
+
+	(void)serial; /* the SOA inside counts */
+	drop_stream(s);
+	s->stream = stream;
+	s->stream_len = len;
+	s->diff = false;
+	s->want_whole = false;
+	given(z);
+}
+
+/* Differences that follow on one another are one stream (zone_diff.h). */
+void source_diff(struct zwork *z, uint32_t from, uint32_t serial, uint8_t *stream, size_t len)
+{
+	struct source *s = &z->source;
+
+	if (s->stream == NULL) {
+		s->stream = stream;
+		s->stream_len = len;
+		s->diff = true;
+		s->diff_from = from;
+		s->diff_to = serial;
+	} else if (s->diff && s->diff_to == from) {
+		s->stream = mem_grow(s->stream, s->stream_len + len, 1);
+		memcpy(s->stream + s->stream_len, stream, len);
+		s->stream_len += len;
+		s->diff_to = serial;
+		free(stream);
+	} else {
+		s->look_again = true;
+		free(stream);
+	}
+	given(z);
 }
 
 void source_same(struct zwork *z, uint32_t serial)
@@ -281,7 +313,7 @@ void source_same(struct zwork *z, uint32_t serial)
 	if (z->source.have_serial && z->source.input_serial == serial) {
 		z->source.confirmed_mono_ms = clock_mono_ms();
 		if (z->source.error != NULL)
-			accepted(z);
+			source_accepted(z);
 	}
 	zwork_say(&z->source.expired, NULL);
 	zwork_poke(z);
@@ -292,7 +324,7 @@ void source_failed(struct zwork *z, const char *why, int64_t retry_s)
 	char at[CLOCK_TEXT_LEN], next[64];
 
 	snprintf(next, sizeof(next), "next try at %s", clock_text(clock_now_s() + retry_s, at));
-	refuse(z, next, why);
+	source_refused(z, next, why);
 }
 
 void source_expired(struct zwork *z, int64_t expire_s)
@@ -312,9 +344,18 @@ static void on_folder(uv_fs_event_t *event, const char *name, int events, int st
 	(void)name;
 	(void)events;
 	(void)status;
-	for (size_t i = 0; i < e->zone_count; i++)
-		if (e->zone[i]->source.kind == SOURCE_FILE)
-			zwork_poke(e->zone[i]);
+	for (size_t i = 0; i < e->zone_count; i++) {
+		struct source *s = &e->zone[i]->source;
+
+		if (s->kind != SOURCE_FILE)
+			continue;
+		/* What was wrong may have stood in a file that only a whole reading would find. */
+		if (s->error != NULL && s->exists && !e->zone[i]->loading) {
+			s->want_load = true;
+			s->changed_mono_ms = clock_mono_ms();
+		}
+		zwork_poke(e->zone[i]);
+	}
 }
 
 void source_watch(struct engine *e)

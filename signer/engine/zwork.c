@@ -57,8 +57,8 @@ void zwork_free(struct zwork *z)
 	plan_unref(z->plan);
 	version_unref(z->version);
 	version_unref(z->told);
-	zone_free(z->input);
-	zone_free(z->loaded);
+	content_free(z->input);
+	content_free(z->loaded);
 	source_free(&z->source);
 	for (size_t i = 0; i < z->shown_count; i++)
 		free(z->shown[i].key);

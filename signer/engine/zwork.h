@@ -3,6 +3,7 @@
 #define DUET_ZWORK_H
 
 #include "addr/addr.h"
+#include "signer/engine/content.h"
 #include "signer/engine/engine.h"
 #include "signer/engine/past.h"
 #include "signer/engine/plan.h"
@@ -52,6 +53,7 @@ struct peer_word {
 };
 #define PEER_WORDS_MAX 16
 
+#define SOURCE_QUIET_MS 150 /* a file must not change for so long before it is read */
 enum source_kind { SOURCE_NONE, SOURCE_FILE, SOURCE_PRIMARY };
 
 /* Where the zone comes from (source.c). */
@@ -60,13 +62,18 @@ struct source {
 	enum source_kind kind;
 	char *path;             /* file: absolute */
 	char *primary, *key;    /* primary: address, TSIG name or NULL */
-	/* file: what was loaded last, and what was seen when last looked */
-	struct { int64_t mtime_ns, size; uint64_t ino, dev; } loaded, seen;
+	char **files;           /* file: all that was read when it was loaded last, $INCLUDE among it; NULL: path alone */
+	size_t file_count;
+	uint64_t loaded, seen;  /* hash of their time stamps, sizes and places: when loaded last, when last looked */
 	bool exists;
 	int64_t changed_mono_ms; /* when seen changed; loaded once it has been quiet */
 	bool want_load;         /* load also if nothing seems changed */
 	uint8_t *stream;        /* primary: transferred, not yet loaded */
 	size_t stream_len;
+	bool diff;              /* it is a difference, from one serial to another */
+	uint32_t diff_from, diff_to;
+	bool want_whole;        /* a difference could not be applied */
+	bool look_again;        /* a transfer was thrown away that came too early */
 	int64_t confirmed_mono_ms; /* when the source last said that what we have is current; 0: never */
 	uint32_t input_serial;  /* of the input taken last */
 	bool have_serial;
@@ -82,8 +89,8 @@ struct made {
 	struct version_info info;
 	struct sign_stats stats;
 	struct plan *plan;
-	struct zone *content;   /* what was signed: the zone's input, or read back from the version */
-	bool from_input;
+	const struct content *content; /* what was signed: the zone's input; NULL: what the version has */
+	struct version *base;   /* that it was made from, or NULL */
 	struct sign_params params;
 	uint8_t salt[255];
 };
@@ -111,10 +118,10 @@ struct zwork {
 	struct source source;
 
 	/* input: content that is checked and not published yet */
-	struct zone *input;
+	struct content *input;
 	struct content_id input_id;
 	bool loading;
-	struct zone *loaded;    /* loaded, not looked at yet: the pipeline may still use the input before */
+	struct content *loaded; /* loaded, not looked at yet: the pipeline may still use the input before */
 
 	/* what is published */
 	struct version *version; /* NULL: nothing */
@@ -205,14 +212,27 @@ void source_again(struct zwork *z);
 /* The source has confirmed that what we have is current, since the monotonic instant. */
 bool source_confirmed(const struct zwork *z, int64_t since_ms);
 void source_stream(struct zwork *z, uint32_t serial, uint8_t *stream, size_t len); /* takes over stream */
+void source_diff(struct zwork *z, uint32_t from, uint32_t serial, uint8_t *stream, size_t len); /* takes over stream */
+/* Whether differences from what was taken last could be applied. */
+bool source_takes_diffs(const struct zwork *z);
+/* What was published is a whole zone: from now on differences may be. */
+void source_published(struct zwork *z);
+/* What was given does not lead from what there is: it is to be given again. */
+void source_misfit(struct zwork *z);
 void source_same(struct zwork *z, uint32_t serial);
 void source_failed(struct zwork *z, const char *why, int64_t retry_s);
 void source_expired(struct zwork *z, int64_t expire_s);
+/* load.c: loads what the source has, in the pool. */
+void load_start(struct zwork *z);
+/* source.c, for it: the outcome. */
+void source_refused(struct zwork *z, const char *next, const char *why);
+void source_accepted(struct zwork *z);
+void source_files(struct zwork *z, const struct zone *content);
 /* One watcher for the folder of all zone files. */
 void source_watch(struct engine *e);
 
 /* input.c: content that was loaded and checked; takes over content. */
-void input_taken(struct zwork *z, struct zone *content);
+void input_taken(struct zwork *z, struct content *content);
 /* Numbers of content that somebody else may have given meanwhile. */
 void input_renumber(struct zwork *z);
 void notices_free(struct zwork *z);

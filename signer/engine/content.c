@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* content: a zone as a whole or as a difference, and the cheapest way to sign it. */
+#include "signer/engine/content.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena/arena.h"
+#include "sign/version_zone.h"
+
+struct content *content_of_zone(struct zone *z)
+{
+	struct content *c = mem_new(1, sizeof(*c));
+
+	c->zone = z;
+	return c;
+}
+
+/* The sum of the version's content; made from its pages where it was published without one. */
+static int version_sum(struct store *s, const struct version *v, struct zone_sum *out, struct err *e)
+{
+	struct zone *z;
+
+	if (store_sum_get(s, version_info(v)->soa.owner, v, out, e) == 0)
+		return 0;
+	if (e->code != ERR_NOTFOUND || version_zone(s, v, NULL, &z, e) != 0)
+		return -1;
+	*out = z->sum;
+	zone_free(z);
+	return 0;
+}
+
+int content_of_diff(struct store *s, const struct version *v, uint8_t *stream, size_t len,
+		    const struct zone_limits *limits, struct content **out, struct err *e)
+{
+	const struct version_info *info = version_info(v);
+	struct content *c = mem_new(1, sizeof(*c));
+	struct zone_sum sum;
+
+	c->stream = stream;
+	c->stream_len = len;
+	memcpy(c->base, info->content_digest, sizeof(c->base));
+	if (zone_diff_read(stream, len, info->soa.owner, limits, &c->diff, e) != 0 || version_sum(s, v, &sum, e) != 0 ||
+	    patch_content(s, v, &sum, c->diff, limits, &c->patched, e) != 0) {
+		content_free(c);
+		return -1;
+	}
+	*out = c;
+	return 0;
+}
+
+void content_free(struct content *c)
+{
+	if (c == NULL)
+		return;
+	zone_free(c->zone);
+	zone_diff_free(c->diff);
+	free(c->stream);
+	free(c);
+}
+
+uint32_t content_serial(const struct content *c)
+{
+	return c->zone != NULL ? c->zone->serial : c->diff->serial;
+}
+
+const struct rr *content_soa(const struct content *c)
+{
+	return c->zone != NULL ? &c->zone->soa : &c->diff->soa;
+}
+
+const uint8_t *content_digest(const struct content *c)
+{
+	return c->zone != NULL ? c->zone->digest : c->patched.digest;
+}
+
+const struct zone_sum *content_sum(const struct content *c)
+{
+	return c->zone != NULL ? &c->zone->sum : &c->patched.sum;
+}
+
+size_t content_records(const struct content *c)
+{
+	return c->zone != NULL ? c->zone->records : c->diff->n;
+}
+
+size_t content_dropped(const struct content *c)
+{
+	return c->zone != NULL ? c->zone->dropped : c->diff->dropped;
+}
+
+bool content_fits(const struct content *c, const struct version *v)
+{
+	return c->zone != NULL ||
+	       (v != NULL && memcmp(c->base, version_info(v)->content_digest, sizeof(c->base)) == 0);
+}
+
+/* Pages of another key, another denial: all are made anew, from what the version holds. */
+static int sign_all(struct store *s, struct version *v, const struct content *c, const struct sign_params *p,
+		    struct change *change, struct version_info *info, struct sign_stats *stats, struct err *e)
+{
+	struct zone *z;
+	int rc;
+
+	if (version_zone(s, v, c == NULL ? NULL : c->diff, &z, e) != 0)
+		return -1;
+	rc = zone_sign(z, p, s, v, change, info, stats, e);
+	zone_free(z);
+	return rc;
+}
+
+int content_sign(struct store *s, struct version *v, const struct content *c, const struct sign_params *p,
+		 struct change *change, struct version_info *info, struct sign_stats *stats, struct err *e)
+{
+	const struct rr *soa;
+
+	info->sum = c == NULL ? NULL : content_sum(c);
+	if (c != NULL && c->zone != NULL)
+		return zone_sign(c->zone, p, s, v, change, info, stats, e);
+	soa = c != NULL ? content_soa(c) : &version_info(v)->soa;
+	if (!patch_is_possible(v, soa, p))
+		return sign_all(s, v, c, p, change, info, stats, e);
+	return zone_patch(s, v, c != NULL ? c->diff : NULL, c != NULL ? &c->patched : NULL, p, change, info, stats, e);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_CONTENT_H
+#define DUET_CONTENT_H
+
+#include "sign/patch.h"
+#include "store/store.h"
+
+/*
+ * content - what a zone is to hold next: as a whole, or as a difference from what its published version holds.
+ */
+struct content {
+	struct zone *zone;      /* NULL: a difference */
+	struct zone_diff *diff; /* NULL: a whole */
+	uint8_t *stream;        /* that the difference was read from */
+	size_t stream_len;
+	uint8_t base[48];            /* digest of the content that it leads from */
+	struct patch_content patched; /* of the difference */
+};
+
+/* Takes over z. */
+struct content *content_of_zone(struct zone *z);
+/* Reads a difference (zone_diff.h), and applies it to the version's content, to see that it fits and what comes of it.
+ * Takes over stream, in any case. */
+int content_of_diff(struct store *s, const struct version *v, uint8_t *stream, size_t len,
+		    const struct zone_limits *limits, struct content **out, struct err *e);
+/* NULL does nothing. */
+void content_free(struct content *c);
+
+uint32_t content_serial(const struct content *c); /* of the input's SOA */
+const struct rr *content_soa(const struct content *c);
+const uint8_t *content_digest(const struct content *c);
+const struct zone_sum *content_sum(const struct content *c);
+/* Of the whole zone, or of the difference. */
+size_t content_records(const struct content *c);
+size_t content_dropped(const struct content *c);
+/* Whether the version has what a difference leads from; true for a whole. */
+bool content_fits(const struct content *c, const struct version *v);
+
+/*
+ * content_sign - puts the pages of the next version into `change`, with as little work as there can be: those that stay
+ * stay.
+ *
+ * v  the version that was current when the change began, NULL: none
+ * c  what it is to hold; NULL: what v holds
+ *
+ * Sets what zone_sign sets of info, and its sum.
+ */
+int content_sign(struct store *s, struct version *v, const struct content *c, const struct sign_params *p,
+		 struct change *change, struct version_info *info, struct sign_stats *stats, struct err *e);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* load: what the source has is read and checked, in the pool. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock/clock.h"
+#include "log/log.h"
+#include "signer/engine/netlink.h"
+#include "signer/engine/zwork.h"
+
+#define RETRY_MS 1000 /* a file that changed while it was read */
+
+struct load {
+	uv_work_t work;
+	struct zwork *z;
+	char *path;            /* file, or */
+	uint8_t *stream;       /* transfer: */
+	size_t stream_len;
+	struct version *base;  /* a difference from this, or NULL: a whole zone */
+	char *root;
+	struct zone_limits limits;
+	struct content *content;
+	struct err err;
+	int rc;
+};
+
+static void load_work(uv_work_t *w)
+{
+	struct load *l = (struct load *)w;
+	struct zone *zone = NULL;
+
+	if (l->base != NULL) {
+		l->rc = content_of_diff(l->z->engine->store, l->base, l->stream, l->stream_len, &l->limits, &l->content, &l->err);
+		l->stream = NULL;
+		return;
+	}
+	if (l->path != NULL)
+		l->rc = zone_read_file(l->path, l->z->apex, &l->limits, &zone, &l->err);
+	else
+		l->rc = zone_read_stream(l->stream, l->stream_len, l->z->apex, &l->limits, &zone, &l->err);
+	if (l->rc == 0)
+		l->content = content_of_zone(zone);
+}
+
+static void load_failed(struct load *l)
+{
+	struct zwork *z = l->z;
+
+	if (l->base != NULL) {
+		log_event(LOG_NOTICE, "ixfr-refused", "zone=%s msg=%s; asking for the whole zone", z->name, l->err.text);
+		z->source.want_whole = true;
+		source_misfit(z);
+	} else if (l->path != NULL && l->err.code == ERR_NOTNOW) { /* it changed under us */
+		z->source.want_load = true;
+		z->source.changed_mono_ms = clock_mono_ms() + RETRY_MS - SOURCE_QUIET_MS;
+	} else {
+		source_refused(z, l->path != NULL ? "read again when the file changes"
+						  : "transferred again when the primary has another serial", l->err.text);
+	}
+}
+
+static void load_done(uv_work_t *w, int status)
+{
+	struct load *l = (struct load *)w;
+	struct zwork *z = l->z;
+
+	(void)status;
+	z->loading = false;
+	if (l->rc != 0) {
+		load_failed(l);
+	} else {
+		source_accepted(z);
+		if (l->path != NULL && z->source.kind == SOURCE_FILE)
+			source_files(z, l->content->zone);
+		z->loaded = l->content;
+	}
+	zwork_poke(z);
+	version_unref(l->base);
+	free(l->path);
+	free(l->stream);
+	free(l->root);
+	free(l);
+}
+
+/* The difference that waits already, and the one that came now, as one. */
+static void take_stream(struct load *l)
+{
+	struct source *s = &l->z->source;
+	const struct content *waiting = s->diff ? l->z->input : NULL;
+
+	l->stream = s->stream;
+	l->stream_len = s->stream_len;
+	s->stream = NULL;
+	if (s->diff)
+		l->base = version_ref(l->z->version);
+	if (waiting == NULL)
+		return;
+	l->stream = mem_grow(l->stream, waiting->stream_len + l->stream_len, 1);
+	memmove(l->stream + waiting->stream_len, l->stream, l->stream_len);
+	memcpy(l->stream, waiting->stream, waiting->stream_len);
+	l->stream_len += waiting->stream_len;
+}
+
+void load_start(struct zwork *z)
+{
+	struct source *s = &z->source;
+	struct load *l = mem_new(1, sizeof(*l));
+	int64_t max_ttl = z->plan->policy.max_ttl_unsigned_s;
+
+	l->z = z;
+	l->limits = ZONE_LIMITS_DEFAULT;
+	l->limits.max_ttl_s = max_ttl > 0 && max_ttl < UINT32_MAX ? (uint32_t)max_ttl : 0;
+	if (s->kind == SOURCE_FILE) {
+		l->path = mem_strdup(s->path);
+		l->root = mem_strdup(z->engine->conf->signer.zones_dir);
+		l->limits.include_root = l->root;
+	} else {
+		take_stream(l);
+	}
+	s->want_load = false;
+	z->loading = true;
+	if (uv_queue_work(&z->engine->loop, &l->work, load_work, load_done) != 0)
+		abort();
+}
