@@ -12,6 +12,7 @@
 struct stream {
 	uint8_t *p;
 	size_t len, room;
+	uint32_t serial; /* of the input's SOA */
 };
 
 static int put_rr(struct stream *s, const struct rr *rr, struct err *e)
@@ -27,6 +28,8 @@ static int put_rr(struct stream *s, const struct rr *rr, struct err *e)
 	}
 	w = wr_of(s->p + s->len, s->room - s->len);
 	rr_write(&w, rr);
+	if (rr->type == TYPE_SOA)
+		soa_set_serial(w.p + w.at - rr->rdlen, rr->rdlen, s->serial);
 	s->len += w.at;
 	return 0;
 }
@@ -56,7 +59,7 @@ int version_zone(struct store *store, const struct version *version, const struc
 		 struct err *e)
 {
 	struct zone_limits limits = ZONE_LIMITS_DEFAULT;
-	struct stream s = { .p = NULL };
+	struct stream s = { .serial = d != NULL ? d->serial : version_info(version)->input_serial };
 	struct view v;
 	int rc;
 
