@@ -36,7 +36,7 @@ static json_t *zone_nodes(struct keydist *k, const struct zone_state *z)
 				heard = json_integer(clock_mono_ms() - p[j].heard_ms);
 			}
 		status = cluster_status_get(k->cluster, n->id, z->text);
-		json_array_append_new(list, json_pack("{s:s,s:s,s:b,s:o,s:O?}", "name",
+		json_array_append_new(list, json_pack("{s:s,s:s,s:b,s:o,s:o?}", "name",
 						      cluster_name(k->cluster, n->id), "id",
 						      node_id_text(n->id, hex), "self", self, "heard_ms",
 						      heard, "status", status));
@@ -44,7 +44,8 @@ static json_t *zone_nodes(struct keydist *k, const struct zone_state *z)
 	return list;
 }
 
-static json_t *zones_json(struct keydist *k)
+/* All zones, or the one of this name. */
+static json_t *zones_json(struct keydist *k, const char *only)
 {
 	const struct fact_state *s = cluster_state(k->cluster);
 	json_t *list = json_array();
@@ -53,7 +54,7 @@ static json_t *zones_json(struct keydist *k)
 		const struct zone_state *z = &s->zone[i];
 		struct policy p;
 
-		if (zone_addition(z) == NULL)
+		if (zone_addition(z) == NULL || (only != NULL && strcmp(only, z->text) != 0))
 			continue;
 		p = lifecycle_policy(k, z);
 		json_array_append_new(list,
@@ -87,10 +88,10 @@ static json_t *alarms(struct keydist *k)
 		json_array_append_new(
 			list, json_pack("{s:s,s:n,s:s}", "what", "clock", "zone", "message", k->clock_why));
 	for (size_t i = 0; i < k->zones; i++)
-		if (k->zone[i].trouble[0] != '\0')
+		if (k->zone[i]->trouble != NULL)
 			json_array_append_new(list,
 					      json_pack("{s:s,s:s,s:s}", "what", "keys", "zone",
-							k->zone[i].text, "message", k->zone[i].trouble));
+							k->zone[i]->text, "message", k->zone[i]->trouble));
 	return list;
 }
 
@@ -98,7 +99,6 @@ static int on_status(void *ctx, const struct http_request *q, struct http_answer
 {
 	struct keydist *k = ctx;
 
-	(void)q;
 	(void)e;
 	a->body = json_pack("{s:{s:s,s:s,s:s},s:s,s:I,s:{s:b,s:s},s:b,s:b,s:b,s:s?,s:b,s:o,s:o,s:o}", "node",
 			    "name", k->conf->node.name, "id", k->self.id_text, "role", "signer", "version",
@@ -106,7 +106,7 @@ static int on_status(void *ctx, const struct http_request *q, struct http_answer
 			    "why", k->clock_why, "compared", cluster_compared(k->cluster), "alone",
 			    cluster_alone(k->cluster), "set_back", cluster_set_back(k->cluster), "hold",
 			    cluster_hold(k->cluster), "engine", k->engine_up, "nodes",
-			    cluster_nodes_json(k->cluster), "zones", zones_json(k), "alarms", alarms(k));
+			    cluster_nodes_json(k->cluster), "zones", zones_json(k, http_query(q, "zone")), "alarms", alarms(k));
 	return 0;
 }
 
@@ -232,7 +232,7 @@ static int on_reload(void *ctx, const struct http_request *q, struct http_answer
 }
 
 const struct http_route node_routes[] = {
-	{ "GET", "/v1/status", 0, on_status },
+	{ "GET", "/v1/status", 0, on_status }, /* ?zone=NAME. */
 	{ "GET", "/v1/facts", 0, on_facts },
 	{ "GET", "/v1/nodes", 0, on_nodes },
 	{ "POST", "/v1/nodes", HTTP_BODY_SMALL, on_node_add },
@@ -253,5 +253,7 @@ int api_open(struct keydist *k, struct err *e)
 	n += zone_route_count;
 	memcpy(all + n, key_routes, key_route_count * sizeof(*all));
 	n += key_route_count;
+	memcpy(all + n, many_routes, many_route_count * sizeof(*all));
+	n += many_route_count;
 	return http_server_open(&k->loop, k->conf->keydist.socket, all, n, k, &k->http, e);
 }

@@ -12,6 +12,8 @@ json_t *api_key_json(struct keydist *k, const struct zone_state *z, const struct
 json_t *api_keys_json(struct keydist *k, const struct zone_state *z);
 /* "held", "unsigned", "signed" or "keep", as the plan says. */
 const char *api_zone_state(struct keydist *k, const struct zone_state *z);
+/* What adds the zone of {"zone","source","policy"?}; out->body NULL: it is there just so.  name: room for its name. */
+int api_zone_add(struct keydist *k, const json_t *o, struct cluster_word *out, uint8_t name[DNAME_MAX], struct err *e);
 const char *api_zone_member(const struct zone_state *z, const char *member);
 
 #endif

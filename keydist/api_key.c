@@ -122,75 +122,6 @@ static int on_get(void *ctx, const struct http_request *q, struct http_answer *a
 	return 0;
 }
 
-/* ---- create ---- */
-
-static json_t *brief(const struct key_view *v)
-{
-	return json_pack("{s:o,s:i,s:i,s:s}", "hash", msg_json_hex(v->key->hash, 32), "tag", v->tag,
-			 "algorithm", (int)v->alg, "role", v->key->role);
-}
-
-/* A key of this role and algorithm that nobody has declined. */
-static const struct key_view *existing(const struct key_view *views, size_t n, unsigned alg, const char *role)
-{
-	for (size_t i = 0; i < n; i++)
-		if (views[i].alg == alg && strcmp(views[i].key->role, role) == 0 &&
-		    views[i].key->declined.n == 0)
-			return &views[i];
-	return NULL;
-}
-
-static int on_create(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
-{
-	struct keydist *k = ctx;
-	const struct zone_state *z = api_zone(k, q->segment[0], true, e);
-	const char *role = NULL, *roles[2] = { "csk", NULL };
-	struct key_view views[VIEWS_MAX];
-	json_int_t alg = 0;
-	json_t *list;
-	struct policy p;
-	bool made = false;
-
-	if (z == NULL)
-		return -1;
-	p = lifecycle_policy(k, z);
-	if (http_int_or(q->body, "algorithm", p.algorithm, 0, 255, &alg, e) != 0 ||
-	    http_text_or(q->body, "role", NULL, &role, e) != 0)
-		return -1;
-	if (!key_algorithm_known((unsigned)alg))
-		return err_set(e, ERR_SYNTAX, "algorithm: %lld, must be 8, 10, 13, 14, 15 or 16",
-			       (long long)alg);
-	if (role != NULL && strcmp(role, "csk") != 0 && strcmp(role, "ksk") != 0 && strcmp(role, "zsk") != 0)
-		return err_set(e, ERR_SYNTAX, "role: %s, must be csk, ksk or zsk", role);
-	if (role != NULL) {
-		roles[0] = role;
-	} else if (p.keys == POLICY_KSK_ZSK) {
-		roles[0] = "ksk";
-		roles[1] = "zsk";
-	}
-	list = json_array();
-	for (int i = 0; i < 2 && roles[i] != NULL; i++) {
-		const struct key_view *v =
-			existing(views, lifecycle_view(k, z, views), (unsigned)alg, roles[i]);
-		uint8_t hash[32];
-
-		if (v == NULL) {
-			if (keys_create(k, z, (unsigned)alg, roles[i], NULL, hash, e) != 0) {
-				json_decref(list);
-				return -1;
-			}
-			made = true;
-			z = api_zone(k, q->segment[0], true, e);
-			v = z == NULL ? NULL
-				      : existing(views, lifecycle_view(k, z, views), (unsigned)alg, roles[i]);
-		}
-		if (v != NULL)
-			json_array_append_new(list, brief(v));
-	}
-	a->body = json_pack("{s:o,s:b}", "keys", list, "existing", !made);
-	return 0;
-}
-
 /* ---- ds ---- */
 
 static void add_text(json_t *list, const struct zone_state *z, uint16_t type, uint32_t ttl,
@@ -308,7 +239,6 @@ static int on_export(void *ctx, const struct http_request *q, struct http_answer
 		json_array_append_new(files, json_sprintf("%s.key", base));
 		json_array_append_new(files, json_sprintf("%s.private", base));
 	}
-	key_free(key);
 	free(base);
 	if (rc != 0) {
 		json_decref(files);
@@ -322,7 +252,6 @@ static int on_export(void *ctx, const struct http_request *q, struct http_answer
 
 const struct http_route key_routes[] = {
 	{ "GET", "/v1/zones/{zone}/keys", 0, on_list },
-	{ "POST", "/v1/zones/{zone}/keys", HTTP_BODY_SMALL, on_create },
 	{ "GET", "/v1/zones/{zone}/keys/{hash}", 0, on_get },
 	{ "POST", "/v1/zones/{zone}/keys/{hash}/export", HTTP_BODY_SMALL, on_export },
 	{ "GET", "/v1/zones/{zone}/ds", 0, on_ds },

@@ -31,9 +31,8 @@ const struct zone_state *api_zone(struct keydist *k, const char *text, bool live
 const char *api_zone_state(struct keydist *k, const struct zone_state *z)
 {
 	const struct zone_ctx *c = zone_ctx(k, z->name, false);
-	const char *state = c == NULL ? NULL : json_string_value(json_object_get(c->plan, "state"));
 
-	return state == NULL ? "held" : state;
+	return c == NULL || c->state == NULL ? "held" : c->state;
 }
 
 const char *api_zone_member(const struct zone_state *z, const char *member)
@@ -124,18 +123,16 @@ static const struct policy_state *find_policy(const struct fact_state *s, const 
 	return NULL;
 }
 
-static int on_add(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+int api_zone_add(struct keydist *k, const json_t *o, struct cluster_word *out, uint8_t name[DNAME_MAX], struct err *e)
 {
-	struct keydist *k = ctx;
 	const struct fact_state *s = cluster_state(k->cluster);
 	const char *text, *source, *policy;
 	const struct zone_state *z;
-	uint8_t name[DNAME_MAX];
 	uint64_t rev = 0;
 
-	(void)a;
-	if (http_text(q->body, "zone", &text, e) != 0 || http_text(q->body, "source", &source, e) != 0 ||
-	    http_text_or(q->body, "policy", "default", &policy, e) != 0 || check_source(source, e) != 0)
+	out->body = NULL;
+	if (http_text(o, "zone", &text, e) != 0 || http_text(o, "source", &source, e) != 0 ||
+	    http_text_or(o, "policy", "default", &policy, e) != 0 || check_source(source, e) != 0)
 		return -1;
 	if (dname_from_text(text, name, e) != 0)
 		return err_ctx(e, "zone");
@@ -148,13 +145,31 @@ static int on_add(void *ctx, const struct http_request *q, struct http_answer *a
 	for (size_t i = 0; z != NULL && i < z->adds; i++)
 		if (z->add[i].added && z->add[i].rev > rev)
 			rev = z->add[i].rev;
-	if (keydist_say(k, "zone.add", name,
-			json_pack("{s:s,s:s,s:I}", "source", source, "policy", policy, "rev",
-				  (json_int_t)rev + 1),
-			e) != 0)
-		return -1;
-	log_event(LOG_NOTICE, "zone-added", "zone=%s source=%s policy=%s", text, source, policy);
+	*out = (struct cluster_word){ "zone.add", name,
+				      json_pack("{s:s,s:s,s:I}", "source", source, "policy", policy, "rev",
+						(json_int_t)rev + 1) };
 	return 0;
+}
+
+static int on_add(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct keydist *k = ctx;
+	struct cluster_word word;
+	uint8_t name[DNAME_MAX];
+	int rc;
+
+	(void)a;
+	if (api_zone_add(k, q->body, &word, name, e) != 0)
+		return -1;
+	if (word.body == NULL)
+		return 0;
+	if ((rc = cluster_say(k->cluster, &word, 1, e)) == 0)
+		log_event(LOG_NOTICE, "zone-added", "zone=%s source=%s policy=%s",
+			  json_string_value(json_object_get(q->body, "zone")),
+			  json_string_value(json_object_get(word.body, "source")),
+			  json_string_value(json_object_get(word.body, "policy")));
+	json_decref(word.body);
+	return rc;
 }
 
 static int on_remove(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)

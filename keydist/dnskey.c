@@ -108,7 +108,6 @@ static int sign_all(struct keydist *k, const struct zone_state *z, const struct 
 			continue; /* the others may be enough, and the alarm is raised by who finds that none
 				     is */
 		rc = rrsig_make(rrs, count, z->name, key, window, a, &sig, e);
-		key_free(key);
 		if (rc != 0)
 			return -1;
 		rr_write(w, &sig);
@@ -121,13 +120,18 @@ static int sign_all(struct keydist *k, const struct zone_state *z, const struct 
 	return w->bad ? err_set(e, ERR_LIMIT, "the apex RRset does not fit %u octets", STREAM_MAX) : 0;
 }
 
+int64_t dnskey_renew_before(const struct policy *p)
+{
+	return p->renewal_margin_s + (p->validity_s - p->renewal_margin_s) / 4;
+}
+
 static int make_one(struct keydist *k, const struct zone_state *z, const struct key_view *views, size_t n,
 		    const struct policy *p, uint16_t type, struct arena *a, struct apex_rrset *out,
 		    struct err *e)
 {
 	struct rr rrs[RRS_MAX];
 	size_t count = collect(type, z, views, n, p, a, rrs), len = 0;
-	const int64_t renew_at = p->renewal_margin_s + (p->validity_s - p->renewal_margin_s) / 4;
+	const int64_t renew_at = dnskey_renew_before(p);
 	uint8_t digest[32], *old, *fresh;
 	int64_t earliest = 0;
 	struct wr w;

@@ -9,36 +9,67 @@
 #include "conf/conf.h"
 #include "http/http.h"
 #include "identity/identity.h"
+#include "index/index.h"
 #include "key/key.h"
 #include "policy/policy.h"
+#include "seal/seal.h"
 #include "sql/sql.h"
 
 /*
  * keydist - what the files of this program share.
  *
  * cluster holds the facts; from them, from time that this node ran (`waits`) and from nothing else follow the
- * deeds that it says (members.c, keys.c, waits.c) and the plan of each zone (lifecycle.c, plan.c), which the
- * engine gets (engine.c).
+ * deeds that it says (members.c, hold.c, waits.c) and the plan of each zone (lifecycle.c, plan.c), which the
+ * engine gets (engine_out.c).
+ *
+ * With thousands of zones only what a fact touched is looked at: its zone is put into a queue (zones.c), and a turn
+ * (step.c) takes zones out of it for some milliseconds, says what follows in one transaction (words.c), writes
+ * what it signed in another (store.c), and sends the plans that changed in few messages.
  */
-
-/* What is kept per zone besides facts. */
-struct zone_ctx {
-	uint8_t name[DNAME_MAX];
-	char text[DNAME_TEXT_MAX];
-	json_t *plan;   /* newest, NULL: none yet */
-	json_t *sent;   /* what the engine has, NULL: nothing */
-	json_t *served; /* the engine's newest word on what it publishes; kept until facts say it */
-	json_t *floor;  /* wishes of the engine's operator that could not be said yet */
-	bool accept_serial;
-	bool look_for_lost; /* a key could not be used: look which, and say so */
-	char trouble[256];  /* why keys cannot be used here, "" when they can; told once */
-};
 
 /* A zone-signing key resealed to the engine. */
 struct engine_box {
 	uint8_t hash[32];
 	json_t *box;
 };
+
+/* Running time since this node learned that every counted signer serves a key (waits.c). */
+struct wait {
+	uint8_t key[32];
+	int64_t ran_ms;
+	int64_t length_ms; /* when the zone was looked at last; 0: not yet since the start */
+	bool dirty, over;
+};
+
+/* What is kept per zone besides facts.  Never moves, and lives as long as the daemon. */
+struct zone_ctx {
+	uint8_t *name;
+	char *text;
+	const char *state; /* of the newest plan, static; NULL: none yet */
+	bool gone;         /* the newest plan says so */
+	uint8_t sent[16];  /* digest of the plan that the engine has */
+	bool has_sent;
+	int64_t refresh_at; /* when the apex RRsets want new signatures */
+	json_t *served;     /* the engine's newest word on what it publishes; kept until facts say it */
+	json_t *floor;      /* wishes of the engine's operator, until facts say them */
+	uint64_t epoch;     /* the same; 0: none */
+	bool queued, retry; /* in the queue; to be put there with the next second */
+	bool making;        /* keys are being made */
+	bool look_for_lost; /* a key could not be used: look which, and say so */
+	size_t keys, distributed;
+	char *trouble; /* why keys cannot be used here, NULL when they can; told once */
+	struct engine_box *box;
+	size_t boxes;
+	struct wait *wait;
+	size_t waits;
+};
+
+struct known_policy {
+	uint8_t hash[FACT_HASH_LEN]; /* of the fact */
+	struct policy policy;
+};
+
+#define OPEN_MAX 256
 
 struct keydist {
 	uv_loop_t loop;
@@ -48,39 +79,82 @@ struct keydist {
 	bool recovery_known;
 	char recovery_id[RECOVERY_ID_TEXT];
 	struct cluster *cluster;
-	sqlite3 *db;
 	struct http_server *http;
 	uv_signal_t term, intr, hup;
 	bool stopping;
 
-	struct zone_ctx *zone;
+	sqlite3 *db; /* store.c */
+	sqlite3_stmt *ready_get, *ready_put;
+	bool db_open; /* a transaction is */
+
+	struct zone_ctx **zone; /* zones.c */
 	size_t zones;
-	struct engine_box *engine_box;
-	size_t engine_boxes;
+	struct index zone_index;
+	struct zone_ctx **queue;
+	size_t queue_at, queue_end, queue_size;
+	uv_timer_t turn; /* step.c */
+	bool acting;     /* facts may be said, when the turn before looked */
 
-	struct wait *wait; /* waits.c */
-	size_t waits;
-	int64_t waited_ms; /* running time was last counted */
+	struct words *words; /* words.c */
+	size_t makings;      /* make.c: lists in the pool */
 
-	bool engine_up;
+	struct key *open[OPEN_MAX]; /* keys.c: opened lately, by hash */
+	struct known_policy *policy; /* lifecycle.c */
+	size_t policies;
+	int64_t waited_ms; /* waits.c: running time was last counted */
+	int64_t waits_saved_ms;
+
+	bool engine_up; /* engine_out.c */
 	uv_timer_t flush;
 	uint64_t plan_rev;
+	json_t *plans; /* on their way out */
+	struct plan_out *plan_out;
+	size_t plan_outs, plan_octets;
+	uint64_t status_rev; /* of the cluster's statuses: the engine has all up to there */
 	json_t *tsig_sent, *synced_sent;
-	json_t *status_queue; /* array of status messages for the engine */
-	struct asked *asked;  /* requests that the engine works on */
+	struct engine_box *tsig_box;
+	size_t tsig_boxes;
+	struct asked *asked; /* requests that the engine works on */
 	uint64_t asked_id;
-	int64_t planned_ms; /* when plans were made last */
-	bool held;          /* then */
+	bool held; /* in the second before */
 	bool clock_good;
 	char clock_why[160];
 };
 
+/* zones.c */
+struct zone_ctx *zone_ctx(struct keydist *k, const uint8_t *name, bool make);
+struct zone_ctx *zone_ctx_text(struct keydist *k, const char *text, bool make);
+/* Puts the zone into the queue, if it is not there. */
+void zones_touch(struct keydist *k, struct zone_ctx *c);
+void zones_touch_all(struct keydist *k);
+/* The next of the queue; NULL. */
+struct zone_ctx *zones_next(struct keydist *k);
+bool zones_waiting(const struct keydist *k);
+/* NULL: no trouble. */
+void zone_trouble(struct zone_ctx *c, const char *what);
+void zones_free(struct keydist *k);
+
+/*
+ * words.c: facts that are said together, in one transaction, at the end of a turn.  body is taken over; the event
+ * is logged, as a notice, when the fact is durable.  When it cannot be said, the zone is looked at again with the
+ * next second.
+ */
+void words_add(struct keydist *k, struct zone_ctx *c, const char *kind, json_t *body, const char *event,
+	       const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+size_t words_count(const struct keydist *k);
+/* 0, or -1: none of them was said. */
+int words_say(struct keydist *k, struct err *e);
+void words_free(struct keydist *k);
+
 /* store.c: keydist.db */
 int store_db_open(struct keydist *k, struct err *e);
+void store_db_close(struct keydist *k);
 /* The signatures made over `digest`; NULL when there are none.  free() it. */
 uint8_t *store_ready_get(struct keydist *k, const uint8_t digest[32], size_t *len, int64_t *earliest);
+/* Durable with store_commit. */
 int store_ready_put(struct keydist *k, const uint8_t digest[32], const char *zone, const uint8_t *stream,
 		    size_t len, int64_t earliest, struct err *e);
+int store_commit(struct keydist *k, struct err *e);
 int store_waits_load(struct keydist *k, struct err *e);
 int store_waits_save(struct keydist *k, struct err *e);
 
@@ -89,16 +163,49 @@ void members_step(struct keydist *k);
 int members_add(struct keydist *k, const char *line, const char *name, const char *role, struct err *e);
 bool members_self(const struct keydist *k); /* this node is an admitted signer */
 
-/* keys.c: private keys */
-int keys_create(struct keydist *k, const struct zone_state *z, unsigned alg, const char *role,
-		const uint8_t *instead, uint8_t hash_out[32], struct err *e);
-void keys_step(struct keydist *k);
-/* Opens this node's box of a key. */
+/* keys.c: private keys, sealed and opened */
+bool keys_tags_clash(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len);
+/* Opens this node's box of a key.  Borrowed, until the next call. */
 int keys_open(struct keydist *k, const struct zone_state *z, const struct key_state *ks, struct key **out,
 	      struct err *e);
-/* The key's box for the engine, borrowed; NULL and *e when this node cannot open its own. */
-json_t *keys_engine_box(struct keydist *k, const struct zone_state *z, const struct key_state *ks,
+/* Keeps a key open that was just made; takes it over. */
+void keys_keep_open(struct keydist *k, struct key *key);
+/* A box of the key for a signer, for the recovery key, for the engine; a new reference. */
+json_t *keys_box(enum seal_purpose purpose, const uint8_t *zone, const uint8_t hash[32], const uint8_t pk[PUBLIC_LEN],
+		 struct secret *der, struct err *e);
+json_t *keys_recovery_box(struct keydist *k, const uint8_t *zone, const uint8_t hash[32], struct secret *der,
+			  struct err *e);
+json_t *keys_probe(struct keydist *k, const uint8_t *zone, struct key *key, struct err *e);
+/* The key's box for the engine, borrowed; NULL and *e when this node cannot open its own.  der: when it is open, else
+ * NULL. */
+json_t *keys_engine_box(struct keydist *k, struct zone_ctx *c, const struct zone_state *z, const struct key_state *ks,
 			struct err *e);
+void keys_keep_engine_box(struct keydist *k, struct zone_ctx *c, const uint8_t hash[32], struct secret *der);
+
+/* make.c: new keys, made in the pool */
+struct wanted_key {
+	struct zone_ctx *c;
+	unsigned alg;
+	char role[4];
+	uint8_t instead[32]; /* zero: of none */
+	uint8_t made[32];    /* its hash, when rc is 0 */
+	int rc;
+	struct err why;
+};
+/*
+ * keys_make - makes the keys of a list, which is copied, says all in one transaction and then calls done (may be
+ * NULL) with what became of each.  At most MAKE_MAX.
+ */
+#define MAKE_MAX 512
+typedef void keys_made_fn(void *ctx, const struct wanted_key *keys, size_t n);
+int keys_make(struct keydist *k, const struct wanted_key *keys, size_t n, keys_made_fn *done, void *ctx,
+	      struct err *e);
+/* Makes and says one key at once, in the loop: for tests. */
+int keys_create(struct keydist *k, const struct zone_state *z, unsigned alg, const char *role,
+		const uint8_t *instead, uint8_t hash_out[32], struct err *e);
+
+/* hold.c: what this node says about the keys of others */
+void hold_zone(struct keydist *k, struct zone_ctx *c, struct zone_state *z);
 
 /* lifecycle.c: what facts allow with a key */
 struct key_view {
@@ -118,21 +225,18 @@ struct key_view {
 #define VIEWS_MAX 64
 /* All keys of the zone that were created; returns their number (at most VIEWS_MAX). */
 size_t lifecycle_view(struct keydist *k, const struct zone_state *z, struct key_view views[VIEWS_MAX]);
-struct policy lifecycle_policy(const struct keydist *k, const struct zone_state *z);
+struct policy lifecycle_policy(struct keydist *k, const struct zone_state *z);
 bool lifecycle_is_in(const uint8_t (*ids)[NODE_ID_LEN], size_t n, const struct id_set *set);
 /* The names of who is missing for distribution, a new array of sentences. */
 json_t *lifecycle_missing(struct keydist *k, const struct zone_state *z, const struct key_view *v);
 
 /* waits.c: time that this node ran since it learned of something */
-struct wait {
-	char zone[DNAME_TEXT_MAX];
-	uint8_t key[32];
-	int64_t ran_ms;
-	bool dirty;
-};
-void waits_step(struct keydist *k);
+void waits_zone(struct keydist *k, struct zone_ctx *c, struct zone_state *z);
+/* Once a second: counts, puts zones whose wait is over into the queue, saves. */
+void waits_tick(struct keydist *k);
 /* Seconds that the wait of this key still lasts; -1 when it has not begun. */
 int64_t waits_left(struct keydist *k, const struct zone_state *z, const uint8_t key[32]);
+struct wait *waits_add(struct zone_ctx *c, const uint8_t key[32]);
 
 /* dnskey.c: the signed RRsets of a zone's apex */
 struct apex_rrset {
@@ -143,20 +247,37 @@ struct apex_rrset {
 int dnskey_make(struct keydist *k, const struct zone_state *z, const struct key_view *views, size_t n,
 		const struct policy *p, struct apex_rrset out[3], size_t *count, struct err *e);
 
-/* plan.c */
-void plan_step(struct keydist *k);
-struct zone_ctx *zone_ctx(struct keydist *k, const uint8_t *name, bool make);
+/* How many seconds before they expire these RRsets are signed anew. */
+int64_t dnskey_renew_before(const struct policy *p);
 
-/* engine.c */
+/* plan.c: makes a zone's plan anew, and hands it to the engine when it has changed */
+void plan_zone(struct keydist *k, struct zone_ctx *c, const struct zone_state *z);
+/* The plan of a zone that is there, without rev; a new reference. */
+json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct zone_state *z);
+
+/* engine_in.c */
 extern const struct msg_row engine_rows[];
+/* Wishes and deeds of the engine that are no facts yet. */
+void engine_wishes(struct keydist *k, struct zone_ctx *c, const struct zone_state *z);
+
+/* engine_out.c */
+int engine_send(struct keydist *k, const char *type, json_t *body);
+/* The engine has just come, and has nothing. */
+void engine_greet(struct keydist *k);
+/* Takes the plan over; digest: of it without its rev. */
+void engine_plan(struct keydist *k, struct zone_ctx *c, json_t *plan, const uint8_t digest[16], size_t octets);
+void engine_send_plans(struct keydist *k);
 void engine_flush_soon(struct keydist *k);
 void engine_tick(struct keydist *k);
-void engine_on_status(void *ctx, const char *node, const char *zone, json_t *status);
-/* Asks the engine; fn gets its answer, or none in time. */
+void engine_on_status(void *ctx);
+void engine_close(struct keydist *k);
+
+/* engine_ask.c: asks the engine; fn gets its answer, or none in time */
 typedef void engine_reply_fn(void *ctx, json_t *result, const struct err *why);
 void engine_ask(struct keydist *k, const char *what, json_t *args, unsigned timeout_ms, engine_reply_fn *fn,
 		void *ctx);
-void engine_close(struct keydist *k);
+void engine_on_reply(void *ctx, const struct msg_peer *from, json_t *msg);
+void engine_expire(struct keydist *k, bool all);
 
 /* tsig.c */
 int tsig_create(struct keydist *k, const char *name, const char *alg, const char *file, const char *write_to,
@@ -167,14 +288,22 @@ json_t *tsig_list(struct keydist *k);
 
 /* api*.c */
 int api_open(struct keydist *k, struct err *e);
-extern const struct http_route zone_routes[], key_routes[], node_routes[];
-extern const size_t zone_route_count, key_route_count, node_route_count;
+extern const struct http_route zone_routes[], key_routes[], node_routes[], many_routes[];
+extern const size_t zone_route_count, key_route_count, node_route_count, many_route_count;
 
-/* everything that follows from facts, in its order; safe to call at any time */
-void keydist_step(struct keydist *k);
+/* step.c */
+/* A fact came, or was said. */
+void keydist_on_fact(void *ctx, const struct fact *f);
+/* What follows from facts, for zones in the queue, for some milliseconds; goes on by itself while some are left. */
+void keydist_turn(struct keydist *k);
+void keydist_turn_soon(struct keydist *k);
+/* All turns that are due, for tests. */
+void keydist_settle(struct keydist *k);
 void keydist_tick(struct keydist *k); /* once a second */
+/* Everything but the cluster, the server and the loop, which are closed before. */
+void keydist_free(struct keydist *k);
 int keydist_reload(struct keydist *k, struct err *e);
-/* One fact. */
+/* One fact, now. */
 int keydist_say(struct keydist *k, const char *kind, const uint8_t *zone, json_t *body,
 		struct err *e); /* steals body */
 

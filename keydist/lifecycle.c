@@ -9,23 +9,44 @@
  */
 #include "keydist/keydist.h"
 
+#include "arena/arena.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-struct policy lifecycle_policy(const struct keydist *k, const struct zone_state *z)
+/* The policy that a fact set, read once. */
+static const struct policy *policy_of(struct keydist *k, const struct fact_reg *r)
+{
+	struct known_policy *known;
+	struct policy p;
+
+	for (size_t i = 0; i < k->policies; i++)
+		if (memcmp(k->policy[i].hash, r->hash, FACT_HASH_LEN) == 0)
+			return &k->policy[i].policy;
+	if (policy_from_json(json_object_get(r->body, "policy"), &p, NULL) != 0)
+		return NULL;
+	k->policy = mem_grow(k->policy, k->policies + 1, sizeof(*k->policy));
+	known = &k->policy[k->policies++];
+	memcpy(known->hash, r->hash, FACT_HASH_LEN);
+	known->policy = p;
+	known->policy.rev = (int64_t)r->rev;
+	return &known->policy;
+}
+
+struct policy lifecycle_policy(struct keydist *k, const struct zone_state *z)
 {
 	const struct fact_state *s = cluster_state(k->cluster);
 	const struct add_state *a = zone_addition(z);
 	const char *name = a == NULL ? "default" : json_string_value(json_object_get(a->body, "policy"));
-	struct policy p = policy_default(), read;
 
 	for (size_t i = 0; i < s->policies; i++)
-		if (strcmp(s->policy[i].name, name) == 0 && s->policy[i].reg.set &&
-		    policy_from_json(json_object_get(s->policy[i].reg.body, "policy"), &read, NULL) == 0) {
-			p = read;
-			p.rev = (int64_t)s->policy[i].reg.rev;
+		if (strcmp(s->policy[i].name, name) == 0 && s->policy[i].reg.set) {
+			const struct policy *p = policy_of(k, &s->policy[i].reg);
+
+			if (p != NULL)
+				return *p;
 		}
-	return p;
+	return policy_default();
 }
 
 bool lifecycle_is_in(const uint8_t (*ids)[NODE_ID_LEN], size_t n, const struct id_set *set)
@@ -77,14 +98,15 @@ static void view_one(struct keydist *k, const struct zone_state *z, struct key_s
 	v->alg = ks->dnskey[3];
 	v->tag = dnskey_tag(ks->dnskey, ks->dnskey_len);
 	v->counted = n;
+	v->served_by_any = ks->record[RECORD_DNSKEY].serves.n > 0;
+	/* the proofs of what is served already do not matter here any more */
 	for (size_t i = 0; i < n; i++) {
-		v->held += key_held_by(z, ks, ids[i]);
+		v->held += v->served_by_any || key_held_by(z, ks, ids[i]);
 		v->declined |= id_set_has(&ks->declined, ids[i]);
 	}
 	v->declined_here = id_set_has(&ks->declined, k->self.id);
 	v->stored = count_stored(s, ks);
 	v->served_by_all = lifecycle_is_in(ids, n, &ks->record[RECORD_DNSKEY].serves);
-	v->served_by_any = ks->record[RECORD_DNSKEY].serves.n > 0;
 	v->seen_by_all = lifecycle_is_in(ids, n, &ks->record[RECORD_DNSKEY].seen);
 	/* what anybody serves was distributed in his eyes, and is never taken back here */
 	v->distributed = v->served_by_any ||

@@ -15,7 +15,7 @@
 
 static void on_facts(void *ctx)
 {
-	keydist_step(ctx);
+	keydist_turn_soon(ctx);
 }
 
 static void on_tick(void *ctx)
@@ -125,6 +125,7 @@ static int start(struct keydist *k, struct err *e)
 		.rows = engine_rows,
 		.ctx = k,
 		.on_facts = on_facts,
+		.on_fact = keydist_on_fact,
 		.on_status = engine_on_status,
 		.on_request = on_request,
 		.on_tick = on_tick,
@@ -136,7 +137,7 @@ static int start(struct keydist *k, struct err *e)
 	    cluster_open(&config, &k->cluster, e) != 0)
 		return -1;
 	k->clock_good = cluster_clock(k->cluster, k->clock_why);
-	keydist_step(k);
+	zones_touch_all(k);
 	return api_open(k, e);
 }
 
@@ -146,37 +147,25 @@ static void stop(struct keydist *k)
 
 	if (k->db != NULL && store_waits_save(k, &e) != 0)
 		log_event(LOG_ERROR, "waits-not-kept", "msg=%s", e.text);
-	/* Whoever waits for an engine or another node is answered before the server goes; nobody waits anew.
+	/* Whoever waits for keys, an engine or another node is answered before the server goes; nobody waits anew.
 	 */
 	k->stopping = true;
+	while (k->makings > 0)
+		uv_run(&k->loop, UV_RUN_ONCE);
 	engine_close(k);
 	if (k->cluster != NULL)
 		cluster_give_up(k->cluster);
 	http_server_close(k->http);
 	cluster_close(k->cluster);
 	uv_close((uv_handle_t *)&k->flush, NULL);
+	uv_close((uv_handle_t *)&k->turn, NULL);
 	uv_close((uv_handle_t *)&k->term, NULL);
 	uv_close((uv_handle_t *)&k->intr, NULL);
 	uv_close((uv_handle_t *)&k->hup, NULL);
 	while (uv_run(&k->loop, UV_RUN_DEFAULT) != 0)
 		;
 	uv_loop_close(&k->loop);
-	for (size_t i = 0; i < k->zones; i++) {
-		json_decref(k->zone[i].plan);
-		json_decref(k->zone[i].sent);
-		json_decref(k->zone[i].served);
-		json_decref(k->zone[i].floor);
-	}
-	for (size_t i = 0; i < k->engine_boxes; i++)
-		json_decref(k->engine_box[i].box);
-	free(k->zone);
-	free(k->engine_box);
-	free(k->wait);
-	json_decref(k->tsig_sent);
-	json_decref(k->synced_sent);
-	json_decref(k->status_queue);
-	sql_close(k->db);
-	identity_fini(&k->self);
+	keydist_free(k);
 	conf_free(k->conf);
 }
 
@@ -196,8 +185,8 @@ int main(int argc, char **argv)
 		return rc;
 	uv_loop_init(&k.loop);
 	uv_timer_init(&k.loop, &k.flush);
-	k.flush.data = &k;
-	k.status_queue = json_array();
+	uv_timer_init(&k.loop, &k.turn);
+	k.flush.data = k.turn.data = &k;
 	watch_signal(&k, &k.term, SIGTERM);
 	watch_signal(&k, &k.intr, SIGINT);
 	watch_signal(&k, &k.hup, SIGHUP);

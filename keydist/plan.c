@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* plan: what the engine is to do with each zone, made from facts; compared with what it has, so that only
- * changes are sent. */
+/* plan: what the engine is to do with a zone, made from facts; compared by its digest with what the engine has, so
+ * that only changes are sent. */
 #include "keydist/keydist.h"
 
 #include "arena/arena.h"
+#include "clock/clock.h"
 #include "log/log.h"
 #include "rrset/rr.h"
 
@@ -11,22 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct zone_ctx *zone_ctx(struct keydist *k, const uint8_t *name, bool make)
-{
-	struct zone_ctx *c;
-
-	for (size_t i = 0; i < k->zones; i++)
-		if (dname_equal(k->zone[i].name, name))
-			return &k->zone[i];
-	if (!make)
-		return NULL;
-	k->zone = mem_grow(k->zone, k->zones + 1, sizeof(*k->zone));
-	c = &k->zone[k->zones++];
-	memset(c, 0, sizeof(*c));
-	dname_lower(name, c->name);
-	dname_to_text(c->name, c->text);
-	return c;
-}
+#define TRY_AGAIN_S 10
 
 /* SHA-256 over the sorted hashes of the keys in the DNSKEY RRset; views are sorted by hash. */
 static json_t *keyset_of(const struct key_view *views, size_t n)
@@ -75,8 +61,8 @@ static json_t *policy_json(const struct policy *p, const char *source)
 }
 
 /* The signed part: apex RRsets and zone-signing keys. */
-static int add_signed(struct keydist *k, const struct zone_state *z, const struct key_view *views, size_t n,
-		      const struct policy *p, json_t *plan, struct err *e)
+static int add_signed(struct keydist *k, struct zone_ctx *c, const struct zone_state *z, const struct key_view *views,
+		      size_t n, const struct policy *p, json_t *plan, struct err *e)
 {
 	json_t *ready = json_array(), *keys = json_array();
 	struct apex_rrset rrset[3];
@@ -89,7 +75,7 @@ static int add_signed(struct keydist *k, const struct zone_state *z, const struc
 
 		if (!views[i].signing)
 			continue;
-		if ((box = keys_engine_box(k, z, views[i].key, e)) == NULL)
+		if ((box = keys_engine_box(k, c, z, views[i].key, e)) == NULL)
 			goto out;
 		json_array_append_new(
 			keys,
@@ -108,6 +94,7 @@ static int add_signed(struct keydist *k, const struct zone_state *z, const struc
 	json_object_set(plan, "ready", ready);
 	json_object_set(plan, "keys", keys);
 	json_object_set_new(plan, "refresh_before", json_integer(earliest));
+	c->refresh_at = earliest - dnskey_renew_before(p);
 	rc = 0;
 out:
 	json_decref(ready);
@@ -117,7 +104,8 @@ out:
 
 /* Says `lost` for a key that this node said to hold and cannot open any more: the others must know that it is
  * one less. */
-static void say_lost(struct keydist *k, const struct zone_state *z, const struct key_view *views, size_t n)
+static void say_lost(struct keydist *k, struct zone_ctx *c, const struct zone_state *z, const struct key_view *views,
+		     size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct key_state *ks = views[i].key;
@@ -125,30 +113,45 @@ static void say_lost(struct keydist *k, const struct zone_state *z, const struct
 		struct err e;
 
 		if (!views[i].published || !key_held_by(z, ks, k->self.id) ||
-		    id_set_has(&ks->lost, k->self.id))
+		    id_set_has(&ks->lost, k->self.id) || keys_open(k, z, ks, &key, &e) == 0)
 			continue;
-		if (keys_open(k, z, ks, &key, &e) == 0) {
-			key_free(key);
-			continue;
-		}
 		log_event(LOG_ERROR, "key-lost", "zone=%s key=%u/%u msg=%s", z->text, views[i].tag,
 			  views[i].alg, e.text);
-		keydist_say(k, "key.lost", z->name, json_pack("{s:o}", "key", msg_json_hex(ks->hash, 32)),
-			    &e);
-		return; /* the state has changed */
+		words_add(k, c, "key.lost", json_pack("{s:o}", "key", msg_json_hex(ks->hash, 32)), NULL, "-");
 	}
 }
 
-static json_t *make_plan(struct keydist *k, struct zone_ctx *c, const struct zone_state *z,
-			 const struct add_state *a)
+/* Fills in what is signed; the state of the plan: "keep" when that is not possible now. */
+static const char *signed_state(struct keydist *k, struct zone_ctx *c, const struct zone_state *z,
+				const struct key_view *views, size_t n, const struct policy *p, json_t *plan)
 {
+	struct err e;
+
+	if (add_signed(k, c, z, views, n, p, plan, &e) == 0) {
+		if (c->refresh_at <= clock_now_s()) /* the old ones had to do */
+			c->refresh_at = clock_now_s() + TRY_AGAIN_S;
+		zone_trouble(c, NULL);
+		return "signed";
+	}
+	if (c->trouble == NULL || strcmp(c->trouble, e.text) != 0)
+		log_event(e.code == ERR_NOTNOW ? LOG_WARNING : LOG_ERROR, "plan-trouble",
+			  "zone=%s msg=%s; what is served stays", z->text, e.text);
+	zone_trouble(c, e.text);
+	if (e.code != ERR_NOTNOW && k->acting)
+		say_lost(k, c, z, views, n);
+	c->refresh_at = clock_now_s() + TRY_AGAIN_S;
+	return "keep";
+}
+
+json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct zone_state *z)
+{
+	const struct add_state *a = zone_addition(z);
 	const char *source = json_string_value(json_object_get(a->body, "source"));
 	const struct policy p = lifecycle_policy(k, z);
 	struct key_view views[VIEWS_MAX];
 	size_t n = lifecycle_view(k, z, views);
-	const char *state = p.unsigned_zone == POLICY_SERVE ? "unsigned" : "held";
+	bool any = false;
 	json_t *plan;
-	struct err e;
 
 	plan = json_pack("{s:s,s:b,s:s,s:o,s:o,s:[],s:[],s:o,s:I,s:i,s:o,s:I,s:b}", "zone", z->text, "gone",
 			 0, "source", source, "policy", policy_json(&p, source), "input_order",
@@ -156,64 +159,46 @@ static json_t *make_plan(struct keydist *k, struct zone_ctx *c, const struct zon
 			 "ready", "keys", "keyset", keyset_of(views, n), "steps", steps_of(views, n),
 			 "refresh_before", 0, "floor", reg_json(&z->floor), "epoch", epoch_of(z), "hold",
 			 cluster_hold(k->cluster) != NULL);
-	for (size_t i = 0; i < n; i++)
-		if (views[i].published)
-			state = "signed";
-	if (strcmp(state, "signed") == 0) {
-		if (add_signed(k, z, views, n, &p, plan, &e) != 0) {
-			state = "keep";
-			if (strncmp(c->trouble, e.text, 255) != 0)
-				log_event(e.code == ERR_NOTNOW ? LOG_WARNING : LOG_ERROR, "plan-trouble",
-					  "zone=%s msg=%s; what is served stays", z->text, e.text);
-			snprintf(c->trouble, sizeof(c->trouble), "%.255s", e.text);
-			c->look_for_lost = e.code != ERR_NOTNOW;
-		} else {
-			c->trouble[0] = '\0';
-		}
+	c->keys = c->distributed = 0;
+	for (size_t i = 0; i < n; i++) {
+		any |= views[i].published;
+		c->keys += views[i].distributed || !views[i].declined;
+		c->distributed += views[i].distributed;
 	}
-	json_object_set_new(plan, "state", json_string(state));
+	c->state = any                                ? signed_state(k, c, z, views, n, &p, plan)
+		   : p.unsigned_zone == POLICY_SERVE ? "unsigned"
+						     : "held";
+	json_object_set_new(plan, "state", json_string(c->state));
 	return plan;
 }
 
-static void set_plan(struct keydist *k, struct zone_ctx *c, json_t *plan)
+/* The engine gets it unless it is the one that it has. */
+static void offer(struct keydist *k, struct zone_ctx *c, json_t *plan)
 {
-	json_t *before = c->plan == NULL ? NULL : json_object_get(c->plan, "rev");
+	char *text = json_dumps(plan, JSON_COMPACT | JSON_SORT_KEYS);
+	const size_t len = strlen(text);
+	uint8_t digest[16];
 
-	if (before != NULL)
-		json_object_set(plan, "rev", before);
-	if (c->plan != NULL && json_equal(c->plan, plan)) {
+	crypto_generichash(digest, sizeof(digest), (const uint8_t *)text, len, NULL, 0);
+	free(text);
+	if (c->has_sent && memcmp(c->sent, digest, sizeof(digest)) == 0)
 		json_decref(plan);
-		return;
-	}
-	json_object_set_new(plan, "rev", json_integer((json_int_t)++k->plan_rev));
-	json_decref(c->plan);
-	c->plan = plan;
-	engine_flush_soon(k);
+	else
+		engine_plan(k, c, plan, digest, len);
 }
 
-void plan_step(struct keydist *k)
+void plan_zone(struct keydist *k, struct zone_ctx *c, const struct zone_state *z)
 {
-	const struct fact_state *s = cluster_state(k->cluster);
-	const struct node_state *me = state_node(s, k->self.id);
+	const struct node_state *me = state_node(cluster_state(k->cluster), k->self.id);
 	const bool retired = me != NULL && me->retired; /* it stops serving (DESIGN section 4) */
 
-	for (size_t i = 0; i < k->zones; i++) {
-		const struct zone_state *z = k->zone[i].look_for_lost ? state_zone(s, k->zone[i].name) : NULL;
-		struct key_view views[VIEWS_MAX];
-
-		k->zone[i].look_for_lost = false;
-		if (z != NULL)
-			say_lost(k, z, views, lifecycle_view(k, z, views));
-	}
-
-	for (size_t i = 0; i < s->zones; i++) {
-		const struct zone_state *z = &s->zone[i];
-		const struct add_state *a = zone_addition(z);
-		struct zone_ctx *c = zone_ctx(k, z->name, a != NULL);
-
-		if (a != NULL && !retired)
-			set_plan(k, c, make_plan(k, c, z, a));
-		else if (c != NULL && c->plan != NULL)
-			set_plan(k, c, json_pack("{s:s,s:b}", "zone", c->text, "gone", 1));
+	c->refresh_at = INT64_MAX;
+	if (zone_addition(z) != NULL && !retired) {
+		c->gone = false;
+		offer(k, c, plan_make(k, c, z));
+	} else if (c->state != NULL || c->gone) {
+		c->state = NULL;
+		c->gone = true;
+		offer(k, c, json_pack("{s:s,s:b}", "zone", c->text, "gone", 1));
 	}
 }

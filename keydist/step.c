@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* step: everything that follows from facts, in its order. */
+/* step: what follows from facts, in turns. */
 #include "keydist/keydist.h"
 
 #include "clock/clock.h"
 #include "log/log.h"
 
-#define PLAN_MS 10000
+#include <stdlib.h>
+
+#define TURN_MS   30  /* then messages and commands have theirs */
+#define WORDS_MAX 256 /* in one transaction */
 
 int keydist_say(struct keydist *k, const char *kind, const uint8_t *zone, json_t *body, struct err *e)
 {
@@ -17,14 +20,103 @@ int keydist_say(struct keydist *k, const char *kind, const uint8_t *zone, json_t
 	return rc;
 }
 
-void keydist_step(struct keydist *k)
+/* ---- what is to be looked at ---- */
+
+void keydist_on_fact(void *ctx, const struct fact *f)
 {
+	struct keydist *k = ctx;
+
+	if (k->cluster == NULL)
+		return; /* it is being opened: everything is looked at afterwards */
+	if (f->zone_len > 0)
+		zones_touch(k, zone_ctx(k, f->zone, true));
+	else
+		zones_touch_all(k); /* nodes and policies concern every zone */
+}
+
+static void on_turn(uv_timer_t *timer)
+{
+	keydist_turn(timer->data);
+}
+
+void keydist_turn_soon(struct keydist *k)
+{
+	if (!uv_is_active((uv_handle_t *)&k->turn) && !k->stopping)
+		uv_timer_start(&k->turn, on_turn, 0, 0);
+}
+
+/* ---- a turn ---- */
+
+static void step_zone(struct keydist *k, struct zone_ctx *c)
+{
+	struct zone_state *z = state_zone(cluster_state(k->cluster), c->name);
+	const size_t before = words_count(k);
+
+	if (z == NULL)
+		return;
+	if (k->acting) {
+		hold_zone(k, c, z);
+		engine_wishes(k, c, z);
+		waits_zone(k, c, z);
+	}
+	/* What is said brings the zone here again, with the plan that follows. */
+	if (words_count(k) == before)
+		plan_zone(k, c, z);
+}
+
+static void look_who_acts(struct keydist *k)
+{
+	const bool acting = cluster_compared(k->cluster) && cluster_hold(k->cluster) == NULL && members_self(k);
+
+	if (acting != k->acting)
+		zones_touch_all(k);
+	k->acting = acting;
+}
+
+void keydist_turn(struct keydist *k)
+{
+	const int64_t until_ms = clock_mono_ms() + TURN_MS;
+	struct zone_ctx *c;
+	struct err e;
+
 	members_step(k);
-	keys_step(k);
-	waits_step(k);
-	plan_step(k);
-	k->planned_ms = clock_mono_ms();
+	look_who_acts(k);
+	while ((c = zones_next(k)) != NULL) {
+		step_zone(k, c);
+		if (words_count(k) >= WORDS_MAX)
+			words_say(k, &e);
+		if (clock_mono_ms() >= until_ms)
+			break;
+	}
+	words_say(k, &e);
+	if (store_commit(k, &e) != 0)
+		log_event(LOG_ERROR, "signatures-not-kept", "msg=%s", e.text);
+	engine_send_plans(k);
 	engine_flush_soon(k);
+	if (zones_waiting(k))
+		keydist_turn_soon(k);
+}
+
+void keydist_settle(struct keydist *k)
+{
+	do
+		keydist_turn(k);
+	while (zones_waiting(k));
+}
+
+/* ---- once a second ---- */
+
+static void touch_what_is_due(struct keydist *k)
+{
+	const int64_t now = clock_now_s();
+
+	for (size_t i = 0; i < k->zones; i++) {
+		struct zone_ctx *c = k->zone[i];
+
+		if (c->retry || c->refresh_at <= now)
+			zones_touch(k, c);
+		c->retry = false;
+	}
 }
 
 void keydist_tick(struct keydist *k)
@@ -37,16 +129,27 @@ void keydist_tick(struct keydist *k)
 		log_event(LOG_ERROR, "clock-doubted", "msg=%s; no signature is made", k->clock_why);
 	else if (!before && k->clock_good)
 		log_event(LOG_NOTICE, "clock-vouched", "msg=%s", k->clock_why);
-	/* Plans change with facts, which come by themselves, with the clock's standing, with a hold, and when
-	 * signatures age. */
-	if (before != k->clock_good || (hold != NULL) != k->held ||
-	    clock_mono_ms() - k->planned_ms > PLAN_MS) {
-		keydist_step(k);
-	} else {
-		members_step(k);
-		keys_step(k);
-		waits_step(k);
-	}
+	if (before != k->clock_good || (hold != NULL) != k->held)
+		zones_touch_all(k);
 	k->held = hold != NULL;
+	touch_what_is_due(k);
+	waits_tick(k);
+	keydist_turn_soon(k);
 	engine_tick(k);
+}
+
+void keydist_free(struct keydist *k)
+{
+	words_free(k);
+	zones_free(k);
+	for (size_t i = 0; i < OPEN_MAX; i++)
+		key_free(k->open[i]);
+	for (size_t i = 0; i < k->tsig_boxes; i++)
+		json_decref(k->tsig_box[i].box);
+	free(k->tsig_box);
+	free(k->policy);
+	json_decref(k->tsig_sent);
+	json_decref(k->synced_sent);
+	store_db_close(k);
+	identity_fini(&k->self);
 }

@@ -21,40 +21,62 @@ int store_db_open(struct keydist *k, struct err *e)
 	int rc = sql_open(path, migrations, sizeof(migrations) / sizeof(migrations[0]), &k->db, e);
 
 	free(path);
-	return rc == 0 ? store_waits_load(k, e) : -1;
+	if (rc != 0 || sql_prepare(k->db, "SELECT stream, earliest FROM ready WHERE digest = ?", &k->ready_get, e) != 0 ||
+	    sql_prepare(k->db, "INSERT OR REPLACE INTO ready (digest, zone, stream, earliest) VALUES (?,?,?,?)",
+			&k->ready_put, e) != 0)
+		return -1;
+	return store_waits_load(k, e);
+}
+
+void store_db_close(struct keydist *k)
+{
+	sqlite3_finalize(k->ready_get);
+	sqlite3_finalize(k->ready_put);
+	sql_close(k->db);
 }
 
 uint8_t *store_ready_get(struct keydist *k, const uint8_t digest[32], size_t *len, int64_t *earliest)
 {
+	sqlite3_stmt *st = k->ready_get;
 	uint8_t *out = NULL;
-	sqlite3_stmt *st;
 
-	if (sql_prepare(k->db, "SELECT stream, earliest FROM ready WHERE digest = ?", &st, NULL) != 0)
-		return NULL;
 	sqlite3_bind_blob(st, 1, digest, 32, SQLITE_STATIC);
 	if (sql_step(st, NULL) == 1) {
 		*len = (size_t)sqlite3_column_bytes(st, 0);
 		*earliest = sqlite3_column_int64(st, 1);
 		out = mem_dup(sqlite3_column_blob(st, 0), *len);
 	}
-	sqlite3_finalize(st);
+	sqlite3_reset(st);
 	return out;
 }
 
 int store_ready_put(struct keydist *k, const uint8_t digest[32], const char *zone, const uint8_t *stream,
 		    size_t len, int64_t earliest, struct err *e)
 {
-	sqlite3_stmt *st;
+	sqlite3_stmt *st = k->ready_put;
+	int rc;
 
-	if (sql_prepare(k->db,
-			"INSERT OR REPLACE INTO ready (digest, zone, stream, earliest) VALUES (?,?,?,?)", &st,
-			e) != 0)
+	if (!k->db_open && sql_exec(k->db, "BEGIN IMMEDIATE", e) != 0)
 		return -1;
+	k->db_open = true;
 	sqlite3_bind_blob(st, 1, digest, 32, SQLITE_STATIC);
 	sqlite3_bind_text(st, 2, zone, -1, SQLITE_STATIC);
 	sqlite3_bind_blob(st, 3, stream, (int)len, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 4, earliest);
-	return sql_run(st, e);
+	rc = sql_step(st, e);
+	sqlite3_reset(st);
+	return rc;
+}
+
+int store_commit(struct keydist *k, struct err *e)
+{
+	if (!k->db_open)
+		return 0;
+	k->db_open = false;
+	if (sql_exec(k->db, "COMMIT", e) == 0)
+		return 0;
+	sql_exec(k->db, "ROLLBACK", NULL);
+	return -1;
 }
 
 int store_waits_load(struct keydist *k, struct err *e)
@@ -65,46 +87,46 @@ int store_waits_load(struct keydist *k, struct err *e)
 	if (sql_prepare(k->db, "SELECT zone, key, ran_ms FROM wait", &st, e) != 0)
 		return -1;
 	while ((rc = sql_step(st, e)) == 1) {
-		struct wait *w;
+		struct zone_ctx *c = zone_ctx_text(k, (const char *)sqlite3_column_text(st, 0), true);
 
-		if (sqlite3_column_bytes(st, 1) != 32)
-			continue;
-		k->wait = mem_grow(k->wait, k->waits + 1, sizeof(*k->wait));
-		w = &k->wait[k->waits++];
-		memset(w, 0, sizeof(*w));
-		snprintf(w->zone, sizeof(w->zone), "%s", (const char *)sqlite3_column_text(st, 0));
-		memcpy(w->key, sqlite3_column_blob(st, 1), 32);
-		w->ran_ms = sqlite3_column_int64(st, 2);
+		if (c != NULL && sqlite3_column_bytes(st, 1) == 32)
+			waits_add(c, sqlite3_column_blob(st, 1))->ran_ms = sqlite3_column_int64(st, 2);
 	}
 	sqlite3_finalize(st);
 	return rc;
 }
 
-static int save_wait(struct keydist *k, const struct wait *w, struct err *e)
+static int save_wait(sqlite3_stmt *st, const struct zone_ctx *c, const struct wait *w, struct err *e)
 {
-	sqlite3_stmt *st;
+	int rc;
 
-	if (sql_prepare(k->db, "INSERT OR REPLACE INTO wait (zone, key, ran_ms) VALUES (?,?,?)", &st, e) != 0)
-		return -1;
-	sqlite3_bind_text(st, 1, w->zone, -1, SQLITE_STATIC);
+	sqlite3_bind_text(st, 1, c->text, -1, SQLITE_STATIC);
 	sqlite3_bind_blob(st, 2, w->key, 32, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 3, w->ran_ms);
-	return sql_run(st, e);
+	rc = sql_step(st, e);
+	sqlite3_reset(st);
+	return rc;
 }
 
 int store_waits_save(struct keydist *k, struct err *e)
 {
-	if (sql_exec(k->db, "BEGIN IMMEDIATE", e) != 0)
+	sqlite3_stmt *st = NULL;
+	int rc;
+
+	if (store_commit(k, e) != 0 || sql_exec(k->db, "BEGIN IMMEDIATE", e) != 0)
 		return -1;
-	for (size_t i = 0; i < k->waits; i++)
-		if (k->wait[i].dirty && save_wait(k, &k->wait[i], e) != 0)
-			goto fail;
-	if (sql_exec(k->db, "COMMIT", e) != 0)
-		goto fail;
-	for (size_t i = 0; i < k->waits; i++)
-		k->wait[i].dirty = false;
+	rc = sql_prepare(k->db, "INSERT OR REPLACE INTO wait (zone, key, ran_ms) VALUES (?,?,?)", &st, e);
+	for (size_t i = 0; i < k->zones; i++)
+		for (size_t j = 0; j < k->zone[i]->waits && rc == 0; j++)
+			if (k->zone[i]->wait[j].dirty)
+				rc = save_wait(st, k->zone[i], &k->zone[i]->wait[j], e);
+	sqlite3_finalize(st);
+	if (rc != 0 || sql_exec(k->db, "COMMIT", e) != 0) {
+		sql_exec(k->db, "ROLLBACK", NULL);
+		return -1;
+	}
+	for (size_t i = 0; i < k->zones; i++)
+		for (size_t j = 0; j < k->zone[i]->waits; j++)
+			k->zone[i]->wait[j].dirty = false;
 	return 0;
-fail:
-	sql_exec(k->db, "ROLLBACK", NULL);
-	return -1;
 }

@@ -227,17 +227,17 @@ static json_t *box_for_engine(struct keydist *k, const struct tsig_state *t, str
 	    sodium_hex2bin(hash, sizeof(hash), t->hash, strlen(t->hash), NULL, &got, NULL) != 0 ||
 	    got != sizeof(hash))
 		return NULL;
-	for (size_t i = 0; i < k->engine_boxes; i++)
-		if (memcmp(k->engine_box[i].hash, hash, 32) == 0)
-			return k->engine_box[i].box;
+	for (size_t i = 0; i < k->tsig_boxes; i++)
+		if (memcmp(k->tsig_box[i].hash, hash, 32) == 0)
+			return k->tsig_box[i].box;
 	if ((secret = open_own(k, t, name, hash, e)) == NULL)
 		return NULL;
-	k->engine_box = mem_grow(k->engine_box, k->engine_boxes + 1, sizeof(*k->engine_box));
-	memcpy(k->engine_box[k->engine_boxes].hash, hash, 32);
-	k->engine_box[k->engine_boxes].box =
+	k->tsig_box = mem_grow(k->tsig_box, k->tsig_boxes + 1, sizeof(*k->tsig_box));
+	memcpy(k->tsig_box[k->tsig_boxes].hash, hash, 32);
+	k->tsig_box[k->tsig_boxes].box =
 		sealed(SEAL_TSIG_ENGINE, name, hash, k->self.engine_box_pk, secret);
 	secret_free(secret);
-	return k->engine_box[k->engine_boxes++].box;
+	return k->tsig_box[k->tsig_boxes++].box;
 }
 
 static bool is_newest(const struct fact_state *s, const struct tsig_state *t)

@@ -18,6 +18,7 @@ static const char *const migrations[] = {
 	"CREATE TABLE status (node TEXT NOT NULL, zone TEXT NOT NULL, start INTEGER NOT NULL, counter "
 	"INTEGER NOT NULL,"
 	" status TEXT NOT NULL, PRIMARY KEY (node, zone)) STRICT",
+	"ALTER TABLE status ADD COLUMN random BLOB NOT NULL DEFAULT x'0000000000000000'",
 };
 
 static const struct msg_row own_rows[] = {
@@ -144,7 +145,7 @@ static void on_tick(uv_timer_t *timer)
 		gossip_send(c, &c->peer[i]);
 	}
 	relay_tick(c, false);
-	gossip_save(c);
+	status_save(c);
 	c->config.on_tick(c->config.ctx);
 }
 
@@ -189,8 +190,10 @@ static int count_start(struct cluster *c, struct err *e)
 	    sql_prepare(c->db, "SELECT value FROM meta WHERE name = 'starts'", &st, e) != 0)
 		return -1;
 	if (sql_step(st, e) == 1)
-		c->start = (uint64_t)sqlite3_column_int64(st, 0);
+		c->start.number = (uint32_t)sqlite3_column_int64(st, 0);
 	sqlite3_finalize(st);
+	randombytes_buf(c->start.random, sizeof(c->start.random));
+	sodium_bin2hex(c->session, sizeof(c->session), c->start.random, sizeof(c->start.random));
 	return 0;
 }
 
@@ -202,7 +205,7 @@ static int open_files(struct cluster *c, struct err *e)
 
 	if (fact_log_open(facts, &c->log, e) == 0 && fact_state_load(c->log, &c->state, e) == 0 &&
 	    sql_open(rest, migrations, sizeof(migrations) / sizeof(migrations[0]), &c->db, e) == 0 &&
-	    count_start(c, e) == 0 && gossip_load(c, e) == 0)
+	    count_start(c, e) == 0 && status_load(c, e) == 0)
 		rc = 0;
 	free(facts);
 	free(rest);
@@ -257,16 +260,14 @@ void cluster_close(struct cluster *c)
 		return;
 	if (c->db != NULL) {
 		c->saved_ms = 0;
-		gossip_save(c);
+		status_save(c);
 	}
 	relay_tick(c, true);
 	msg_hub_close(c->hub);
 	for (size_t i = 0; i < c->peers; i++)
 		free(c->peer[i].row);
-	for (size_t i = 0; i < c->statuses; i++)
-		json_decref(c->status[i].status);
 	json_decref(c->fresh);
-	free(c->status);
+	status_fini(c);
 	free(c->peer);
 	free(c->line);
 	free(c->rows);

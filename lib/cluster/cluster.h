@@ -23,6 +23,7 @@
  */
 #define CLUSTER_PEERS_MAX 64
 #define STATUS_MAX        65536 /* octets of one status */
+#define SESSION_TEXT      17
 
 struct cluster;
 
@@ -44,8 +45,17 @@ struct cluster_peer {
 	struct cluster_row *row; /* its newest vector */
 	size_t rows;
 	int64_t asked_ms;      /* when it was last told our vector */
-	uint64_t status_sent;  /* statuses up to this revision were sent */
-	int64_t status_all_ms; /* when all were sent last */
+
+	char session[SESSION_TEXT]; /* which process of the peer this is */
+	/* our statuses for it (gossip.c) */
+	uint64_t status_sent, status_acked; /* up to these revisions of ours */
+	uint64_t run;                       /* runs sent */
+	bool run_pending, acked;            /* some are on their way; it has had some of this process */
+	int64_t run_ms;
+	/* its statuses for us */
+	uint64_t got_upto; /* its revision up to which we have whole runs */
+	bool got_any, hole, ask_again; /* hole: words of nodes that we do not know were left out */
+	uint64_t in_run, in_part;
 };
 
 struct cluster_config {
@@ -63,8 +73,8 @@ struct cluster_config {
 	void (*on_facts)(void *ctx);
 	/* A fact that came from elsewhere or was said here and is durable; before on_facts. */
 	void (*on_fact)(void *ctx, const struct fact *f);
-	/* A node's newest word on a zone (dump: JSON object, borrowed). */
-	void (*on_status)(void *ctx, const char *node, const char *zone, json_t *status);
+	/* Nodes have newer words: see cluster_status_since. */
+	void (*on_status)(void *ctx);
 	/* Another node asks something of us: answer with cluster_answer, now or later. */
 	void (*on_request)(void *ctx, const char *token, const char *what, json_t *args);
 	/* Compared, held, or heard: once a second and when it changes. */
@@ -119,10 +129,12 @@ void cluster_go_alone(struct cluster *c);
 
 /* This node's newest word on a zone. */
 int cluster_status_put(struct cluster *c, const char *zone, json_t *status, struct err *e);
-typedef void cluster_status_fn(void *ctx, const char *node, const char *zone, json_t *status);
-void cluster_status_each(const struct cluster *c, cluster_status_fn *fn, void *ctx);
-json_t *cluster_status_get(const struct cluster *c, const uint8_t node[NODE_ID_LEN],
-			   const char *zone); /* borrowed */
+/* A new reference; NULL when there is none. */
+json_t *cluster_status_get(const struct cluster *c, const uint8_t node[NODE_ID_LEN], const char *zone);
+/* All words that came (since its start: this node's own ones only from elsewhere) after this revision, in no
+ * order.  Returns the revision to ask from next time; `since` when fn returned other than 0, which ends it. */
+typedef int cluster_status_fn(void *ctx, const uint8_t node[NODE_ID_LEN], const char *zone, const char *status);
+uint64_t cluster_status_since(const struct cluster *c, uint64_t since, cluster_status_fn *fn, void *ctx);
 
 /* ---- requests ---- */
 

@@ -1,239 +1,236 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * gossip: the newest status of every node on every zone.  The newest by (start, counter) counts; it is passed
- * on to all peers, kept in the database from time to time, and opens no gate.
+ * gossip: the newest status of every node on every zone goes round.
+ *
+ * Each change of the table gets a revision.  A peer is sent what has changed since the revision up to which it was
+ * sent everything, as a run of messages; with its vector it tells (`got`) up to where it has whole runs, and what was
+ * lost is sent again from there.  What it told us itself is left out.  Words of nodes that the receiver does not
+ * know yet are dropped by it, and it asks for everything anew once it knows more nodes.
  */
 #include "cluster/impl.h"
 
 #include "arena/arena.h"
 #include "clock/clock.h"
-#include "log/log.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ENTRIES_MAX  200000
 #define BATCH_MAX    256
 #define BATCH_OCTETS (1u << 20)
-#define ALL_MS       30000 /* everything is sent again, in case something was lost */
-#define SAVE_MS      5000
+#define AGAIN_MS     3000 /* a run that was not acknowledged by then was lost */
 
-static struct status_entry *find(const struct cluster *c, const char *node, const char *zone)
+/* ---- out ---- */
+
+struct run {
+	struct cluster *c;
+	struct cluster_peer *p;
+	json_t *list;
+	size_t octets;
+	unsigned part;
+};
+
+static int send_part(struct run *r, bool last)
 {
-	for (size_t i = 0; i < c->statuses; i++)
-		if (strcmp(c->status[i].zone, zone) == 0 && strcmp(c->status[i].node, node) == 0)
-			return &c->status[i];
-	return NULL;
+	json_t *body = json_pack("{s:o,s:s,s:I,s:i,s:I}", "list", r->list, "session", r->c->session, "run",
+				 (json_int_t)r->p->run, "part", (int)r->part, "since",
+				 (json_int_t)r->p->status_sent);
+	int rc;
+
+	if (last)
+		json_object_set_new(body, "upto", json_integer((json_int_t)r->c->status_revision));
+	rc = msg_send(r->c->hub, r->p->peer.id, r->p->peer.role, "status", body, NULL);
+	json_decref(body);
+	r->list = json_array();
+	r->octets = 0;
+	r->part++;
+	return rc;
 }
 
-static struct status_entry *need(struct cluster *c, const char *node, const char *zone)
+static json_t *entry_json(const struct status_entry *s)
 {
-	struct status_entry *s = find(c, node, zone);
-
-	if (s != NULL || c->statuses == ENTRIES_MAX)
-		return s;
-	c->status = mem_grow(c->status, c->statuses + 1, sizeof(*c->status));
-	s = &c->status[c->statuses++];
-	memset(s, 0, sizeof(*s));
-	snprintf(s->node, sizeof(s->node), "%s", node);
-	snprintf(s->zone, sizeof(s->zone), "%s", zone);
-	return s;
-}
-
-static void set(struct cluster *c, struct status_entry *s, uint64_t start, uint64_t counter, json_t *status)
-{
-	json_incref(status);
-	json_decref(s->status);
-	s->status = status;
-	s->start = start;
-	s->counter = counter;
-	s->revision = ++c->status_revision;
-	s->dirty = true;
-}
-
-int cluster_status_put(struct cluster *c, const char *zone, json_t *status, struct err *e)
-{
-	char *text = json_dumps(status, JSON_COMPACT);
-	const size_t len = text == NULL ? 0 : strlen(text);
-	struct status_entry *s;
-
-	free(text);
-	if (len == 0 || len > STATUS_MAX)
-		return err_set(e, ERR_LIMIT, "a status of %zu octets, at most %d", len, STATUS_MAX);
-	if ((s = need(c, c->self->id_text, zone)) == NULL)
-		return err_set(e, ERR_LIMIT, "more than %d statuses", ENTRIES_MAX);
-	set(c, s, c->start, ++c->status_counter, status);
-	return 0;
-}
-
-json_t *cluster_status_get(const struct cluster *c, const uint8_t node[NODE_ID_LEN], const char *zone)
-{
+	json_t *status = json_loads(s->status, 0, NULL);
 	char id[NODE_ID_TEXT];
-	const struct status_entry *s = find(c, node_id_text(node, id), zone);
 
-	return s == NULL ? NULL : s->status;
+	return json_pack("{s:s,s:s,s:I,s:o,s:I,s:o}", "node", node_id_text(s->node, id), "zone", s->zone, "start",
+			 (json_int_t)s->start.number, "r", msg_json_hex(s->start.random, sizeof(s->start.random)),
+			 "n", (json_int_t)s->counter, "status", status);
 }
 
-void cluster_status_each(const struct cluster *c, cluster_status_fn *fn, void *ctx)
+/* This process of the peer has said it, or told us of it. */
+static bool is_from(const struct status_entry *s, const struct cluster_peer *p)
 {
-	for (size_t i = 0; i < c->statuses; i++)
-		if (c->status[i].status != NULL)
-			fn(ctx, c->status[i].node, c->status[i].zone, c->status[i].status);
+	char random[SESSION_TEXT];
+
+	if (memcmp(s->from, p->peer.id, NODE_ID_LEN) == 0)
+		return true;
+	sodium_bin2hex(random, sizeof(random), s->start.random, sizeof(s->start.random));
+	return memcmp(s->node, p->peer.id, NODE_ID_LEN) == 0 && strcmp(random, p->session) == 0;
+}
+
+static void send_run(struct cluster *c, struct cluster_peer *p)
+{
+	struct run r = { c, p, json_array(), 0, 0 };
+	const int64_t now = clock_mono_ms();
+	bool sent = true;
+
+	p->run++;
+	for (size_t i = 0; i < c->statuses && sent; i++) {
+		const struct status_entry *s = &c->status[i];
+
+		if (s->revision <= p->status_sent || is_from(s, p))
+			continue;
+		json_array_append_new(r.list, entry_json(s));
+		r.octets += strlen(s->status);
+		if (json_array_size(r.list) == BATCH_MAX || r.octets > BATCH_OCTETS)
+			sent = send_part(&r, false) == 0;
+	}
+	/* When its queue is full, or it is not there: all of it again with the next second. */
+	if (sent && send_part(&r, true) == 0) {
+		p->status_sent = c->status_revision;
+		if (!p->run_pending)
+			p->run_ms = now;
+		p->run_pending = true;
+	}
+	json_decref(r.list);
 }
 
 void gossip_send(struct cluster *c, struct cluster_peer *p)
 {
-	const int64_t now = clock_mono_ms();
-	uint64_t sent = p->status_sent;
-	bool full = false;
-	json_t *list, *body;
-	size_t n = 0;
-
-	if (p->status_all_ms == 0 || now - p->status_all_ms > ALL_MS) {
-		sent = 0;
-		p->status_all_ms = now;
+	if (p->run_pending && clock_mono_ms() - p->run_ms > AGAIN_MS) {
+		p->status_sent = p->status_acked;
+		p->run_pending = false;
 	}
-	/* Entries are looked at in any order, so a batch that fills is followed at once by a further one. */
-	list = json_array();
-	for (size_t i = 0; i < c->statuses && !full; i++) {
-		const struct status_entry *s = &c->status[i];
-
-		if (s->revision <= sent || s->status == NULL)
-			continue;
-		json_array_append_new(list, json_pack("{s:s,s:s,s:I,s:I,s:O}", "node", s->node, "zone",
-						      s->zone, "start", (json_int_t)s->start, "n",
-						      (json_int_t)s->counter, "status", s->status));
-		if (++n % BATCH_MAX == 0) {
-			body = json_pack("{s:o}", "list", list);
-			full = msg_send(c->hub, p->peer.id, p->peer.role, "status", body, NULL) != 0;
-			json_decref(body);
-			list = json_array();
-		}
-	}
-	body = json_pack("{s:o}", "list", list);
-	if (!full && json_array_size(list) > 0)
-		full = msg_send(c->hub, p->peer.id, p->peer.role, "status", body, NULL) != 0;
-	json_decref(body);
-	if (!full)
-		p->status_sent = c->status_revision;
+	if (p->run_pending ? p->status_sent < c->status_revision
+			   : !p->acked || p->status_acked < c->status_revision)
+		send_run(c, p);
 }
 
-static void take(struct cluster *c, json_t *row)
+/* A new process over there: whatever the one before knew may be lost. */
+static void new_session(struct cluster *c, struct cluster_peer *p, const char *session)
 {
-	const char *node = msg_text(row, "node", NODE_ID_TEXT - 1, NULL);
+	strcpy(p->session, session);
+	p->status_sent = p->status_acked = p->got_upto = p->in_run = 0;
+	p->got_any = p->hole = p->ask_again = p->acked = p->run_pending = false;
+	for (size_t i = 0; i < c->statuses; i++)
+		if (memcmp(c->status[i].from, p->peer.id, NODE_ID_LEN) == 0)
+			memset(c->status[i].from, 0, NODE_ID_LEN);
+}
+
+void gossip_got(struct cluster *c, struct cluster_peer *p, const json_t *msg)
+{
+	const char *session = msg_text(msg, "session", SESSION_TEXT - 1, NULL);
+	const json_t *got = json_object_get(msg, "got"), *upto = json_array_get(got, 1);
+	const char *of = json_string_value(json_array_get(got, 0));
+	uint64_t before = p->status_acked;
+	bool again = json_is_true(json_array_get(got, 2));
+
+	if (session == NULL)
+		return;
+	if (strcmp(session, p->session) != 0) {
+		new_session(c, p, session);
+		again = true;
+	}
+	p->acked = of != NULL && strcmp(of, c->session) == 0 && json_is_integer(upto) && json_integer_value(upto) >= 0;
+	p->status_acked = p->acked ? (uint64_t)json_integer_value(upto) : 0;
+	if (p->status_acked > c->status_revision)
+		p->status_acked = 0;
+	if (p->status_acked > before)
+		p->run_ms = clock_mono_ms();
+	if (p->acked && p->status_acked >= p->status_sent)
+		p->run_pending = false;
+	if (again && !p->acked) {
+		p->status_sent = p->status_acked = 0;
+		p->run_pending = false;
+		send_run(c, p);
+	}
+}
+
+json_t *gossip_got_json(struct cluster_peer *p)
+{
+	json_t *got = json_pack("[s,I,b]", p->session, p->got_any ? (json_int_t)p->got_upto : (json_int_t)-1,
+				p->ask_again);
+
+	p->ask_again = false;
+	return got;
+}
+
+void gossip_nodes_changed(struct cluster *c)
+{
+	for (size_t i = 0; i < c->peers; i++) {
+		struct cluster_peer *p = &c->peer[i];
+
+		if (!p->hole)
+			continue;
+		p->ask_again = true;
+		p->hole = p->got_any = false;
+		p->got_upto = 0;
+	}
+}
+
+/* ---- in ---- */
+
+/* Takes one word.  Returns whether its node is known. */
+static bool take(struct cluster *c, const struct msg_peer *from, json_t *row)
+{
 	const char *zone = msg_text(row, "zone", DNAME_TEXT_MAX - 1, NULL);
 	json_t *status = json_object_get(row, "status");
 	uint8_t id[NODE_ID_LEN], name[DNAME_MAX];
-	struct status_entry *s;
-	uint64_t start, counter;
+	struct status_start start;
+	struct fact_rules rules;
+	uint64_t number, counter;
+	bool own;
 
-	if (node == NULL || zone == NULL || !json_is_object(status) || node_id_parse(node, id, NULL) != 0 ||
-	    dname_from_text(zone, name, NULL) != 0 || msg_uint(row, "start", INT64_MAX, &start, NULL) != 0 ||
+	if (msg_hex(row, "node", id, sizeof(id), NULL) != 0 || zone == NULL || !json_is_object(status) ||
+	    dname_from_text(zone, name, NULL) != 0 || msg_uint(row, "start", UINT32_MAX, &number, NULL) != 0 ||
+	    msg_hex(row, "r", start.random, sizeof(start.random), NULL) != 0 ||
 	    msg_uint(row, "n", INT64_MAX, &counter, NULL) != 0)
-		return;
-	if (memcmp(id, c->self->id, NODE_ID_LEN) == 0 && start == c->start && counter <= c->status_counter)
-		return; /* our own word of this run comes back */
-	/* A later start, or a word under this start's number that this run has not said: an old copy counts starts anew. */
-	if (memcmp(id, c->self->id, NODE_ID_LEN) == 0 && start >= c->start)
-		start_own_status(c, start);
-	s = find(c, node, zone);
-	if (s != NULL && (s->start > start || (s->start == start && s->counter >= counter)))
-		return;
-	if (s == NULL) {
-		struct fact_rules rules;
-
-		if (sync_rules(c, &rules)->key_of(c, id) == NULL || (s = need(c, node, zone)) == NULL)
-			return;
-	}
-	set(c, s, start, counter, status);
-	if (c->config.on_status != NULL)
-		c->config.on_status(c->config.ctx, node, zone, status);
+		return true;
+	if (sync_rules(c, &rules)->key_of(c, id) == NULL)
+		return false;
+	start.number = (uint32_t)number;
+	own = memcmp(id, c->self->id, NODE_ID_LEN) == 0;
+	if (own && incarnation_cmp(&start, &c->start) == 0 && counter <= c->status_counter)
+		return true; /* our own word of this run comes back */
+	/* A later start, or a word under this start's number that this run has not said: an old copy counts starts
+	 * anew. */
+	if (own && start.number >= c->start.number)
+		start_own_status(c, start.number);
+	if (status_take(c, id, zone, &start, counter, status, from->id) && c->config.on_status != NULL)
+		c->config.on_status(c->config.ctx);
+	return true;
 }
 
 void gossip_on_status(void *ctx, const struct msg_peer *from, json_t *msg)
 {
+	struct cluster *c = ctx;
+	struct cluster_peer *p = cluster_peer_of(c, from);
 	const json_t *list = json_object_get(msg, "list");
+	const char *session = msg_text(msg, "session", SESSION_TEXT - 1, NULL);
+	uint64_t run, part, since, upto;
 	json_t *row;
 	size_t i;
 
-	(void)from;
-	if (json_array_size(list) > BATCH_MAX)
+	if (p == NULL || json_array_size(list) > BATCH_MAX || session == NULL ||
+	    msg_uint(msg, "run", INT64_MAX, &run, NULL) != 0 || msg_uint(msg, "part", INT32_MAX, &part, NULL) != 0 ||
+	    msg_uint(msg, "since", INT64_MAX, &since, NULL) != 0)
 		return;
-	json_array_foreach(list, i, row) take(ctx, row);
-}
-
-int gossip_load(struct cluster *c, struct err *e)
-{
-	sqlite3_stmt *st;
-	int rc;
-
-	if (sql_prepare(c->db, "SELECT node, zone, start, counter, status FROM status", &st, e) != 0)
-		return -1;
-	while ((rc = sql_step(st, e)) == 1) {
-		const char *text = (const char *)sqlite3_column_text(st, 4);
-		json_t *status = text == NULL ? NULL : json_loads(text, 0, NULL);
-		struct status_entry *s;
-
-		s = json_is_object(status) ? need(c, (const char *)sqlite3_column_text(st, 0),
-						  (const char *)sqlite3_column_text(st, 1))
-					   : NULL;
-		if (s != NULL) {
-			set(c, s, (uint64_t)sqlite3_column_int64(st, 2),
-			    (uint64_t)sqlite3_column_int64(st, 3), status);
-			s->dirty = false;
-		}
-		json_decref(status);
+	if (strcmp(session, p->session) != 0) /* its vector was not heard yet */
+		new_session(c, p, session);
+	if (part == 0) {
+		p->in_run = run;
+		p->in_part = 0;
 	}
-	sqlite3_finalize(st);
-	return rc;
-}
-
-static int save_entry(struct cluster *c, const struct status_entry *s, struct err *e)
-{
-	char *text = json_dumps(s->status, JSON_COMPACT);
-	sqlite3_stmt *st;
-	int rc = -1;
-
-	if (sql_prepare(
-		    c->db,
-		    "INSERT OR REPLACE INTO status (node, zone, start, counter, status) VALUES (?,?,?,?,?)",
-		    &st, e) == 0) {
-		sqlite3_bind_text(st, 1, s->node, -1, SQLITE_STATIC);
-		sqlite3_bind_text(st, 2, s->zone, -1, SQLITE_STATIC);
-		sqlite3_bind_int64(st, 3, (int64_t)s->start);
-		sqlite3_bind_int64(st, 4, (int64_t)s->counter);
-		sqlite3_bind_text(st, 5, text, -1, SQLITE_STATIC);
-		rc = sql_run(st, e);
-	}
-	free(text);
-	return rc;
-}
-
-void gossip_save(struct cluster *c)
-{
-	const int64_t now = clock_mono_ms();
-	bool any = false;
-	struct err e;
-
-	if (c->saved_ms != 0 && now - c->saved_ms < SAVE_MS)
+	json_array_foreach(list, i, row)
+		p->hole |= !take(c, from, row);
+	if (run != p->in_run || part != p->in_part++) {
+		p->in_run = 0; /* something between was lost */
 		return;
-	c->saved_ms = now;
-	for (size_t i = 0; i < c->statuses; i++) {
-		if (!c->status[i].dirty)
-			continue;
-		if (!any && sql_exec(c->db, "BEGIN IMMEDIATE", &e) != 0)
-			goto fail;
-		any = true;
-		if (save_entry(c, &c->status[i], &e) != 0)
-			goto fail;
 	}
-	if (any && sql_exec(c->db, "COMMIT", &e) != 0)
-		goto fail;
-	for (size_t i = 0; i < c->statuses; i++)
-		c->status[i].dirty = false;
-	return;
-fail:
-	sql_exec(c->db, "ROLLBACK", NULL);
-	if (cluster_tell_once(c, e.text))
-		log_event(LOG_WARNING, "status-not-kept", "msg=%s", e.text);
+	/* The last one: everything up to there, if nothing is missing before its beginning. */
+	if (msg_uint(msg, "upto", INT64_MAX, &upto, NULL) != 0 || since > p->got_upto)
+		return;
+	p->got_upto = upto;
+	p->got_any = true;
+	start_compare(c, p);
 }

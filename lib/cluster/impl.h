@@ -7,14 +7,19 @@
 
 /* For lib/cluster only. */
 
+/* One run of a node: the number of its starts, and random octets, since an old copy counts starts anew. */
+#define status_start incarnation
+
 struct status_entry {
-	char node[NODE_ID_TEXT];
-	char zone[DNAME_TEXT_MAX];
-	uint64_t start;    /* the author's number of starts */
-	uint64_t counter;  /* within that start */
-	uint64_t revision; /* ours: when this entry changed last, in steps of cluster.status_revision */
-	bool dirty;        /* not in the database yet */
-	json_t *status;
+	uint8_t node[NODE_ID_LEN];
+	uint8_t from[NODE_ID_LEN]; /* who told us */
+	bool own;                  /* said in this run of this node */
+	bool dirty;                /* not in the database yet */
+	struct status_start start; /* of its author */
+	uint64_t counter;          /* within that start */
+	uint64_t revision;         /* ours: when this entry changed last, in steps of cluster.status_revision */
+	char *zone;
+	char *status; /* JSON */
 };
 
 struct pending {
@@ -48,13 +53,15 @@ struct cluster {
 	bool void_told;         /* that retirements are void */
 
 	struct incarnation inc; /* number 0: none taken since the start */
-	uint64_t start;
+	struct status_start start;
+	char session[SESSION_TEXT]; /* start.random in hex: names this process to its peers */
 	bool started_heard; /* something of a peer was compared since the start */
 	bool go_alone, set_back, held_for_good;
 	char hold[256];
 
 	struct status_entry *status;
 	size_t statuses;
+	struct index status_index; /* by node and zone */
 	uint64_t status_revision, status_counter;
 	int64_t saved_ms;
 
@@ -80,16 +87,28 @@ bool cluster_tell_once(struct cluster *c, const char *what);
 
 /* start.c */
 void start_compare(struct cluster *c, struct cluster_peer *p);
-void start_own_status(struct cluster *c, uint64_t start);
+void start_own_status(struct cluster *c, uint32_t start);
 void start_own_facts(struct cluster *c, const struct incarnation *inc, const char *peer);
 void start_in_use(struct cluster *c, const char *how);
 struct incarnation start_incarnation(const struct cluster *c);
 
 /* gossip.c */
 void gossip_on_status(void *ctx, const struct msg_peer *from, json_t *msg);
+/* A run of what has changed for this peer, when there is something. */
 void gossip_send(struct cluster *c, struct cluster_peer *p);
-int gossip_load(struct cluster *c, struct err *e);
-void gossip_save(struct cluster *c);
+/* A peer's vector came: which process it is, and how far it has our words. */
+void gossip_got(struct cluster *c, struct cluster_peer *p, const json_t *msg);
+json_t *gossip_got_json(struct cluster_peer *p);
+/* More nodes may be known now: what was left out is asked for anew. */
+void gossip_nodes_changed(struct cluster *c);
+
+/* status.c */
+/* Whether it was newer than what was known. */
+bool status_take(struct cluster *c, const uint8_t node[NODE_ID_LEN], const char *zone,
+		 const struct status_start *start, uint64_t counter, json_t *status, const uint8_t from[NODE_ID_LEN]);
+int status_load(struct cluster *c, struct err *e);
+void status_save(struct cluster *c);
+void status_fini(struct cluster *c);
 
 /* relay.c */
 void relay_on_request(void *ctx, const struct msg_peer *from, json_t *msg);

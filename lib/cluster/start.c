@@ -3,7 +3,7 @@
  * start: the comparison after a start, incarnations, and being set back (DESIGN section 4).
  *
  * A node that starts may be an old copy of itself.  So it says nothing until it holds all that one other node
- * holds, and what it then says belongs to an incarnation that is above every one it found of itself.
+ * holds, words on zones too, and what it then says belongs to an incarnation that is above every one it found of itself.
  */
 #include "cluster/impl.h"
 
@@ -17,7 +17,7 @@ void start_compare(struct cluster *c, struct cluster_peer *p)
 {
 	const bool before = cluster_compared(c);
 
-	if (!p->has_told || sync_peer_has_more(c, p))
+	if (!p->has_told || !p->got_any || sync_peer_has_more(c, p))
 		return;
 	p->compared = true;
 	if (c->set_back && !c->held_for_good && c->hold[0] != '\0') {
@@ -65,22 +65,21 @@ void start_in_use(struct cluster *c, const char *how)
 }
 
 /* A peer knows a status of ours from a start that we have not counted. */
-void start_own_status(struct cluster *c, uint64_t start)
+void start_own_status(struct cluster *c, uint32_t start)
 {
 	if (c->inc.number != 0) {
 		start_in_use(c, "a status from a later start of this node is known elsewhere");
 		return;
 	}
 	log_event(LOG_ERROR, "set-back",
-		  "starts=%llu known=%llu msg=an old copy of this node's state is in use",
-		  (unsigned long long)c->start, (unsigned long long)start);
+		  "starts=%u known=%u msg=an old copy of this node's state is in use", c->start.number, start);
 	c->set_back = true;
-	c->start = start + 1;
+	c->start.number = start + 1;
 	if (c->db != NULL) {
 		sqlite3_stmt *st;
 
 		if (sql_prepare(c->db, "UPDATE meta SET value = ? WHERE name = 'starts'", &st, NULL) == 0) {
-			sqlite3_bind_int64(st, 1, (int64_t)c->start);
+			sqlite3_bind_int64(st, 1, c->start.number);
 			sql_run(st, NULL);
 		}
 	}

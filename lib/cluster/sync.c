@@ -71,8 +71,9 @@ static json_t *vector(const struct cluster *c)
 
 void sync_tell(struct cluster *c, struct cluster_peer *p)
 {
-	json_t *body = json_pack("{s:s,s:I,s:o}", "node", c->self->id_text, "now", (json_int_t)clock_now_s(),
-				 "vector", vector(c));
+	json_t *body = json_pack("{s:s,s:I,s:o,s:s,s:o}", "node", c->self->id_text, "now",
+				 (json_int_t)clock_now_s(), "vector", vector(c), "session", c->session, "got",
+				 gossip_got_json(p));
 
 	if (msg_send(c->hub, p->peer.id, p->peer.role, !p->has_told ? "hello" : "have", body, NULL) == 0)
 		p->asked_ms = clock_mono_ms();
@@ -165,13 +166,8 @@ static void send_missing(struct cluster *c, struct cluster_peer *p)
 						   NULL);
 		}
 	body = json_pack("{s:o}", "facts", b.list);
-	/* Word of nodes that it did not know was not taken; with the facts comes all of it again, before
-	 * anything is made. */
-	if (json_array_size(b.list) > 0 &&
-	    msg_send(c->hub, p->peer.id, p->peer.role, "facts", body, NULL) == 0) {
-		p->status_all_ms = 0;
-		gossip_send(c, p);
-	}
+	if (json_array_size(b.list) > 0)
+		msg_send(c->hub, p->peer.id, p->peer.role, "facts", body, NULL);
 	json_decref(body);
 }
 
@@ -236,6 +232,7 @@ static void heard(struct cluster *c, struct cluster_peer *p, const json_t *msg)
 	p->heard_ms = clock_mono_ms();
 	if (msg_uint(msg, "now", INT64_MAX, &now, NULL) == 0)
 		p->offset_s = (int64_t)now - clock_now_s();
+	gossip_got(c, p, msg);
 	if (!take_vector(p, msg))
 		return;
 	look_for_own(c, p);
@@ -265,7 +262,6 @@ void sync_on_hello(void *ctx, const struct msg_peer *from, json_t *msg)
 
 	if (p == NULL)
 		return;
-	p->status_sent = 0; /* it has just started, or does not know us yet */
 	heard(ctx, p, msg);
 	sync_tell(ctx, p);
 	gossip_send(ctx, p);
@@ -291,6 +287,8 @@ static void refused(struct cluster *c, const struct msg_peer *from, const struct
 void sync_applied(struct cluster *c, const struct fact *f)
 {
 	c->rebuild |= fact_state_apply(c->state, f);
+	if (fact_is_of_nodes(f))
+		gossip_nodes_changed(c);
 	if (json_array_size(c->fresh) < PUSH_FACTS)
 		json_array_append_new(c->fresh, msg_json_base64(f->octets, f->len));
 	if (c->config.on_fact != NULL)

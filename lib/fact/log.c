@@ -20,6 +20,7 @@ static const char *const migrations[] = {
 
 struct fact_log {
 	sqlite3 *db;
+	sqlite3_stmt *insert; /* kept, as it runs most */
 	struct fact_head *head;
 	size_t heads;
 	size_t count;
@@ -49,10 +50,36 @@ static void advance(struct fact_log *l, const struct fact *f)
 	l->count++;
 }
 
-static int on_load(void *ctx, const struct fact *f)
+/* The newest of each incarnation. */
+static int load_heads(struct fact_log *l, struct err *e)
 {
-	advance(ctx, f);
-	return 0;
+	sqlite3_stmt *st;
+	int rc;
+
+	if (sql_prepare(l->db,
+			"SELECT origin, number, random, max(seq), count(*) FROM fact GROUP BY origin, number, random",
+			&st, e) != 0)
+		return -1;
+	while ((rc = sql_step(st, e)) == 1) {
+		struct fact_head *h;
+
+		l->head = mem_grow(l->head, l->heads + 1, sizeof(*l->head));
+		h = &l->head[l->heads++];
+		memset(h, 0, sizeof(*h));
+		if (sqlite3_column_bytes(st, 0) != NODE_ID_LEN || sqlite3_column_bytes(st, 2) != 8) {
+			rc = err_set(e, ERR_DAMAGE, "a stored fact is damaged");
+			break;
+		}
+		memcpy(h->origin, sqlite3_column_blob(st, 0), NODE_ID_LEN);
+		h->inc.number = (uint32_t)sqlite3_column_int64(st, 1);
+		memcpy(h->inc.random, sqlite3_column_blob(st, 2), 8);
+		h->seq = (uint64_t)sqlite3_column_int64(st, 3);
+		l->count += (size_t)sqlite3_column_int64(st, 4);
+	}
+	sqlite3_finalize(st);
+	for (size_t i = 0; i < l->heads && rc == 0; i++)
+		rc = fact_log_hash(l, l->head[i].origin, &l->head[i].inc, l->head[i].seq, l->head[i].hash, e);
+	return rc;
 }
 
 int fact_log_open(const char *path, struct fact_log **out, struct err *e)
@@ -60,7 +87,7 @@ int fact_log_open(const char *path, struct fact_log **out, struct err *e)
 	struct fact_log *l = mem_new(1, sizeof(*l));
 
 	if (sql_open(path, migrations, sizeof(migrations) / sizeof(migrations[0]), &l->db, e) != 0 ||
-	    fact_log_walk(l, on_load, l, e) != 0) {
+	    load_heads(l, e) != 0) {
 		fact_log_close(l);
 		return -1;
 	}
@@ -72,6 +99,7 @@ void fact_log_close(struct fact_log *l)
 {
 	if (l == NULL)
 		return;
+	sqlite3_finalize(l->insert);
 	sql_close(l->db);
 	free(l->head);
 	free(l);
@@ -79,19 +107,25 @@ void fact_log_close(struct fact_log *l)
 
 static int insert(struct fact_log *l, const struct fact *f, struct err *e)
 {
-	sqlite3_stmt *st;
+	sqlite3_stmt *st = l->insert;
+	int rc;
 
-	if (sql_prepare(l->db,
+	if (st == NULL &&
+	    sql_prepare(l->db,
 			"INSERT INTO fact (origin, number, random, seq, hash, octets) VALUES (?,?,?,?,?,?)",
-			&st, e) != 0)
+			&l->insert, e) != 0)
 		return -1;
+	st = l->insert;
 	sqlite3_bind_blob(st, 1, f->origin, NODE_ID_LEN, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 2, f->inc.number);
 	sqlite3_bind_blob(st, 3, f->inc.random, sizeof(f->inc.random), SQLITE_STATIC);
 	sqlite3_bind_int64(st, 4, (int64_t)f->seq);
 	sqlite3_bind_blob(st, 5, f->hash, FACT_HASH_LEN, SQLITE_STATIC);
 	sqlite3_bind_blob(st, 6, f->octets, (int)f->len, SQLITE_STATIC);
-	return sql_run(st, e);
+	rc = sql_step(st, e);
+	sqlite3_reset(st);
+	sqlite3_clear_bindings(st);
+	return rc;
 }
 
 int fact_log_hash(struct fact_log *l, const uint8_t origin[NODE_ID_LEN], const struct incarnation *inc,

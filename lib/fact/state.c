@@ -66,6 +66,8 @@ void fact_state_free(struct fact_state *s)
 			key_state_fini(&z->key[j]);
 		free(z->add);
 		free(z->key);
+		free(z->name);
+		free(z->text);
 		json_decref(z->floor.body);
 		json_decref(z->epoch.body);
 		json_decref(z->secure.body);
@@ -75,30 +77,51 @@ void fact_state_free(struct fact_state *s)
 	for (size_t i = 0; i < s->tsigs; i++)
 		json_decref(s->tsig[i].created.body);
 	free(s->zone);
+	index_fini(&s->zone_index);
 	free(s->policy);
 	free(s->tsig);
 	free(s);
 }
 
+struct zone_name {
+	const struct fact_state *s;
+	uint8_t name[DNAME_MAX]; /* in lower case */
+	size_t len;
+};
+
+static bool same_zone(const void *ctx, size_t at)
+{
+	const struct zone_name *n = ctx;
+
+	return dname_len(n->s->zone[at].name) == n->len && memcmp(n->s->zone[at].name, n->name, n->len) == 0;
+}
+
 struct zone_state *state_zone(const struct fact_state *s, const uint8_t *name)
 {
-	for (size_t i = 0; i < s->zones; i++)
-		if (dname_equal(s->zone[i].name, name))
-			return &s->zone[i];
-	return NULL;
+	struct zone_name n = { .s = s };
+	size_t at;
+
+	n.len = dname_lower(name, n.name);
+	at = index_find(&s->zone_index, index_hash(n.name, n.len, 0), same_zone, &n);
+	return at == INDEX_NONE ? NULL : &s->zone[at];
 }
 
 static struct zone_state *need_zone(struct fact_state *s, const uint8_t *name)
 {
 	struct zone_state *z = state_zone(s, name);
+	char text[DNAME_TEXT_MAX];
+	size_t len;
 
 	if (z != NULL)
 		return z;
-	s->zone = mem_grow(s->zone, s->zones + 1, sizeof(*s->zone));
+	if ((s->zones & (s->zones - 1)) == 0) /* a power of two: full */
+		s->zone = mem_grow(s->zone, s->zones == 0 ? 1 : 2 * s->zones, sizeof(*s->zone));
 	z = &s->zone[s->zones++];
 	memset(z, 0, sizeof(*z));
-	dname_lower(name, z->name);
-	dname_to_text(z->name, z->text);
+	z->name = mem_dup(name, dname_len(name));
+	len = dname_lower(name, z->name);
+	z->text = mem_strdup(dname_to_text(z->name, text));
+	index_add(&s->zone_index, index_hash(z->name, len, 0), s->zones - 1);
 	return z;
 }
 

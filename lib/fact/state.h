@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "fact/fact.h"
+#include "index/index.h"
 
 /*
  * fact_state - what a set of facts says.  Applying the same facts in any order gives the same state, and
@@ -186,8 +187,8 @@ struct add_state {
 };
 
 struct zone_state {
-	uint8_t name[DNAME_MAX];
-	char text[DNAME_TEXT_MAX];
+	uint8_t *name; /* in lower case */
+	char *text;
 	struct add_state *add;
 	size_t adds;
 	struct key_state *key;
@@ -219,6 +220,7 @@ struct fact_state {
 	bool void_retirements; /* some would leave nobody: they are void, and a person must look */
 	struct zone_state *zone;
 	size_t zones;
+	struct index zone_index; /* by name */
 	struct policy_state *policy;
 	size_t policies;
 	struct tsig_state *tsig;

@@ -83,8 +83,7 @@ static void newer(struct zwork *z, struct content *content, uint64_t number)
 	z->input_id = (struct content_id){ .epoch = z->plan->epoch, .number = number };
 	memcpy(z->input_id.digest, content_digest(content), sizeof(z->input_id.digest));
 	taken_serial(z, content);
-	kdlink_content(z->engine->keydist, z, &z->input_id);
-	z->status_due = true;
+	kdlink_status(z->engine->keydist, z);
 }
 
 /* Those of a whole zone stand as long as differences follow it. */

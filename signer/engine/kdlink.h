@@ -8,14 +8,15 @@
 struct kdlink;
 
 int kdlink_open(struct engine *e, struct kdlink **out, struct err *err);
-void kdlink_close(struct kdlink *k); /* NULL does nothing */
+/* The loop must run once more.  NULL does nothing. */
+void kdlink_close(struct kdlink *k);
 bool kdlink_up(const struct kdlink *k);
 /* Once a second: heartbeat, silence, statuses that are due. */
 void kdlink_tick(struct kdlink *k);
+/* There is news of the zone: said at once, with that of others. */
 void kdlink_status(struct kdlink *k, struct zwork *z);
 /* The DNSKEY RRset of the published version is out. */
-void kdlink_served(struct kdlink *k, const struct zwork *z);
-void kdlink_content(struct kdlink *k, const struct zwork *z, const struct content_id *c);
+void kdlink_served(struct kdlink *k, struct zwork *z);
 int kdlink_floor(struct kdlink *k, const char *zone, uint32_t serial, struct err *e);
 int kdlink_accept_serial(struct kdlink *k, const char *zone, struct err *e);
 int kdlink_alone(struct kdlink *k, struct err *e);

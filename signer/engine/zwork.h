@@ -171,7 +171,8 @@ struct zwork {
 	int64_t catch_up_ms;    /* the source was last asked */
 
 	/* status to keydist */
-	bool status_due;
+	bool status_due, status_now; /* keydist is to hear of it; at once */
+	bool served_due;             /* it is to hear which keys are published */
 	int64_t status_ms;
 	struct waiter *waiters; /* open requests (api.h) */
 	char **notices;         /* of the input loaded last */

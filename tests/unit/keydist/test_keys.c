@@ -95,6 +95,7 @@ static int setup(void **state)
 					 .dir = x->dir,
 					 .listen = x->listen,
 					 .on_facts = ignore,
+					 .on_fact = keydist_on_fact,
 					 .on_tick = ignore,
 					 .ctx = k };
 	char path[100], wrap[120], line[NODE_LINE_TEXT];
@@ -124,7 +125,8 @@ static int setup(void **state)
 	k->clock_good = true;
 	uv_loop_init(&k->loop);
 	uv_timer_init(&k->loop, &k->flush);
-	k->flush.data = k;
+	uv_timer_init(&k->loop, &k->turn);
+	k->flush.data = k->turn.data = k;
 	assert_int_equal(store_db_open(k, &e), 0);
 	assert_int_equal(cluster_open(&config, &k->cluster, &e), 0);
 	make_other(x, &x->peer, "peer");
@@ -152,18 +154,11 @@ static int teardown(void **state)
 
 	cluster_close(k->cluster);
 	uv_close((uv_handle_t *)&k->flush, NULL);
+	uv_close((uv_handle_t *)&k->turn, NULL);
 	while (uv_run(&k->loop, UV_RUN_DEFAULT) != 0)
 		;
 	uv_loop_close(&k->loop);
-	for (size_t i = 0; i < k->zones; i++)
-		json_decref(k->zone[i].plan);
-	for (size_t i = 0; i < k->engine_boxes; i++)
-		json_decref(k->engine_box[i].box);
-	free(k->zone);
-	free(k->engine_box);
-	free(k->wait);
-	sql_close(k->db);
-	identity_fini(&k->self);
+	keydist_free(k);
 	identity_fini(&x->peer.id);
 	identity_fini(&x->vault.id);
 	snprintf(cmd, sizeof(cmd), "rm -r %s", x->dir);
@@ -273,6 +268,26 @@ static struct key_view view_of(struct fixture *x, const uint8_t hash[32])
 	return views[0];
 }
 
+static json_t *plan_of(struct fixture *x)
+{
+	return plan_make(&x->k, zone_ctx(&x->k, x->zone, true), zone(x));
+}
+
+static void assert_plan_state(struct fixture *x, const char *state)
+{
+	json_t *plan = plan_of(x);
+
+	assert_string_equal(json_string_value(json_object_get(plan, "state")), state);
+	json_decref(plan);
+}
+
+/* What a second brings. */
+static void second(struct fixture *x)
+{
+	waits_tick(&x->k);
+	keydist_settle(&x->k);
+}
+
 static void a_key_is_distributed_only_when_all_have_said_so(void **state)
 {
 	struct fixture *x = *state;
@@ -281,7 +296,7 @@ static void a_key_is_distributed_only_when_all_have_said_so(void **state)
 
 	memcpy(hash, key_hash(key), 32);
 	peer_creates(x, key, x->zone);
-	keys_step(&x->k);
+	keydist_settle(&x->k);
 	assert_true(key_held_by(zone(x), zone_key(zone(x), hash), x->k.self.id));
 	assert_false(view_of(x, hash).distributed);
 	vault_stores(x, hash);
@@ -300,7 +315,7 @@ static void stored_for_another_recovery_key_does_not_count(void **state)
 	struct key *key = make(ALG_ED25519);
 
 	peer_creates(x, key, x->zone);
-	keys_step(&x->k);
+	keydist_settle(&x->k);
 	peer_holds(x, key);
 	hear(x, &x->vault, "key.stored", true,
 	     json_pack("{s:o,s:s}", "key", hex(key_hash(key)), "recovery", "0123456789abcdef"));
@@ -318,8 +333,8 @@ static void a_box_for_another_zone_is_not_held(void **state)
 
 	assert_int_equal(dname_from_text("example.net", other, NULL), 0);
 	peer_creates(x, key, other);
-	keys_step(&x->k);
-	keys_step(&x->k);
+	keydist_settle(&x->k);
+	keydist_settle(&x->k);
 	assert_int_equal(zone_key(zone(x), key_hash(key))->helds, 0);
 	assert_non_null(strstr(zone_ctx(&x->k, x->zone, false)->trouble, "another zone"));
 	key_free(key);
@@ -361,13 +376,18 @@ static void a_second_key_with_the_same_tag_is_declined_and_made_again(void **sta
 	z = zone(x);
 	theirs = same_tag(dnskey_tag(zone_key(z, mine)->dnskey, zone_key(z, mine)->dnskey_len));
 	peer_creates(x, theirs, x->zone);
-	keys_step(&x->k);
+	keydist_settle(&x->k);
 	assert_true(id_set_has(&zone_key(zone(x), key_hash(theirs))->declined, x->k.self.id));
 	assert_int_equal(zone_key(zone(x), key_hash(theirs))->helds, 0);
 	/* The peer declines ours in turn: it is made again, once, with a free tag. */
 	hear(x, &x->peer, "key.declined", true, json_pack("{s:o,s:s}", "key", hex(mine), "why", "tag"));
-	keys_step(&x->k);
-	keys_step(&x->k);
+	keydist_settle(&x->k);
+	keydist_settle(&x->k);
+	assert_int_equal(x->k.makings, 1);
+	while (x->k.makings > 0)
+		uv_run(&x->k.loop, UV_RUN_ONCE);
+	keydist_settle(&x->k);
+	assert_int_equal(x->k.makings, 0);
 	z = zone(x);
 	for (size_t i = 0; i < z->keys; i++)
 		if (memcmp(z->key[i].instead, mine, 32) == 0) {
@@ -389,7 +409,7 @@ static void of_competing_keys_the_smallest_that_all_serve_signs(void **state)
 	small = memcmp(key_hash(key[0]), key_hash(key[1]), 32) < 0 ? key[0] : key[1];
 	large = small == key[0] ? key[1] : key[0];
 	peer_creates(x, large, x->zone);
-	keys_step(&x->k);
+	keydist_settle(&x->k);
 	peer_holds(x, large);
 	vault_stores(x, key_hash(large));
 	assert_int_equal(keydist_say(&x->k, "key.serves", x->zone,
@@ -397,7 +417,7 @@ static void of_competing_keys_the_smallest_that_all_serve_signs(void **state)
 			 0);
 	peer_serves(x, key_hash(large));
 	peer_creates(x, small, x->zone);
-	keys_step(&x->k);
+	keydist_settle(&x->k);
 	peer_holds(x, small);
 	vault_stores(x, key_hash(small));
 	/* Both are shown; what everybody serves goes on signing until everybody serves the smaller one. */
@@ -422,7 +442,7 @@ static void what_anybody_serves_all_publish(void **state)
 	struct key *key = make(ALG_ED25519);
 
 	peer_creates(x, key, x->zone);
-	keys_step(&x->k);
+	keydist_settle(&x->k);
 	assert_false(view_of(x, key_hash(key)).published);
 	peer_serves(x, key_hash(key));
 	assert_true(view_of(x, key_hash(key)).published);
@@ -434,14 +454,11 @@ static void no_key_is_made_because_there_is_none(void **state)
 	struct fixture *x = *state;
 
 	for (int i = 0; i < 5; i++) {
-		members_step(&x->k);
-		keys_step(&x->k);
-		waits_step(&x->k);
-		plan_step(&x->k);
+		keydist_tick(&x->k);
+		keydist_settle(&x->k);
 	}
 	assert_int_equal(zone(x)->keys, 0);
-	assert_string_equal(
-		json_string_value(json_object_get(zone_ctx(&x->k, x->zone, false)->plan, "state")), "held");
+	assert_plan_state(x, "held");
 }
 
 static void nothing_is_published_before_it_is_distributed(void **state)
@@ -452,9 +469,7 @@ static void nothing_is_published_before_it_is_distributed(void **state)
 
 	assert_int_equal(keys_create(&x->k, zone(x), ALG_ECDSAP256SHA256, "csk", NULL, hash, &e), 0);
 	vault_stores(x, hash);
-	plan_step(&x->k);
-	assert_string_equal(
-		json_string_value(json_object_get(zone_ctx(&x->k, x->zone, false)->plan, "state")), "held");
+	assert_plan_state(x, "held");
 }
 
 static void a_ksk_stays_here(void **state)
@@ -462,7 +477,8 @@ static void a_ksk_stays_here(void **state)
 	struct fixture *x = *state;
 	struct key_view views[VIEWS_MAX];
 	uint8_t hash[2][32];
-	const json_t *plan, *keys;
+	const json_t *keys;
+	json_t *plan;
 	struct err e;
 	size_t n;
 
@@ -470,16 +486,14 @@ static void a_ksk_stays_here(void **state)
 	retire_peer(x);
 	assert_int_equal(keys_create(&x->k, zone(x), ALG_ECDSAP256SHA256, "ksk", NULL, hash[0], &e), 0);
 	vault_stores(x, hash[0]);
-	plan_step(&x->k);
-	assert_string_equal(
-		json_string_value(json_object_get(zone_ctx(&x->k, x->zone, false)->plan, "state")), "held");
+	assert_plan_state(x, "held");
 	assert_int_equal(keys_create(&x->k, zone(x), ALG_ECDSAP256SHA256, "zsk", NULL, hash[1], &e), 0);
 	vault_stores(x, hash[1]);
-	plan_step(&x->k);
-	plan = zone_ctx(&x->k, x->zone, false)->plan;
+	plan = plan_of(x);
 	assert_string_equal(json_string_value(json_object_get(plan, "state")), "signed");
 	keys = json_object_get(plan, "keys");
 	assert_int_equal(json_array_size(keys), 1);
+	json_decref(plan);
 	n = lifecycle_view(&x->k, zone(x), views);
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(views[i].signing, strcmp(views[i].key->role, "zsk") == 0);
@@ -490,6 +504,7 @@ static void cds_waits_until_all_serve_and_old_answers_are_gone(void **state)
 	struct fixture *x = *state;
 	struct policy p = policy_default();
 	uint8_t hash[32];
+	json_t *plan;
 	struct err e;
 
 	p.propagation_s = 0;
@@ -500,26 +515,27 @@ static void cds_waits_until_all_serve_and_old_answers_are_gone(void **state)
 	retire_peer(x);
 	assert_int_equal(keys_create(&x->k, zone(x), ALG_ED25519, "csk", NULL, hash, &e), 0);
 	vault_stores(x, hash);
-	waits_step(&x->k);
+	second(x);
 	assert_int_equal(waits_left(&x->k, zone(x), hash), -1);
 	assert_int_equal(keydist_say(&x->k, "key.serves", x->zone,
 				     json_pack("{s:[o],s:i}", "keys", hex(hash), "unsigned_ttl", 2), &e),
 			 0);
-	waits_step(&x->k);
+	second(x);
 	assert_int_equal(waits_left(&x->k, zone(x), hash), 2);
 	assert_false(view_of(x, hash).seen_by_all);
 	/* Time passes only while this node runs: a gap of an hour counts nothing. */
 	x->k.waited_ms -= 3600000;
-	waits_step(&x->k);
+	second(x);
 	assert_false(view_of(x, hash).seen_by_all);
 	for (int i = 0; i < 2; i++) {
 		assert_false(view_of(x, hash).seen_by_all);
 		x->k.waited_ms -= 1000; /* as if a second had passed */
-		waits_step(&x->k);
+		second(x);
 	}
 	assert_true(view_of(x, hash).seen_by_all);
-	plan_step(&x->k);
-	assert_int_equal(json_array_size(json_object_get(zone_ctx(&x->k, x->zone, false)->plan, "ready")), 3);
+	plan = plan_of(x);
+	assert_int_equal(json_array_size(json_object_get(plan, "ready")), 3);
+	json_decref(plan);
 }
 
 static void signatures_are_kept_over_a_restart_and_not_made_in_doubt(void **state)

@@ -153,6 +153,16 @@ static void send_facts(struct fixture *x, const char *a, const char *b)
 	json_decref(msg);
 }
 
+/* The peer has told all that it knows of zones: nothing. */
+static void hear_no_words(struct fixture *x)
+{
+	json_t *msg = json_pack("{s:[],s:s,s:i,s:i,s:i,s:i}", "list", "session", "0011223344556677", "run", 1, "part",
+				0, "since", 0, "upto", 0);
+
+	gossip_on_status(x->c, &x->c->peer[0].peer, msg);
+	json_decref(msg);
+}
+
 static json_t *body(void)
 {
 	return json_pack("{s:i}", "x", 1);
@@ -247,6 +257,8 @@ static void nothing_is_said_before_the_comparison(void **state)
 	assert_int_equal(cluster_say(x->c, &word, 1, &e), -1);
 	assert_int_equal(e.code, ERR_NOTNOW);
 	sync_on_have(x->c, &x->c->peer[0].peer, have);
+	assert_false(cluster_compared(x->c)); /* its words on zones are missing */
+	hear_no_words(x);
 	assert_true(cluster_compared(x->c));
 	assert_int_equal(cluster_say(x->c, &word, 1, &e), 0);
 	assert_int_equal(x->c->inc.number, 1);
@@ -263,6 +275,7 @@ static void more_at_the_peer_must_be_fetched_first(void **state)
 	sodium_bin2hex(hash, sizeof(hash), x->peer.prev, 32);
 	sodium_bin2hex(random, sizeof(random), x->peer.inc.random, 8);
 	have = json_pack("{s:[[s,i,s,i,s]]}", "vector", x->peer.id.id_text, 1, random, 1, hash);
+	hear_no_words(x);
 	sync_on_have(x->c, &x->c->peer[0].peer, have);
 	assert_false(cluster_compared(x->c));
 	send_facts(x, fact, NULL);
@@ -285,6 +298,7 @@ static void own_facts_that_only_others_have_mean_set_back(void **state)
 	sodium_bin2hex(hash, sizeof(hash), me.prev, 32);
 	sodium_bin2hex(random, sizeof(random), me.inc.random, 8);
 	have = json_pack("{s:[[s,i,s,i,s]]}", "vector", x->self.id_text, 4, random, 1, hash);
+	hear_no_words(x);
 	sync_on_have(x->c, &x->c->peer[0].peer, have);
 	assert_true(cluster_set_back(x->c));
 	assert_non_null(cluster_hold(x->c));

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * engine_in: what the local signer's engine says: statuses, what it serves, and wishes of its operator.  A deed or
+ * a wish waits here until a fact says it; the state tells when it does.
+ */
+#include "keydist/keydist.h"
+
+#include "arena/arena.h"
+#include "log/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KEYS_MAX 64
+#define LIST_MAX 1024 /* words in one message */
+
+static struct zone_ctx *zone_of(struct keydist *k, const json_t *o)
+{
+	uint8_t name[DNAME_MAX];
+
+	return msg_name(o, "zone", name, NULL) == 0 ? zone_ctx(k, name, false) : NULL;
+}
+
+static void on_hello(void *ctx, const struct msg_peer *from, json_t *msg)
+{
+	(void)from;
+	(void)msg;
+	log_event(LOG_INFO, "engine-up", "msg=the local signer has connected");
+	engine_greet(cluster_context(ctx));
+}
+
+static void on_status(void *ctx, const struct msg_peer *from, json_t *msg)
+{
+	struct keydist *k = cluster_context(ctx);
+	json_t *row;
+	size_t i;
+
+	(void)from;
+	json_array_foreach(json_object_get(msg, "list"), i, row)
+	{
+		const struct zone_ctx *c = zone_of(k, row);
+		json_t *status = json_object_get(row, "status");
+
+		if (i < LIST_MAX && c != NULL && json_is_object(status))
+			cluster_status_put(k->cluster, c->text, status, NULL);
+	}
+}
+
+/* ---- what it serves ---- */
+
+/* The keys of the engine's word that exist; *fresh when this node has not said that it serves one of them. */
+static json_t *served_keys(struct keydist *k, const struct zone_state *z, const json_t *keys, bool *fresh)
+{
+	json_t *known = json_array(), *row;
+	size_t i;
+
+	json_array_foreach(keys, i, row)
+	{
+		json_t *o = json_pack("{s:O}", "k", row);
+		const struct key_state *ks;
+		uint8_t hash[32];
+
+		if (i < KEYS_MAX && msg_hex(o, "k", hash, sizeof(hash), NULL) == 0 &&
+		    (ks = zone_key(z, hash)) != NULL && ks->created) {
+			json_array_append(known, row);
+			*fresh |= !id_set_has(&ks->record[RECORD_DNSKEY].serves, k->self.id);
+		}
+		json_decref(o);
+	}
+	return known;
+}
+
+/* Says `serves` when the engine's word holds a key or a TTL that this node has not said yet. */
+static void say_serves(struct keydist *k, struct zone_ctx *c, const struct zone_state *z)
+{
+	uint64_t unsigned_ttl = 0, largest = 0, previous = 0;
+	bool fresh = false;
+	json_t *keys;
+
+	msg_uint(c->served, "unsigned_ttl", INT32_MAX, &unsigned_ttl, NULL);
+	msg_uint(c->served, "largest_ttl", INT32_MAX, &largest, NULL);
+	msg_uint(c->served, "previous_largest_ttl", INT32_MAX, &previous, NULL);
+	fresh = unsigned_ttl > z->unsigned_ttl;
+	keys = served_keys(k, z, json_object_get(c->served, "keys"), &fresh);
+	if (!fresh || json_array_size(keys) == 0) {
+		json_decref(c->served);
+		c->served = NULL;
+	} else {
+		words_add(k, c, "key.serves",
+			  json_pack("{s:O,s:O?,s:I,s:I,s:I}", "keys", keys, "keyset",
+				    json_object_get(c->served, "keyset"), "unsigned_ttl", (json_int_t)unsigned_ttl,
+				    "largest_ttl", (json_int_t)largest, "previous_largest_ttl",
+				    (json_int_t)previous),
+			  "key-serves", "zone=%s keys=%zu unsigned_ttl=%llu", c->text, json_array_size(keys),
+			  (unsigned long long)unsigned_ttl);
+	}
+	json_decref(keys);
+}
+
+static void on_served(void *ctx, const struct msg_peer *from, json_t *msg)
+{
+	struct keydist *k = cluster_context(ctx);
+	json_t *row;
+	size_t i;
+
+	(void)from;
+	json_array_foreach(json_object_get(msg, "list"), i, row)
+	{
+		struct zone_ctx *c = zone_of(k, row);
+
+		if (i >= LIST_MAX || c == NULL)
+			continue;
+		json_decref(c->served);
+		c->served = json_incref(row);
+		zones_touch(k, c);
+	}
+}
+
+/* ---- wishes of its operator ---- */
+
+void engine_wishes(struct keydist *k, struct zone_ctx *c, const struct zone_state *z)
+{
+	if (c->served != NULL)
+		say_serves(k, c, z);
+	if (c->floor != NULL && z->floor.set && json_equal(json_object_get(z->floor.body, "serial"), c->floor)) {
+		json_decref(c->floor);
+		c->floor = NULL;
+	}
+	if (c->floor != NULL)
+		words_add(k, c, "floor",
+			  json_pack("{s:O,s:I}", "serial", c->floor, "rev", (json_int_t)z->floor.rev + 1), NULL, "-");
+	if (c->epoch > 0 && z->epoch.set && z->epoch.rev >= c->epoch)
+		c->epoch = 0;
+	if (c->epoch > 0)
+		words_add(k, c, "epoch", json_pack("{s:I}", "epoch", (json_int_t)c->epoch), NULL, "-");
+}
+
+static void on_floor(void *ctx, const struct msg_peer *from, json_t *msg)
+{
+	struct keydist *k = cluster_context(ctx);
+	struct zone_ctx *c = zone_of(k, msg);
+	uint64_t serial;
+
+	(void)from;
+	if (c == NULL || msg_uint(msg, "serial", UINT32_MAX, &serial, NULL) != 0)
+		return;
+	json_decref(c->floor);
+	c->floor = json_integer((json_int_t)serial);
+	zones_touch(k, c);
+}
+
+static void on_accept_serial(void *ctx, const struct msg_peer *from, json_t *msg)
+{
+	struct keydist *k = cluster_context(ctx);
+	struct zone_ctx *c = zone_of(k, msg);
+	const struct zone_state *z = c == NULL ? NULL : state_zone(cluster_state(k->cluster), c->name);
+
+	(void)from;
+	if (z == NULL)
+		return;
+	c->epoch = z->epoch.rev + 1;
+	zones_touch(k, c);
+}
+
+static void on_alone(void *ctx, const struct msg_peer *from, json_t *msg)
+{
+	struct keydist *k = cluster_context(ctx);
+
+	(void)from;
+	(void)msg;
+	cluster_go_alone(k->cluster);
+	keydist_turn(k);
+}
+
+static void on_nothing(void *ctx, const struct msg_peer *from, json_t *msg)
+{
+	(void)ctx;
+	(void)from;
+	(void)msg; /* in the status too, which everybody gets */
+}
+
+const struct msg_row engine_rows[] = {
+	{ "hello", MSG_ENGINE, 1000, on_hello },
+	{ "status", MSG_ENGINE, MSG_MAX, on_status },
+	{ "clock", MSG_ENGINE, 1000, on_nothing },
+	{ "served", MSG_ENGINE, MSG_MAX, on_served },
+	{ "floor", MSG_ENGINE, 4000, on_floor },
+	{ "accept-serial", MSG_ENGINE, 4000, on_accept_serial },
+	{ "alone", MSG_ENGINE, 1000, on_alone },
+	{ "reply", MSG_ENGINE, MSG_MAX, engine_on_reply },
+	{ NULL, 0, 0, NULL },
+};

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * engine_out: what the local signer's engine gets: plans, other nodes' words on its zones, TSIG keys, who is there.
+ * Plans and words travel many to a message.  What could not be sent is tried again with the next second.
+ */
+#include "keydist/keydist.h"
+
+#include "arena/arena.h"
+#include "clock/clock.h"
+#include "log/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST_MAX    64 /* the engine takes a message at once, and opens keys meanwhile */
+#define LIST_OCTETS (256u << 10)
+#define WORDS_MAX   256
+
+/* A plan on its way out. */
+struct plan_out {
+	struct zone_ctx *c;
+	uint8_t digest[16];
+	bool first;
+};
+
+int engine_send(struct keydist *k, const char *type, json_t *body)
+{
+	return k->engine_up ? msg_send(cluster_hub(k->cluster), k->self.id, MSG_ENGINE, type, body, NULL) : -1;
+}
+
+/* ---- words of other nodes ---- */
+
+struct word_list {
+	struct keydist *k;
+	json_t *list;
+	int rc;
+};
+
+static int send_words(struct word_list *l)
+{
+	json_t *body = json_pack("{s:o}", "list", l->list);
+
+	if (json_array_size(l->list) > 0)
+		l->rc = engine_send(l->k, "status", body);
+	json_decref(body);
+	l->list = json_array();
+	return l->rc;
+}
+
+/* Takes over status. */
+static int add_status(struct word_list *l, const uint8_t node[NODE_ID_LEN], const char *zone, json_t *status)
+{
+	char id[NODE_ID_TEXT];
+
+	json_array_append_new(l->list, json_pack("{s:s,s:s,s:s,s:o}", "zone", zone, "node", node_id_text(node, id),
+						 "name", cluster_name(l->k->cluster, node), "status", status));
+	return json_array_size(l->list) < WORDS_MAX ? 0 : send_words(l);
+}
+
+static int on_word(void *ctx, const uint8_t node[NODE_ID_LEN], const char *zone, const char *status)
+{
+	struct word_list *l = ctx;
+	const struct zone_ctx *c = zone_ctx_text(l->k, zone, false);
+
+	/* The engine does not know the zone yet: all words come behind its first plan. */
+	if (c == NULL || !c->has_sent)
+		return 0;
+	return add_status(l, node, zone, json_loads(status, 0, NULL));
+}
+
+static void send_news(struct keydist *k)
+{
+	struct word_list l = { k, json_array(), 0 };
+	const uint64_t upto = cluster_status_since(k->cluster, k->status_rev, on_word, &l);
+
+	if (upto != k->status_rev && send_words(&l) == 0)
+		k->status_rev = upto;
+	json_decref(l.list);
+}
+
+/* What every node has said of a zone that the engine hears of for the first time. */
+static void add_all_words(struct word_list *l, const struct zone_ctx *c)
+{
+	const struct fact_state *s = cluster_state(l->k->cluster);
+
+	for (size_t i = 0; i < s->nodes && l->rc == 0; i++) {
+		json_t *status = cluster_status_get(l->k->cluster, s->node[i].id, c->text);
+
+		if (status != NULL)
+			add_status(l, s->node[i].id, c->text, status);
+	}
+}
+
+/* ---- plans ---- */
+
+void engine_plan(struct keydist *k, struct zone_ctx *c, json_t *plan, const uint8_t digest[16], size_t octets)
+{
+	struct plan_out *o;
+
+	if (!k->engine_up || k->stopping) {
+		json_decref(plan);
+		return; /* all are made anew when it comes */
+	}
+	if (k->plans == NULL)
+		k->plans = json_array();
+	json_object_set_new(plan, "rev", json_integer((json_int_t)++k->plan_rev));
+	json_array_append_new(k->plans, plan);
+	k->plan_out = mem_grow(k->plan_out, k->plan_outs + 1, sizeof(*k->plan_out));
+	o = &k->plan_out[k->plan_outs++];
+	o->c = c;
+	o->first = !c->has_sent;
+	memcpy(o->digest, digest, sizeof(o->digest));
+	k->plan_octets += octets;
+	if (k->plan_outs >= LIST_MAX || k->plan_octets >= LIST_OCTETS)
+		engine_send_plans(k);
+}
+
+void engine_send_plans(struct keydist *k)
+{
+	struct word_list l = { k, NULL, 0 };
+	json_t *body;
+	struct err e;
+	int rc;
+
+	if (k->plan_outs == 0)
+		return;
+	if (store_commit(k, &e) != 0)
+		log_event(LOG_ERROR, "signatures-not-kept", "msg=%s", e.text);
+	body = json_pack("{s:o}", "list", k->plans);
+	rc = engine_send(k, "plans", body);
+	json_decref(body);
+	l.list = json_array();
+	for (size_t i = 0; i < k->plan_outs; i++) {
+		struct plan_out *o = &k->plan_out[i];
+
+		if (rc != 0) {
+			o->c->retry = true;
+			continue;
+		}
+		o->c->has_sent = true;
+		memcpy(o->c->sent, o->digest, sizeof(o->digest));
+		if (o->first)
+			add_all_words(&l, o->c);
+	}
+	send_words(&l);
+	json_decref(l.list);
+	k->plans = NULL;
+	k->plan_outs = k->plan_octets = 0;
+}
+
+/* ---- the rest ---- */
+
+static json_t *synced(struct keydist *k)
+{
+	return json_pack("{s:b,s:b,s:b,s:s?}", "compared", cluster_compared(k->cluster), "alone",
+			 cluster_alone(k->cluster), "set_back", cluster_set_back(k->cluster), "hold",
+			 cluster_hold(k->cluster));
+}
+
+/* Sends body when it differs from what was sent before; takes over the reference. */
+static void send_changed(struct keydist *k, const char *type, json_t *body, json_t **sent)
+{
+	if ((*sent != NULL && json_equal(*sent, body)) || engine_send(k, type, body) != 0) {
+		json_decref(body);
+		return;
+	}
+	json_decref(*sent);
+	*sent = body;
+}
+
+static void on_flush(uv_timer_t *timer)
+{
+	struct keydist *k = timer->data;
+
+	if (!k->engine_up)
+		return;
+	send_changed(k, "synced", synced(k), &k->synced_sent);
+	send_changed(k, "tsig", tsig_for_engine(k), &k->tsig_sent);
+	send_news(k);
+}
+
+void engine_flush_soon(struct keydist *k)
+{
+	if (k->engine_up && !k->stopping && !uv_is_active((uv_handle_t *)&k->flush))
+		uv_timer_start(&k->flush, on_flush, 1, 0);
+}
+
+void engine_on_status(void *ctx)
+{
+	engine_flush_soon(ctx);
+}
+
+static json_t *node_json(struct keydist *k, const uint8_t id[NODE_ID_LEN], bool self,
+			 const struct cluster_peer *p)
+{
+	const struct fact_state *s = cluster_state(k->cluster);
+	const struct node_state *me = state_node(s, k->self.id), *n = state_node(s, id);
+	const bool counted = node_is_signer(n) && (self || (me != NULL && id_set_has(&me->counts, id)));
+	char hex[NODE_ID_TEXT];
+	const char *role = self || (p != NULL && p->peer.role == MSG_SIGNER) ? "signer" : "backup";
+	json_t *heard = json_null();
+
+	if (self)
+		heard = json_integer(0);
+	else if (p != NULL && p->heard_ms != 0)
+		heard = json_integer(clock_mono_ms() - p->heard_ms);
+	return json_pack("{s:s,s:s,s:s,s:b,s:b,s:o}", "node", node_id_text(id, hex), "name",
+			 cluster_name(k->cluster, id), "role", role, "self", self, "counted", counted,
+			 "heard_ms", heard);
+}
+
+static void send_peers(struct keydist *k)
+{
+	json_t *nodes = json_array(), *body;
+	const struct cluster_peer *p;
+	size_t n;
+
+	p = cluster_peers(k->cluster, &n);
+	json_array_append_new(nodes, node_json(k, k->self.id, true, NULL));
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(nodes, node_json(k, p[i].peer.id, false, &p[i]));
+	body = json_pack("{s:{s:b,s:s},s:o,s:b}", "clock", "vouched", k->clock_good, "why", k->clock_why,
+			 "nodes", nodes, "compared", cluster_compared(k->cluster));
+	engine_send(k, "peers", body);
+	json_decref(body);
+}
+
+void engine_greet(struct keydist *k)
+{
+	k->engine_up = true;
+	for (size_t i = 0; i < k->zones; i++)
+		k->zone[i]->has_sent = false;
+	json_decref(k->plans);
+	k->plans = NULL;
+	k->plan_outs = k->plan_octets = 0;
+	json_decref(k->tsig_sent);
+	json_decref(k->synced_sent);
+	k->tsig_sent = k->synced_sent = NULL;
+	send_peers(k);
+	on_flush(&k->flush);
+	zones_touch_all(k);
+	keydist_turn(k);
+}
+
+void engine_tick(struct keydist *k)
+{
+	engine_expire(k, false);
+	if (!k->engine_up)
+		return;
+	send_peers(k);
+	engine_flush_soon(k);
+}
+
+void engine_close(struct keydist *k)
+{
+	k->engine_up = false;
+	engine_expire(k, true);
+	json_decref(k->plans);
+	k->plans = NULL;
+	free(k->plan_out);
+	k->plan_out = NULL;
+	k->plan_outs = 0;
+}

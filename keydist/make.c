@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * make: new keys.  They are generated in the pool, since an RSA key takes seconds, and sealed and said in the loop.
+ *
+ * No key is ever made because something is empty: keys_make runs for a command, and for a key of this node that
+ * another signer declined because of its tag.
+ */
+#include "keydist/keydist.h"
+
+#include "arena/arena.h"
+#include "log/log.h"
+
+#include <assert.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TAG_TRIES 200
+
+struct one {
+	struct wanted_key want;
+	unsigned bits;
+	struct key *key;
+	int tries;
+	bool clashes; /* its tag is taken: another one */
+};
+
+struct making {
+	uv_work_t work;
+	struct keydist *k;
+	struct one *one;
+	size_t n;
+	keys_made_fn *done;
+	void *ctx;
+};
+
+static bool is_zsk(const struct wanted_key *w)
+{
+	return strcmp(w->role, "zsk") == 0;
+}
+
+/* In the pool: touches nothing but the list. */
+static void generate(uv_work_t *work)
+{
+	struct making *m = work->data;
+
+	for (size_t i = 0; i < m->n; i++) {
+		struct one *o = &m->one[i];
+
+		if (o->key == NULL && o->want.rc == 0)
+			o->want.rc = key_generate(o->want.alg, is_zsk(&o->want) ? 256 : 257, o->bits, &o->key,
+						  &o->want.why);
+	}
+	OPENSSL_thread_stop(); /* the thread's random generator, which nobody frees at the end of the process */
+}
+
+/* ---- in the loop ---- */
+
+static bool tag_is_free(const struct making *m, const struct one *o)
+{
+	const struct zone_state *z = state_zone(cluster_state(m->k->cluster), o->want.c->name);
+	const uint8_t *rdata, *other;
+	size_t len, other_len;
+
+	rdata = key_rdata(o->key, &len);
+	for (size_t i = 0; z != NULL && i < z->keys; i++)
+		if (z->key[i].created && keys_tags_clash(rdata, len, z->key[i].dnskey, z->key[i].dnskey_len))
+			return false;
+	for (const struct one *p = m->one; p < o; p++) {
+		if (p->want.c != o->want.c || p->key == NULL)
+			continue;
+		other = key_rdata(p->key, &other_len);
+		if (keys_tags_clash(rdata, len, other, other_len))
+			return false;
+	}
+	return true;
+}
+
+static json_t *signer_boxes(struct keydist *k, const struct one *o, struct secret *der, struct err *e)
+{
+	const struct fact_state *s = cluster_state(k->cluster);
+	uint8_t ids[CLUSTER_PEERS_MAX * 4][NODE_ID_LEN];
+	size_t n = state_counted(s, k->self.id, ids);
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		json_t *box = keys_box(SEAL_SIGNER, o->want.c->name, key_hash(o->key),
+				       state_node(s, ids[i])->line.box_pk, der, e);
+		char id[NODE_ID_TEXT];
+
+		if (box == NULL) {
+			json_decref(list);
+			return NULL;
+		}
+		json_array_append_new(list, json_pack("{s:s,s:o}", "to", node_id_text(ids[i], id), "box", box));
+	}
+	return list;
+}
+
+/* `created` and this node's own `held`, together or not at all. */
+static int add_words(struct keydist *k, struct one *o, struct err *e)
+{
+	static const uint8_t none[32];
+	const uint8_t *hash = key_hash(o->key), *name = o->want.c->name, *rdata;
+	json_t *boxes = NULL, *recovery = NULL, *probe = NULL, *created;
+	struct secret *der = NULL;
+	size_t len;
+	int rc = -1;
+
+	if (key_pkcs8(o->key, &der, e) != 0 || (boxes = signer_boxes(k, o, der, e)) == NULL ||
+	    (recovery = keys_recovery_box(k, name, hash, der, e)) == NULL ||
+	    (probe = keys_probe(k, name, o->key, e)) == NULL)
+		goto out;
+	rdata = key_rdata(o->key, &len);
+	created = json_pack("{s:o,s:o,s:s,s:O,s:[O]}", "key", msg_json_hex(hash, 32), "dnskey",
+			    msg_json_base64(rdata, len), "role", o->want.role, "boxes", boxes, "recovery", recovery);
+	if (memcmp(o->want.instead, none, sizeof(none)) != 0)
+		json_object_set_new(created, "instead", msg_json_hex(o->want.instead, 32));
+	words_add(k, o->want.c, "key.created", created, "key-created", "zone=%s key=%u/%u role=%s", o->want.c->text,
+		  key_tag(o->key), key_alg(o->key), o->want.role);
+	words_add(k, o->want.c, "key.held", json_pack("{s:o,s:O}", "key", msg_json_hex(hash, 32), "probe", probe),
+		  NULL, "-");
+	if (strcmp(o->want.role, "ksk") != 0)
+		keys_keep_engine_box(k, o->want.c, hash, der);
+	memcpy(o->want.made, hash, 32);
+	rc = 0;
+out:
+	secret_free(der);
+	json_decref(boxes);
+	json_decref(recovery);
+	json_decref(probe);
+	return rc;
+}
+
+static int check_may_create(struct keydist *k, const struct wanted_key *w, struct err *e)
+{
+	const struct zone_state *z = state_zone(cluster_state(k->cluster), w->c->name);
+
+	if (!members_self(k))
+		return err_set(e, ERR_REFUSED, "this node is not an admitted signer");
+	if (!k->recovery_known)
+		return err_set(e, ERR_REFUSED,
+			       "node.recovery is not configured: a key that cannot be recovered is not made");
+	if (z == NULL || zone_addition(z) == NULL)
+		return err_set(e, ERR_NOTFOUND, "%s is not among the zones", w->c->text);
+	return 0;
+}
+
+/* Seals and says all that was generated, in one transaction.  Returns whether some have to be made again. */
+static bool publish(struct making *m)
+{
+	bool again = false;
+	struct err e;
+
+	for (size_t i = 0; i < m->n; i++) {
+		struct one *o = &m->one[i];
+
+		if (o->want.rc != 0)
+			continue;
+		o->clashes = !tag_is_free(m, o);
+		if (o->clashes && ++o->tries == TAG_TRIES) {
+			o->want.rc = err_set(&o->want.why, ERR_LIMIT, "%s: no free key tag found in %d tries",
+					     o->want.c->text, TAG_TRIES);
+		} else if (o->clashes) {
+			key_free(o->key);
+			o->key = NULL;
+			again = true;
+		}
+	}
+	if (again)
+		return true;
+	words_say(m->k, &e); /* what the turn has left */
+	for (size_t i = 0; i < m->n; i++)
+		if (m->one[i].want.rc == 0)
+			m->one[i].want.rc = add_words(m->k, &m->one[i], &m->one[i].want.why);
+	if (words_say(m->k, &e) != 0)
+		for (size_t i = 0; i < m->n; i++)
+			if (m->one[i].want.rc == 0) {
+				m->one[i].want.rc = -1;
+				m->one[i].want.why = e;
+			}
+	return false;
+}
+
+static void finish(struct making *m)
+{
+	struct wanted_key *keys = mem_new(m->n + 1, sizeof(*keys));
+
+	for (size_t i = 0; i < m->n; i++) {
+		struct one *o = &m->one[i];
+
+		keys[i] = o->want;
+		o->want.c->making = false;
+		if (o->key != NULL && o->want.rc == 0)
+			keys_keep_open(m->k, o->key);
+		else
+			key_free(o->key);
+	}
+	if (m->done != NULL)
+		m->done(m->ctx, keys, m->n);
+	free(keys);
+	free(m->one);
+	free(m);
+}
+
+static void on_generated(uv_work_t *work, int status)
+{
+	struct making *m = work->data;
+
+	(void)status;
+	if (m->k->stopping)
+		for (size_t i = 0; i < m->n; i++)
+			m->one[i].want.rc = err_set(&m->one[i].want.why, ERR_NOTNOW, "the daemon is stopping");
+	else if (publish(m)) {
+		uv_queue_work(&m->k->loop, &m->work, generate, on_generated);
+		return;
+	}
+	m->k->makings--;
+	finish(m);
+}
+
+static struct making *prepare(struct keydist *k, const struct wanted_key *keys, size_t n, struct err *e)
+{
+	struct making *m = mem_new(1, sizeof(*m));
+
+	assert(n <= MAKE_MAX);
+	m->k = k;
+	m->work.data = m;
+	m->one = mem_new(n + 1, sizeof(*m->one));
+	for (size_t i = 0; i < n; i++) {
+		const bool rsa = keys[i].alg == ALG_RSASHA256 || keys[i].alg == ALG_RSASHA512;
+		struct one *o = &m->one[m->n++];
+		struct policy p;
+
+		o->want = keys[i];
+		o->want.rc = 0;
+		if (check_may_create(k, &o->want, e) != 0) {
+			free(m->one);
+			free(m);
+			return NULL;
+		}
+		p = lifecycle_policy(k, state_zone(cluster_state(k->cluster), o->want.c->name));
+		o->bits = rsa ? (unsigned)(is_zsk(&o->want) ? p.zsk_bits : p.ksk_bits) : 0;
+	}
+	return m;
+}
+
+int keys_make(struct keydist *k, const struct wanted_key *keys, size_t n, keys_made_fn *done, void *ctx, struct err *e)
+{
+	struct making *m = prepare(k, keys, n, e);
+
+	if (m == NULL)
+		return -1;
+	m->done = done;
+	m->ctx = ctx;
+	for (size_t i = 0; i < n; i++)
+		keys[i].c->making = true;
+	k->makings++;
+	uv_queue_work(&k->loop, &m->work, generate, on_generated);
+	return 0;
+}
+
+int keys_create(struct keydist *k, const struct zone_state *z, unsigned alg, const char *role,
+		const uint8_t *instead, uint8_t hash_out[32], struct err *e)
+{
+	struct wanted_key want = { .c = zone_ctx(k, z->name, true), .alg = alg };
+	struct making *m;
+	int rc;
+
+	strcpy(want.role, role);
+	if (instead != NULL)
+		memcpy(want.instead, instead, 32);
+	if ((m = prepare(k, &want, 1, e)) == NULL)
+		return -1;
+	do
+		generate(&m->work);
+	while (publish(m));
+	rc = m->one[0].want.rc;
+	if (rc == 0)
+		memcpy(hash_out, m->one[0].want.made, 32);
+	else if (e != NULL)
+		*e = m->one[0].want.why;
+	finish(m);
+	return rc;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * status: the newest word of every node on every zone, in memory as text and, some seconds later, in the
+ * database.  The newest by (start, counter) counts.
+ */
+#include "cluster/impl.h"
+
+#include "arena/arena.h"
+#include "clock/clock.h"
+#include "log/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ENTRIES_MAX 200000
+#define SAVE_MS     5000
+
+struct status_name {
+	const struct cluster *c;
+	const uint8_t *node;
+	const char *zone;
+};
+
+static bool same(const void *ctx, size_t at)
+{
+	const struct status_name *n = ctx;
+	const struct status_entry *s = &n->c->status[at];
+
+	return memcmp(s->node, n->node, NODE_ID_LEN) == 0 && strcmp(s->zone, n->zone) == 0;
+}
+
+static uint64_t hash_of(const uint8_t node[NODE_ID_LEN], const char *zone)
+{
+	return index_hash(zone, strlen(zone), index_hash(node, NODE_ID_LEN, 0));
+}
+
+static struct status_entry *find(const struct cluster *c, const uint8_t node[NODE_ID_LEN], const char *zone)
+{
+	const struct status_name n = { c, node, zone };
+	const size_t at = index_find(&c->status_index, hash_of(node, zone), same, &n);
+
+	return at == INDEX_NONE ? NULL : &c->status[at];
+}
+
+static struct status_entry *need(struct cluster *c, const uint8_t node[NODE_ID_LEN], const char *zone)
+{
+	struct status_entry *s = find(c, node, zone);
+
+	if (s != NULL || c->statuses == ENTRIES_MAX)
+		return s;
+	if ((c->statuses & (c->statuses - 1)) == 0) /* a power of two: full */
+		c->status = mem_grow(c->status, c->statuses == 0 ? 1 : 2 * c->statuses, sizeof(*c->status));
+	s = &c->status[c->statuses++];
+	memset(s, 0, sizeof(*s));
+	memcpy(s->node, node, NODE_ID_LEN);
+	s->zone = mem_strdup(zone);
+	index_add(&c->status_index, hash_of(node, zone), c->statuses - 1);
+	return s;
+}
+
+/* Takes over the text. */
+static void set(struct cluster *c, struct status_entry *s, const struct status_start *start, uint64_t counter,
+		char *text)
+{
+	free(s->status);
+	s->status = text;
+	s->start = *start;
+	s->counter = counter;
+	s->revision = ++c->status_revision;
+	s->dirty = true;
+}
+
+int cluster_status_put(struct cluster *c, const char *zone, json_t *status, struct err *e)
+{
+	char *text = json_dumps(status, JSON_COMPACT);
+	const size_t len = text == NULL ? 0 : strlen(text);
+	struct status_entry *s;
+
+	if (len == 0 || len > STATUS_MAX) {
+		free(text);
+		return err_set(e, ERR_LIMIT, "a status of %zu octets, at most %d", len, STATUS_MAX);
+	}
+	if ((s = need(c, c->self->id, zone)) == NULL) {
+		free(text);
+		return err_set(e, ERR_LIMIT, "more than %d statuses", ENTRIES_MAX);
+	}
+	set(c, s, &c->start, ++c->status_counter, text);
+	s->own = true;
+	return 0;
+}
+
+bool status_take(struct cluster *c, const uint8_t node[NODE_ID_LEN], const char *zone,
+		 const struct status_start *start, uint64_t counter, json_t *status, const uint8_t from[NODE_ID_LEN])
+{
+	struct status_entry *s = find(c, node, zone);
+	int cmp = s == NULL ? -1 : incarnation_cmp(&s->start, start);
+	char *text;
+
+	if (cmp > 0 || (cmp == 0 && s->counter >= counter))
+		return false;
+	if (s == NULL && (s = need(c, node, zone)) == NULL)
+		return false;
+	if ((text = json_dumps(status, JSON_COMPACT)) == NULL || strlen(text) > STATUS_MAX) {
+		free(text);
+		return false;
+	}
+	set(c, s, start, counter, text);
+	s->own = false;
+	memcpy(s->from, from, NODE_ID_LEN);
+	return true;
+}
+
+json_t *cluster_status_get(const struct cluster *c, const uint8_t node[NODE_ID_LEN], const char *zone)
+{
+	const struct status_entry *s = find(c, node, zone);
+
+	return s == NULL || s->status == NULL ? NULL : json_loads(s->status, 0, NULL);
+}
+
+uint64_t cluster_status_since(const struct cluster *c, uint64_t since, cluster_status_fn *fn, void *ctx)
+{
+	for (size_t i = 0; i < c->statuses; i++) {
+		const struct status_entry *s = &c->status[i];
+
+		if (s->revision > since && s->status != NULL && !s->own &&
+		    fn(ctx, s->node, s->zone, s->status) != 0)
+			return since;
+	}
+	return c->status_revision;
+}
+
+/* ---- the database ---- */
+
+int status_load(struct cluster *c, struct err *e)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (sql_prepare(c->db, "SELECT node, zone, start, random, counter, status FROM status", &st, e) != 0)
+		return -1;
+	while ((rc = sql_step(st, e)) == 1) {
+		const char *text = (const char *)sqlite3_column_text(st, 5);
+		struct status_start start = { .number = (uint32_t)sqlite3_column_int64(st, 2) };
+		uint8_t node[NODE_ID_LEN];
+		struct status_entry *s;
+
+		if (text == NULL || sqlite3_column_bytes(st, 3) != sizeof(start.random) ||
+		    node_id_parse((const char *)sqlite3_column_text(st, 0), node, NULL) != 0 ||
+		    (s = need(c, node, (const char *)sqlite3_column_text(st, 1))) == NULL)
+			continue;
+		memcpy(start.random, sqlite3_column_blob(st, 3), sizeof(start.random));
+		set(c, s, &start, (uint64_t)sqlite3_column_int64(st, 4), mem_strdup(text));
+		s->dirty = false;
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
+static int save_entry(sqlite3_stmt *st, const struct status_entry *s, struct err *e)
+{
+	char id[NODE_ID_TEXT];
+	int rc;
+
+	sqlite3_bind_text(st, 1, node_id_text(s->node, id), -1, SQLITE_STATIC);
+	sqlite3_bind_text(st, 2, s->zone, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 3, s->start.number);
+	sqlite3_bind_blob(st, 4, s->start.random, sizeof(s->start.random), SQLITE_STATIC);
+	sqlite3_bind_int64(st, 5, (int64_t)s->counter);
+	sqlite3_bind_text(st, 6, s->status, -1, SQLITE_STATIC);
+	rc = sql_step(st, e);
+	sqlite3_reset(st);
+	return rc;
+}
+
+static int save_dirty(struct cluster *c, struct err *e)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = 0;
+
+	for (size_t i = 0; i < c->statuses && rc == 0; i++) {
+		if (!c->status[i].dirty)
+			continue;
+		if (st == NULL && (sql_exec(c->db, "BEGIN IMMEDIATE", e) != 0 ||
+				   sql_prepare(c->db,
+					       "INSERT OR REPLACE INTO status (node, zone, start, random, counter, "
+					       "status) VALUES (?,?,?,?,?,?)",
+					       &st, e) != 0))
+			return -1;
+		rc = save_entry(st, &c->status[i], e);
+	}
+	sqlite3_finalize(st);
+	return st != NULL && rc == 0 ? sql_exec(c->db, "COMMIT", e) : rc;
+}
+
+void status_save(struct cluster *c)
+{
+	const int64_t now = clock_mono_ms();
+	struct err e;
+
+	if (c->saved_ms != 0 && now - c->saved_ms < SAVE_MS)
+		return;
+	c->saved_ms = now;
+	if (save_dirty(c, &e) == 0) {
+		for (size_t i = 0; i < c->statuses; i++)
+			c->status[i].dirty = false;
+		return;
+	}
+	sql_exec(c->db, "ROLLBACK", NULL);
+	if (cluster_tell_once(c, e.text))
+		log_event(LOG_WARNING, "status-not-kept", "msg=%s", e.text);
+}
+
+void status_fini(struct cluster *c)
+{
+	for (size_t i = 0; i < c->statuses; i++) {
+		free(c->status[i].zone);
+		free(c->status[i].status);
+	}
+	free(c->status);
+	index_fini(&c->status_index);
+}
