@@ -18,10 +18,20 @@ static void on_nothing(void *ctx)
 	(void)ctx;
 }
 
-static void on_status(void *ctx, const char *node, const char *zone, json_t *status)
+static int on_word(void *ctx, const uint8_t node[NODE_ID_LEN], const char *zone, const char *status)
+{
+	json_t *o = cluster_status_get(cluster, node, zone);
+
+	(void)ctx;
+	assert(status[0] == '{' && json_is_object(o));
+	json_decref(o);
+	return 0;
+}
+
+static void on_status(void *ctx)
 {
 	(void)ctx;
-	assert(strlen(node) == NODE_ID_TEXT - 1 && zone != NULL && json_is_object(status));
+	cluster_status_since(cluster, 0, on_word, NULL);
 }
 
 static void on_request(void *ctx, const char *token, const char *what, json_t *args)
