@@ -19,3 +19,11 @@ def smoke(lab, section, least_rows):
 
 def test_bench_serve(lab):
     smoke(lab, "serve", 6)
+
+
+def test_bench_parse(lab):
+    smoke(lab, "parse", 7)
+
+
+def test_bench_sign(lab):
+    smoke(lab, "sign", 28)
