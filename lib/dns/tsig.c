@@ -237,13 +237,19 @@ static size_t write_rr(uint8_t *out, size_t cap, const uint8_t *name, const uint
 size_t tsig_sign(struct tsig *t, const uint8_t *message, size_t len, int64_t now_s, enum tsig_error error,
 		 uint8_t out[TSIG_RR_MAX])
 {
+	return tsig_sign_parts(t, message, len, NULL, 0, now_s, error, out);
+}
+
+size_t tsig_sign_parts(struct tsig *t, const uint8_t *head, size_t head_len, const uint8_t *rest, size_t rest_len,
+		       int64_t now_s, enum tsig_error error, uint8_t out[TSIG_RR_MAX])
+{
 	struct variables v = { .signed_at = (uint64_t)now_s,
 			       .fudge_s = TSIG_FUDGE_S,
 			       .error = (uint16_t)error };
 	uint8_t mac[TSIG_MAC_MAX], now[6];
 	struct wr w = wr_of(now, sizeof(now));
 
-	assert(len >= DNS_HEADER_LEN);
+	assert(head_len >= DNS_HEADER_LEN);
 	if (error == TSIG_BADTIME) { /* RFC 8945 section 5.2.3 */
 		wr_u16(&w, (uint16_t)((uint64_t)now_s >> 32));
 		wr_u32(&w, (uint32_t)now_s);
@@ -251,15 +257,15 @@ size_t tsig_sign(struct tsig *t, const uint8_t *message, size_t len, int64_t now
 		v.other = now;
 		v.other_len = sizeof(now);
 	}
-	if (!begin(t) || !update(t, message, len) || !add_variables(t, &v, t->messages > 0) ||
-	    !finish(t, mac))
+	if (!begin(t) || !update(t, head, head_len) || (rest_len > 0 && !update(t, rest, rest_len)) ||
+	    !add_variables(t, &v, t->messages > 0) || !finish(t, mac))
 		return 0;
 	set_prior(t, mac, algs[t->key->alg].mac_len);
 	if (t->queried)
 		t->messages++;
 	t->queried = true;
 	return write_rr(out, TSIG_RR_MAX, t->key->name, algs[t->key->alg].name, &v, mac,
-			algs[t->key->alg].mac_len, (uint16_t)(message[0] << 8 | message[1]));
+			algs[t->key->alg].mac_len, (uint16_t)(head[0] << 8 | head[1]));
 }
 
 /* The message as it was before its TSIG was appended. */

@@ -71,6 +71,10 @@ struct tsig_key *tsig_used_key(const struct tsig *t);
 size_t tsig_sign(struct tsig *t, const uint8_t *message, size_t len, int64_t now_s, enum tsig_error error,
 		 uint8_t out[TSIG_RR_MAX]);
 
+/* The same for a message in two pieces; the first has DNS_HEADER_LEN octets or more. */
+size_t tsig_sign_parts(struct tsig *t, const uint8_t *head, size_t head_len, const uint8_t *rest, size_t rest_len,
+		       int64_t now_s, enum tsig_error error, uint8_t out[TSIG_RR_MAX]);
+
 /*
  * tsig_verify_query - checks the TSIG of a query (m->tsig.present) and makes the transaction's state.
  *

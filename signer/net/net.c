@@ -4,6 +4,7 @@
 
 #include "clock/clock.h"
 #include "log/log.h"
+#include "signer/net/block.h"
 #include "signer/net/exchange.h"
 #include "signer/net/fetch.h"
 #include "signer/net/link.h"
@@ -120,8 +121,7 @@ static void net_stop(struct net *net)
 	keyring_free(&net->keys);
 	keyring_free(&net->incoming_keys);
 	link_stop(net);
-	for (size_t i = 0; i < SPARE_BUFFERS; i++)
-		free(net->spare[i]);
+	blocks_free(net);
 	uv_run(&net->loop, UV_RUN_DEFAULT); /* handles close */
 	uv_loop_close(&net->loop);
 }

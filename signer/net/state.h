@@ -71,10 +71,10 @@ struct keyring {
 	size_t n;
 };
 
-#define ZONE_BUCKETS  4096
-#define SPARE_BUFFERS 4
+#define ZONE_BUCKETS 4096
 
 struct link;
+struct block;
 struct net {
 	uv_loop_t loop;
 	const struct net_config *config;
@@ -91,7 +91,7 @@ struct net {
 	struct io *drain_timer;
 	unsigned transfers;         /* out, running */
 	unsigned fetches;           /* in, running */
-	void *spare[SPARE_BUFFERS]; /* transfer buffers to use again: first touch is what costs */
+	struct block *blocks;       /* pages that were read for transfers */
 	struct tcp *tcp;
 	struct udp *udp;
 	struct notify *notifies;

@@ -3,6 +3,7 @@
 #include "signer/net/state.h"
 
 #include "arena/arena.h"
+#include "signer/net/block.h"
 #include "signer/net/notify.h"
 #include "signer/net/primary.h"
 
@@ -96,6 +97,7 @@ void served_unref(struct net *net, struct served *v)
 {
 	if (v == NULL || --v->refs > 0)
 		return;
+	blocks_forget(net, v->pages);
 	pages_unref(net, v->pages);
 	free(v->soa);
 	free(v->zone);
