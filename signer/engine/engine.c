@@ -21,7 +21,7 @@
 #include "log/log.h"
 
 #define TICK_MS    1000
-#define SOON_MS    5
+#define SOON_MS    0 /* in the next turn of the loop: each wait here is paid by every change of a zone */
 #define NET_END_MS 3000 /* a leak check at the end of a sanitized net takes a while */
 
 /* ---- tasks ---- */

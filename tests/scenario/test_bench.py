@@ -27,3 +27,7 @@ def test_bench_parse(lab):
 
 def test_bench_sign(lab):
     smoke(lab, "sign", 28)
+
+
+def test_bench_change(lab):
+    smoke(lab, "change", 6)
