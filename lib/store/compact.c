@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* compact: copies live pages out of volumes that are mostly dead. */
+/* compact: copies live pages out of the volume that has the most dead octets. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -7,25 +7,26 @@
 #include "fail/fail.h"
 #include "store/state.h"
 
-struct victim {
+/* What is known of a volume. */
+struct usage {
 	struct volume *v;
 	uint64_t live;
-	bool chosen;
+	bool damaged; /* a live page is */
 };
 
 struct compaction {
 	struct store *s;
-	struct victim *victim;
+	struct usage *usage;
 	size_t count;
-	struct victim *damaged; /* where a page could not be read, after ERR_DAMAGE */
-	struct table **table;   /* by zone: its new table, or NULL where it stays */
+	struct volume *victim;
+	struct table **table; /* by zone: its new table, or NULL where it stays */
 };
 
-static struct victim *find_victim(const struct compaction *c, uint32_t volume)
+static struct usage *find_usage(const struct compaction *c, uint32_t volume)
 {
 	for (size_t i = 0; i < c->count; i++)
-		if (c->victim[i].v->id == volume)
-			return &c->victim[i];
+		if (c->usage[i].v->id == volume)
+			return &c->usage[i];
 	return NULL;
 }
 
@@ -33,12 +34,10 @@ static void list_volumes(struct compaction *c)
 {
 	store_lock(c->s);
 	for (struct volume *v = c->s->volumes.list; v != NULL; v = v->next)
-		c->count += !v->deleted;
-	c->victim = mem_new(c->count, sizeof(*c->victim));
-	c->count = 0;
-	for (struct volume *v = c->s->volumes.list; v != NULL; v = v->next)
-		if (!v->deleted)
-			c->victim[c->count++].v = v;
+		if (!v->deleted) {
+			c->usage = mem_grow(c->usage, c->count + 1, sizeof(*c->usage));
+			c->usage[c->count++] = (struct usage){ .v = v };
+		}
 	store_unlock(c->s);
 }
 
@@ -48,9 +47,10 @@ static struct table *table_of(const struct stored_zone *z)
 	return z->current == NULL ? NULL : z->current->table;
 }
 
-/* Counts live octets, and chooses. */
-static void choose(struct compaction *c, uint64_t min_dead)
+static void count_live(struct compaction *c)
 {
+	struct usage *u = NULL;
+
 	list_volumes(c);
 	for (size_t z = 0; z < c->s->zone_count; z++) {
 		const struct table *t = table_of(c->s->zone[z]);
@@ -58,18 +58,35 @@ static void choose(struct compaction *c, uint64_t min_dead)
 		for (size_t i = 0; t != NULL && i < table_len(t); i++) {
 			const struct page_row *row = table_row(t, i);
 
-			find_victim(c, row->volume)->live += row->len;
+			if (u == NULL || u->v->id != row->volume)
+				u = find_usage(c, row->volume);
+			u->live += row->len;
+			u->damaged = u->damaged || store_damaged(c->s, row);
 		}
-	}
-	for (size_t i = 0; i < c->count; i++) {
-		struct victim *v = &c->victim[i];
-		uint64_t dead = v->v->end > v->live ? v->v->end - v->live : 0;
-
-		v->chosen = dead > v->live && dead > min_dead;
 	}
 }
 
-/* Copies the zone's pages that lie in chosen volumes; its new table, or NULL when it has none of them. */
+/* The volume with the most dead octets of those for which the rule speaks, or NULL. */
+static struct volume *choose(struct compaction *c, const struct compact_rule *rule)
+{
+	struct volume *best = NULL;
+	uint64_t most = 0;
+
+	count_live(c);
+	for (size_t i = 0; i < c->count; i++) {
+		const struct usage *u = &c->usage[i];
+		uint64_t dead = u->v->end > u->live ? u->v->end - u->live : 0;
+
+		if (dead <= most || dead < rule->dead_min || u->damaged ||
+		    dead < u->v->end / 100 * rule->dead_percent)
+			continue;
+		best = u->v;
+		most = dead;
+	}
+	return best;
+}
+
+/* Copies the zone's pages that lie in the victim; its new table, or NULL when it has none of them. */
 static int move_zone(struct compaction *c, const struct table *from, struct table **out, struct err *e)
 {
 	struct table_build *b = table_build_new(from);
@@ -79,18 +96,15 @@ static int move_zone(struct compaction *c, const struct table *from, struct tabl
 
 	for (size_t i = 0; i < table_len(from) && rc == 0; i++) {
 		const struct page_row *row = table_row(from, i);
-		struct victim *victim = find_victim(c, row->volume);
 		struct page_row copy = *row;
 
-		if (!victim->chosen) {
+		if (row->volume != c->victim->id) {
 			rc = table_build_keep(b, row, e);
 			continue;
 		}
 		moved = true;
-		if ((rc = store_read(c->s, row, page, e)) != 0)
-			c->damaged = victim;
-		else if ((rc = volumes_append(&c->s->volumes, page, row->len, &copy.volume, &copy.offset,
-					      e)) == 0)
+		if ((rc = store_read(c->s, row, page, e)) == 0 &&
+		    (rc = volumes_append(&c->s->volumes, page, row->len, &copy.volume, &copy.offset, e)) == 0)
 			rc = table_build_put(b, &copy, e);
 	}
 	if (rc == 0 && moved)
@@ -114,11 +128,14 @@ static int write_row(void *ctx, const struct page_row *was, const struct page_ro
 	return db_put_page(r->db, r->zone, is, r->e);
 }
 
-/* The zone's row has the sum over its pages' rows. */
+/* The rows of pages that moved, and the zone's with the sum over them. */
 static int put_zone(struct store *s, const struct stored_zone *z, const struct table *t, struct err *e)
 {
+	struct rows rows = { .db = s->db, .zone = z->id, .e = e };
 	int64_t id;
 
+	if (table_diff(table_of(z), t, write_row, &rows) != 0)
+		return -1;
 	return db_put_zone(s->db, z->apex, z->apex_len, &z->current->info, t, &id, e);
 }
 
@@ -128,17 +145,11 @@ static int commit(struct compaction *c, struct err *e)
 
 	if (db_begin(s->db, e) != 0 || store_put_volumes(s, e) != 0)
 		return -1;
-	for (size_t i = 0; i < s->zone_count; i++) {
-		struct rows rows = { .db = s->db, .zone = s->zone[i]->id, .e = e };
-
-		if (c->table[i] != NULL &&
-		    (table_diff(table_of(s->zone[i]), c->table[i], write_row, &rows) != 0 ||
-		     put_zone(s, s->zone[i], c->table[i], e) != 0))
+	for (size_t i = 0; i < s->zone_count; i++)
+		if (c->table[i] != NULL && put_zone(s, s->zone[i], c->table[i], e) != 0)
 			return -1;
-	}
-	for (size_t i = 0; i < c->count; i++)
-		if (c->victim[i].chosen && db_del_volume(s->db, c->victim[i].v->id, s->garbage, e) != 0)
-			return -1;
+	if (db_del_volume(s->db, c->victim->id, s->garbage, e) != 0)
+		return -1;
 	fail_point("store-compact-before-commit");
 	return db_commit(s->db, e);
 }
@@ -174,34 +185,22 @@ static void take_over(struct compaction *c)
 		if (c->table[i] == NULL)
 			continue;
 		now = version_new(&old->info, c->table[i]);
+		c->table[i] = NULL;
 		store_lock(s);
 		s->zone[i]->current = now;
 		store_unlock(s);
-		c->table[i] = NULL;
 		version_unref(old);
 	}
 	store_lock(s);
-	for (size_t i = 0; i < c->count; i++)
-		if (c->victim[i].chosen)
-			volume_delete(c->victim[i].v);
+	volume_delete(c->victim);
 	store_unlock(s);
 }
 
-static bool any_chosen(const struct compaction *c)
-{
-	for (size_t i = 0; i < c->count; i++)
-		if (c->victim[i].chosen)
-			return true;
-	return false;
-}
-
 /* Forgets the copies. */
-static void start_over(struct compaction *c)
+static void forget(struct compaction *c)
 {
-	for (size_t i = 0; i < c->s->zone_count; i++) {
+	for (size_t i = 0; i < c->s->zone_count; i++)
 		table_unref(c->table[i]);
-		c->table[i] = NULL;
-	}
 	store_lock(c->s);
 	volumes_rewind(&c->s->volumes);
 	store_unlock(c->s);
@@ -226,33 +225,25 @@ static void end(struct store *s)
 	store_unlock(s);
 }
 
-int store_compact(struct store *s, uint64_t min_dead, struct err *e)
+int store_compact(struct store *s, const struct compact_rule *rule, struct err *e)
 {
 	struct compaction c = { .s = s };
-	struct err mine = { 0 };
 	int rc = 0;
 
 	if (!begin(s))
 		return err_set(e, ERR_NOTNOW, "compaction waits for a change to end");
 	c.table = mem_new(s->zone_count, sizeof(struct table *));
-	choose(&c, min_dead);
-	for (size_t i = 0; i < c.count; i++)
-		if (c.victim[i].chosen && c.victim[i].v == s->volumes.tail)
+	if ((c.victim = choose(&c, rule)) != NULL) {
+		if (c.victim == s->volumes.tail)
 			volumes_seal(&s->volumes); /* nothing is copied to where it is to go */
-	while (any_chosen(&c)) {
-		c.damaged = NULL;
-		if (copy_and_commit(&c, rc == 0 ? &mine : NULL) == 0) {
+		rc = copy_and_commit(&c, e) == 0 ? 1 : -1;
+		if (rc == 1)
 			take_over(&c);
-			break;
-		}
-		rc = -1;
-		start_over(&c);
-		if (c.damaged == NULL)
-			break;
-		c.damaged->chosen = false; /* it stays as it is until its pages are made again */
+		else
+			forget(&c);
 	}
 	end(s);
 	free(c.table);
-	free(c.victim);
-	return rc == 0 ? 0 : err_set(e, mine.code, "compaction: %s", mine.text);
+	free(c.usage);
+	return rc < 0 ? err_ctx(e, "compaction") : rc;
 }

@@ -67,6 +67,7 @@ static const char *const questions[Q_COUNT] = {
 		"INSERT INTO keep (apex, json, sum) VALUES (?1, ?2, ?3)"
 		" ON CONFLICT (apex) DO UPDATE SET json = ?2, sum = ?3",
 	[Q_GET_KEEP] = "SELECT json, sum FROM keep WHERE apex = ?1",
+	[Q_KEEPS] = "SELECT apex FROM keep ORDER BY apex",
 	[Q_PUT_CONTENT] =
 		"INSERT INTO content (zone, lanes) VALUES (?1, ?2) ON CONFLICT (zone) DO UPDATE SET lanes = ?2",
 	[Q_GET_CONTENT] = "SELECT lanes FROM content WHERE zone = ?1",

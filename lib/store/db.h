@@ -40,6 +40,8 @@ int db_put_content(struct db *db, int64_t zone, const struct zone_sum *sum, stru
 
 /* NULL when there is none, or it is damaged or cannot be read; free(). */
 char *db_get_keep(struct db *db, const uint8_t *apex, size_t apex_len);
+/* The apex of each zone of which something is kept. */
+int db_each_keep(struct db *db, int (*fn)(void *ctx, const uint8_t *apex, struct err *e), void *ctx, struct err *e);
 /* 1, 0 when there is none, -1. */
 int db_get_content(struct db *db, int64_t zone, struct zone_sum *sum, struct err *e);
 int db_each_volume(struct db *db, int (*fn)(void *ctx, uint32_t id, uint64_t end, bool damaged, struct err *e),

@@ -143,19 +143,24 @@ static bool read_info(struct row *r, struct version_info *info)
 	return !r->bad && read_soa(soa, soa_len, info);
 }
 
+/* NULL: it is no name. */
+static const uint8_t *read_apex(struct row *r, size_t *len)
+{
+	const uint8_t *apex = read_blob(r, DNAME_MAX, len);
+	struct rd name = rd_of(apex, *len);
+
+	return r->bad || dname_read(&name) == NULL || rd_left(&name) != 0 ? NULL : apex;
+}
+
 static int read_zone(struct row *r, void *ctx, struct err *e)
 {
 	struct zone_reader *reader = ctx;
 	struct db_zone z = { .id = (int64_t)read_number(r, INT64_MAX) };
 	size_t apex_len;
 	uint64_t sum;
-	struct rd name;
 	int rc;
 
-	z.apex = read_blob(r, DNAME_MAX, &apex_len);
-	name = rd_of(z.apex, apex_len);
-	if (r->bad || dname_read(&name) == NULL || rd_left(&name) != 0)
-		z.apex = NULL;
+	z.apex = read_apex(r, &apex_len);
 	z.damaged = z.apex == NULL || !read_info(r, &z.info);
 	z.counted = read_sum(r, &z.pages);
 	read_sum(r, &z.page_sum);
@@ -225,6 +230,27 @@ char *db_get_keep(struct db *db, const uint8_t *apex, size_t apex_len)
 	sqlite3_reset(r.st);
 	sqlite3_clear_bindings(r.st);
 	return json;
+}
+
+struct keep_reader {
+	int (*fn)(void *ctx, const uint8_t *apex, struct err *e);
+	void *ctx;
+};
+
+static int read_keep(struct row *r, void *ctx, struct err *e)
+{
+	struct keep_reader *k = ctx;
+	size_t len;
+	const uint8_t *apex = read_apex(r, &len);
+
+	return apex == NULL ? 0 : k->fn(k->ctx, apex, e);
+}
+
+int db_each_keep(struct db *db, int (*fn)(void *ctx, const uint8_t *apex, struct err *e), void *ctx, struct err *e)
+{
+	struct keep_reader k = { fn, ctx };
+
+	return each(db, Q_KEEPS, read_keep, &k, e);
 }
 
 int db_get_content(struct db *db, int64_t zone, struct zone_sum *sum, struct err *e)

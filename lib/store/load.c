@@ -98,6 +98,14 @@ static int load_zone(void *ctx, const struct db_zone *row, struct err *e)
 	return 0;
 }
 
+/* What is kept of zones that have no row of their own; zone[] is in order. */
+static int load_kept(void *ctx, const uint8_t *apex, struct err *e)
+{
+	(void)e;
+	store_entry(ctx, apex);
+	return 0;
+}
+
 static int by_apex(const void *a, const void *b)
 {
 	const struct stored_zone *const *x = a, *const *y = b;
@@ -129,6 +137,8 @@ int store_load(struct store *s, struct err *e)
 		goto out;
 	if (s->zone_count > 0)
 		qsort(s->zone, s->zone_count, sizeof(struct stored_zone *), by_apex);
+	if (db_each_keep(s->db, load_kept, s, e) != 0)
+		goto out;
 	if (remove_unnamed(&l, e) != 0) {
 		db_rollback(s->db);
 		goto out;

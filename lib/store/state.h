@@ -19,7 +19,7 @@ struct version {
 
 struct stored_zone {
 	int64_t id;              /* of its row */
-	struct version *current; /* NULL: its rows are damaged */
+	struct version *current; /* NULL: its rows are damaged, or something is kept of it and no more */
 	char *damage;            /* what is wrong with them, or NULL */
 	size_t apex_len;
 	uint8_t apex[];          /* lower case */
@@ -72,8 +72,6 @@ struct stored_zone *store_find(struct store *s, const uint8_t *apex);
 struct stored_zone *store_entry(struct store *s, const uint8_t *apex);
 /* Puts one behind the others; while the store is loaded. */
 struct stored_zone *store_append_entry(struct store *s, const uint8_t *apex);
-/* The caller frees it: stored_zone_free, without the lock. */
-void store_forget(struct store *s, struct stored_zone *z);
 void stored_zone_free(struct stored_zone *z);
 
 /* load.c: everything that the database has. */

@@ -77,15 +77,6 @@ struct stored_zone *store_append_entry(struct store *s, const uint8_t *apex)
 	return insert_zone(s, s->zone_count, apex);
 }
 
-void store_forget(struct store *s, struct stored_zone *z)
-{
-	bool found;
-	size_t i = zone_place(s, z->apex, &found);
-
-	s->zone_count--;
-	memmove(&s->zone[i], &s->zone[i + 1], (s->zone_count - i) * sizeof(struct stored_zone *));
-}
-
 void stored_zone_free(struct stored_zone *z)
 {
 	if (z == NULL)
@@ -195,7 +186,8 @@ int store_zones(struct store *s, int (*fn)(void *ctx, const uint8_t *apex, const
 	int rc = 0;
 
 	for (size_t i = 0; i < s->zone_count && rc == 0; i++)
-		rc = fn(ctx, s->zone[i]->apex, s->zone[i]->damage);
+		if (s->zone[i]->current != NULL || s->zone[i]->damage != NULL)
+			rc = fn(ctx, s->zone[i]->apex, s->zone[i]->damage);
 	return rc;
 }
 
@@ -224,8 +216,14 @@ int store_volume_fd(struct store *s, uint32_t volume)
 char *store_keep_get(struct store *s, const uint8_t *apex)
 {
 	uint8_t lower[DNAME_MAX];
+	bool known;
 	char *json;
 
+	store_lock(s);
+	known = store_find(s, apex) != NULL;
+	store_unlock(s);
+	if (!known)
+		return NULL;
 	pthread_mutex_lock(&s->db_lock);
 	json = db_get_keep(s->db, lower, dname_lower(apex, lower));
 	pthread_mutex_unlock(&s->db_lock);
@@ -259,15 +257,12 @@ int store_sum_get(struct store *s, const uint8_t *apex, const struct version *v,
 	return 0;
 }
 
-/* Below this a checkpoint is not worth its syncs. */
-#define LOG_PAGES_IDLE 256
-
-int store_idle(struct store *s, struct err *e)
+int store_checkpoint(struct store *s, unsigned least_log_pages, struct err *e)
 {
 	int rc;
 
 	pthread_mutex_lock(&s->db_lock);
-	rc = db_checkpoint(s->db, LOG_PAGES_IDLE, e);
+	rc = db_checkpoint(s->db, least_log_pages, e);
 	pthread_mutex_unlock(&s->db_lock);
 	return rc;
 }

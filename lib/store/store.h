@@ -17,7 +17,7 @@
  * version is given out.  Octets of a volume behind the last committed page are cut off at open.
  *
  * One process.  Of its threads one writes: it alone calls store_write (and what is made of it: change_publish,
- * store_remove, store_keep_put), store_idle, store_compact, store_close.  Any thread may read, and make changes up to
+ * store_remove, store_keep_put), store_checkpoint, store_compact, store_close.  Any thread may read, and make changes up to
  * publication, each by one thread at a time, while that one writes.  Table and version objects are immutable and reference
  * counted, and may be read while newer ones are made.
  */
@@ -99,10 +99,10 @@ struct table *version_table(const struct version *v); /* borrowed */
  */
 int store_open(const char *dir, struct store **out, struct err *e);
 void store_close(struct store *s);
-/* A new volume is begun where one would grow above this; 1 GiB unless told. */
+/* A new volume is begun where one would grow above this; 64 MiB unless told. */
 void store_set_volume_max(struct store *s, uint64_t octets);
-/* To be called now and then while nothing waits: moves recent commits from SQLite's log into its file. */
-int store_idle(struct store *s, struct err *e);
+/* Moves recent commits from SQLite's log into its file, if they take this many pages there; best while nothing waits. */
+int store_checkpoint(struct store *s, unsigned least_log_pages, struct err *e);
 
 /* Calls fn for the apex of each zone, before anything is written.  damage: NULL, or what is wrong with its rows: then it
  * has no version until it is published anew. */
@@ -187,10 +187,16 @@ int store_each_page(struct store *s, const struct table *t,
 int store_walk(struct store *s, const struct version *v, int (*fn)(void *ctx, const struct rr *rr), void *ctx,
 	       struct err *e);
 
-/* Copies live pages out of volumes with more dead than live octets (above min_dead) and deletes those; one commit.
- * Versions held by others keep their volume's descriptor until they are unreferenced; zones whose pages moved have a new
- * current version with the same info.  ERR_NOTNOW while a change is open.  ERR_DAMAGE: a volume with a damaged page was
- * left as it is; the others are done. */
-int store_compact(struct store *s, uint64_t min_dead, struct err *e);
+/* Which volume is worth compacting: one with so many dead octets, and so large a part of it. */
+struct compact_rule {
+	uint64_t dead_min;
+	unsigned dead_percent;
+};
+
+/* Copies the live pages of the volume with the most dead octets elsewhere and deletes it, if the rule says so; one commit.
+ * Versions held by others keep its descriptor until they are unreferenced; zones whose pages moved have a new
+ * current version with the same info.  Returns 1 when it did, so that there may be more to do, or 0; -1 with ERR_NOTNOW while
+ * a change is open; ERR_DAMAGE: the volume has a damaged page, and is passed over until that was made again. */
+int store_compact(struct store *s, const struct compact_rule *rule, struct err *e);
 
 #endif

@@ -15,7 +15,7 @@
 #include "arena/arena.h"
 #include "fail/fail.h"
 
-#define VOLUME_MAX (UINT64_C(1) << 30)
+#define VOLUME_MAX (UINT64_C(64) << 20)
 #define NAME_LEN   32
 
 static const char *file_name(uint32_t id, char name[NAME_LEN])

@@ -109,9 +109,6 @@ static int commit(struct store *s, struct step *steps, size_t n, struct err *e)
 	return db_commit(s->db, e);
 }
 
-/* The log may grow to this before a write has to wait for a checkpoint. */
-#define LOG_PAGES_MOST 16384
-
 static void take_version(struct store *s, struct step *t)
 {
 	struct version *old, *now = version_new(t->w->info, t->table);
@@ -134,13 +131,21 @@ static void take_version(struct store *s, struct step *t)
 
 static void take_removal(struct store *s, struct step *t)
 {
+	struct version *old = NULL;
 	struct stored_zone *z;
+	char *damage = NULL;
 
 	store_lock(s);
-	if ((z = store_find(s, t->apex)) != NULL)
-		store_forget(s, z);
+	if ((z = store_find(s, t->apex)) != NULL) {
+		old = z->current;
+		damage = z->damage;
+		z->id = 0;
+		z->current = NULL;
+		z->damage = NULL;
+	}
 	store_unlock(s);
-	stored_zone_free(z);
+	version_unref(old);
+	free(damage);
 }
 
 /* What the commit made true is true in memory, too. */
@@ -153,6 +158,11 @@ static void take_over(struct store *s, struct step *steps, size_t n)
 			take_version(s, &steps[i]);
 		else if (steps[i].w->what == STORE_REMOVE)
 			take_removal(s, &steps[i]);
+		if (steps[i].w->keep != NULL) {
+			store_lock(s);
+			store_entry(s, steps[i].apex);
+			store_unlock(s);
+		}
 	}
 }
 
@@ -260,10 +270,6 @@ void store_write(struct store *s, struct store_write *const *list, size_t n)
 		list[i]->change = NULL;
 	}
 	free(steps);
-	/* It is written, whatever becomes of the log. */
-	pthread_mutex_lock(&s->db_lock);
-	db_checkpoint(s->db, LOG_PAGES_MOST, NULL);
-	pthread_mutex_unlock(&s->db_lock);
 }
 
 int store_put_volumes(struct store *s, struct err *e)

@@ -116,7 +116,7 @@ static int on_hold(void *ctx, const struct http_request *q, struct http_answer *
 		return -1;
 	zwork_say(&z->hold, "%s", reason);
 	log_event(LOG_NOTICE, "held", "zone=%s msg=%s", z->name, reason);
-	z->status_due = true;
+	zwork_tell(z);
 	return when_saved(z, q);
 }
 
@@ -139,7 +139,7 @@ static int on_resume(void *ctx, const struct http_request *q, struct http_answer
 	z->set_back = false;
 	z->retry_ms = 0;
 	z->source.want_load = z->source.want_load || z->source.error != NULL;
-	z->status_due = true;
+	zwork_tell(z);
 	return when_saved(z, q);
 }
 

@@ -28,6 +28,8 @@ void waiter_saved(struct zwork *z, const struct err *why);
 void waiter_end(struct zwork *z, enum err_code code, const char *why);
 /* Answers whose deadline has come, or who waits for nothing any more. */
 void waiter_tick(struct zwork *z);
+/* The next deadline, monotonic; INT64_MAX: none. */
+int64_t waiter_next(const struct zwork *z);
 
 /* What both the API and keydist's requests ask for; fn as of a waiter.  -1: refused at once, fn is not called. */
 struct zwork *api_zone(struct engine *e, const char *name, struct err *err);

@@ -91,8 +91,7 @@ void engine_clock_tick(struct engine *e)
 		c->doubt_shown = false;
 	}
 	if (was != c->vouched)
-		for (size_t i = 0; i < e->zone_count; i++)
-			zwork_poke(e->zone[i]);
+		engine_poke_all(e);
 }
 
 bool engine_clock_ok(struct engine *e, bool within_half, const char **why)

@@ -15,12 +15,12 @@ void zwork_damaged(struct zwork *z, const char *what)
 	zwork_say(&z->damage, "%s", what);
 	z->forced = true;
 	z->stale = true;
-	z->status_due = true;
 	if (z->input != NULL && z->input->diff != NULL && !z->busy) { /* it would lead from what is damaged */
 		pipeline_drop(z);
 		content_free(z->input);
 		z->input = NULL;
 	}
+	zwork_tell(z);
 	if (z->input == NULL && !z->loading && z->loaded == NULL)
 		source_again(z);
 	zwork_poke(z);

@@ -200,7 +200,7 @@ static void show_alarms(struct zwork *z, unsigned alarms)
 			log_event(alarm_texts[i].level, "serial-alarm", "zone=%s alarm=%d msg=%s", z->name,
 				  (int)alarm_texts[i].alarm, alarm_texts[i].text);
 	if (alarms != z->alarms)
-		z->status_due = true;
+		zwork_tell(z);
 	z->alarms = alarms;
 }
 
@@ -245,11 +245,12 @@ static const char *obstacle(struct zwork *z, int64_t now, bool *quiet)
 
 static void held(struct zwork *z, const char *why, bool quiet)
 {
+	z->held_quiet = quiet;
 	if (z->held_shown == NULL || strcmp(z->held_shown, why) != 0) {
 		zwork_say(&z->held_shown, "%s", why);
 		if (!quiet)
 			log_event(LOG_WARNING, "held", "zone=%s msg=%s", z->name, why);
-		z->status_due = true;
+		zwork_tell(z);
 	}
 }
 
@@ -258,6 +259,7 @@ static void catch_up(struct zwork *z)
 	int64_t now_ms = clock_mono_ms();
 
 	held(z, "another signer has newer content: this node's source must give it", z->catch_up_ms == 0);
+	z->held_quiet = false; /* the source is asked again by and by */
 	if (z->catch_up_ms == 0 || now_ms - z->catch_up_ms >= CATCH_UP_MS) {
 		z->catch_up_ms = now_ms;
 		source_refresh(z);
@@ -314,7 +316,6 @@ void zwork_step(struct zwork *z)
 	const char *why;
 	bool quiet;
 
-	z->poked = false;
 	z->look_s = INT64_MAX;
 	z->look_ms = INT64_MAX;
 	if (z->gone) {

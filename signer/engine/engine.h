@@ -4,31 +4,26 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <sys/types.h>
 #include <uv.h>
 
 #include "conf/conf.h"
 #include "http/http.h"
 #include "identity/identity.h"
+#include "signer/engine/agenda.h"
+#include "signer/engine/work.h"
+#include "signer/engine/writer.h"
 #include "store/store.h"
 
 /*
  * engine - the process that holds the zone-signing keys and runs each zone's pipeline: sources, checks, signing, the serial
- * rule, publication, status.  One thread runs the loop and owns all state; loading, signing and commits run in the pool.
+ * rule, publication, status.  One thread runs the loop and owns all state; loading and signing run in the pool, zones side by
+ * side; one thread writes to the store.
  */
 struct zwork;
 struct netlink;
 struct kdlink;
-
-/*
- * A task uses the store.  Tasks run one at a time, in order: work in the pool, then done in the loop.  done may use the store
- * too, and so may the loop while no task runs; nobody else.
- */
-struct task {
-	struct task *next;
-	void (*work)(struct task *t); /* may be NULL */
-	void (*done)(struct task *t); /* owns t from then on */
-};
 
 /* A node, as keydist said last. */
 struct engine_node {
@@ -67,13 +62,20 @@ struct engine {
 	struct zwork **zone; /* in order of name */
 	size_t zone_count, zone_cap;
 
-	struct task *task_first, **task_end;
-	bool task_running;
-	uv_work_t task_work;
+	struct works *works;
+	struct writer *writer;
 
-	uv_timer_t tick, soon;
+	/* Which zones are looked at, so that a round costs what has changed, not what there is (rounds.c). */
+	TAILQ_HEAD(poked_list, zwork) poked;     /* something happened to them */
+	TAILQ_HEAD(telling_list, zwork) telling_later, telling_now; /* keydist does not have their newest status */
+	struct agenda by_mono, by_wall;
+	size_t sweep_at;             /* files are looked at in turn */
+
+	uv_timer_t tick, quick, soon;
 	uv_signal_t signal[3];
 	uv_fs_event_t folder; /* zones-dir */
+	struct zwork **files; /* by file name (folder.c) */
+	bool other_file;      /* something happened to a file that is no zone's own: one may include it */
 	int64_t started_mono_ms;
 
 	struct engine_node node[ENGINE_NODES_MAX];
@@ -85,6 +87,7 @@ struct engine {
 	char *hold;             /* keydist holds this node, and why */
 	bool serving;           /* net answers transfers */
 	int64_t upkeep_ms;      /* monotonic: next upkeep of the store */
+	int64_t wrote_ms;       /* monotonic: something was published last */
 	bool upkeep_on;
 	int64_t drain_until_ms; /* monotonic; 0: not draining */
 	bool stopping;
@@ -98,12 +101,21 @@ int engine_main(struct conf *conf, int sock, pid_t net_pid);
 struct zwork *engine_zone(struct engine *e, const char *name, bool make);
 /* Takes the zone out of the list and frees it. */
 void engine_zone_drop(struct engine *e, struct zwork *z);
-/* Queues a task. */
-void engine_task(struct engine *e, struct task *t);
-/* Has all poked zones stepped soon. */
-void engine_soon(struct engine *e);
-/* upkeep.c: folds in and compacts the store when it is time and nothing else uses it. */
+/* zones.c: what the store has, at start. */
+void engine_zones_open(struct engine *e);
+void engine_zones_close(struct engine *e);
+/* rounds.c */
+void rounds_start(struct engine *e);
+/* Something happened to all of them. */
+void engine_poke_all(struct engine *e);
+/* folder.c: notice of files that change in zones-dir. */
+void folder_watch(struct engine *e);
+void folder_other(struct engine *e);
+void folder_end(struct engine *e);
+/* upkeep.c: compacts the store when it is time and no change is open. */
 void engine_upkeep(struct engine *e);
+/* Transfers are answered after the comparison, or when it has taken too long. */
+void engine_serve_when_due(struct engine *e);
 /* Answers nothing for so long; 0: serves again. */
 void engine_drain(struct engine *e, int64_t for_ms);
 /* Reads the configuration again, all or nothing. */

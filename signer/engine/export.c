@@ -112,8 +112,6 @@ int export_open(struct zwork *z, struct http_answer *a, struct err *e)
 
 	if (z->version == NULL)
 		return err_set(e, ERR_NOTFOUND, "zone %s: nothing is published", z->name);
-	if (z->engine->task_running)
-		return err_set(e, ERR_NOTNOW, "the store is at work: try again in a moment");
 	info = version_info(z->version);
 	t = version_table(z->version);
 	x = mem_new(1, sizeof(*x));

@@ -51,7 +51,7 @@ static void renumber(struct zwork *z, uint64_t number)
 	v.content = z->kept.mine;
 	memcpy(v.id, info->id, sizeof(v.id));
 	past_add(&z->kept.own, &v);
-	z->status_due = true;
+	zwork_tell(z);
 	zwork_save(z);
 	log_event(LOG_NOTICE, "content", "zone=%s content=%" PRIu64 " msg=the same content has this higher number now",
 		  z->name, number);
@@ -156,7 +156,7 @@ void input_taken(struct zwork *z, struct content *content)
 		content_free(content);
 		break;
 	}
-	z->status_due = true;
+	zwork_tell(z);
 }
 
 void input_renumber(struct zwork *z)

@@ -82,6 +82,7 @@ static void on_peers(struct kdlink *k, const json_t *msg)
 	if (json_is_true(json_object_get(msg, "compared")) && !e->compared) {
 		e->compared = true;
 		log_event(LOG_NOTICE, "compared", "msg=facts and status were compared with another node");
+		engine_poke_all(e);
 	}
 	engine_clock_tick(e);
 }
@@ -105,8 +106,7 @@ static void on_synced(struct kdlink *k, const json_t *msg)
 		zwork_say(&e->hold, NULL);
 	else
 		zwork_say(&e->hold, "%s", hold);
-	for (size_t i = 0; i < e->zone_count; i++)
-		zwork_poke(e->zone[i]);
+	engine_poke_all(e);
 }
 
 static void take_status(struct kdlink *k, const json_t *word)

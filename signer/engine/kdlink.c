@@ -120,10 +120,11 @@ static void say_due(struct kdlink *k, bool all)
 	struct list status = { .type = "status", .json = json_array() };
 	struct list served = { .type = "served", .json = json_array() };
 	const int64_t now_ms = clock_mono_ms();
+	struct zwork *z;
 
-	for (size_t i = 0; i < k->engine->zone_count; i++) {
-		struct zwork *z = k->engine->zone[i];
-
+	while (all && (z = TAILQ_FIRST(&k->engine->telling_later)) != NULL)
+		zwork_tell_now(z);
+	TAILQ_FOREACH(z, &k->engine->telling_now, telling_entry) {
 		if (z->status_due && (z->status_now || (all && now_ms - z->status_ms >= STATUS_MS))) {
 			z->status_now = false;
 			add(k, &status, z, word(z));
@@ -137,6 +138,11 @@ static void say_due(struct kdlink *k, bool all)
 	send_list(k, &served);
 	json_decref(status.json);
 	json_decref(served.json);
+	while ((z = TAILQ_FIRST(&k->engine->telling_now)) != NULL) {
+		zwork_told(z);
+		if (z->status_due || z->served_due) /* next time */
+			zwork_tell_later(z);
+	}
 }
 
 static void on_soon(uv_timer_t *timer)
@@ -153,12 +159,14 @@ static void say_soon(struct kdlink *k)
 void kdlink_status(struct kdlink *k, struct zwork *z)
 {
 	z->status_due = z->status_now = true;
+	zwork_tell_now(z);
 	say_soon(k);
 }
 
 void kdlink_served(struct kdlink *k, struct zwork *z)
 {
 	z->served_due = true;
+	zwork_tell_now(z);
 	say_soon(k);
 }
 
@@ -198,6 +206,7 @@ static void on_up(void *ctx)
 	for (size_t i = 0; i < k->engine->zone_count; i++) {
 		k->engine->zone[i]->status_due = true;
 		k->engine->zone[i]->served_due = true;
+		zwork_tell_now(k->engine->zone[i]);
 	}
 	say_soon(k);
 }

@@ -11,7 +11,7 @@
 #define RETRY_MS 1000 /* a file that changed while it was read */
 
 struct load {
-	uv_work_t work;
+	struct work work;
 	struct zwork *z;
 	char *path;            /* file, or */
 	uint8_t *stream;       /* transfer: */
@@ -24,7 +24,7 @@ struct load {
 	int rc;
 };
 
-static void load_work(uv_work_t *w)
+static void load_work(struct work *w)
 {
 	struct load *l = (struct load *)w;
 	struct zone *zone = NULL;
@@ -59,14 +59,15 @@ static void load_failed(struct load *l)
 	}
 }
 
-static void load_done(uv_work_t *w, int status)
+static void load_done(struct work *w)
 {
 	struct load *l = (struct load *)w;
 	struct zwork *z = l->z;
 
-	(void)status;
 	z->loading = false;
-	if (l->rc != 0) {
+	if (w->cancelled) {
+		z->source.want_load = true;
+	} else if (l->rc != 0) {
 		load_failed(l);
 	} else {
 		source_accepted(z);
@@ -119,6 +120,8 @@ void load_start(struct zwork *z)
 	}
 	s->want_load = false;
 	z->loading = true;
-	if (uv_queue_work(&z->engine->loop, &l->work, load_work, load_done) != 0)
-		abort();
+	l->work.large = (s->kind == SOURCE_FILE ? (uint64_t)s->size : l->stream_len) > WORK_LARGE;
+	l->work.run = load_work;
+	l->work.done = load_done;
+	works_queue(z->engine->works, WORK_LOAD, &l->work);
 }

@@ -7,22 +7,12 @@
 
 #include "log/log.h"
 
-struct again {
-	struct task task;
-	struct netlink *n;
-};
-
-/* It reads the store's descriptors, so it is a task. */
-static void all_again(struct task *t)
+static void on_ready(struct netlink *n)
 {
-	struct again *a = (struct again *)t;
-	struct netlink *n = a->n;
 	struct engine *e = n->engine;
 
-	free(a);
 	n->ready = true;
 	log_event(LOG_NOTICE, "net-ready", "zones=%zu", e->zone_count);
-
 	netlink_hold_serve(n, !e->serving);
 	netlink_peers(n);
 	for (size_t i = 0; i < e->zone_count; i++) {
@@ -30,15 +20,6 @@ static void all_again(struct task *t)
 		if (e->zone[i]->source.kind == SOURCE_PRIMARY)
 			netlink_zone(n, e->zone[i], e->zone[i]->version == NULL);
 	}
-}
-
-static void on_ready(struct netlink *n)
-{
-	struct again *a = mem_new(1, sizeof(*a));
-
-	a->n = n;
-	a->task.done = all_again;
-	engine_task(n->engine, &a->task);
 }
 
 static void on_input(struct zwork *z, const json_t *msg, int fd)

@@ -4,7 +4,6 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysinfo.h>
 
 #include "clock/clock.h"
 #include "signer/engine/api.h"
@@ -16,7 +15,7 @@
 #define RETRY_FIRST_MS 5000
 
 struct signing {
-	struct task task;
+	struct work work;
 	struct zwork *z;
 	struct made *made;
 	bool verify;
@@ -34,37 +33,11 @@ static void made_free(struct made *m)
 	free(m);
 }
 
-/* change_drop touches the store, so it is a task. */
-struct dropping {
-	struct task task;
-	struct made *made;
-};
-
-static void drop_done(struct task *t)
-{
-	struct dropping *d = (struct dropping *)t;
-
-	made_free(d->made);
-	free(d);
-}
-
-static void drop_later(struct engine *e, struct made *m)
-{
-	struct dropping *d = mem_new(1, sizeof(*d));
-
-	plan_unref(m->plan);
-	m->plan = NULL;
-	m->content = NULL;
-	d->made = m;
-	d->task.done = drop_done;
-	engine_task(e, &d->task);
-}
-
 void pipeline_drop(struct zwork *z)
 {
 	if (z->made == NULL)
 		return;
-	drop_later(z->engine, z->made);
+	made_free(z->made);
 	z->made = NULL;
 }
 
@@ -80,13 +53,13 @@ static void failed(struct zwork *z, const char *what, const struct err *e)
 		  z->version != NULL ? "; the version before stays served" : "");
 	zwork_say(&z->error, "%s: %s", what, e->text);
 	z->error_at = clock_now_s();
-	z->status_due = true;
+	zwork_tell(z);
 	waiter_failed(z, e->code, z->error);
 }
 
-static void sign_work(struct task *t)
+static void sign_work(struct work *w)
 {
-	struct signing *s = (struct signing *)t;
+	struct signing *s = (struct signing *)w;
 	struct zwork *z = s->z;
 	struct made *m = s->made;
 
@@ -96,17 +69,21 @@ static void sign_work(struct task *t)
 		store_verify(z->engine->store, m->base);
 	if (change_begin(z->engine->store, z->apex, &m->change, &s->err) != 0)
 		return;
+	version_unref(m->base); /* it may have been compacted, which is another one */
+	m->base = store_current(z->engine->store, z->apex);
 	s->rc = content_sign(z->engine->store, m->base, m->content, &m->params, m->change, &m->info, &m->stats, &s->err);
 }
 
-static void sign_done(struct task *t)
+static void sign_done(struct work *w)
 {
-	struct signing *s = (struct signing *)t;
+	struct signing *s = (struct signing *)w;
 	struct zwork *z = s->z;
 	const struct made *m = s->made;
 
 	z->busy = false;
-	if (s->rc != 0) {
+	if (w->cancelled) {
+		made_free(s->made);
+	} else if (s->rc != 0) {
 		if (s->err.code == ERR_DAMAGE)
 			zwork_damaged(z, s->err.text);
 		else
@@ -145,7 +122,7 @@ static void params_set(struct zwork *z, struct sign_params *p)
 		[POLICY_NSEC] = DENIAL_NSEC, [POLICY_NSEC3] = DENIAL_NSEC3, [POLICY_NSEC3_OPTOUT] = DENIAL_NSEC3_OPTOUT };
 	const struct policy *policy = &z->plan->policy;
 
-	*p = (struct sign_params){ .now = clock_now_s(), .full = z->full, .threads = (unsigned)get_nprocs() };
+	*p = (struct sign_params){ .now = clock_now_s(), .full = z->full };
 	p->denial = denial[policy->denial];
 	p->nsec3_iterations = (uint16_t)policy->nsec3_iterations;
 	p->inception_offset_s = (uint32_t)policy->inception_offset_s;
@@ -161,6 +138,15 @@ static void params_set(struct zwork *z, struct sign_params *p)
 	params_salt(z, p);
 }
 
+/* About what its records take in pages. */
+#define RECORD_OCTETS 60
+
+static bool is_large(const struct zwork *z, const struct made *m)
+{
+	return (m->content != NULL && content_records(m->content) > WORK_LARGE / RECORD_OCTETS) ||
+	       (z->version != NULL && table_octets(version_table(z->version)) > WORK_LARGE);
+}
+
 void pipeline_sign(struct zwork *z)
 {
 	struct signing *s = mem_new(1, sizeof(*s));
@@ -173,34 +159,23 @@ void pipeline_sign(struct zwork *z)
 	s->z = z;
 	s->made = m;
 	s->verify = z->damage != NULL && z->version != NULL;
-	s->task.work = sign_work;
-	s->task.done = sign_done;
+	s->work.large = is_large(z, m);
+	m->params.threads = s->work.large ? works_threads(z->engine->works) : 1;
+	s->work.run = sign_work;
+	s->work.done = sign_done;
 	z->busy = true;
-	engine_task(z->engine, &s->task);
+	works_queue(z->engine->works, WORK_SIGN, &s->work);
 }
 
 struct publishing {
-	struct task task;
+	struct writing writing;
 	struct zwork *z;
 	struct made *made;
 	struct kept kept;
 	struct arena *arena;
 	enum serial_why why;
 	char *keep;
-	struct version *version;
-	struct err err;
-	int rc;
 };
-
-static void publish_work(struct task *t)
-{
-	struct publishing *p = (struct publishing *)t;
-
-	fail_point("engine-publish");
-	p->rc = change_publish(p->made->change, &p->made->info, p->keep, &p->version, &p->err);
-	p->made->change = NULL;
-	fail_point("engine-published");
-}
 
 static const char *const why_text[] = {
 	[SERIAL_WHY_NONE] = "none", [SERIAL_WHY_CHANGE] = "change", [SERIAL_WHY_RENEWAL] = "renewal",
@@ -245,7 +220,8 @@ static void taken(struct zwork *z)
 static void published(struct zwork *z, struct publishing *p)
 {
 	version_unref(z->version);
-	z->version = p->version;
+	z->version = p->writing.write.version;
+	z->engine->wrote_ms = clock_mono_ms();
 	z->kept = p->kept;
 	z->signatures = p->made->stats.made + version_info(z->version)->soa_sig_count;
 	if (p->made->content != NULL)
@@ -263,7 +239,7 @@ static void published(struct zwork *z, struct publishing *p)
 	zwork_say(&z->next, NULL);
 	tell(z, p);
 	zwork_repaired(z);
-	z->status_due = true;
+	zwork_tell(z);
 	/* The peers' word first, so that a secondary that is told shows what they can explain. */
 	kdlink_status(z->engine->keydist, z);
 	netlink_version(z->engine->net, z);
@@ -272,16 +248,17 @@ static void published(struct zwork *z, struct publishing *p)
 	waiter_published(z);
 }
 
-static void publish_done(struct task *t)
+static void publish_done(struct writing *w)
 {
-	struct publishing *p = (struct publishing *)t;
+	struct publishing *p = (struct publishing *)w;
 	struct zwork *z = p->z;
 
 	z->busy = false;
-	if (p->rc == 0)
+	p->made->change = NULL;
+	if (w->write.rc == 0)
 		published(z, p);
 	else
-		failed(z, "publish-failed", &p->err);
+		failed(z, "publish-failed", &w->write.err);
 	made_free(p->made);
 	arena_free(p->arena);
 	free(p->keep);
@@ -314,6 +291,7 @@ void pipeline_publish(struct zwork *z, uint32_t serial, int why)
 	struct made *m = z->made;
 	const struct content_id *c = m->content != NULL ? &z->input_id : &z->kept.mine;
 	const struct rr *soa;
+	struct err e;
 
 	p->z = z;
 	p->made = m;
@@ -328,42 +306,50 @@ void pipeline_publish(struct zwork *z, uint32_t serial, int why)
 	m->info.input_serial = m->content != NULL ? content_serial(m->content) : z->source.input_serial;
 	m->params.now = clock_now_s();
 	soa = m->content != NULL ? content_soa(m->content) : &version_info(m->base)->soa;
-	if (zone_sign_soa(soa, &m->params, serial, p->arena, &m->info, &p->err) != 0) {
-		failed(z, "sign-failed", &p->err);
-		drop_later(z->engine, m);
+	if (zone_sign_soa(soa, &m->params, serial, p->arena, &m->info, &e) != 0) {
+		failed(z, "sign-failed", &e);
+		made_free(m);
 		arena_free(p->arena);
 		free(p);
 		return;
 	}
 	kept_next(z, m, &p->kept);
 	p->keep = zwork_keep(z, &p->kept);
-	p->task.work = publish_work;
-	p->task.done = publish_done;
+	p->writing.write = (struct store_write){ .what = STORE_PUBLISH, .apex = z->apex, .change = m->change,
+						 .info = &m->info, .keep = p->keep };
+	p->writing.done = publish_done;
 	z->busy = true;
-	engine_task(z->engine, &p->task);
+	writer_queue(z->engine->writer, &p->writing);
 }
 
 struct removing {
-	struct task task;
+	struct writing writing;
 	struct zwork *z;
 };
 
-static void remove_done(struct task *t)
+/* It was added again while it was removed: it begins anew. */
+static void came_back(struct zwork *z)
 {
-	struct removing *r = (struct removing *)t;
+	version_unref(z->version);
+	z->version = NULL;
+	netlink_zone(z->engine->net, z, true);
+	source_again(z);
+	zwork_poke(z);
+}
+
+static void remove_done(struct writing *w)
+{
+	struct removing *r = (struct removing *)w;
 	struct zwork *z = r->z;
-	struct err e;
 
 	z->busy = false;
+	if (w->write.rc != 0)
+		log_event(LOG_ERROR, "store", "zone=%s msg=%s", z->name, w->write.err.text);
 	free(r);
-	if (!z->gone) { /* it came back meanwhile */
-		zwork_poke(z);
+	if (!z->gone) {
+		came_back(z);
 		return;
 	}
-	netlink_unserve(z->engine->net, z);
-	netlink_zone_gone(z->engine->net, z->name);
-	if (store_remove(z->engine->store, z->apex, &e) != 0)
-		log_event(LOG_ERROR, "store", "zone=%s msg=%s", z->name, e.text);
 	log_event(LOG_NOTICE, "zone-removed", "zone=%s last=%u", z->name, z->kept.last);
 	engine_zone_drop(z->engine, z);
 }
@@ -373,8 +359,11 @@ void pipeline_remove(struct zwork *z)
 	struct removing *r = mem_new(1, sizeof(*r));
 
 	pipeline_drop(z);
+	netlink_unserve(z->engine->net, z);
+	netlink_zone_gone(z->engine->net, z->name);
 	r->z = z;
-	r->task.done = remove_done;
+	r->writing.write = (struct store_write){ .what = STORE_REMOVE, .apex = z->apex };
+	r->writing.done = remove_done;
 	z->busy = true;
-	engine_task(z->engine, &r->task);
+	writer_queue(z->engine->writer, &r->writing);
 }

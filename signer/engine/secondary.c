@@ -86,14 +86,13 @@ static bool in_step(const struct zwork *z, const struct shown *s)
 	       content_cmp_steps(&v->content, &z->kept.mine) >= 0;
 }
 
-static void plan_next(struct zwork *z, struct shown *s)
+static void plan_next(struct shown *s)
 {
 	size_t n = sizeof(wait_ms) / sizeof(wait_ms[0]);
 
 	s->poll_mono_ms = clock_mono_ms() +
 			  (s->in_step ? IN_STEP_MS : wait_ms[s->tries < n ? s->tries : n - 1]);
 	s->tries++;
-	z->look_ms = s->poll_mono_ms < z->look_ms ? s->poll_mono_ms : z->look_ms;
 }
 
 static void poll(struct zwork *z, struct shown *s)
@@ -101,7 +100,7 @@ static void poll(struct zwork *z, struct shown *s)
 	if (s->query != 0 || !s->configured)
 		return;
 	s->query = netlink_query(z->engine->net, z, s->address, s->key, "soa", TIMEOUT_MS);
-	plan_next(z, s);
+	plan_next(s);
 }
 
 void secondary_tick(struct zwork *z)
@@ -111,6 +110,19 @@ void secondary_tick(struct zwork *z)
 	for (size_t i = 0; i < z->shown_count; i++)
 		if (z->version != NULL && z->shown[i].poll_mono_ms <= now_ms)
 			poll(z, &z->shown[i]);
+}
+
+int64_t secondary_next(const struct zwork *z)
+{
+	int64_t at = INT64_MAX;
+
+	for (size_t i = 0; i < z->shown_count && z->version != NULL; i++) {
+		const struct shown *s = &z->shown[i];
+
+		if (s->configured && s->query == 0 && s->poll_mono_ms < at)
+			at = s->poll_mono_ms;
+	}
+	return at;
 }
 
 void secondary_published(struct zwork *z)
@@ -201,14 +213,14 @@ static void took(struct zwork *z, struct shown *s, uint32_t serial, const uint8_
 	sodium_bin2hex(hex, sizeof(hex), id, VERSION_ID_LEN);
 	log_event(LOG_NOTICE, "secondary", "zone=%s address=%s serial=%u id=%.16s explained=%s in-step=%s", z->name, s->address,
 		  serial, hex, secondary_explained(z, s) != NULL ? "yes" : "no", s->in_step ? "yes" : "no");
-	z->status_due = true;
+	zwork_tell(z);
 }
 
 static void lost(struct zwork *z, struct shown *s, const char *why)
 {
 	if (s->ok || s->error[0] == '\0') {
 		log_event(LOG_WARNING, "secondary", "zone=%s address=%s result=%s msg=asked again by and by", z->name, s->address, why);
-		z->status_due = true;
+		zwork_tell(z);
 	}
 	s->ok = false;
 	s->in_step = false;
@@ -248,7 +260,8 @@ static void keys_answered(struct zwork *z, struct shown *s, const json_t *msg)
 			keys[n++] = rr;
 	if (n > 0 && key_set_hash(keys, n, keyset, NULL) == 0) {
 		s->key_serial = s->serial;
-		z->status_due = z->status_due || memcmp(s->keyset, keyset, sizeof(keyset)) != 0;
+		if (memcmp(s->keyset, keyset, sizeof(keyset)) != 0)
+			zwork_tell(z);
 		memcpy(s->keyset, keyset, sizeof(keyset));
 	}
 	free(octets);

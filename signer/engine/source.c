@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * source: where a zone's input comes from.  A file is looked at once a second and whenever something happens in its folder,
+ * source: where a zone's input comes from.  A file is looked at every few seconds and whenever something happens in its folder,
  * and is read once it has been quiet for a moment; a primary is net's business, which hands over whole zones or differences.
  */
 #include <errno.h>
@@ -61,14 +61,14 @@ void source_refused(struct zwork *z, const char *next, const char *why)
 	zwork_say(&s->error, "%s", why);
 	zwork_say(&s->next, "%s", next);
 	s->error_at = clock_now_s();
-	z->status_due = true;
+	zwork_tell(z);
 }
 
 void source_accepted(struct zwork *z)
 {
 	zwork_say(&z->source.error, NULL);
 	zwork_say(&z->source.next, NULL);
-	z->status_due = true;
+	zwork_tell(z);
 }
 
 void source_set(struct zwork *z, const char *text)
@@ -80,11 +80,14 @@ void source_set(struct zwork *z, const char *text)
 
 	if (s->text != NULL && strcmp(s->text, text) == 0)
 		return;
+	if (s->kind == SOURCE_FILE)
+		folder_remove(z);
 	source_free(s);
 	s->text = mem_strdup(text);
 	s->input_serial = input_serial;
 	if (strncmp(text, "file:", 5) == 0 && name_is_tame(text + 5)) {
 		s->kind = SOURCE_FILE;
+		folder_add(z);
 		s->path = mem_printf("%s/%s", z->engine->conf->signer.zones_dir, text + 5);
 		s->want_load = true;
 	} else if (strncmp(text, "primary:", 8) == 0 && (hash = strchr(text + 8, '#')) != NULL) {
@@ -148,6 +151,7 @@ static void look(struct zwork *z)
 	struct source *s = &z->source;
 	struct stamp stamp;
 	uint64_t seen = 0;
+	int64_t size = 0;
 
 	if (stamp_of(s->path, &stamp) != 0) {
 		if (s->exists || s->want_load)
@@ -158,6 +162,7 @@ static void look(struct zwork *z)
 		s->seen = 0;
 		return;
 	}
+	size = stamp.size;
 	if (s->file_count == 0)
 		seen = add_stamp(0, &stamp);
 	for (size_t i = 0; i < s->file_count; i++) {
@@ -168,6 +173,7 @@ static void look(struct zwork *z)
 		s->changed_mono_ms = clock_mono_ms();
 	s->exists = true;
 	s->seen = seen;
+	s->size = size;
 }
 
 static void file_step(struct zwork *z)
@@ -332,38 +338,5 @@ void source_expired(struct zwork *z, int64_t expire_s)
 	zwork_say(&z->source.expired, "the primary has not confirmed the zone for %" PRId64 " s (SOA expire)", expire_s);
 	log_event(LOG_ERROR, "source-expired", "zone=%s source=%s msg=%s; the version before stays served and fresh", z->name,
 		  z->source.text, z->source.expired);
-	z->status_due = true;
-}
-
-/* ---- the folder ---- */
-
-static void on_folder(uv_fs_event_t *event, const char *name, int events, int status)
-{
-	struct engine *e = event->data;
-
-	(void)name;
-	(void)events;
-	(void)status;
-	for (size_t i = 0; i < e->zone_count; i++) {
-		struct source *s = &e->zone[i]->source;
-
-		if (s->kind != SOURCE_FILE)
-			continue;
-		/* What was wrong may have stood in a file that only a whole reading would find. */
-		if (s->error != NULL && s->exists && !e->zone[i]->loading) {
-			s->want_load = true;
-			s->changed_mono_ms = clock_mono_ms();
-		}
-		zwork_poke(e->zone[i]);
-	}
-}
-
-void source_watch(struct engine *e)
-{
-	if (uv_fs_event_init(&e->loop, &e->folder) != 0)
-		return; /* files are looked at once a second anyway */
-	e->folder.data = e;
-	if (uv_fs_event_start(&e->folder, on_folder, e->conf->signer.zones_dir, 0) != 0)
-		log_event(LOG_WARNING, "watch", "folder=%s msg=no notice of changes: files are looked at once a second",
-			  e->conf->signer.zones_dir);
+	zwork_tell(z);
 }

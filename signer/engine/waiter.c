@@ -32,6 +32,7 @@ void waiter_add(struct zwork *z, enum waiter_kind kind, uint64_t value, waiter_f
 	w->value = value;
 	w->next = z->waiters;
 	z->waiters = w;
+	zwork_poke(z);
 }
 
 static void finish(struct waiter **at, json_t *body, const struct err *why)
@@ -41,6 +42,15 @@ static void finish(struct waiter **at, json_t *body, const struct err *why)
 	*at = w->next;
 	w->fn(w->ctx, body, why);
 	free(w);
+}
+
+int64_t waiter_next(const struct zwork *z)
+{
+	int64_t at = INT64_MAX;
+
+	for (const struct waiter *w = z->waiters; w != NULL; w = w->next)
+		at = w->until_ms < at ? w->until_ms : at;
+	return at;
 }
 
 void waiter_published(struct zwork *z)

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "clock/clock.h"
-#include "fail/fail.h"
 #include "signer/engine/api.h"
 #include "signer/engine/kdlink.h"
 #include "signer/engine/netlink.h"
@@ -38,6 +37,7 @@ struct zwork *zwork_new(struct engine *e, const char *name)
 	uint8_t apex[DNAME_MAX];
 
 	z->engine = e;
+	z->due_mono.of = z->due_wall.of = z;
 	if (dname_from_text(name, apex, NULL) == 0)
 		dname_lower(apex, z->apex);
 	dname_to_text(z->apex, z->name);
@@ -53,6 +53,9 @@ void zwork_free(struct zwork *z)
 {
 	if (z == NULL)
 		return;
+	zwork_forget(z);
+	if (z->source.kind == SOURCE_FILE)
+		folder_remove(z);
 	pipeline_drop(z);
 	plan_unref(z->plan);
 	version_unref(z->version);
@@ -73,12 +76,6 @@ void zwork_free(struct zwork *z)
 	free(z->next);
 	free(z->held_shown);
 	free(z);
-}
-
-void zwork_poke(struct zwork *z)
-{
-	z->poked = true;
-	engine_soon(z->engine);
 }
 
 bool zwork_within_half(const struct zwork *z, int64_t now)
@@ -136,27 +133,24 @@ char *zwork_keep(const struct zwork *z, const struct kept *kept)
 }
 
 struct save {
-	struct task task;
+	struct writing writing;
 	struct zwork *z;
+	uint64_t wanted; /* what z wanted kept when this was begun */
+	char *keep;
 };
 
-static void save_done(struct task *t)
+static void save_done(struct writing *w)
 {
-	struct save *s = (struct save *)t;
-	char *keep = zwork_keep(s->z, &s->z->kept);
-	struct err e;
-	int rc;
+	struct save *s = (struct save *)w;
+	struct zwork *z = s->z;
 
-	fail_point("engine-save");
-	rc = store_keep_put(s->z->engine->store, s->z->apex, keep, &e);
-
-	if (rc != 0)
-		log_event(LOG_ERROR, "store", "zone=%s msg=%s", s->z->name, e.text);
-	s->z->saved = s->z->save_wanted;
-	waiter_saved(s->z, rc == 0 ? NULL : &e);
-	s->z->busy = false;
-	zwork_poke(s->z);
-	free(keep);
+	if (w->write.rc != 0)
+		log_event(LOG_ERROR, "store", "zone=%s msg=%s", z->name, w->write.err.text);
+	z->saved = s->wanted;
+	z->busy = false;
+	waiter_saved(z, w->write.rc == 0 ? NULL : &w->write.err);
+	zwork_poke(z);
+	free(s->keep);
 	free(s);
 }
 
@@ -174,13 +168,15 @@ bool zwork_save_step(struct zwork *z)
 		return false;
 	s = mem_new(1, sizeof(*s));
 	s->z = z;
-	s->task.done = save_done;
+	s->wanted = z->save_wanted;
+	s->keep = zwork_keep(z, &z->kept);
+	s->writing.write = (struct store_write){ .what = STORE_KEEP, .apex = z->apex, .keep = s->keep };
+	s->writing.done = save_done;
 	z->busy = true;
-	engine_task(z->engine, &s->task);
+	writer_queue(z->engine->writer, &s->writing);
 	return true;
 }
 
-/* Called while no task runs. */
 void zwork_open(struct zwork *z)
 {
 	char *keep = store_keep_get(z->engine->store, z->apex);
@@ -231,7 +227,7 @@ void zwork_plan(struct zwork *z, const json_t *msg)
 		if (z->plan_error == NULL || strcmp(z->plan_error, e.text) != 0)
 			log_event(LOG_ERROR, "plan-refused", "zone=%s msg=%s; the plan before stands", z->name, e.text);
 		zwork_say(&z->plan_error, "%s", e.text);
-		z->status_due = true;
+		zwork_tell(z);
 		return;
 	}
 	zwork_say(&z->plan_error, NULL);
@@ -246,7 +242,7 @@ void zwork_plan(struct zwork *z, const json_t *msg)
 		log_event(LOG_NOTICE, "plan", "zone=%s state=%s rev=%" PRIu64 " steps=%" PRIu64 " keys=%zu source=%s", z->name,
 			  plan_state_text(p->state), p->rev, p->steps, p->key_count, p->source);
 	take_plan(z, p);
-	z->status_due = true;
+	zwork_tell(z);
 	zwork_poke(z);
 }
 

@@ -14,7 +14,7 @@
  * zwork - the work on one zone: where its input comes from, what is published, what comes next.
  *
  * Invariants: 1. version and kept change only when a publication has been committed (or at start, from the store).
- * 2. input is newer than kept.mine, or there is no version, or damage is set.  3. while made or publishing is set, no other change is open for
+ * 2. input is newer than kept.mine, or there is no version, or damage is set.  3. while made is set, no other change is open for
  * the zone.  4. input is replaced only while busy is false.  5. a zone is
  * freed only when loading and busy are false.
  */
@@ -66,6 +66,7 @@ struct source {
 	size_t file_count;
 	uint64_t loaded, seen;  /* hash of their time stamps, sizes and places: when loaded last, when last looked */
 	bool exists;
+	int64_t size;           /* file: octets */
 	int64_t changed_mono_ms; /* when seen changed; loaded once it has been quiet */
 	bool want_load;         /* load also if nothing seems changed */
 	uint8_t *stream;        /* primary: transferred, not yet loaded */
@@ -143,8 +144,11 @@ struct zwork {
 	size_t shown_count;
 
 	/* the pipeline */
-	bool poked;
-	bool busy;              /* a task of this zone is queued or runs */
+	bool poked;             /* is on engine's list */
+	TAILQ_ENTRY(zwork) poked_entry, telling_entry;
+	struct agenda_item due_mono, due_wall;
+	struct zwork *file_next; /* another whose file's name has the same hash */
+	bool busy;              /* signing, or waiting for the writer */
 	uint64_t save_wanted;   /* counts what is to be kept; everything up to `saved` is durable */
 	uint64_t saved;
 	struct made *made;
@@ -161,6 +165,7 @@ struct zwork {
 	char *next;             /* what happens next */
 	int64_t error_at;
 	char *held_shown;       /* what event=held said last */
+	bool held_quiet;        /* whoever ends that pokes the zone */
 	unsigned alarms;        /* enum serial_alarm */
 
 	/* overtaking and catching up */
@@ -173,6 +178,7 @@ struct zwork {
 	/* status to keydist */
 	bool status_due, status_now; /* keydist is to hear of it; at once */
 	bool served_due;             /* it is to hear which keys are published */
+	enum { TELL_NONE, TELL_LATER, TELL_NOW } telling; /* engine's list that it is on */
 	int64_t status_ms;
 	struct waiter *waiters; /* open requests (api.h) */
 	char **notices;         /* of the input loaded last */
@@ -186,8 +192,15 @@ struct zwork *zwork_new(struct engine *e, const char *name);
 void zwork_free(struct zwork *z);
 /* Opens what the store has of it. */
 void zwork_open(struct zwork *z);
-/* Steps soon. */
+/* rounds.c.  Steps soon: whoever changes something about the zone says so. */
 void zwork_poke(struct zwork *z);
+/* keydist and the peers are told its status.  What is due goes with the next tick; at once; nothing is due any more. */
+void zwork_tell(struct zwork *z);
+void zwork_tell_later(struct zwork *z);
+void zwork_tell_now(struct zwork *z);
+void zwork_told(struct zwork *z);
+/* Takes it off all lists. */
+void zwork_forget(struct zwork *z);
 void zwork_plan(struct zwork *z, const json_t *msg);
 /* A peer's word on the zone, or our own as others remember it. */
 void zwork_word(struct zwork *z, const char *node, const char *name, const json_t *status);
@@ -229,8 +242,9 @@ void load_start(struct zwork *z);
 void source_refused(struct zwork *z, const char *next, const char *why);
 void source_accepted(struct zwork *z);
 void source_files(struct zwork *z, const struct zone *content);
-/* One watcher for the folder of all zone files. */
-void source_watch(struct engine *e);
+/* folder.c: the zone has a file for its source; it has it no more. */
+void folder_add(struct zwork *z);
+void folder_remove(struct zwork *z);
 
 /* input.c: content that was loaded and checked; takes over content. */
 void input_taken(struct zwork *z, struct content *content);
@@ -262,6 +276,8 @@ void pipeline_remove(struct zwork *z);
 /* secondary.c */
 void secondary_configure(struct zwork *z);
 void secondary_tick(struct zwork *z);
+/* The next poll, monotonic; INT64_MAX: none. */
+int64_t secondary_next(const struct zwork *z);
 /* All are polled again, soon. */
 void secondary_published(struct zwork *z);
 void secondary_ask(struct zwork *z);

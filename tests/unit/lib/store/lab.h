@@ -257,6 +257,22 @@ static inline void lab_check(struct store *s, const struct model *m)
 	version_unref(v);
 }
 
+/* As long as there are volumes that are more dead than live; those that are damaged are passed over. */
+static inline int lab_compact(struct store *s, struct err *e)
+{
+	const struct compact_rule rule = { .dead_min = 1, .dead_percent = 51 };
+	struct err mine = { 0 };
+	int rc, damaged = 0;
+
+	while ((rc = store_compact(s, &rule, &mine)) == 1 || (rc == -1 && mine.code == ERR_DAMAGE))
+		if (rc == -1) {
+			damaged = -1;
+			if (e != NULL)
+				*e = mine;
+		}
+	return rc == 0 ? damaged : rc;
+}
+
 static inline uint32_t lab_serial(struct store *s)
 {
 	struct version *v = store_current(s, lab_apex);

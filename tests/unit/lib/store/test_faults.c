@@ -109,7 +109,7 @@ static void compact_all(void *ctx)
 
 	(void)ctx;
 	store_set_volume_max(s, SMALL_VOLUME);
-	store_compact(s, 0, NULL);
+	lab_compact(s, NULL);
 	store_close(s);
 }
 
@@ -139,7 +139,7 @@ static void crash_in_compaction_loses_nothing(void **state)
 		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 		s = lab_open();
 		lab_check(s, last);
-		assert_int_equal(store_compact(s, 0, NULL), 0);
+		assert_int_equal(lab_compact(s, NULL), 0);
 		lab_volumes(&after);
 		assert_true(after < before);
 		lab_check(s, last);
@@ -166,9 +166,9 @@ static void publish_for_ever(void *ctx)
 		    write(out, &next->version, sizeof(next->version)) != sizeof(next->version))
 			_exit(1);
 		if (next->version % 16 == 0)
-			store_compact(s, 0, NULL);
+			lab_compact(s, NULL);
 		if (next->version % 8 == 0)
-			store_idle(s, NULL);
+			store_checkpoint(s, 256, NULL);
 		free(m);
 		m = next;
 	}

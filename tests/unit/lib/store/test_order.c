@@ -119,7 +119,7 @@ static void pages_are_on_disk_before_the_commit_that_names_them(void **state)
 		assert_false(disk.log_dirty); /* acknowledged is on disk */
 		assert_false(disk.volume_dirty);
 		if (round % 5 == 4) {
-			assert_int_equal(store_compact(s, 0, NULL), 0);
+			assert_int_equal(lab_compact(s, NULL), 0);
 			assert_false(disk.log_dirty);
 		}
 		free(m);
@@ -176,7 +176,7 @@ static void one_changed_page_writes_a_few_rows(void **state)
 
 	(void)state;
 	assert_int_equal(lab_publish(s, NULL, m, NULL), 0);
-	assert_int_equal(store_idle(s, NULL), 0);
+	assert_int_equal(store_checkpoint(s, 256, NULL), 0);
 	watch();
 	next->mark[1234] = 2;
 	assert_int_equal(lab_publish(s, m, next, NULL), 0);

@@ -449,7 +449,7 @@ static void compaction_keeps_content_and_frees_octets(void **state)
 		m = next;
 	}
 	octets = lab_volumes(&before);
-	assert_int_equal(store_compact(s, 0, NULL), 0);
+	assert_int_equal(lab_compact(s, NULL), 0);
 	assert_true(lab_volumes(&after) < octets * 2 / 3);
 	lab_check(s, m);
 	lab_check_version(s, held, old); /* the deleted volumes are open as long as it is held */
@@ -540,7 +540,7 @@ static void compaction_leaves_out_what_is_damaged(void **state)
 	two->mark[0] = two->mark[50] = 1; /* one live page in each of two volumes */
 	assert_int_equal(lab_publish(s, one, two, NULL), 0);
 	assert_true(broken.volume != good.volume && volume_exists(good.volume));
-	assert_int_equal(store_compact(s, 0, &e), -1);
+	assert_int_equal(lab_compact(s, &e), -1);
 	assert_int_equal(e.code, ERR_DAMAGE);
 	assert_true(volume_exists(broken.volume));
 	assert_false(volume_exists(good.volume));
@@ -550,7 +550,7 @@ static void compaction_leaves_out_what_is_damaged(void **state)
 		one->mark[i] = two->mark[i];
 	two->version = 3;
 	assert_int_equal(lab_publish(s, one, two, NULL), 0);
-	assert_int_equal(store_compact(s, 0, &e), 0);
+	assert_int_equal(lab_compact(s, &e), 0);
 	assert_false(volume_exists(broken.volume));
 	lab_check(s, two);
 	store_close(s);

@@ -144,8 +144,8 @@ static void makers_work_while_one_writes(void **state)
 		assert_int_equal(pthread_create(&thread[k], NULL, maker, (void *)(uintptr_t)k), 0);
 	while (write_waiting(&writes))
 		if (writes % 8 == 0) {
-			store_compact(store, 0, NULL); /* not while a change is open */
-			store_idle(store, NULL);
+			lab_compact(store, NULL); /* not while a change is open */
+			store_checkpoint(store, 256, NULL);
 		}
 	for (unsigned k = 0; k < MAKERS; k++)
 		pthread_join(thread[k], NULL);
