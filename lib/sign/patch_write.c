@@ -114,31 +114,36 @@ static int run_range(struct patching *p, struct run *run, struct range *out, str
 	return run->chain == CHAIN_NAMES ? names_range(p, run, out, e) : hashes_range(p, run, out, e);
 }
 
-/* From the leaf at the row on, as many as it takes; `end` is where the chain ends. */
-static int begin_run(struct patching *p, struct run *run, size_t row, size_t end, struct range *r, struct err *e)
+/* Whether the run's only leaf is what its pages were made of, and these can stay. */
+static bool stays(const struct patching *p, const struct run *run, const struct range *r)
+{
+	uint8_t digest[16];
+
+	if (r->n == 0 || run->first >= table_len(p->v.t) || leaf_is_due(p, run->first, run->end))
+		return false;
+	range_digest(p->m, r, digest);
+	return memcmp(digest, table_row(p->v.t, run->first)->digest, sizeof(digest)) == 0;
+}
+
+/* The leaf at the row. */
+static int begin_run(struct patching *p, struct run *run, size_t row, struct range *r, struct err *e)
 {
 	arena_reset(run->arena);
 	run->first = run->last = row;
 	run->end = behind(p, run->chain, row);
-	for (;;) {
-		if (run_range(p, run, r, e) != 0)
-			return -1;
-		if (run->end >= end || range_size(p->m, r) >= RANGE_SMALL)
-			return 0;
-		run->last = run->end;
-		run->end = behind(p, run->chain, run->end);
-	}
+	return run_range(p, run, r, e);
 }
 
-/* Whether the run's only leaf is what its pages were made of. */
-static bool is_same(const struct patching *p, const struct run *run, const struct range *r)
+/* More leaves, until they make a page; `end` is where the chain ends. */
+static int grow_run(struct patching *p, struct run *run, size_t end, struct range *r, struct err *e)
 {
-	uint8_t digest[16];
-
-	if (run->first != run->last || r->n == 0 || run->first >= table_len(p->v.t))
-		return false;
-	range_digest(p->m, r, digest);
-	return memcmp(digest, table_row(p->v.t, run->first)->digest, sizeof(digest)) == 0;
+	while (run->end < end && range_size(p->m, r) < RANGE_SMALL) {
+		run->last = run->end;
+		run->end = behind(p, run->chain, run->end);
+		if (run_range(p, run, r, e) != 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* NULL where signatures cannot be used again. */
@@ -187,8 +192,6 @@ static int write_run(struct patching *p, struct run *run, struct range *r, struc
 	struct oldsigs *old = NULL;
 	int rc;
 
-	if (!due && is_same(p, run, r))
-		return keep(p, run->first, run->end, e);
 	if (!due && signing_on(&p->s) && old_signatures(p, run, &old, e) != 0)
 		return -1;
 	r->old = old;
@@ -220,7 +223,10 @@ static int write_chain(struct patching *p, struct run *run, size_t from, size_t 
 			return -1;
 		if (next == end)
 			return 0;
-		if (begin_run(p, run, next, end, &r, e) != 0 || write_run(p, run, &r, e) != 0)
+		if (begin_run(p, run, next, &r, e) != 0)
+			return -1;
+		if (stays(p, run, &r) ? keep(p, run->first, run->end, e)
+				      : grow_run(p, run, end, &r, e) != 0 || write_run(p, run, &r, e) != 0)
 			return -1;
 		drop_leaves(p, run);
 	}

@@ -19,6 +19,7 @@
 #include "arena/arena.h"
 #include "sign/apexkeys.h"
 #include "sign/patch.h"
+#include "sign/version_zone.h"
 
 #define NOW  1700000000
 #define DAY  86400
@@ -646,6 +647,247 @@ static void patched_is_what_whole_is(void **state)
 	}
 }
 
+/* A zone of its own for each of the tests below, signed at NOW. */
+static void open_signed(struct signer *s, enum denial denial, struct key **keys)
+{
+	struct zone *z;
+
+	generate(true, keys);
+	signer_open(s, denial, keys);
+	model_init(&now, 80);
+	z = zone_of(&now);
+	sign_whole(s, z, 1);
+	zone_free(z);
+}
+
+static void one_change_touches_few_pages(void **state)
+{
+	for (size_t m = 0; m < 3; m++) {
+		struct key *keys[KEYS];
+		struct signer s;
+
+		(void)state;
+		open_signed(&s, modes[m].denial, keys);
+		assert_true(table_len(version_table(s.current)) > 20);
+		for (unsigned step = 0; step < 40; step++) {
+			struct zone_diff *d;
+			size_t before_len = table_len(version_table(s.current));
+
+			before = now;
+			now.serial++;
+			/* A host that nothing lies below changes, comes or goes. */
+			now.node[6 * step].profile = step % 3 == 0 ? NONE : HOST;
+			now.node[6 * step].variant = step;
+			before.node[6 * step + 2].profile = now.node[6 * step + 2].profile;
+			d = diff_of(&before, &now);
+			sign_patch(&s, d, now.serial);
+			zone_diff_free(d);
+			/* Its own page and the one before; with NSEC3 two more, which split or join with a neighbour. */
+			assert_true(s.stats.new_pages <= (m == 0 ? 14 : 8));
+			assert_true(s.stats.kept_pages + 12 >= before_len);
+			assert_true(s.stats.made <= 400);
+		}
+		signer_close(&s);
+		key_free(keys[0]);
+	}
+}
+
+static void due_pages_are_renewed(void **state)
+{
+	(void)state;
+	for (size_t m = 0; m < 3; m++) {
+		struct key *keys[KEYS];
+		struct signer s, whole;
+		struct zone *z;
+		size_t pages, due = 0;
+
+		open_signed(&s, modes[m].denial, keys);
+		pages = table_len(version_table(s.current));
+		s.p.now = NOW + 13 * DAY / 2;
+		for (size_t i = 0; i < pages; i++)
+			due += table_row(version_table(s.current), i)->earliest <= s.p.now + s.p.margin_s;
+		assert_true(due > 0 && due < pages);
+		sign_patch(&s, NULL, 2);
+		assert_true(s.stats.new_pages >= due && s.stats.new_pages < pages);
+		assert_true(version_info(s.current)->earliest > s.p.now + s.p.margin_s);
+		sign_patch(&s, NULL, 3);
+		assert_int_equal(s.stats.made, 0);
+		assert_int_equal(s.stats.kept_pages, table_len(version_table(s.current)));
+		z = zone_of(&now);
+		signer_open(&whole, modes[m].denial, keys);
+		sign_whole(&whole, z, 2);
+		same_records(&s, &whole);
+		same_info(&s, z);
+		/* A policy of shorter signatures makes all of them due that have any. */
+		pages = table_len(version_table(s.current));
+		for (size_t i = due = 0; i < pages; i++)
+			due += table_row(version_table(s.current), i)->rrsigs > 0;
+		s.p.validity_s = 7 * DAY;
+		s.p.margin_s = DAY;
+		sign_patch(&s, NULL, 4);
+		assert_true(s.stats.kept_pages <= pages - due);
+		zone_free(z);
+		signer_close(&whole);
+		signer_close(&s);
+		key_free(keys[0]);
+	}
+}
+
+static void a_new_dnskey_rrset_touches_the_apex(void **state)
+{
+	struct key *keys[KEYS];
+	struct apex_keys more;
+	struct sign_params p;
+	struct signer s;
+	struct err e;
+
+	(void)state;
+	open_signed(&s, DENIAL_NSEC3, keys);
+	assert_int_equal(key_generate(15, 257, 0, &s.keys[1], &e), 0);
+	p = s.p;
+	assert_int_equal(apex_keys_make(apex, s.keys, 2, 3600, &p, s.arena, &more, &e), 0);
+	s.p.ready = &more.ready;
+	sign_patch(&s, NULL, 2);
+	assert_true(s.stats.new_pages >= 1 && s.stats.new_pages <= 2);
+	assert_int_equal(s.stats.made, 0);
+	signer_close(&s);
+	key_free(s.keys[0]);
+	key_free(s.keys[1]);
+}
+
+static void another_context_is_not_patched(void **state)
+{
+	struct key *keys[KEYS], *other = NULL;
+	struct sign_params p;
+	struct signer s;
+	struct rr soa;
+	uint8_t rdata[256];
+	struct err e;
+
+	(void)state;
+	open_signed(&s, DENIAL_NSEC, keys);
+	soa = version_info(s.current)->soa;
+	assert_true(patch_is_possible(s.current, &soa, &s.p));
+	memcpy(rdata, soa.rdata, soa.rdlen);
+	soa.rdata = rdata;
+	rdata[soa.rdlen - 1] ^= 1; /* SOA minimum */
+	assert_false(patch_is_possible(s.current, &soa, &s.p));
+	rdata[soa.rdlen - 1] ^= 1;
+	soa.ttl = 10;
+	assert_false(patch_is_possible(s.current, &soa, &s.p));
+	soa.ttl = 3600;
+	p = s.p;
+	p.denial = DENIAL_NSEC3;
+	assert_false(patch_is_possible(s.current, &soa, &p));
+	p = s.p;
+	p.full = true;
+	assert_false(patch_is_possible(s.current, &soa, &p));
+	p = s.p;
+	assert_int_equal(key_generate(15, 257, 0, &other, &e), 0);
+	p.keys = &other;
+	assert_false(patch_is_possible(s.current, &soa, &p));
+	signer_close(&s);
+	key_free(other);
+	key_free(keys[0]);
+}
+
+/* A difference by hand: records taken out, then records put in. */
+static struct zone_diff *diff_by_hand(const struct records *out, const struct records *in)
+{
+	struct zone_limits limits = ZONE_LIMITS_DEFAULT;
+	uint8_t *stream = mem_new(100, 70000), *at = stream;
+	struct model a = now, b = now;
+	struct zone_diff *d = NULL;
+	struct records soas;
+	struct rr soa;
+	struct err e;
+
+	records_init(&soas);
+	b.serial++;
+	soa = soa_of(&a, &soas);
+	write_rr(&soas, &at, &soa);
+	for (size_t i = 0; i < out->n; i++)
+		write_rr(&soas, &at, &out->rr[i]);
+	soa = soa_of(&b, &soas);
+	write_rr(&soas, &at, &soa);
+	for (size_t i = 0; i < in->n; i++)
+		write_rr(&soas, &at, &in->rr[i]);
+	if (zone_diff_read(stream, (size_t)(at - stream), apex, &limits, &d, &e) != 0)
+		fail_msg("%s", e.text);
+	records_fini(&soas);
+	free(stream);
+	return d;
+}
+
+static void what_does_not_fit_is_refused(void **state)
+{
+	static const char *const words[] = { "is not there", "is there already", "CNAME and other data", "DS without NS",
+					     "wildcard with NS", "2 CNAMEs", "at the apex", "NS and DNAME" };
+	struct zone_limits limits = ZONE_LIMITS_DEFAULT;
+	struct key *keys[KEYS];
+	struct signer s;
+
+	(void)state;
+	open_signed(&s, DENIAL_NSEC, keys);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		struct patch_content content;
+		struct records out, in;
+		struct zone_diff *d;
+		uint8_t name[DNAME_MAX], star[DNAME_MAX];
+		struct err e;
+
+		records_init(&out);
+		records_init(&in);
+		assert_int_equal(dname_from_text("quite.new.example.org.", name, NULL), 0);
+		assert_int_equal(dname_from_text("*.quite.new.example.org.", star, NULL), 0);
+		switch (i) {
+		case 0: add_a(&out, name, 300, 1); break;
+		case 1: add_name(&in, apex, TYPE_NS, 1); break;
+		case 2: add_name(&in, name, TYPE_CNAME, 1), add_a(&in, name, 300, 1); break;
+		case 3: add_ds(&in, name, 1); break;
+		case 4: add_name(&in, star, TYPE_NS, 1); break;
+		case 5: add_name(&in, name, TYPE_CNAME, 1), add_name(&in, name, TYPE_CNAME, 2); break;
+		case 6: add_ds(&in, apex, 1); break;
+		default: add_name(&in, name, TYPE_NS, 1), add_name(&in, name, TYPE_DNAME, 2); break;
+		}
+		d = diff_by_hand(&out, &in);
+		assert_int_equal(patch_content(s.store, s.current, &s.sum, d, &limits, &content, &e), -1);
+		assert_int_equal(e.code, ERR_REFUSED);
+		if (strstr(e.text, words[i]) == NULL)
+			fail_msg("%s: %s", words[i], e.text);
+		zone_diff_free(d);
+		records_fini(&out);
+		records_fini(&in);
+	}
+	signer_close(&s);
+	key_free(keys[0]);
+}
+
+static void a_version_and_a_difference_give_the_whole(void **state)
+{
+	struct zone *z, *back = NULL;
+	struct key *keys[KEYS];
+	struct zone_diff *d;
+	struct signer s;
+	struct err e;
+
+	(void)state;
+	open_signed(&s, DENIAL_NSEC3, keys);
+	change_model(4);
+	d = diff_of(&before, &now);
+	if (version_zone(s.store, s.current, d, &back, &e) != 0)
+		fail_msg("%s", e.text);
+	z = zone_of(&now);
+	assert_memory_equal(back->digest, z->digest, sizeof(z->digest));
+	assert_int_equal(back->serial, z->serial);
+	assert_int_equal(soa_serial(back->soa.rdata, back->soa.rdlen), now.serial);
+	zone_free(back);
+	zone_free(z);
+	zone_diff_free(d);
+	signer_close(&s);
+	key_free(keys[0]);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -663,6 +905,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(patched_is_what_whole_is),
+		cmocka_unit_test(one_change_touches_few_pages),
+		cmocka_unit_test(due_pages_are_renewed),
+		cmocka_unit_test(a_new_dnskey_rrset_touches_the_apex),
+		cmocka_unit_test(another_context_is_not_patched),
+		cmocka_unit_test(what_does_not_fit_is_refused),
+		cmocka_unit_test(a_version_and_a_difference_give_the_whole),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
