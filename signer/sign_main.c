@@ -219,7 +219,7 @@ int main(int argc, char **argv)
 {
 	struct sign_options o = {
 		.dnskey_ttl_s = 3600,
-		.memory_mib = 192,
+		.memory_mib = 150,
 		.params = { .validity_s = 1209600, .jitter_s = 86400, .inception_offset_s = 3600, .margin_s = 604800,
 			    .threads = (unsigned)get_nprocs() },
 	};

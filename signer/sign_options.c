@@ -28,7 +28,7 @@ static const char usage[] =
 	"  --previous FILE         keep the signatures of this zone, signed before, where they are still right\n"
 	"  --renewal-margin SECONDS     and last longer than this (604800)\n"
 	"  --threads N             how many threads sign (as many as there are processors)\n"
-	"  --memory MIB            memory for what is being sorted (192); what is above goes to a file\n"
+	"  --memory MIB            memory for what is being sorted (150); what is above goes to a file\n"
 	"  --tmp DIR               where that file is made (TMPDIR, or /var/tmp)\n"
 	"  --stats, --json         say in figures what was done, on standard error\n"
 	"  --quiet                 say nothing about the input\n"
@@ -137,7 +137,7 @@ static int take_number(int opt, const char *text, struct sign_options *o)
 		{ OPT_INCEPTION, 0, INT32_MAX, &p->inception_offset_s },
 		{ OPT_MARGIN, 0, INT32_MAX, &p->margin_s },
 		{ OPT_THREADS, 1, 1024, &p->threads },
-		{ OPT_MEMORY, 16, 1 << 20, &o->memory_mib },
+		{ OPT_MEMORY, 1, 1 << 20, &o->memory_mib },
 	};
 	unsigned long n;
 

@@ -204,34 +204,38 @@ out:
 	return rc;
 }
 
-int key_from_pkcs8(const uint8_t *rdata, size_t len, struct secret *der, struct key **out, struct err *e)
+int key_join_pkcs8(struct key *k, struct secret *der, struct err *e)
 {
 	PKCS8_PRIV_KEY_INFO *info = NULL;
 	EVP_PKEY *priv = NULL;
-	struct key *k = NULL;
 	const uint8_t *p;
 	int rc = -1;
 
-	if (key_from_dnskey(rdata, len, &k, e) != 0)
-		return -1;
 	p = secret_open(der);
 	if ((info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)secret_len(der))) != NULL)
 		priv = EVP_PKCS82PKEY(info);
 	secret_close(der);
-	if (priv == NULL) {
+	if (priv == NULL)
 		key_evp_err(e, "PKCS #8");
-		goto out;
-	}
-	if (key_join(k, &priv, e) != 0)
-		goto out;
-	*out = k;
-	k = NULL;
-	rc = 0;
-out:
+	else
+		rc = key_join(k, &priv, e);
 	PKCS8_PRIV_KEY_INFO_free(info); /* wipes the octets */
 	EVP_PKEY_free(priv);
-	key_free(k);
 	return rc;
+}
+
+int key_from_pkcs8(const uint8_t *rdata, size_t len, struct secret *der, struct key **out, struct err *e)
+{
+	struct key *k = NULL;
+
+	if (key_from_dnskey(rdata, len, &k, e) != 0)
+		return -1;
+	if (key_join_pkcs8(k, der, e) != 0) {
+		key_free(k);
+		return -1;
+	}
+	*out = k;
+	return 0;
 }
 
 int key_pkcs8(const struct key *k, struct secret **out, struct err *e)

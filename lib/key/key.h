@@ -98,7 +98,8 @@ int key_verify(const struct key *k, const uint8_t *data, size_t len, const uint8
 size_t key_ds(const struct key *k, const uint8_t *zone, unsigned digest_type, uint8_t out[4 + 48]);
 
 /* BIND key files K<zone>+<alg>+<tag>.key and .private.  Reading finds every key of the zone in dir, sorted by
- * hash; one without its .private file comes without private half. Neither writes over a file (ERR_EXISTS). */
+ * hash; one without its .private file takes PKCS #8 from a .pem file
+ * of the same name, or comes without private half. Neither writes over a file (ERR_EXISTS). */
 int key_write_bind(const struct key *k, const uint8_t *zone, uint32_t ttl, const char *dir, struct err *e);
 int key_read_bind(const char *dir, const uint8_t *zone, struct key **keys, size_t max, size_t *n,
 		  struct err *e);

@@ -164,17 +164,21 @@ static int read_pair(const char *dir, const char *file, const uint8_t *zone, str
 	size_t len = strlen(file) - strlen(".key");
 	char *public = mem_printf("%s/%s", dir, file);
 	char *private = mem_printf("%s/%.*s.private", dir, (int)len, file);
+	char *pem = mem_printf("%s/%.*s.pem", dir, (int)len, file);
 	struct key *k = NULL;
 	int rc = read_public(public, zone, &k, e);
 
 	if (rc == 0 && access(private, F_OK) == 0)
 		rc = key_private_read(private, k, e);
+	else if (rc == 0 && access(pem, F_OK) == 0)
+		rc = key_pem_read(pem, k, e);
 	if (rc == 0)
 		*out = k;
 	else
 		key_free(k);
 	free(public);
 	free(private);
+	free(pem);
 	return rc;
 }
 

@@ -45,6 +45,8 @@ bool key_evp_is(const struct key_alg *alg, EVP_PKEY *pkey);
 
 /* Takes *priv (sets it to NULL) into a key without private half, if a probe signature verifies. */
 int key_join(struct key *k, EVP_PKEY **priv, struct err *e);
+/* The same with PKCS #8 DER. */
+int key_join_pkcs8(struct key *k, struct secret *der, struct err *e);
 
 /* ERR_CRYPTO with OpenSSL's own reason behind the sentence; empties its error queue.  Returns -1. */
 int key_evp_err(struct err *e, const char *what);

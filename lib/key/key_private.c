@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * key_private: private halves as BIND writes them: lines "Name: base64" (v1.3), and PEM.
+ * key_private: private halves as BIND writes them: lines "Name: base64" (v1.3).
  *
  * The text and what it decodes to stay in secrets; OpenSSL's big numbers are in its secure heap.
  */
@@ -239,43 +239,6 @@ int key_private_write(const char *path, const struct key *k, struct err *e)
 		rc = key_evp_err(e, "reading the private half");
 	}
 	secret_free(scratch);
-	secret_free(file);
-	return rc;
-}
-
-int key_write_pem(const struct key *k, const char *path, struct err *e)
-{
-	static const char head[] = "-----BEGIN PRIVATE KEY-----\n", tail[] = "-----END PRIVATE KEY-----\n";
-	struct secret *der = NULL, *file;
-	const uint8_t *p;
-	size_t len, at = sizeof(head) - 1;
-	char *text;
-	int rc;
-
-	if (key_pkcs8(k, &der, e) != 0)
-		return -1;
-	len = secret_len(der);
-	if (len > TEXT_MAX / 2) {
-		secret_free(der);
-		return err_set(e, ERR_LIMIT, "PKCS #8 of %zu octets, at most %u", len, TEXT_MAX / 2);
-	}
-	file = secret_new(TEXT_MAX);
-	text = (char *)secret_open_rw(file);
-	p = secret_open(der);
-	memcpy(text, head, at);
-	for (size_t i = 0; i < len; i += 48) { /* lines of 64 characters (RFC 7468 section 2) */
-		sodium_bin2base64(text + at, TEXT_MAX - at, p + i, len - i < 48 ? len - i : 48,
-				  sodium_base64_VARIANT_ORIGINAL);
-		at += strlen(text + at);
-		text[at++] = '\n';
-	}
-	memcpy(text + at, tail, sizeof(tail) - 1);
-	at += sizeof(tail) - 1;
-	secret_close(der);
-	secret_close(file);
-	secret_shrink(file, at);
-	rc = secret_write(path, file, e);
-	secret_free(der);
 	secret_free(file);
 	return rc;
 }

@@ -5,11 +5,13 @@
 #include "key/key_evp.h"
 
 /*
- * key_private - for the files of lib/key only: the .private half of a BIND key pair.
+ * key_private - for the files of lib/key only: the private half of a key pair in a file of its own.
  */
 
 /* Reads the file and joins it to a key without private half; refused unless both belong together. */
 int key_private_read(const char *path, struct key *k, struct err *e);
+/* The same with a PEM file. */
+int key_pem_read(const char *path, struct key *k, struct err *e);
 /* Writes a new file of mode 0600; the key must have its private half. */
 int key_private_write(const char *path, const struct key *k, struct err *e);
 

@@ -322,3 +322,54 @@ def test_refusals(lab):
     refused(["--zone", origin, "--keys", keys, "--out", out, source], 1, "others")
     os.chmod(private, 0o600)
     run([program, "--zone", origin, "--keys", keys, "--out", out, source])
+
+
+def rrsigs(path):
+    return {x for x in records(path) if " IN RRSIG " in x and " IN RRSIG SOA " not in x and " IN RRSIG DNSKEY " not in x}
+
+
+def test_previous(lab):
+    """Signatures of the signed zone before stay where the RRset, the key and the time allow it, and nowhere else."""
+    for mode, mode_options in MODES.items():
+        for kind in ("tld", "deep", "types"):
+            origin, make = INPUTS[kind]
+            keys, name = make_keys(lab, origin, [13]), "previous-%s-%s" % (kind, mode)
+            first = sign(lab, origin, keys, make(), mode_options, name)
+            old, options = rrsigs(first), mode_options + ["--previous", first]
+            again = rrsigs(sign(lab, origin, keys, make(), options, name + ".again"))
+            if again != old:
+                raise Failed("%s: %d signatures are new, none should be" % (name, len(again - old)))
+            more = sign(lab, origin, keys, make() + "previous.%s 60 IN TXT \"new\"\n" % origin, options, name + ".more")
+            judge(more, origin, kind)
+            if not 2 <= len(rrsigs(more) - old) <= 8:
+                raise Failed("%s: a new name changes %d signatures" % (name, len(rrsigs(more) - old)))
+            late = rrsigs(sign(lab, origin, keys, make(), options + ["--renewal-margin", "1209600"], name + ".late"))
+            if late & old:
+                raise Failed("%s: %d signatures within the margin stay" % (name, len(late & old)))
+            short = rrsigs(sign(lab, origin, keys, make(), options + ["--validity", "900000", "--jitter", "0"], name + ".short"))
+            if short & old:
+                raise Failed("%s: %d signatures stay longer than allowed" % (name, len(short & old)))
+    origin, make = INPUTS["deep"]
+    first = sign(lab, origin, make_keys(lab, origin, [13]), make(), [], "previous-key")
+    other = sign(lab, origin, make_keys(lab, origin, [13], csk=True), make(), ["--previous", first], "previous-key.other")
+    judge(other, origin, "deep")
+    if rrsigs(first) & rrsigs(other):
+        raise Failed("signatures of another key stay")
+    sign(lab, origin, make_keys(lab, origin, [13]), make(), ["--previous", lab.path("nowhere")], "previous-none")
+
+
+@limit(240)
+def test_threads_and_memory(lab):
+    """Batches of several threads meet without a seam, also when all that is sorted goes through a file."""
+    text = zonegen.tld(n=9000)
+    origin, _ = INPUTS["tld"]
+    keys, found = make_keys(lab, origin, [15]), {}
+    for mode, options in MODES.items():
+        for threads in (1, 4):
+            more = ["--threads", str(threads)] + (["--memory", "1", "--tmp", lab.folder("tmp")] if threads > 1 else [])
+            out = sign(lab, origin, keys, text, options + more, "threads-%s-%d" % (mode, threads))
+            if threads > 1:
+                verify(out, origin, ("ldns-verify-zone",))
+            found[threads] = {x for x in records(out) if " IN RRSIG " not in x}
+        if found[1] != found[4]:
+            raise Failed("%s: one thread and four differ: %s" % (mode, sorted(found[1] ^ found[4])[:4]))

@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -344,6 +345,96 @@ static void pem_is_what_openssl_reads(void **state)
 	empty_dir();
 }
 
+/* The private half may lie beside the .key file as PEM, and must belong to it. */
+static void pem_beside_a_key_file_comes_back(void **state)
+{
+	static const uint8_t zone[] = "\007example";
+	char command[512];
+	struct key *k, *back[2], *other;
+	const uint8_t *rdata, *got;
+	size_t n, len, got_len;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < ALGORITHMS; i++) {
+		char path[300];
+
+		assert_int_equal(key_generate(all_algorithms[i], 257, 0, &k, &e), 0);
+		assert_int_equal(key_write_bind(k, zone, 60, dir, &e), 0);
+		snprintf(path, sizeof(path), "%s/Kexample.+%03u+%05u.pem", dir, all_algorithms[i], key_tag(k));
+		assert_int_equal(key_write_pem(k, path, &e), 0);
+		snprintf(command, sizeof(command), "rm %s/*.private; sed -i 's/$/\\r/' %s", dir, path);
+		assert_int_equal(system(command), 0);
+		if (key_read_bind(dir, zone, back, 2, &n, &e) != 0)
+			fail_msg("%s", e.text);
+		assert_int_equal(n, 1);
+		assert_true(key_has_private(back[0]));
+		rdata = key_rdata(k, &len);
+		got = key_rdata(back[0], &got_len);
+		assert_int_equal(got_len, len);
+		assert_memory_equal(got, rdata, len);
+		key_free(back[0]);
+		assert_int_equal(unlink(path), 0);
+		assert_int_equal(key_generate(all_algorithms[i], 257, 0, &other, &e), 0);
+		assert_int_equal(key_write_pem(other, path, &e), 0);
+		assert_int_equal(key_read_bind(dir, zone, back, 2, &n, &e), -1);
+		assert_int_equal(e.code, ERR_CRYPTO);
+		snprintf(command, sizeof(command), "sed -i 3d %s", path);
+		assert_int_equal(system(command), 0);
+		assert_int_equal(key_read_bind(dir, zone, back, 2, &n, &e), -1);
+		key_free(other);
+		key_free(k);
+		empty_dir();
+	}
+}
+
+struct many {
+	pthread_t thread;
+	const struct key *key;
+	bool failed;
+};
+
+static void *sign_many(void *arg)
+{
+	struct many *m = arg;
+	struct key_signer *s = NULL;
+	uint8_t data[40] = { 0 }, sig[KEY_SIG_MAX];
+	size_t len;
+	struct err e;
+
+	m->failed = key_signer_new(m->key, &s, &e) != 0;
+	for (uint8_t i = 0; i < 8 && !m->failed; i++) {
+		data[0] = i;
+		m->failed = key_signer_sign(s, data, sizeof(data), sig, &len, &e) != 0 ||
+			    key_verify(m->key, data, sizeof(data), sig, len, &e) != 0;
+	}
+	key_signer_free(s);
+	return NULL;
+}
+
+/* One key, a signer in each thread. */
+static void threads_sign_with_one_key(void **state)
+{
+	struct key *k;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < ALGORITHMS; i++) {
+		struct many many[3];
+
+		assert_int_equal(key_generate(all_algorithms[i], 256, 0, &k, &e), 0);
+		for (size_t t = 0; t < 3; t++) {
+			many[t] = (struct many){ .key = k };
+			assert_int_equal(pthread_create(&many[t].thread, NULL, sign_many, &many[t]), 0);
+		}
+		for (size_t t = 0; t < 3; t++) {
+			pthread_join(many[t].thread, NULL);
+			assert_false(many[t].failed);
+		}
+		key_free(k);
+	}
+}
+
 static void names_of_algorithms(void **state)
 {
 	(void)state;
@@ -374,6 +465,8 @@ int main(void)
 		cmocka_unit_test(bind_files_come_back),
 		cmocka_unit_test(wrong_private_file_is_refused),
 		cmocka_unit_test(pem_is_what_openssl_reads),
+		cmocka_unit_test(pem_beside_a_key_file_comes_back),
+		cmocka_unit_test(threads_sign_with_one_key),
 		cmocka_unit_test(names_of_algorithms),
 	};
 
