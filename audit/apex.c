@@ -238,6 +238,28 @@ static void check_ds(struct audit *a)
 			report_add(a->report, KEY_DS, 0, "%s: algorithm %u", a->zone_text, alg);
 }
 
+/* Where no policy says it: a key with SEP is a CSK as long as no key without it signs beside it. */
+static void check_roles(struct audit *a)
+{
+	char name[24];
+
+	for (size_t i = 0; a->limits.keys == LIMITS_KEYS_ANY && i < a->published_keys; i++) {
+		const struct dnskey *sep = &a->keys.key[i];
+
+		for (size_t k = 0; k < a->published_keys; k++) {
+			const struct dnskey *zone = &a->keys.key[k];
+
+			if ((sep->flags & FLAG_SEP) == 0 || (zone->flags & (FLAG_ZONE | FLAG_SEP)) != FLAG_ZONE ||
+			    sep->algorithm != zone->algorithm || !atomic_load(&sep->signs_data) ||
+			    !atomic_load(&zone->signs_data) || plan_is_csk(a->plan, sep->rdata, sep->rdlen))
+				continue;
+			report_add(a->report, RRSIG_ROLE, 0, "%s key %s: signs beside keys without SEP", a->zone_text,
+				   dnskey_name(sep, name));
+			break;
+		}
+	}
+}
+
 void apex_end(struct audit *a)
 {
 	bool sep = false;
@@ -255,6 +277,7 @@ void apex_end(struct audit *a)
 	}
 	if (a->published_keys == 0)
 		return;
+	check_roles(a);
 	if (!sep)
 		report_add(a->report, KEY_SEP, 0, "%s", a->zone_text);
 	check_ds(a);

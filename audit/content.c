@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* named's notes on its progress, at the apex of zones that it signs. */
+#define TYPE_NAMED_SIGNING 65534
+
 /* Types that signing makes, here. */
 static bool is_signing(const struct owner *o, uint16_t type)
 {
@@ -19,6 +22,7 @@ static bool is_signing(const struct owner *o, uint16_t type)
 	case TYPE_CDNSKEY:
 	case TYPE_NSEC3PARAM:
 	case TYPE_ZONEMD:
+	case TYPE_NAMED_SIGNING:
 		return o->place == PLACE_APEX;
 	default:
 		return false;

@@ -49,7 +49,21 @@ static int push(struct cutting *c)
 	return 0;
 }
 
-/* $ORIGIN, $TTL.  What else begins with $ is refused. */
+/* Some signers write a label that begins with $ without a backslash. */
+static bool is_directive(const uint8_t *p, size_t len)
+{
+	static const char *const words[] = { "$ORIGIN", "$TTL", "$INCLUDE", "$GENERATE" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		size_t n = strlen(words[i]);
+
+		if (len > n && strncasecmp((const char *)p, words[i], n) == 0 && strchr(" \t", p[n]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* $ORIGIN, $TTL.  The others are refused. */
 static int directive(struct cutting *c, const uint8_t *p, size_t len, struct err *e)
 {
 	char text[2048], *save = NULL, *word, *value;
@@ -101,7 +115,7 @@ static int take_line(struct cutting *c, const uint8_t *p, size_t len, struct err
 {
 	bool begins = c->depth == 0 && !c->quoted;
 
-	if (begins && *p == '$') {
+	if (begins && *p == '$' && is_directive(p, len)) {
 		int rc = push(c) != 0 || directive(c, p, len - 1, e) != 0 ? -1 : 0;
 
 		batch_free(c->b);

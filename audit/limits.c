@@ -75,7 +75,7 @@ static const struct option limits_table[] = {
 	{ "key-lifetime", TIME(400 * 365 * INT64_C(86400) / 4, "0"), AT(key_lifetime_s),
 	  .help = "Longest time that a key is in use; 0: no limit." },
 	{ "zonemd", OPTION_BOOL, .def = "no", AT(zonemd), .help = "Whether a ZONEMD must be there." },
-	{ "severity", OPTION_ROWS, .sub = severity_table, .sub_size = sizeof(struct limits_severity), .def = "",
+	{ "severity", OPTION_ROWS, .least = 0, .most = 200, .sub = severity_table, .sub_size = sizeof(struct limits_severity), .def = "",
 	  AT(severity), .count_offset = offsetof(struct limits, severity_count),
 	  .help = "Rows with another severity than their own." },
 	{ "unsigned", OPTION_WORD, .words = ignored_words, .def = "hold", AT(ignored_word), .help = IGNORED },

@@ -149,6 +149,7 @@ struct plan *plan_parse(const char *text, size_t len, struct err *e)
 	else if (!json_is_object(root))
 		err_set(e, ERR_SYNTAX, "must be an object");
 	else if (read_set(root, "dnskey", "DNSKEY", &p->dnskey, e) == 0 &&
+		 read_set(root, "csk", "DNSKEY", &p->csk, e) == 0 &&
 		 read_set(root, "signing", "DNSKEY", &p->signing, e) == 0 &&
 		 read_set(root, "cds", "CDS", &p->cds, e) == 0 &&
 		 read_set(root, "cdnskey", "CDNSKEY", &p->cdnskey, e) == 0 &&
@@ -178,6 +179,14 @@ struct plan *plan_read(const char *path, struct err *e)
 	return p;
 }
 
+bool plan_is_csk(const struct plan *p, const uint8_t *rdata, size_t len)
+{
+	for (size_t i = 0; p != NULL && i < p->csk.n; i++)
+		if (p->csk.item[i].len == len && memcmp(p->csk.item[i].rdata, rdata, len) == 0)
+			return true;
+	return false;
+}
+
 static void set_fini(struct plan_set *s)
 {
 	for (size_t i = 0; i < s->n; i++)
@@ -190,6 +199,7 @@ void plan_free(struct plan *p)
 	if (p == NULL)
 		return;
 	set_fini(&p->dnskey);
+	set_fini(&p->csk);
 	set_fini(&p->signing);
 	set_fini(&p->cds);
 	set_fini(&p->cdnskey);

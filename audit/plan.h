@@ -36,6 +36,7 @@ struct plan_known {
 struct plan {
 	bool unsigned_zone;
 	struct plan_set dnskey, cds, cdnskey, ds; /* sorted by octets */
+	struct plan_set csk;			  /* keys with SEP that sign zone data */
 	struct plan_set signing;		  /* keys that sign without being in the DNSKEY RRset */
 	bool algorithms_given, algorithm[256];
 	bool limits_given;
@@ -50,5 +51,7 @@ struct plan {
 struct plan *plan_parse(const char *text, size_t len, struct err *e);
 struct plan *plan_read(const char *path, struct err *e);
 void plan_free(struct plan *p);
+/* Whether the plan (NULL: none) says that a key is a CSK. */
+bool plan_is_csk(const struct plan *p, const uint8_t *rdata, size_t len);
 
 #endif

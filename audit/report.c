@@ -78,6 +78,9 @@ static void keep(struct found *f, uint64_t place, const char *text)
 }
 
 static void add(struct report *r, enum row_id row, bool error, uint64_t place, const char *fmt, va_list ap)
+	__attribute__((format(printf, 5, 0)));
+
+static void add(struct report *r, enum row_id row, bool error, uint64_t place, const char *fmt, va_list ap)
 {
 	struct found *f = &r->row[row];
 	char text[TEXT_MAX];

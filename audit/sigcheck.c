@@ -102,17 +102,6 @@ static bool is_key_type(uint16_t type)
 	return type == TYPE_DNSKEY || type == TYPE_CDS || type == TYPE_CDNSKEY;
 }
 
-static bool has_zone_key_without_sep(const struct audit *a, uint8_t algorithm)
-{
-	for (size_t i = 0; i < a->keys.n; i++) {
-		const struct dnskey *k = &a->keys.key[i];
-
-		if (k->algorithm == algorithm && (k->flags & (FLAG_ZONE | FLAG_SEP | FLAG_REVOKE)) == FLAG_ZONE)
-			return true;
-	}
-	return false;
-}
-
 static void check_role(struct audit *a, const struct sigitem *item, const uint8_t *buf, const struct sig *s,
 		       struct dnskey *k)
 {
@@ -122,8 +111,8 @@ static void check_role(struct audit *a, const struct sigitem *item, const uint8_
 		report_add(a->report, RRSIG_FLAGS, item->at, "%s: flags %u", where(item, buf, s, w), k->flags);
 	else if ((k->flags & FLAG_REVOKE) != 0 && item->type != TYPE_DNSKEY)
 		report_add(a->report, RRSIG_FLAGS, item->at, "%s: the key is revoked", where(item, buf, s, w));
-	else if ((k->flags & FLAG_SEP) != 0 && !is_key_type(item->type) && a->limits.keys != LIMITS_CSK &&
-		 (a->limits.keys == LIMITS_KSK_ZSK || has_zone_key_without_sep(a, k->algorithm)))
+	else if ((k->flags & FLAG_SEP) != 0 && !is_key_type(item->type) && a->limits.keys == LIMITS_KSK_ZSK &&
+		 !plan_is_csk(a->plan, k->rdata, k->rdlen))
 		report_add(a->report, RRSIG_ROLE, item->at, "%s", where(item, buf, s, w));
 	if (item->type == TYPE_DNSKEY)
 		atomic_store_explicit(&k->signs_dnskey, true, memory_order_relaxed);
