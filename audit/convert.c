@@ -10,7 +10,9 @@
 #include "audit/reading.h"
 
 #define SCRATCH_OCTETS (128u * 1024)
+#define TYPE_NSAP_PTR  23
 #define TYPE_A6	       38
+#define TYPE_SINK      40
 
 /* Records of one batch on their way to the sorter. */
 struct converter {
@@ -77,16 +79,16 @@ static void count_chain(struct facts *f, const uint8_t *rdata, size_t len)
 	f->chain[i].count++;
 }
 
-static void count(struct facts *f, const ldns_rr *rr, size_t owner_len, const uint8_t *rdata, size_t len)
+static void count(struct facts *f, uint16_t type, uint32_t ttl, size_t owner_len, const uint8_t *rdata, size_t len)
 {
 	f->records++;
 	f->octets += owner_len + 10 + len;
-	if (ldns_rr_ttl(rr) > f->largest_ttl)
-		f->largest_ttl = ldns_rr_ttl(rr);
-	f->rrsigs += ldns_rr_get_type(rr) == LDNS_RR_TYPE_RRSIG;
-	f->nsec += ldns_rr_get_type(rr) == LDNS_RR_TYPE_NSEC;
-	f->dnskey += ldns_rr_get_type(rr) == LDNS_RR_TYPE_DNSKEY;
-	if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_NSEC3) {
+	if (ttl > f->largest_ttl)
+		f->largest_ttl = ttl;
+	f->rrsigs += type == LDNS_RR_TYPE_RRSIG;
+	f->nsec += type == LDNS_RR_TYPE_NSEC;
+	f->dnskey += type == LDNS_RR_TYPE_DNSKEY;
+	if (type == LDNS_RR_TYPE_NSEC3) {
 		f->nsec3++;
 		count_chain(f, rdata, len);
 	}
@@ -98,6 +100,13 @@ static int flush(struct converter *c, struct err *e)
 
 	c->used = 0;
 	return used > 0 ? sorter_add(c->sorter, c->scratch, used, e) : 0;
+}
+
+/* ldns has A6 as a type without form: prefix length, address, name (RFC 2874 section 3.1). */
+static void lower_a6(uint16_t type, uint8_t *rdata, size_t len)
+{
+	if (type == TYPE_A6 && len > 1 && rdata[0] <= 128 && 17u - rdata[0] / 8u < len)
+		name_lower(rdata + 17 - rdata[0] / 8, len - (17u - rdata[0] / 8u));
 }
 
 static int rdata_of(const ldns_rr *rr, uint8_t *out, size_t *len, struct err *e)
@@ -117,10 +126,29 @@ static int rdata_of(const ldns_rr *rr, uint8_t *out, size_t *len, struct err *e)
 			name_lower(out + *len, n);
 		*len += n;
 	}
-	/* ldns has A6 as a type without form: prefix length, address, name (RFC 2874 section 3.1). */
-	if ((int)ldns_rr_get_type(rr) == TYPE_A6 && *len > 1 && out[0] <= 128 && 17u - out[0] / 8u < *len)
-		name_lower(out + 17 - out[0] / 8, *len - (17u - out[0] / 8u));
+	lower_a6((uint16_t)ldns_rr_get_type(rr), out, *len);
 	return 0;
+}
+
+static void set_owner(struct converter *c, const uint8_t *owner, size_t len)
+{
+	if (c->owner_len == len && memcmp(c->owner, owner, len) == 0)
+		return;
+	c->owner_len = len;
+	memcpy(c->owner, owner, len);
+	c->key_len = name_key(c->owner, c->key);
+}
+
+/* A record of the owner set before. */
+static int put(struct converter *c, uint16_t type, uint16_t rclass, uint32_t ttl, const uint8_t *rdata, size_t len,
+	       struct err *e)
+{
+	if (rclass != LDNS_RR_CLASS_IN)
+		return err_set(e, ERR_SYNTAX, "class %u, must be IN", rclass);
+	rec_put((struct rec *)(c->scratch + c->used), c->key, c->key_len, type, rclass, ttl, rdata, len);
+	c->used += rec_size(c->key_len, len);
+	count(c->facts, type, ttl, c->owner_len, rdata, len);
+	return c->used >= SCRATCH_OCTETS ? flush(c, e) : 0;
 }
 
 static int take(struct converter *c, const ldns_rr *rr, struct err *e)
@@ -133,40 +161,70 @@ static int take(struct converter *c, const ldns_rr *rr, struct err *e)
 		return err_set(e, ERR_SYNTAX, "name longer than 255 octets");
 	if (rdata_of(rr, rdata, &len, e) != 0)
 		return -1;
-	if (ldns_rr_get_class(rr) != LDNS_RR_CLASS_IN)
-		return err_set(e, ERR_SYNTAX, "class %u, must be IN", (unsigned)ldns_rr_get_class(rr));
-	if (c->owner_len != ldns_rdf_size(owner) || memcmp(c->owner, ldns_rdf_data(owner), c->owner_len) != 0) {
-		c->owner_len = ldns_rdf_size(owner);
-		memcpy(c->owner, ldns_rdf_data(owner), c->owner_len);
-		c->key_len = name_key(c->owner, c->key);
-	}
-	rec_put((struct rec *)(c->scratch + c->used), c->key, c->key_len, (uint16_t)ldns_rr_get_type(rr),
-		(uint16_t)ldns_rr_get_class(rr), ldns_rr_ttl(rr), rdata, len);
-	c->used += rec_size(c->key_len, len);
-	count(c->facts, rr, c->owner_len, rdata, len);
-	return c->used >= SCRATCH_OCTETS ? flush(c, e) : 0;
+	set_owner(c, ldns_rdf_data(owner), ldns_rdf_size(owner));
+	return put(c, (uint16_t)ldns_rr_get_type(rr), (uint16_t)ldns_rr_get_class(rr), ldns_rr_ttl(rr), rdata, len, e);
 }
 
 /* ---- messages ---- */
 
+/* A record whose rdata holds no compressed names stands in the message as it is compared and signed; ldns gets the length
+ * of some of these types wrong (NSAP-PTR), so that only its name goes through ldns. */
+static int take_plain(struct converter *c, const ldns_rdf *owner, const uint8_t *fixed, struct err *e)
+{
+	uint16_t type = (uint16_t)(fixed[0] << 8 | fixed[1]), rclass = (uint16_t)(fixed[2] << 8 | fixed[3]);
+	uint32_t ttl = (uint32_t)fixed[4] << 24 | (uint32_t)fixed[5] << 16 | (uint32_t)fixed[6] << 8 | fixed[7];
+	size_t len = (size_t)(fixed[8] << 8 | fixed[9]);
+	uint8_t a6[65536];
+
+	set_owner(c, ldns_rdf_data(owner), ldns_rdf_size(owner));
+	if (type != TYPE_A6)
+		return put(c, type, rclass, ttl, fixed + 10, len, e);
+	memcpy(a6, fixed + 10, len);
+	lower_a6(type, a6, len);
+	return put(c, type, rclass, ttl, a6, len, e);
+}
+
+/* One record at *at, which moves behind it. */
+static int convert_record(struct converter *c, const uint8_t *m, size_t len, size_t *at, struct err *e)
+{
+	size_t start = *at, end;
+	ldns_rdf *owner = NULL;
+	ldns_rr *rr = NULL;
+	ldns_status s = ldns_wire2dname(&owner, m, len, at);
+	int rc = -1;
+
+	if (s != LDNS_STATUS_OK || *at + 10 > len || (end = *at + 10 + (size_t)(m[*at + 8] << 8 | m[*at + 9])) > len) {
+		err_set(e, ERR_SYNTAX, "%s", s != LDNS_STATUS_OK ? ldns_get_errorstr_by_id(s) : "cut short");
+	} else if (!names_are_lowered((ldns_rr_type)(m[*at] << 8 | m[*at + 1]))) {
+		rc = take_plain(c, owner, m + *at, e);
+		*at = end;
+	} else if ((s = ldns_wire2rr(&rr, m, len, &start, LDNS_SECTION_ANSWER)) != LDNS_STATUS_OK || start != end) {
+		err_set(e, ERR_SYNTAX, "%s", s != LDNS_STATUS_OK ? ldns_get_errorstr_by_id(s) : "rdata of a wrong length");
+	} else {
+		rc = take(c, rr, e);
+		*at = end;
+	}
+	ldns_rdf_deep_free(owner);
+	ldns_rr_free(rr);
+	return rc;
+}
+
 static int convert_message(struct converter *c, const uint8_t *m, size_t len, struct err *e)
 {
 	size_t at = 12, questions = (size_t)(m[4] << 8 | m[5]), answers = (size_t)(m[6] << 8 | m[7]);
-	ldns_rr *rr = NULL;
-	int rc = 0;
 
-	for (size_t i = 0; i < questions + answers && rc == 0; i++) {
-		ldns_status s = ldns_wire2rr(&rr, m, len, &at,
-					     i < questions ? LDNS_SECTION_QUESTION : LDNS_SECTION_ANSWER);
+	for (size_t i = 0; i < questions; i++) {
+		ldns_rr *rr = NULL;
+		ldns_status s = ldns_wire2rr(&rr, m, len, &at, LDNS_SECTION_QUESTION);
 
-		if (s != LDNS_STATUS_OK)
-			return err_set(e, ERR_SYNTAX, "record %zu of a message of %zu octets: %s", i, len,
-				       ldns_get_errorstr_by_id(s));
-		if (i >= questions)
-			rc = take(c, rr, e);
 		ldns_rr_free(rr);
+		if (s != LDNS_STATUS_OK)
+			return err_set(e, ERR_SYNTAX, "question: %s", ldns_get_errorstr_by_id(s));
 	}
-	return rc;
+	for (size_t i = 0; i < answers; i++)
+		if (convert_record(c, m, len, &at, e) != 0)
+			return err_ctx(e, "record %zu of a message of %zu octets", i, len);
+	return 0;
 }
 
 int convert_wire(const struct batch *b, struct facts *facts, struct err *e)
@@ -247,6 +305,9 @@ static size_t next_line(const uint8_t *p, size_t len, size_t *at, char *line)
 			c = ' ';
 		line[n++] = c;
 	}
+	/* ldns takes a blank behind the last quote for one more field. */
+	while (n > 0 && (line[n - 1] == ' ' || line[n - 1] == '\t') && (n < 2 || line[n - 2] != '\\'))
+		n--;
 	line[n] = '\0';
 	*at = i;
 	return newlines > 0 ? newlines : 1;
@@ -257,6 +318,12 @@ struct text_state {
 	uint32_t ttl;
 	bool ttl_stated; /* by $TTL */
 };
+
+/* ldns takes these for one text. */
+static bool is_misread(const ldns_rr *rr)
+{
+	return (int)ldns_rr_get_type(rr) == TYPE_NSAP_PTR || (int)ldns_rr_get_type(rr) == TYPE_SINK;
+}
 
 static int convert_line(struct converter *c, struct text_state *t, const char *line, size_t number, struct err *e)
 {
@@ -270,7 +337,10 @@ static int convert_line(struct converter *c, struct text_state *t, const char *l
 		return not_understood(line, number, s, e);
 	if (ldns_rr_ttl(rr) == TTL_UNKNOWN)
 		ldns_rr_set_ttl(rr, t->ttl);
-	if (ldns_rr_ttl(rr) == TTL_UNKNOWN)
+	if (is_misread(rr) && strstr(line, "\\#") == NULL)
+		rc = err_set(e, ERR_SYNTAX, "line %zu: text of type %u is misread here; write it as TYPE%u \\# LENGTH HEX",
+			     number, (unsigned)ldns_rr_get_type(rr), (unsigned)ldns_rr_get_type(rr));
+	else if (ldns_rr_ttl(rr) == TTL_UNKNOWN)
 		rc = err_set(e, ERR_SYNTAX, "line %zu: no TTL, and none before it", number);
 	else
 		rc = take(c, rr, e);

@@ -71,7 +71,8 @@ int nsec3_note_hash(struct nsec3 *n, const uint8_t hash[NSEC3_HASH], const uint8
 	struct rec *r = (struct rec *)n->scratch;
 
 	memcpy(data, key, key_len);
-	memcpy(data + key_len, bitmap, bitmap_len);
+	if (bitmap_len > 0)
+		memcpy(data + key_len, bitmap, bitmap_len);
 	/* The length of the key travels as the TTL. */
 	rec_put(r, hash, NSEC3_HASH, kind, 0, (uint32_t)key_len, data, key_len + bitmap_len);
 	return sorter_add(n->names, r, r->size, e);

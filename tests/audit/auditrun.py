@@ -18,9 +18,17 @@ def write(folder, name, text):
     return path
 
 
-def audit(program, zone, operands, options=(), timeout=120, stdin=None, pass_fds=()):
-    p = subprocess.run([program, "--zone", zone, "--json"] + list(options) + list(operands), stdin=stdin or subprocess.DEVNULL,
-                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, check=False, pass_fds=pass_fds)
+def audit(program, zone, operands, options=(), timeout=120):
+    """Operands that end with .wire are streams, given as descriptors."""
+    opened = {x: open(x, "rb") for x in operands if x.endswith(".wire")}
+    fds = [f.fileno() for f in opened.values()]
+    operands = ["fd:%d" % opened[x].fileno() if x in opened else x for x in operands]
+    try:
+        p = subprocess.run([program, "--zone", zone, "--json"] + list(options) + operands, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, check=False, pass_fds=fds)
+    finally:
+        for f in opened.values():
+            f.close()
     out = json.loads(p.stdout) if p.stdout else {}
     found = {f["row"]: f["severity"] for f in out.get("findings", [])}
     return Result(p.returncode, found, p.stderr.decode("utf-8", "replace"), out)

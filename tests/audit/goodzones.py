@@ -8,12 +8,17 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "scenario"))
+
+import dns.message                          # noqa: E402
+import dns.name                             # noqa: E402
+import dns.rdatatype                        # noqa: E402
 
 import basezones                            # noqa: E402
 import zonegen                              # noqa: E402
@@ -191,6 +196,46 @@ def transfers(p, wanted):
     return done and re.search(wanted, out) is not None
 
 
+def wire_of(path, origin, folder, port, name, transfer_format="many-answers"):
+    """The zone of a file as the stream of an AXFR, made by named; the path."""
+    sub = os.path.join(folder, "wire-" + name)
+    os.makedirs(sub)
+    conf = os.path.join(sub, "named.conf")
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write("options { directory \"%s\"; listen-on port %d { 127.0.0.1; }; listen-on-v6 { none; }; pid-file none; "
+                "session-keyfile none; allow-transfer { any; }; recursion no; notify no; check-names primary ignore; "
+                "check-mx ignore; check-srv-cname ignore; check-mx-cname ignore; check-sibling no; "
+                "transfer-format %s; };\ncontrols { };\nzone \"%s\" { type primary; file \"%s\"; };\n" % (sub, port, transfer_format, origin, path))
+    exe = shutil.copy2(shutil.which("named") or "/usr/sbin/named", sub)
+    with open(os.path.join(sub, "log"), "wb") as log:
+        good = Good(origin, [], (), subprocess.Popen([exe, "-g", "-n", "1", "-c", conf], stdin=subprocess.DEVNULL, stdout=log,
+                                                     stderr=log))
+    out = os.path.join(folder, name + ".wire")
+    try:
+        if not wait_for(lambda: b"SOA" in run(["kdig", "@127.0.0.1", "-p", str(port), "+tcp", "+retry=0", "+time=1", origin,
+                                               "SOA"]).stdout.split(b"ANSWER SECTION")[-1]):
+            return None
+        save_stream(port, origin, out)
+    finally:
+        good.stop()
+    return out
+
+
+def save_stream(port, origin, path):
+    """Asks 127.0.0.1 for the zone and keeps the messages as they come, until the closing SOA."""
+    name = dns.name.from_text(origin)
+    query = dns.message.make_query(name, "AXFR", use_edns=False).to_wire()
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as s, open(path, "wb") as out:
+        s.sendall(len(query).to_bytes(2, "big") + query)
+        stream, soas = s.makefile("rb"), 0
+        while soas < 2:
+            head = stream.read(2)
+            message = stream.read(int.from_bytes(head, "big"))
+            out.write(head + message)
+            parsed = dns.message.from_wire(message, xfr=True, one_rr_per_rrset=True, origin=name)
+            soas += sum(1 for r in parsed.answer if r.rdtype == dns.rdatatype.SOA)
+
+
 def make(signer, folder, kind, denial, algorithm=13, csk=False, programs="build/bin", port=5399):
     """A Good, or None."""
     p = Params()
@@ -201,8 +246,15 @@ def make(signer, folder, kind, denial, algorithm=13, csk=False, programs="build/
         f.write(text)
     if signer in SIGN:
         SIGN[signer](p, programs)
-        return Good(p.origin, [p.source, p.out]) if os.path.exists(p.out) and os.path.getsize(p.out) > 0 else None
-    good = Good(p.origin, [p.source], ["--server", "127.0.0.1#%d" % port], SERVE[signer](p, programs))
+        if not os.path.exists(p.out) or os.path.getsize(p.out) == 0:
+            return None
+        if kind != "types":
+            return Good(p.origin, [p.source, p.out])
+        # ldns does not know the text of all types; on the wire it does not need to.
+        streams = [wire_of(p.source, p.origin, folder, port, "source"), wire_of(p.out, p.origin, folder, port, "signed")]
+        return Good(p.origin, streams) if None not in streams else None
+    source = p.source if kind != "types" else wire_of(p.source, p.origin, folder, port, "source")
+    good = Good(p.origin, [source], ["--server", "127.0.0.1#%d" % port], SERVE[signer](p, programs))
     if not wait_for(lambda: good.process.poll() is not None or answers_signed("127.0.0.1", port, p.origin)) or \
             good.process.poll() is not None or \
             not wait_for(lambda: transfers(p, br"\sNSEC\s" if denial == "nsec" else br"\sNSEC3\s")):
