@@ -53,7 +53,8 @@ static size_t pages_append(struct pages *ps, const uint8_t *p, size_t len)
 		ps->room = ps->room * 2 + len + PAGE_OCTETS_MAX;
 		ps->octets = mem_grow(ps->octets, ps->room, 1);
 	}
-	memcpy(ps->octets + at, p, len);
+	if (len > 0) /* the owner "." is no octets */
+		memcpy(ps->octets + at, p, len);
 	ps->len += len;
 	return at;
 }
