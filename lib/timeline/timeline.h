@@ -143,6 +143,7 @@ struct timeline {
 	bool strict;     /* validators may ask for every algorithm in the DNSKEY RRset */
 	bool may_serve;  /* holds all, counts all, is counted by all */
 	bool joining;    /* others serve, this node has not begun */
+	bool stale;      /* the published version is older than this node's own facts: it must not be renewed */
 	bool cds_delete; /* CDS and CDNSKEY say DELETE (RFC 8078 section 4) */
 };
 
@@ -181,7 +182,8 @@ void timeline_ran(struct timeline_memory *m, int64_t ms);
 int64_t timeline_left(const struct timeline_memory *m);
 /* To be taken when a question is sent, and given back with the answer. */
 uint64_t timeline_mark(const struct timeline_memory *m);
-void timeline_looked(struct timeline_memory *m, const struct timeline_in *in, const struct timeline_look *look);
+/* True when it tells anything new. */
+bool timeline_looked(struct timeline_memory *m, const struct timeline_in *in, const struct timeline_look *look);
 /* Whether a look at this kind of observer is of use now. */
 bool timeline_wants(const struct timeline_in *in, const struct timeline_memory *m, uint64_t observer);
 

@@ -234,7 +234,8 @@ void timeline_view(const struct timeline_in *in, struct timeline *out)
 							      phase_of(out, &out->key[i], r) :
 							      PHASE_HIDDEN;
 	goals_decide(in, out);
-	if (is_stale(in, out) && !FAULT(COPY_OVER_FACTS))
+	out->stale = is_stale(in, out) && !FAULT(COPY_OVER_FACTS);
+	if (out->stale)
 		begin_from_facts(out);
 	show_decide(in, out);
 }

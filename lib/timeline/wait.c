@@ -100,7 +100,7 @@ static int64_t need_s(const struct timeline_in *in, const struct timeline_memory
 {
 	const struct key_state *k = zone_key(in->zone, w->key);
 	const struct record_state *r = &k->record[w->record];
-	const uint64_t ds_ttl = m->ds_ttl > in->zone->ds_ttl ? m->ds_ttl : in->zone->ds_ttl;
+	const uint64_t ds_ttl = m->ds_ttl > in->zone->ds_ttl || FAULT(LAST_DS_TTL) ? m->ds_ttl : in->zone->ds_ttl;
 
 	if (w->record == RECORD_DS)
 		return w->confirmed ? (int64_t)ds_ttl : in->policy->parent_delay_s;
@@ -115,7 +115,7 @@ static bool left_out(const struct timeline_wait *w)
 	case RECORD_DNSKEY:
 		return (in && FAULT(NO_WAIT_DNSKEY_IN)) || (out && FAULT(NO_WAIT_DNSKEY_OUT));
 	case RECORD_ZONE:
-		return (in && FAULT(NO_WAIT_ZONE_IN)) || (out && FAULT(NO_WAIT_ZONE_OUT));
+		return FAULT(NO_WAIT_ZONE); /* in and out run side by side: either would do for the other */
 	case RECORD_DS:
 		return w->confirmed && ((in && FAULT(NO_WAIT_DS_IN)) || (out && FAULT(NO_WAIT_DS_OUT)));
 	case KEY_RECORDS:
@@ -271,10 +271,13 @@ bool timeline_wants(const struct timeline_in *in, const struct timeline_memory *
 	return false;
 }
 
-void timeline_looked(struct timeline_memory *m, const struct timeline_in *in, const struct timeline_look *look)
+bool timeline_looked(struct timeline_memory *m, const struct timeline_in *in, const struct timeline_look *look)
 {
 	enum observer_kind kind = OBSERVER_SECONDARY;
 	const size_t s = slot(m, look->observer);
+	const uint64_t bit = UINT64_C(1) << (s % 64), parents = m->parents;
+	const uint32_t ds_ttl = m->ds_ttl;
+	bool news = false;
 
 	for (size_t i = 0; i < in->observers; i++)
 		if (in->observer[i].id == look->observer)
@@ -282,19 +285,20 @@ void timeline_looked(struct timeline_memory *m, const struct timeline_in *in, co
 	if (kind == OBSERVER_PARENT && (look->ds_ttl > m->ds_ttl || FAULT(LAST_DS_TTL)))
 		m->ds_ttl = look->ds_ttl;
 	if (s == TIMELINE_OBSERVERS_MAX || (!look->explained && !FAULT(UNEXPLAINED_COUNTS)))
-		return;
+		return false;
 	if (kind == OBSERVER_PARENT)
-		m->parents |= UINT64_C(1) << s;
+		m->parents |= bit;
 	for (size_t i = 0; i < m->waits; i++) {
 		struct timeline_wait *w = &m->wait[i];
 		const bool shows = key_set_has(&look->record[w->record], w->key);
 
 		if (!concerns(w, kind) || (look->mark < w->opened && !FAULT(OLD_LOOK_COUNTS)))
 			continue;
-		if (shows == (w->kind == WAIT_IN))
-			w->looked |= UINT64_C(1) << s;
-		else
-			w->looked &= ~(UINT64_C(1) << s);
+		if ((shows == (w->kind == WAIT_IN)) == ((w->looked & bit) != 0))
+			continue;
+		w->looked ^= bit;
 		judge(in, m, w);
+		news = true;
 	}
+	return news || m->parents != parents || m->ds_ttl != ds_ttl;
 }

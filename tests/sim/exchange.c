@@ -31,7 +31,7 @@ static bool has(const struct node *n, const struct sim_fact *f)
 	return false;
 }
 
-void exchange_all(struct sim *s, struct node *from, struct node *to, int upto)
+bool exchange_all(struct sim *s, struct node *from, struct node *to, int upto)
 {
 	bool fresh = false;
 
@@ -67,6 +67,7 @@ void exchange_all(struct sim *s, struct node *from, struct node *to, int upto)
 	}
 	if (fresh)
 		exchange_push(s, to);
+	return fresh;
 }
 
 static void on_arrives(struct sim *s, const struct event *ev)
@@ -81,9 +82,8 @@ static void on_arrives(struct sim *s, const struct event *ev)
 			  NULL);
 		return;
 	}
-	if (to->backup || to->compared)
-		exchange_all(s, from, to, (int)ev->value);
-	node_wake(s, to);
+	if ((to->backup || to->compared) && exchange_all(s, from, to, (int)ev->value))
+		node_wake(s, to);
 }
 
 void exchange_push(struct sim *s, struct node *n)

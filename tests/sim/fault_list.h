@@ -5,7 +5,6 @@
 /* Mistakes that the simulator must find, one at a time: name, what is done wrong. */
 #define FAULT_LIST(X)                                                                                             \
 	X(NO_WAIT_DNSKEY_IN, "no wait for caches that hold the DNSKEY RRset without the new key")                 \
-	X(NO_WAIT_ZONE_OUT, "no wait for caches that hold RRSIGs of the old key")                                 \
 	X(NOT_LOOKED_IN, "secondaries are not looked at before a record counts as everywhere")                    \
 	X(NOT_LOOKED_OUT, "secondaries are not looked at before a record counts as gone")                         \
 	X(ONE_SECONDARY, "one secondary instead of all")                                                          \
@@ -24,7 +23,7 @@
 	X(OLD_LOOK_COUNTS, "a look begun before all served counts")                                               \
 	X(STOPPED_BEFORE_PUBLISHED, "a promise is given before the version that keeps it is published")           \
 	X(NO_WAIT_DNSKEY_OUT, "no wait for caches that hold the old DNSKEY")                                      \
-	X(NO_WAIT_ZONE_IN, "no wait for caches that hold RRsets without the new RRSIGs")                          \
+	X(NO_WAIT_ZONE, "no wait for caches that hold RRsets with the old RRSIGs, or without")                   \
 	X(NO_WAIT_DS_IN, "no wait for caches that hold the DS RRset without the new DS")                          \
 	X(NO_WAIT_DS_OUT, "no wait for caches that hold the old DS")                                              \
 	X(NO_PARENT_DELAY, "no wait for a parent that is still at work on an older CDS")                          \

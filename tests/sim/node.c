@@ -85,7 +85,7 @@ bool node_say(struct sim *s, struct node *n, const char *kind, bool zone, json_t
 	struct fact head = { .time = s->now + n->clock_off, .seq = 1 };
 	struct sim_fact *f = arena_alloc(s->arena, 1, sizeof(*f));
 	struct err e;
-	uint8_t *octets;
+	uint8_t *octets, *kept;
 	size_t len;
 
 	if (n->disk.facts == FACTS_MAX)
@@ -105,10 +105,13 @@ bool node_say(struct sim *s, struct node *n, const char *kind, bool zone, json_t
 		sim_fail(s, "limit", "%s", e.text);
 	if (s->story && !s->quiet)
 		tell(s, n, kind, body);
-	json_decref(body);
 	f->origin = n->i;
-	if (fact_read(arena_dup(s->arena, octets, len), len, &f->f, &e) != 0)
-		sim_fail(s, "limit", "%s", e.text);
+	kept = arena_bytes(s->arena, sizeof(body) + len);
+	memcpy(kept, &body, sizeof(body)); /* fact_body finds it there; it is parsed for no node */
+	memcpy(kept + sizeof(body), octets, len);
+	if (s->bodies == FACTS_MAX || fact_read(kept + sizeof(body), len, &f->f, &e) != 0)
+		sim_fail(s, "limit", "facts");
+	s->body[s->bodies++] = body;
 	free(octets);
 	n->log[n->disk.facts++] = f;
 	fact_state_apply(n->state, &f->f);
@@ -223,20 +226,10 @@ static void check_held(struct sim *s, uint32_t mask)
 	}
 }
 
-static void on_publish(struct sim *s, const struct event *ev)
+static uint32_t next_serial(const struct sim *s, const struct node *n)
 {
-	struct node *n = &s->node[ev->a];
-	struct version *v;
-	uint32_t serial;
+	uint32_t serial = n->disk.last_serial;
 
-	if (!n->making || n->making_id != ev->value || !n->up || n->gone)
-		return;
-	n->making = false;
-	v = arena_alloc(s->arena, 1, sizeof(*v));
-	v->signer = n->i;
-	v->published = n->next;
-	v->number = ++n->disk.last_number;
-	serial = n->disk.last_serial;
 	for (int i = 0; i < s->nodes; i++)
 		if (n->heard_version[i] > 0 && (int32_t)(n->heard_serial[i] - serial) > 0)
 			serial = n->heard_serial[i];
@@ -244,7 +237,17 @@ static void on_publish(struct sim *s, const struct event *ev)
 		if ((s->secondary[i].primaries >> n->i & 1) != 0 && s->secondary[i].version != NULL &&
 		    s->secondary_off[i] == 0 && (int32_t)(s->secondary[i].version->serial - serial) > 0)
 			serial = s->secondary[i].version->serial;
-	v->serial = n->disk.last_serial = serial + 1;
+	return serial + 1;
+}
+
+static void publish(struct sim *s, struct node *n, const struct timeline_published *next)
+{
+	struct version *v = arena_alloc(s->arena, 1, sizeof(*v));
+
+	v->signer = n->i;
+	v->published = *next;
+	v->number = ++n->disk.last_number;
+	v->serial = n->disk.last_serial = next_serial(s, n);
 	if (n->highest_serial != 0 && (int32_t)(v->serial - n->highest_serial) <= 0)
 		sim_fail(s, "serial", "signer %d publishes serial %u after %u", n->i, v->serial, n->highest_serial);
 	n->highest_serial = v->serial;
@@ -271,7 +274,40 @@ static void on_publish(struct sim *s, const struct event *ev)
 		if ((s->secondary[i].primaries >> n->i & 1) != 0)
 			secondary_notify(s, i);
 	exchange_push(s, n); /* status */
+}
+
+static void on_publish(struct sim *s, const struct event *ev)
+{
+	struct node *n = &s->node[ev->a];
+
+	if (!n->making || n->making_id != ev->value || !n->up || n->gone)
+		return;
+	if (n->halted > 0) {
+		sim_later(s, chance_between(&s->chance, HOUR, 12 * HOUR), on_publish, ev->a, 0, ev->value, NULL);
+		return;
+	}
+	n->making = false;
+	publish(s, n, &n->next);
 	node_wake(s, n);
+}
+
+/* Signatures that age are made anew, whatever else is held back. */
+void node_renews(struct sim *s, const struct event *ev)
+{
+	struct node *n = &s->node[ev->a];
+	const struct version *v = n->disk.version;
+
+	if (n->gone)
+		return;
+	if (n->up && n->compared && v != NULL && node_is_signer(state_node(n->state, n->id.id))) {
+		struct timeline_in in;
+		struct timeline t;
+
+		node_view(s, n, &in, &t);
+		if (!t.stale)
+			publish(s, n, &v->published);
+	}
+	sim_later(s, chance_between(&s->chance, 12 * HOUR, 4 * DAY), node_renews, ev->a, 0, 0, NULL);
 }
 
 static void make_version(struct sim *s, struct node *n, const struct timeline *t)
@@ -435,7 +471,7 @@ void node_observe(struct sim *s, struct node *n)
 {
 	n->observers = 0;
 	for (int i = 0; i < s->secondaries; i++)
-		if ((s->secondary[i].primaries >> n->i & 1) != 0)
+		if ((s->secondary[i].watchers >> n->i & 1) != 0)
 			n->observer[n->observers++] = (struct timeline_observer){ (uint64_t)i + 1, OBSERVER_SECONDARY };
 	for (int i = 0; i < s->parents; i++)
 		n->observer[n->observers++] =

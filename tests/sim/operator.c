@@ -93,8 +93,10 @@ static void admit(struct sim *s, struct node *n)
 	node_say(s, n, "admitted", false,
 		 json_pack("{s:s,s:s,s:s}", "line", x->line, "name", x->id.id_text, "role", "signer"));
 	for (int i = 0; i < s->secondaries; i++)
-		if (chance_of(&s->chance, 50))
+		if (chance_of(&s->chance, 50)) {
 			s->secondary[i].primaries |= 1 << x->i;
+			s->secondary[i].watchers |= (int)chance_below(&s->chance, 2) << x->i;
+		}
 	node_observe(s, x);
 	node_wake(s, x);
 }
@@ -119,9 +121,11 @@ static void retire(struct sim *s, struct node *n, struct node *dead)
 		}
 	dead->gone = true;
 	dead->up = false;
-	for (int i = 0; i < s->secondaries; i++)
+	for (int i = 0; i < s->secondaries; i++) {
 		if ((s->secondary[i].primaries & ~(1 << dead->i)) == 0)
 			s->secondary[i].primaries |= 1 << n->i;
+		s->secondary[i].watchers |= 1 << n->i;
+	}
 	node_observe(s, n);
 	node_say(s, n, "retired", false,
 		 json_pack("{s:s,s:s,s:s,s:o}", "node", dead->id.id_text, "line", dead->line, "why", "fenced", "upto",

@@ -95,7 +95,7 @@ static void on_parent_reads(struct sim *s, const struct event *ev)
 	char text[96];
 
 	(void)ev;
-	if (!s->parent_off && s->secondary_off[from] == 0 && v != NULL && accepts(s, v, &ds)) {
+	if (!s->parent_off && v != NULL && accepts(s, v, &ds)) {
 		const int64_t think = chance_between(&s->chance, 1, s->parent_delay / 2);
 
 		s->parent_ds = ds;
@@ -138,7 +138,11 @@ static void on_look_ends(struct sim *s, const struct event *ev)
 	if (ev->what != NULL && state_zone(n->state, sim_zone) != NULL) {
 		node_count_time(s, n);
 		node_in(s, n, &in);
-		timeline_looked(&n->disk.memory, &in, ev->what);
+		if (!timeline_looked(&n->disk.memory, &in, ev->what)) {
+			if (timeline_wants(&in, &n->disk.memory, n->observer[ev->b & 255].id))
+				look_begin(s, n, (size_t)(ev->b & 255));
+			return;
+		}
 	}
 	node_wake(s, n);
 }

@@ -176,4 +176,6 @@ void sim_run(struct sim *s)
 		go(s);
 	for (int i = 0; i < s->nodes; i++)
 		node_fini(&s->node[i]);
+	for (size_t i = 0; i < s->bodies; i++)
+		json_decref(s->body[i]);
 }

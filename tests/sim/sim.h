@@ -80,6 +80,7 @@ struct node {
 	bool backup, up, compared, set_back, gone, restored;
 	struct timeline_policy policy; /* as its facts have it */
 	uint8_t policy_fact[FACT_HASH_LEN];
+	int halted;
 	uint32_t highest_serial; /* that it ever published */
 	struct identity id;
 	char line[NODE_LINE_TEXT];
@@ -107,7 +108,8 @@ struct node {
 };
 
 struct secondary {
-	int primaries; /* bits of nodes */
+	int primaries; /* bits of nodes whose versions come to it, maybe by way of others */
+	int watchers;  /* bits of nodes that look at it */
 	const struct version *version;
 	int64_t refresh;
 	bool busy;
@@ -136,6 +138,7 @@ enum trouble_kind {
 	TROUBLE_CRASH,      /* a for some time */
 	TROUBLE_RESTORE,    /* a is set back to a snapshot */
 	TROUBLE_FREEZE,     /* a does not run */
+	TROUBLE_HALT,       /* a publishes nothing new, and renews what it has */
 	TROUBLE_SECONDARY,  /* secondary b cannot be reached by anybody */
 	TROUBLE_PARENT,     /* parent server b cannot be looked at */
 	TROUBLE_PARENT_OFF, /* the parent reads no CDS */
@@ -188,6 +191,8 @@ struct sim {
 	bool parent_off;
 	uint32_t parent_ds, parent_rev, parent_ttl;
 	int64_t parent_delay;
+	json_t *body[FACTS_MAX]; /* of all facts */
+	size_t bodies;
 	const struct sim_key *key[SIM_KEYS_MAX]; /* made so far */
 	int keys;
 	struct timeline_policy policy; /* at the beginning */
@@ -250,10 +255,12 @@ bool node_reaches(const struct sim *s, int a, int b);
 bool node_is_settled(struct sim *s, struct node *n);
 void node_create(struct sim *s, struct node *n, const struct timeline_create *c);
 void node_observe(struct sim *s, struct node *n);
+void node_renews(struct sim *s, const struct event *ev);
 
 /* exchange.c: facts between nodes */
 void exchange_push(struct sim *s, struct node *n);
-void exchange_all(struct sim *s, struct node *from, struct node *to, int upto);
+/* True when the other one got something new. */
+bool exchange_all(struct sim *s, struct node *from, struct node *to, int upto);
 
 /* servers.c: secondaries and the parent */
 void secondary_notify(struct sim *s, int secondary);

@@ -18,6 +18,7 @@ static const struct {
 	[TROUBLE_CRASH] = { "node %d is down", 12 },
 	[TROUBLE_RESTORE] = { "node %d is copied, and put back at the end", 6 },
 	[TROUBLE_FREEZE] = { "node %d stands still", 4 },
+	[TROUBLE_HALT] = { "signer %d holds its new versions back", 8 },
 	[TROUBLE_SECONDARY] = { "(%d) secondary %d is cut off", 10 },
 	[TROUBLE_PARENT] = { "(%d) parent server %d does not answer", 4 },
 	[TROUBLE_PARENT_OFF] = { "the parent reads no CDS", 3 },
@@ -132,6 +133,9 @@ void trouble_begins(struct sim *s, const struct event *ev)
 		if (n->up)
 			n->up = n->making = false;
 		break;
+	case TROUBLE_HALT:
+		n->halted++;
+		break;
 	case TROUBLE_SECONDARY:
 		s->secondary_off[t->b]++;
 		break;
@@ -173,6 +177,8 @@ void trouble_ends(struct sim *s, const struct event *ev)
 		node_start(s, n);
 	else if (t->kind == TROUBLE_RESTORE)
 		node_restore(s, n);
+	else if (t->kind == TROUBLE_HALT)
+		n->halted--;
 	else if (t->kind == TROUBLE_SECONDARY)
 		s->secondary_off[t->b]--;
 	else if (t->kind == TROUBLE_PARENT)
@@ -291,6 +297,7 @@ static void set_up_servers(struct sim *s)
 		struct secondary *sec = &s->secondary[i];
 
 		sec->primaries = 1 + (int)chance_below(&s->chance, (1u << s->members) - 1);
+		sec->watchers = 1 + (int)chance_below(&s->chance, (1u << s->members) - 1);
 		sec->refresh = chance_between(&s->chance, 10 * MINUTE, chance_of(&s->chance, 30) ? 2 * DAY : 2 * HOUR);
 		for (int n = 0; n < s->members; n++)
 			if ((sec->primaries >> n & 1) != 0)
@@ -331,5 +338,7 @@ void world_build(struct sim *s)
 	set_up_versions(s);
 	set_up_servers(s);
 	s->quiet = false;
+	for (int i = 0; i < s->signers; i++)
+		sim_later(s, chance_between(&s->chance, 12 * HOUR, 4 * DAY), node_renews, i, 0, 0, NULL);
 	parent_begin(s);
 }
