@@ -72,10 +72,10 @@ static json_t *records(const struct key_state *k)
 		const struct record_state *r = &k->record[i];
 
 		json_array_append_new(list,
-				      json_pack("{s:o,s:o,s:o,s:o,s:I,s:I}", "serves", ids(&r->serves), "seen",
+				      json_pack("{s:o,s:o,s:o,s:o,s:I,s:I,s:b}", "serves", ids(&r->serves), "seen",
 						ids(&r->seen), "stopped", ids(&r->stopped), "gone",
 						ids(&r->gone), "before_ttl", (json_int_t)r->before_ttl, "ttl",
-						(json_int_t)r->ttl));
+						(json_int_t)r->ttl, "insecure", r->insecure));
 	}
 	return list;
 }

@@ -35,7 +35,8 @@
  *                "ds_ttl"}   deed: published; the TTLs are the largest of what the author published before
  *                without them, or saw at the parent
  *   key.seen     {"key","record"?,"ttl"?}          deed: all serve it, and the author's wait for that has ended
- *   key.stopped  {"key","record","ttl"}            promise: no longer published, and never again
+ *   key.stopped  {"key","record","ttl","insecure"?}  promise: no longer published, and never again; insecure: for
+ *                                                  the zone is to become that
  *   key.gone     {"key","record","ttl"?}           deed: all have stopped, and the author's wait has ended
  *                                                  (record: "dnskey", without which it is that, "zone", "ds")
  *   key.roll     {"key","now"}                     the key is to be replaced
@@ -134,6 +135,7 @@ enum key_record {
 struct record_state {
 	struct id_set serves, seen; /* deeds */
 	struct id_set stopped;      /* promise */
+	bool insecure;              /* some `stopped` was said for the zone to become insecure */
 	struct id_set gone;         /* deed */
 	uint64_t before_ttl;        /* largest that any `serves` gave of what there was without the record */
 	uint64_t ttl;               /* largest that any `stopped` named */

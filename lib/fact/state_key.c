@@ -244,6 +244,7 @@ static void on_record(struct zone_state *z, struct key_state *k, const char *wha
 		id_set_add(&k->record[r].gone, f->origin);
 	else
 		id_set_add(&k->record[r].stopped, f->origin);
+	k->record[r].insecure |= strcmp(what, "stopped") == 0 && json_is_true(json_object_get(body, "insecure"));
 	if (strcmp(what, "stopped") == 0)
 		larger(&k->record[r].ttl, ttl);
 	else if (r == RECORD_DS)

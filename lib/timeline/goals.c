@@ -59,8 +59,7 @@ static bool goes(const struct timeline *t, const struct timeline_key *k, enum ke
 static bool insecure_under_way(const struct timeline *t)
 {
 	for (size_t i = 0; i < t->n; i++)
-		if (t->key[i].sep && !t->key[i].dead && t->key[i].record[RECORD_DS].any_stopped &&
-		    !goes(t, &t->key[i], RECORD_DS))
+		if (!t->key[i].dead && t->key[i].key->record[RECORD_DS].insecure)
 			return true;
 	return false;
 }

@@ -41,19 +41,6 @@ static bool others_show(const struct timeline_key *k, enum key_record r)
 
 /* ---- going ---- */
 
-/* No other key of the algorithm that stands in for all that this one does is shown. */
-static bool last_shown(const struct timeline *t, const struct timeline_key *k, enum key_record r)
-{
-	bool sep = !k->sep || r == RECORD_ZONE, zone_signing = !k->zone_signing || r == RECORD_DS;
-
-	for (size_t i = 0; i < t->n; i++)
-		if (&t->key[i] != k && t->key[i].record[r].show && (t->key[i].alg == k->alg || r == RECORD_DS)) {
-			sep |= t->key[i].sep;
-			zone_signing |= t->key[i].zone_signing;
-		}
-	return !sep || !zone_signing;
-}
-
 /* A DS of the algorithm may be in some cache, or come there. */
 static bool ds_asks(const struct timeline *t, unsigned alg)
 {
@@ -80,23 +67,51 @@ static bool insecure_now(const struct timeline *t)
 	return true;
 }
 
+/* Another key that is to stay has what this one loses, and a DNSKEY that all have: it stays so until this node itself
+ * promises not to use it. */
+static bool stands_in(const struct timeline *t, const struct timeline_key *k, enum key_record r)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct timeline_key *o = &t->key[i];
+
+		if (o != k && o->record[r].show && !o->record[r].retiring &&
+		    o->record[RECORD_DNSKEY].phase == PHASE_OMNIPRESENT && (r == RECORD_DS || o->alg == k->alg))
+			return true;
+	}
+	return FAULT(LAST_SIGNATURE_GOES);
+}
+
+/*
+ * What signers decide at the same time must not meet: who takes a signature or a DS away relies on another key's
+ * DNSKEY, so a DNSKEY goes only when all have promised not to sign with it and not to name it, and these promises are
+ * kept everywhere; nobody relies on signatures or DS that others might take away.
+ */
+static bool has_leave(const struct timeline *t, const struct timeline_key *k, enum key_record r)
+{
+	if (r == RECORD_DS)
+		return !t->secure || stands_in(t, k, r);
+	if (r == RECORD_ZONE)
+		return stands_in(t, k, r) || alg_is_over(t, k->alg) || insecure_now(t);
+	if (FAULT(OLD_KEY_REMOVED_EARLY))
+		return true;
+	if (k->sep && k->record[RECORD_DS].phase != PHASE_HIDDEN)
+		return FAULT(DNSKEY_BEFORE_DS);
+	/* the last of an algorithm that no DS names: its signatures stay until the DNSKEY is gone */
+	return !k->zone_signing || k->record[RECORD_ZONE].phase == PHASE_HIDDEN || !ds_asks(t, k->alg) ||
+	       FAULT(DNSKEY_BEFORE_SIGNATURES);
+}
+
 static bool may_go(struct timeline *t, struct timeline_key *k, enum key_record r)
 {
 	struct record_view *v = &k->record[r];
 	const enum record_phase before = v->phase;
 	bool holds;
 
-	if (r == RECORD_DS && t->secure && last_shown(t, k, r))
+	if (!has_leave(t, k, r))
 		return false;
-	if (r == RECORD_ZONE && last_shown(t, k, r) && !alg_is_over(t, k->alg) && !insecure_now(t))
-		return FAULT(LAST_SIGNATURE_GOES);
-	if (r == RECORD_DNSKEY && last_shown(t, k, r) && ds_asks(t, k->alg))
-		return false;
-	if (r == RECORD_DNSKEY && FAULT(OLD_KEY_REMOVED_EARLY))
-		return true;
 	v->phase = PHASE_UNRETENTIVE;
 	/* The DELETE of an insecure zone needs no chain for DS: it is what takes the chain away. */
-	holds = (r == RECORD_DS && !t->secure) || timeline_chain_holds(t);
+	holds = (r == RECORD_DS && !t->secure) || timeline_chain_holds(t) || FAULT(NO_CHAIN_CHECK);
 	if (!holds)
 		v->phase = before;
 	return holds;
@@ -116,10 +131,10 @@ static void let_go(struct timeline *t, enum key_record r)
 
 static bool can_sign(const struct timeline *t, const struct timeline_key *k)
 {
-	if (t->joining && !FAULT(JOINER_SIGNS_EARLY)) /* with what all others have served long enough */
-		return k->zone_signing && k->held && !k->record[RECORD_ZONE].any_stopped &&
-		       k->record[RECORD_ZONE].any_serves &&
-		       (k->record[RECORD_DNSKEY].all_seen || k->record[RECORD_ZONE].all_seen);
+	if (t->joining && k->zone_signing && k->held && !k->record[RECORD_ZONE].any_stopped &&
+	    k->record[RECORD_ZONE].any_serves &&
+	    (k->record[RECORD_DNSKEY].all_seen || k->record[RECORD_ZONE].all_seen || FAULT(JOINER_SIGNS_EARLY)))
+		return true; /* with what all others have served long enough */
 	return k->held && (may_come(t, k, RECORD_ZONE) ||
 			   (k->record[RECORD_ZONE].show && !k->record[RECORD_ZONE].stopped));
 }

@@ -108,6 +108,26 @@ static bool is_distributed(const struct timeline_in *in, const struct timeline *
 	return all_count_each_other(in, t) || FAULT(COUNTS_NOT_MUTUAL);
 }
 
+/*
+ * Gone for everybody.  Who never served the record need not say it once this node has: this node did so when all whom
+ * it counted then had promised, and who was counted later held that promise of this node before it began.  So what is
+ * over stays over when a signer joins.
+ */
+static bool all_gone(const struct timeline *t, const struct record_state *s, const uint8_t *self, const uint8_t *except)
+{
+	const bool own = id_set_has(&s->gone, self) && !FAULT(JOINER_WAKES_THE_DEAD);
+
+	for (size_t i = 0; i < t->counted_n; i++) {
+		const uint8_t *id = t->counted[i];
+
+		if (except != NULL && memcmp(id, except, NODE_ID_LEN) == 0)
+			continue;
+		if (!id_set_has(&s->gone, id) && !(own && !id_set_has(&s->serves, id)))
+			return false;
+	}
+	return t->counted_n > (except != NULL);
+}
+
 static void view_record(const struct timeline_in *in, const struct timeline *t, struct timeline_key *k,
 			enum key_record r)
 {
@@ -121,7 +141,7 @@ static void view_record(const struct timeline_in *in, const struct timeline *t, 
 	v->all_seen = FAULT(ANY_SEEN_IS_ENOUGH) ? any(t, &s->seen) : every(t, &s->seen, except);
 	v->any_stopped = any(t, &s->stopped);
 	v->all_stopped = FAULT(ANY_STOPPED_IS_ENOUGH) ? any(t, &s->stopped) : every(t, &s->stopped, except);
-	v->all_gone = FAULT(ANY_GONE_IS_ENOUGH) ? any(t, &s->gone) : every(t, &s->gone, except);
+	v->all_gone = FAULT(ANY_GONE_IS_ENOUGH) ? any(t, &s->gone) : all_gone(t, s, in->self, except);
 	v->others_gone = every(t, &s->gone, in->self);
 	v->serves = id_set_has(&s->serves, in->self);
 	v->seen = id_set_has(&s->seen, in->self);

@@ -43,6 +43,10 @@
 	X(JOINER_NO_UNION, "a joiner does not publish what the others serve")                                     \
 	X(JOINER_SIGNS_EARLY, "a joiner signs with what the others have not served long enough")                  \
 	X(COPY_OVER_FACTS, "after a set-back, what the old copy shows counts more than the node's own facts")     \
+	X(DNSKEY_BEFORE_DS, "the old KSK's DNSKEY goes while its DS may be in caches")                            \
+	X(DNSKEY_BEFORE_SIGNATURES, "the old ZSK's DNSKEY goes while its RRSIGs may be in caches")                \
+	X(NO_CHAIN_CHECK, "records go without a look at the chain of trust")                                      \
+	X(JOINER_WAKES_THE_DEAD, "what was gone for all is open again when a signer joins")                       \
 	/* end */
 
 enum fault_name {

@@ -77,7 +77,7 @@ static void tell(struct sim *s, const struct node *n, const char *kind, const js
 				at += (size_t)snprintf(line + at, sizeof(line) - at, " k%d", keys_find(s, hash));
 		}
 	}
-	sim_say(s, "node %d says %s%s %s", n->i, kind, line, record == NULL ? "" : record);
+	sim_say(s, "node %d says %s%s%s%s", n->i, kind, line, record == NULL ? "" : " ", record == NULL ? "" : record);
 }
 
 bool node_say(struct sim *s, struct node *n, const char *kind, bool zone, json_t *body)
@@ -193,8 +193,8 @@ static void say(struct sim *s, struct node *n, const struct timeline_say *w)
 	case SAY_STOPPED:
 	case SAY_GONE:
 		node_say(s, n, kinds[w->kind], true,
-			 json_pack("{s:o,s:s,s:I}", "key", hex(w->key->key->hash), "record", key_record_names[w->record],
-				   "ttl", (json_int_t)w->ttl));
+			 json_pack("{s:o,s:s,s:I,s:b}", "key", hex(w->key->key->hash), "record",
+				   key_record_names[w->record], "ttl", (json_int_t)w->ttl, "insecure", w->insecure));
 		break;
 	}
 }
@@ -263,7 +263,7 @@ static void publish(struct sim *s, struct node *n, const struct timeline_publish
 	v->published.zone_ttl = n->disk.zone_ttl;
 	n->disk.version = v;
 	check_held(s, v->mask[RECORD_DNSKEY] | v->mask[RECORD_ZONE] | v->mask[RECORD_DS]);
-	if (s->story) {
+	if (s->story && s->now < s->healed_at + 20 * DAY) {
 		char a[96], b[96], c[96];
 
 		sim_say(s, "signer %d publishes serial %u: DNSKEY %s, RRSIGs by %s, CDS %s", n->i, v->serial,

@@ -34,7 +34,8 @@ static void on_poll(struct sim *s, const struct event *ev)
 			continue;
 		}
 		sec->version = v;
-		sim_say(s, "secondary %d takes serial %u of signer %d", ev->a, v->serial, i);
+		if (s->now < s->healed_at + 20 * DAY)
+			sim_say(s, "secondary %d takes serial %u of signer %d", ev->a, v->serial, i);
 		shows(s, v, 1);
 		if (old != NULL)
 			shows(s, old, -1);

@@ -81,6 +81,7 @@ struct node {
 	struct timeline_policy policy; /* as its facts have it */
 	uint8_t policy_fact[FACT_HASH_LEN];
 	int halted;
+	bool frozen;
 	uint32_t highest_serial; /* that it ever published */
 	struct identity id;
 	char line[NODE_LINE_TEXT];

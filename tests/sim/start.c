@@ -39,7 +39,7 @@ void node_stop(struct sim *s, struct node *n)
 	struct timeline_memory *m = &n->disk.memory;
 
 	sim_say(s, "node %d ends", n->i);
-	n->up = false;
+	n->up = n->frozen = false;
 	for (size_t i = 0; i < m->waits; i++) { /* what ran since the last minute is lost */
 		m->wait[i].ran_ms -= chance_between(&s->chance, 0, MINUTE) * 1000;
 		if (m->wait[i].ran_ms < 0)
@@ -67,9 +67,9 @@ static void on_compare(struct sim *s, const struct event *ev)
 	struct node *n = &s->node[ev->a];
 	bool all = true;
 
-	if (n->gone || n->boot != ev->b)
+	if (n->gone || n->boot != ev->b || (!n->up && !n->frozen))
 		return;
-	if (!n->up) { /* stands still */
+	if (n->frozen) {
 		sim_later(s, HOUR, on_compare, n->i, n->boot, 0, NULL);
 		return;
 	}
@@ -126,7 +126,7 @@ void node_restore(struct sim *s, struct node *n)
 {
 	if (!n->has_snapshot || n->gone)
 		return;
-	if (n->up)
+	if (n->up || n->frozen)
 		node_stop(s, n);
 	n->restored = true;
 	sim_say(s, "node %d is set back to the copy: %d of %d facts", n->i, n->snapshot.facts, n->disk.facts);

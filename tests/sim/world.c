@@ -123,15 +123,17 @@ void trouble_begins(struct sim *s, const struct event *ev)
 		cut(s, t, 1);
 		break;
 	case TROUBLE_CRASH:
-		if (n->up)
+		if (n->up || n->frozen)
 			node_stop(s, n);
 		break;
 	case TROUBLE_RESTORE:
 		node_snapshot(s, n);
 		break;
 	case TROUBLE_FREEZE:
-		if (n->up)
+		if (n->up) {
 			n->up = n->making = false;
+			n->frozen = true;
+		}
 		break;
 	case TROUBLE_HALT:
 		n->halted++;
@@ -185,7 +187,8 @@ void trouble_ends(struct sim *s, const struct event *ev)
 		s->parent_server_off[t->b]--;
 	else if (t->kind == TROUBLE_PARENT_OFF)
 		s->parent_off = false;
-	else if (t->kind == TROUBLE_FREEZE && !n->up) {
+	else if (t->kind == TROUBLE_FREEZE && n->frozen) {
+		n->frozen = false;
 		n->up = true;
 		n->looking = 0; /* what it had asked for has timed out */
 		n->ran_at = s->now;
