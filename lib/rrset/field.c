@@ -165,12 +165,17 @@ static bool is_utf8(const uint8_t *p, size_t len)
 /* RFC 9461 section 5: a template in UTF-8 with the variable "dns" */
 static bool is_dohpath(const char *p, size_t len)
 {
-	const char *open = memchr(p, '{', len), *dns;
+	const char *at = memchr(p, '{', len), *end = p + len;
 
-	if (!is_utf8((const uint8_t *)p, len) || open == NULL || p[0] != '/')
+	if (!is_utf8((const uint8_t *)p, len) || at == NULL || p[0] != '/')
 		return false;
-	dns = memmem(open, len - (size_t)(open - p), "dns", 3);
-	return dns != NULL && memchr(dns, '}', len - (size_t)(dns - p)) != NULL;
+	while ((at = memmem(at, (size_t)(end - at), "dns", 3)) != NULL) { /* behind an operator or a comma */
+		if (strchr("{+#./;?&,", at[-1]) != NULL && at + 3 < end && strchr(",:*}", at[3]) != NULL &&
+		    memchr(at, '}', (size_t)(end - at)) != NULL)
+			return true;
+		at += 3;
+	}
+	return false;
 }
 
 static bool svcb_value(uint16_t key, struct rd v)
@@ -211,6 +216,25 @@ static bool svcb_value(uint16_t key, struct rd v)
 	default:
 		return true;
 	}
+}
+
+/* RFC 9460 section 7.1.1: without the default there must be another protocol. */
+static bool svcb_alpn_there(const uint8_t *p, size_t left)
+{
+	struct rd r = rd_of(p, left);
+	bool alpn = false;
+
+	rd_u16(&r);
+	name_at(&r);
+	while (rd_left(&r) > 0) {
+		uint16_t key = rd_u16(&r);
+
+		alpn = alpn || key == 1;
+		if (key == 2 && !alpn)
+			return false;
+		rd_bytes(&r, rd_u16(&r));
+	}
+	return true;
 }
 
 /* Each key that `mandatory` lists is there (RFC 9460 section 8); p is of the right form otherwise. */
@@ -258,7 +282,7 @@ static size_t svcb_len(const uint8_t *p, size_t left)
 			return BAD;
 		last = key;
 	}
-	return r.bad || !svcb_mandatory_there(p, left) ? BAD : left;
+	return r.bad || !svcb_mandatory_there(p, left) || !svcb_alpn_there(p, left) ? BAD : left;
 }
 
 /* A digest behind its type (RFC 4034 section 5.1.4, RFC 4509, RFC 6605); others are any octets. */
@@ -351,6 +375,7 @@ size_t field_len(enum field f, const uint8_t *p, size_t left)
 	case F_TEXT:
 	case F_HEX_ANY:
 	case F_B64_ANY:
+	case F_B64_DASH:
 	case F_OPAQUE:
 		return left;
 	case F_BITMAP:

@@ -163,7 +163,9 @@ int rdata_octets(enum field f, struct rdata_text *t, struct err *e)
 		return grouped(t, 6, 2, '-', "six pairs of hexadecimal digits (RFC 7043 section 3.2)", e);
 	if (f == F_EUI64)
 		return grouped(t, 8, 2, '-', "eight pairs of hexadecimal digits (RFC 7043 section 4.2)", e);
-	if (f == F_B64 || f == F_B64_ANY)
+	if (f == F_B64_DASH && (t->at == t->n || token_is(&t->tokens[t->at], "-")))
+		return rdata_next(t, "base 64, or - for none,", e) == NULL ? -1 : 0;
+	if (f == F_B64 || f == F_B64_ANY || f == F_B64_DASH)
 		return base64(t, e);
 	if (f == F_HEX_N)
 		return counted(t, 4, "hexadecimal, or - for none", e);

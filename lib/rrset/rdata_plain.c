@@ -44,13 +44,13 @@ static bool field_is_plain(enum field f)
 	}
 }
 
-static bool type_is_plain(uint16_t type, const struct type_info *info)
+static bool type_is_plain(const struct type_info *info)
 {
 	for (unsigned i = 0; info->fields[i] != F_END; i++) {
 		if (!field_is_plain((enum field)info->fields[i]))
 			return false;
 	}
-	return !type_has_rule(type);
+	return true;
 }
 
 static size_t slot_of(uint64_t word)
@@ -76,7 +76,8 @@ void type_words_init(struct type_words *t)
 			.word = word,
 			.info = info,
 			.type = type,
-			.plain = type_is_plain(type, info),
+			.plain = type_is_plain(info),
+			.ruled = type_has_rule(type),
 			.dropped = rr_type_is_signing(type),
 		};
 	}

@@ -19,6 +19,7 @@ struct type_words {
 		const struct type_info *info;
 		uint16_t type;
 		bool plain;    /* rdata_plain knows all its fields */
+		bool ruled;    /* type_has_rule */
 		bool dropped;  /* rr_type_is_signing */
 	} slot[TYPE_WORDS];
 };

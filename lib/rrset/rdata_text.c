@@ -40,12 +40,31 @@ static int ttl(struct rdata_text *t, struct err *e)
 	return 0;
 }
 
+/* From YYYYMMDDHHmmSS as one number to seconds since 1970; false when there is no such day or time. */
+static bool calendar(uint64_t *v)
+{
+	uint64_t date = *v / 1000000, time = *v % 1000000;
+	struct tm tm = {
+		.tm_year = (int)(date / 10000) - 1900,
+		.tm_mon = (int)(date / 100 % 100) - 1,
+		.tm_mday = (int)(date % 100),
+		.tm_hour = (int)(time / 10000),
+		.tm_min = (int)(time / 100 % 100),
+		.tm_sec = (int)(time % 100),
+	};
+	struct tm given = tm;
+
+	*v = (uint64_t)timegm(&tm); /* moves what is too much to the next month, day, hour or minute */
+	if (given.tm_sec == 60) /* a leap second is there */
+		return given.tm_hour <= 23 && given.tm_min <= 59;
+	return given.tm_mon == tm.tm_mon && given.tm_mday == tm.tm_mday && given.tm_hour == tm.tm_hour &&
+	       given.tm_min == tm.tm_min && given.tm_sec == tm.tm_sec;
+}
+
 /* RFC 4034 section 3.2: YYYYMMDDHHmmSS, or seconds since 1970. */
 static int instant(struct rdata_text *t, struct err *e)
 {
 	const struct token *k = rdata_next(t, "a point in time", e);
-	struct tm tm = { .tm_isdst = 0 };
-	char text[32];
 	uint64_t v;
 
 	if (k == NULL)
@@ -54,10 +73,9 @@ static int instant(struct rdata_text *t, struct err *e)
 		wr_u32(&t->w, (uint32_t)v);
 		return 0;
 	}
-	if (k->len != 14 || !token_number(k, UINT64_MAX, &v) || !token_copy(k, text, sizeof(text)) ||
-	    strptime(text, "%Y%m%d%H%M%S", &tm) == NULL)
+	if (k->len != 14 || !token_number(k, UINT64_MAX, &v) || !calendar(&v))
 		return rdata_bad(k, "a time as YYYYMMDDHHmmSS or in seconds (RFC 4034 section 3.2)", e);
-	wr_u32(&t->w, (uint32_t)timegm(&tm));
+	wr_u32(&t->w, (uint32_t)v);
 	return 0;
 }
 
@@ -282,6 +300,7 @@ int rdata_field(enum field f, struct rdata_text *t, struct err *e)
 	case F_B32_N:
 	case F_B64:
 	case F_B64_ANY:
+	case F_B64_DASH:
 		return rdata_octets(f, t, e);
 	case F_DS: /* digest type, digest */
 		return number(t, 1, e) == 0 ? rdata_octets(F_HEX, t, e) : -1;

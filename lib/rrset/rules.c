@@ -80,6 +80,51 @@ static bool sshfp(const uint8_t *p, size_t len)
 	return p[1] == 1 ? len == 22 : p[1] == 2 ? len == 34 : true;
 }
 
+/* RFC 3402 section 3.2: delimiter, expression, delimiter, replacement, delimiter, flags.  How far the expression is one of
+ * POSIX is not looked at, but for its parentheses: \1 to \9 in the replacement must have one. */
+static bool is_substitution(const uint8_t *p, size_t len)
+{
+	unsigned part = 0, depth = 0, opened = 0, used = 0;
+	uint8_t delimiter = len > 0 ? p[0] : 0;
+	bool bracket = false;
+
+	if (len == 0)
+		return true;
+	if (delimiter == '\\' || delimiter == 'i' || delimiter == 0 || digits_only(p, 1))
+		return false;
+	for (size_t i = 1; i < len; i++) {
+		uint8_t c = p[i];
+
+		if (c == 0 || (part == 2 && c != 'i'))
+			return false;
+		if (c == delimiter) {
+			part++;
+		} else if (c == '\\') {
+			if (++i == len || p[i] == 0 || (part == 1 && p[i] == '0'))
+				return false;
+			if (part == 1 && digits_only(p + i, 1) && p[i] - '0' > (int)used)
+				used = p[i] - '0';
+		} else if (part == 0 && !bracket) {
+			bracket = c == '[';
+			opened += c == '(';
+			depth += c == '(';
+			if (c == ')' && depth-- == 0)
+				return false;
+		} else if (part == 0 && c == ']') {
+			bracket = false;
+		}
+	}
+	return part == 2 && depth == 0 && !bracket && used <= opened;
+}
+
+static bool naptr(const uint8_t *p, size_t len)
+{
+	size_t flags = 4, services = flags + 1 + p[flags], regexp = services + 1 + p[services];
+
+	(void)len;
+	return is_substitution(p + regexp + 1, p[regexp]);
+}
+
 static const struct {
 	uint16_t type;
 	bool (*holds)(const uint8_t *rdata, size_t len);
@@ -91,6 +136,7 @@ static const struct {
 	{ 29, loc, "size, latitude or longitude is out of range (RFC 1876 section 2)" },
 	{ 30, nxt, "its list of types is of an unknown form (RFC 2535 section 5.2)" },
 	{ 34, atma, "an E.164 address is digits" },
+	{ 35, naptr, "its regular expression is no substitution (RFC 3402 section 3.2)" },
 	{ 44, sshfp, "its fingerprint has not the length of its type (RFC 4255 section 3.1.2)" },
 	{ 57, rkey, "its flags must be 0" },
 };

@@ -46,6 +46,7 @@ enum field {
 	F_HEX_ANY, /* to the end, maybe none */
 	F_B64,     /* to the end, at least one */
 	F_B64_ANY, /* to the end, maybe none */
+	F_B64_DASH, /* to the end; "-" when none */
 	F_BITMAP,  /* to the end: windows of types (RFC 4034 section 4.1.2) */
 	F_NXTMAP,  /* to the end: one window of types below 128 (RFC 2535 section 5.2) */
 	/* types with a form of their own, to the end */

@@ -86,7 +86,7 @@ int zone_text_plain(struct zone_text *t, const char **at, struct err *e)
 		if ((room = zone_build_room(t->b, e)) == NULL)
 			return -1;
 		p = rdata_from_plain(type->info, p, t->s.origin, t->origin_len, room, &len);
-		if (p == NULL)
+		if (p == NULL || (type->ruled && type_rule_broken(type->type, room, len) != NULL))
 			return 0;
 		if (zone_build_put(t->b, type->type, ttl, len, t->line, e) != 0)
 			return -1;

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * zone_lines ORIGIN FILE: reads each line of a file as the one line of a zone behind "$TTL 60", an SOA and an NS, and
+ * prints for each "LINE ok TTL TYPE RDATA" for every record that it makes, rdata in hexadecimal, or "LINE no REFUSAL".
+ * Plain lines are read twice, in one pass and by tokens, which must give the same.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena/arena.h"
+#include "zone/zone_text.h"
+
+static const char head[] = "$TTL 60\n@ SOA . . 1 2 3 4 5\n@ NS .\n";
+
+static void print(unsigned number, const struct zone *z)
+{
+	struct zone_cursor *c = NULL;
+	struct zone_owner o;
+
+	if (zone_cursor_open(z, &c, NULL) != 0)
+		abort();
+	while (zone_cursor_next(c, &o, NULL) == 1) {
+		for (size_t i = 0; i < o.n && !dname_equal(o.name, z->apex); i++) {
+			printf("%u ok %u %u ", number, o.rr[i].ttl, o.rr[i].type);
+			for (size_t k = 0; k < o.rr[i].rdlen; k++)
+				printf("%02x", o.rr[i].rdata[k]);
+			putchar('\n');
+		}
+	}
+	zone_cursor_close(c);
+}
+
+static void read_line(unsigned number, const char *line, size_t len, const uint8_t *apex)
+{
+	struct zone_limits limits = ZONE_LIMITS_DEFAULT;
+	struct err e = { .code = ERR_NONE }, other = { .code = ERR_NONE };
+	struct zone *z = NULL, *same = NULL;
+	char *text = mem_printf("%s%.*s", head, (int)len, line);
+	int rc = zone_read_text(text, strlen(text), apex, &limits, &z, &e);
+
+	if (zone_read_tokens(text, strlen(text), apex, &limits, &same, &other) != rc ||
+	    (rc == 0 ? memcmp(z->digest, same->digest, sizeof(z->digest)) : strcmp(e.text, other.text)) != 0) {
+		printf("%u differs by tokens: %s\n", number, rc == 0 ? other.text : e.text);
+	} else if (rc != 0) {
+		printf("%u no %s\n", number, e.text);
+	} else {
+		print(number, z);
+	}
+	zone_free(z);
+	zone_free(same);
+	free(text);
+}
+
+int main(int argc, char **argv)
+{
+	FILE *f = argc == 3 ? fopen(argv[2], "r") : NULL;
+	uint8_t apex[DNAME_MAX];
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t len;
+
+	if (f == NULL || dname_from_text(argv[1], apex, NULL) != 0) {
+		fputs("usage: zone_lines ORIGIN FILE\n", stderr);
+		return 2;
+	}
+	for (unsigned number = 1; (len = getline(&line, &room, f)) > 0; number++)
+		read_line(number, line, (size_t)len, apex);
+	free(line);
+	fclose(f);
+	return 0;
+}
