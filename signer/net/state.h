@@ -39,6 +39,7 @@ struct served {
 	uint8_t *soa; /* record stream: SOA, then its RRSIGs (and what else belongs to the version) */
 	size_t soa_len;
 	struct pages *pages;
+	size_t front; /* page before which the furthest of its transfers is */
 };
 
 struct primary;

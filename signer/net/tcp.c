@@ -27,7 +27,7 @@
 #define SLOW_MS     60000
 #define SLOW_OCTETS 65536
 #define ACCEPTS     32   /* per turn */
-#define STEPS       4    /* writes of a transfer per turn */
+#define STEPS       4    /* writes of a transfer per turn, 1 for the one that is furthest in its version */
 #define QUERY_MAX   4096 /* the largest query: more is no SOA, AXFR, IXFR or NOTIFY */
 
 struct conn {
@@ -125,7 +125,8 @@ static bool send_transfer(struct conn *c, bool *blocked)
 			idle_again(c);
 			return true;
 		}
-		if (step == XFROUT_WAIT)
+		/* Who is behind takes more, so that those of one version come together and share what is read. */
+		if (step == XFROUT_WAIT || !xfrout_behind(c->xfr))
 			break;
 	}
 	*blocked = true; /* others have their turn before more of this one */

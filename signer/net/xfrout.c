@@ -171,6 +171,8 @@ static bool put_pages(struct xfrout *x)
 		p += len;
 	}
 	x->next += x->block->count;
+	if (x->v->front < x->next)
+		x->v->front = x->next;
 	return true;
 }
 
@@ -193,6 +195,11 @@ static bool fill(struct xfrout *x)
 		return true;
 	x->stage = STAGE_END;
 	return put_soa(x, false);
+}
+
+bool xfrout_behind(const struct xfrout *x)
+{
+	return x->next < x->v->front;
 }
 
 static void ended(struct xfrout *x)

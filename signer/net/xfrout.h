@@ -18,5 +18,7 @@ void xfrout_free(struct xfrout *x);
 enum xfrout_step { XFROUT_MORE, XFROUT_WAIT, XFROUT_DONE, XFROUT_CUT };
 /* Writes once to the socket.  MORE: at once again; WAIT: once it is writable; CUT: close the connection. */
 enum xfrout_step xfrout_step(struct xfrout *x, int fd);
+/* Whether another transfer of the version is or was further. */
+bool xfrout_behind(const struct xfrout *x);
 
 #endif
