@@ -49,7 +49,7 @@ def optional(_why):
 
 def wait_until(fn, timeout=10.0, what=None, every=0.02):
     """Calls fn until it returns something true, which is returned; Failed after timeout seconds.
-    An OSError or DNS exception counts as "not yet"."""
+    An OSError, an early end of a connection or a DNS exception counts as "not yet"."""
     end = time.monotonic() + timeout * PATIENCE
     last = None
     while True:
@@ -57,7 +57,7 @@ def wait_until(fn, timeout=10.0, what=None, every=0.02):
             value = fn()
             if value:
                 return value
-        except (OSError, dns.exception.DNSException) as e:
+        except (OSError, EOFError, dns.exception.DNSException) as e:
             last = e
         if time.monotonic() > end:
             name = what or getattr(fn, "__name__", "condition")
@@ -134,6 +134,7 @@ class Process:
         self.lab, self.name, self.argv = lab, name, argv
         self.env, self.cwd = env, cwd
         self.log = lab.path("log", name.replace("/", ".") + ".log")
+        self.namespace = None       # of the network, a descriptor: see netns.py
         self.popen = None
         self.expect_failure = False
 
@@ -142,8 +143,13 @@ class Process:
         with open(self.log, "ab") as out:
             self.popen = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                           env=dict(os.environ, **(self.env or {})), cwd=self.cwd or self.lab.dir,
-                                          preexec_fn=die_with_parent)
+                                          preexec_fn=self.before_exec)
         return self
+
+    def before_exec(self):
+        die_with_parent()
+        if self.namespace is not None and LIBC.setns(self.namespace, 0) != 0:
+            raise OSError(ctypes.get_errno(), "setns")
 
     def running(self):
         return self.popen is not None and self.popen.poll() is None
@@ -237,6 +243,7 @@ class Lab:
         os.makedirs(self.path("log"), exist_ok=True)
         self.processes = []
         self.closers = []
+        self.namespaces = {}    # host name: where what it starts runs
         self.held = []          # sockets that keep a port for us
         self.prefix = self._take_net()
         self.next_host = 10     # below: for the cluster's hosts
@@ -344,6 +351,7 @@ class Lab:
 
     def start(self, name, argv, env=None, cwd=None):
         p = Process(self, name, argv, env, cwd)
+        p.namespace = self.namespaces.get(name.split("/")[0])
         self.processes.append(p)
         return p.start()
 

@@ -114,7 +114,8 @@ class NSD(Secondary):
         for zone in self.zones:
             out += ["zone:", '\tname: "%s"' % zone, '\tzonefile: "%s.zone"' % (zone.strip(".") or "root"),
                     "\tmin-refresh-time: 1", "\tmin-retry-time: 1", "\tmax-retry-time: 2",
-                    "\toutgoing-interface: " + self.source, "\tprovide-xfr: 127.0.0.0/8 NOKEY"]
+                    "\toutgoing-interface: " + self.source, "\tprovide-xfr: 127.0.0.0/8 NOKEY",
+                    "\tprovide-xfr: 10.53.0.0/24 NOKEY"]
             for m in self.masters:
                 key = m.key.rstrip(".") if m.key else "NOKEY"
                 out += ["\trequest-xfr: AXFR %s@%d %s" % (m.addr, m.port, key), "\tallow-notify: %s %s" % (m.addr, key)]
@@ -147,7 +148,7 @@ class Knot(Secondary):
         for i, m in enumerate(self.masters):
             out += ["  - id: n%d" % i, "    address: " + m.addr, "    action: notify"]
             out += ["    key: " + m.key] if m.key else []
-        out += ["  - id: out", "    address: 127.0.0.0/8", "    action: transfer", "zone:"]
+        out += ["  - id: out", "    address: [127.0.0.0/8, 10.53.0.0/24]", "    action: transfer", "zone:"]
         for zone in self.zones:
             masters = ", ".join("m%d" % i for i in range(len(self.masters)))
             acls = ", ".join(["n%d" % i for i in range(len(self.masters))] + ["out"])
@@ -214,24 +215,24 @@ class BindBase(Peer):
     program = "named"
 
     def __init__(self, lab, name, addr=None):
-        super().__init__(lab, name, addr)
-        self.addr = self.source = "127.0.0.1"
-        self.port = lab.port()
+        super().__init__(lab, name, addr or "127.0.0.1")
+        if addr is None:
+            self.port = lab.port()
 
     def argv(self):
         return ["-g", "-n", "1", "-c", self.conf_path()]
 
     def options(self, more):
         return ('options {\n\tdirectory "%s";\n\tpid-file "%s/named.pid";\n\tsession-keyfile "%s/session.key";\n'
-                '\tmanaged-keys-directory "%s";\n\tlisten-on port %d { 127.0.0.1; };\n\tlisten-on-v6 { none; };\n'
+                '\tmanaged-keys-directory "%s";\n\tlisten-on port %d { %s; };\n\tlisten-on-v6 { none; };\n'
                 '\tquery-source address %s;\n\tallow-query { any; };\n\tmax-cache-size 32M;\n%s};\ncontrols { };\n'
-                % (self.dir, self.dir, self.dir, self.dir, self.port, self.source,
+                % (self.dir, self.dir, self.dir, self.dir, self.port, self.addr, self.source,
                    "".join("\t%s;\n" % m for m in more)))
 
 
 class Bind(BindBase):
-    def __init__(self, lab, name, zones, masters, keys=None):
-        BindBase.__init__(self, lab, name)
+    def __init__(self, lab, name, zones, masters, keys=None, addr=None):
+        BindBase.__init__(self, lab, name, addr)
         self.zones = [z.rstrip(".") or "." for z in zones]
         self.masters, self.keys = primaries(masters), keys or {}
 
@@ -297,7 +298,7 @@ class Unbound(Resolver):
                '  chroot: ""', '  directory: "%s"' % self.dir, "  use-syslog: no", '  logfile: ""', "  verbosity: 1",
                "  val-log-level: 2", "  val-max-restart: 0", "  log-servfail: yes", "  num-threads: 1", "  do-not-query-localhost: no",
                '  module-config: "validator iterator"', "  aggressive-nsec: no", "  qname-minimisation: no",
-               "  access-control: 127.0.0.0/8 allow", '  target-fetch-policy: "0 0 0 0 0"',
+               "  access-control: 127.0.0.0/8 allow", "  access-control: 10.53.0.0/24 allow", '  target-fetch-policy: "0 0 0 0 0"',
                "  outgoing-interface: " + self.source, "  do-ip6: no", "  msg-cache-size: 4m", "  rrset-cache-size: 4m",
                "  infra-cache-numhosts: 100", "  unwanted-reply-threshold: 0"]
         if self.at:
