@@ -368,7 +368,7 @@ def test_threads_and_memory(lab):
         for threads in (1, 4):
             more = ["--threads", str(threads)] + (["--memory", "1", "--tmp", lab.folder("tmp")] if threads > 1 else [])
             out = sign(lab, origin, keys, text, options + more, "threads-%s-%d" % (mode, threads))
-            if threads > 1:
+            if threads > 1 and mode == "nsec3":
                 verify(out, origin, ("ldns-verify-zone",))
             found[threads] = {x for x in records(out) if " IN RRSIG " not in x}
         if found[1] != found[4]:
