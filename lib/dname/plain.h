@@ -78,6 +78,29 @@ static inline unsigned plain_equals(const char *p, char c)
 #endif
 }
 
+/* 16 octets in lower case; true when they were that already, and none was 0 or 1. */
+static inline bool plain_lower(const uint8_t *p, uint8_t *out)
+{
+#ifdef __SSE2__
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p), from_a = _mm_sub_epi8(v, _mm_set1_epi8('A'));
+	__m128i upper = _mm_cmpeq_epi8(_mm_min_epu8(from_a, _mm_set1_epi8(25)), from_a);
+	__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(1)), v);
+
+	_mm_storeu_si128((__m128i *)(void *)out, _mm_add_epi8(v, _mm_and_si128(upper, _mm_set1_epi8(32))));
+	return _mm_movemask_epi8(_mm_or_si128(upper, low)) == 0;
+#else
+	bool same = true;
+
+	for (unsigned i = 0; i < 16; i++) {
+		bool upper = p[i] >= 'A' && p[i] <= 'Z';
+
+		same = same && !upper && p[i] > 1;
+		out[i] = upper ? p[i] + 32 : p[i];
+	}
+	return same;
+#endif
+}
+
 /* Octets of the word at p. */
 static inline size_t plain_len(const char *p)
 {

@@ -162,11 +162,14 @@ static bool ip4(struct plain *s)
 	return plain_is_end(*p);
 }
 
+/* Value + 1 of each hexadecimal digit; 0 is none. */
+static const uint8_t hex_digits[256] = {
+	['0'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ['A'] = 11, 12, 13, 14, 15, 16, ['a'] = 11, 12, 13, 14, 15, 16,
+};
+
 static int hex_digit(char c)
 {
-	unsigned digit = (uint8_t)(c - '0'), letter = (uint8_t)((c | 0x20) - 'a');
-
-	return digit < 10 ? (int)digit : letter < 6 ? (int)letter + 10 : -1;
+	return hex_digits[(uint8_t)c] - 1;
 }
 
 /* Groups of up to four digits, and once "::"; not the form that ends as an IPv4 address. */
@@ -224,14 +227,16 @@ static bool hex(struct plain *s)
 	uint8_t *start = s->out;
 
 	while (!is_line_end(p)) {
-		int high = hex_digit(p[0]), low = high < 0 ? -1 : hex_digit(p[1]);
+		uint8_t *from = s->out;
 
-		if (low < 0 || s->out >= s->end)
+		for (int high, low; (high = hex_digit(p[0])) >= 0 && (low = hex_digit(p[1])) >= 0; p += 2) {
+			if (s->out >= s->end)
+				return false;
+			*s->out++ = (uint8_t)(high << 4 | low);
+		}
+		if (s->out == from || !plain_is_end(*p))
 			return false;
-		*s->out++ = (uint8_t)(high << 4 | low);
-		p += 2;
-		if (plain_is_blank(*p))
-			p = plain_skip(p);
+		p = plain_skip(p);
 	}
 	s->p = p;
 	return s->out > start;

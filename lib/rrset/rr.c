@@ -66,6 +66,12 @@ static bool is_lowered(enum field f)
 	return f == F_NAME_PACK || f == F_NAME_LOWER || f == F_NAME_LOWER_OPT;
 }
 
+/* The whole rdata is one name in lower case: most of all NS. */
+static bool is_one_name(const struct type_info *info)
+{
+	return info != NULL && is_lowered((enum field)info->fields[0]) && info->fields[1] == F_END;
+}
+
 bool rr_type_has_case(uint16_t type)
 {
 	const struct type_info *info = type_info(type);
@@ -86,6 +92,10 @@ void rdata_canonical(uint16_t type, const uint8_t *rdata, size_t len, uint8_t *o
 
 	if (len > 0)
 		memmove(out, rdata, len);
+	if (is_one_name(w.info)) {
+		dname_lower(rdata, out);
+		return;
+	}
 	/* The walk reads what is still to come of rdata, and lower case changes no lengths: out may be rdata.
 	 */
 	while ((f = walk_next(&w, &p, &n)) != F_END) {
@@ -140,6 +150,11 @@ int rdata_cmp(uint16_t type, const uint8_t *a, size_t alen, const uint8_t *b, si
 	const uint8_t *p;
 	enum field f;
 
+	if (is_one_name(w.info)) {
+		int d = lowered_cmp(a, b, alen < blen ? alen : blen);
+
+		return d != 0 ? d : (alen > blen) - (alen < blen);
+	}
 	while ((f = walk_next(&w, &p, &n)) != F_END) {
 		if (!is_lowered(f))
 			continue;

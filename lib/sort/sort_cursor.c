@@ -9,7 +9,7 @@
 
 #define BUFFER_LEAST ((size_t)16 << 10)
 #define BUFFER_MOST  ((size_t)256 << 10)
-#define AHEAD        6
+#define AHEAD        12 /* records are asked of memory before they are looked at */
 
 /* One run: where it stands, and its record. */
 struct source {
@@ -60,6 +60,14 @@ static int fill(const struct sorted *s, struct source *r, size_t want, struct er
 	return 0;
 }
 
+/* The first lines of a record into the cache. */
+static inline void fetch(const uint8_t *p)
+{
+	__builtin_prefetch(p);
+	__builtin_prefetch(p + 64);
+	__builtin_prefetch(p + 128);
+}
+
 /* The next record of a run: 1, 0 at its end, -1. */
 static int source_next(const struct sorted *s, struct source *r, struct err *e)
 {
@@ -67,7 +75,7 @@ static int source_next(const struct sorted *s, struct source *r, struct err *e)
 		if (r->at == r->n)
 			return 0;
 		if (r->at + AHEAD < r->n)
-			__builtin_prefetch(r->octets + r->entries[r->at + AHEAD].at);
+			fetch(r->octets + r->entries[r->at + AHEAD].at);
 		r->now = record_at(r->octets + r->entries[r->at++].at);
 	} else {
 		size_t len;

@@ -128,11 +128,37 @@ int zone_build_file(struct zone_build *b, const char *name, struct err *e)
 	return 0;
 }
 
-/* Whether the last apex_len octets are the apex, and in its case. */
+/* Labels of the owner below the apex as a key, if they are in lower case and without octets that a key escapes. */
+static bool plain_key(struct zone_build *b, size_t below)
+{
+	size_t used = below;
+
+	for (size_t at = 0; at < below; at += b->owner[at] + 1u) {
+		size_t len = b->owner[at];
+		uint8_t octets[64 + PLAIN_PAD];
+
+		used -= len + 1;
+		for (size_t i = 0; i < len; i += 16) {
+			if (plain_lower(b->owner + at + 1 + i, octets + i))
+				continue;
+			for (size_t k = i; k < len && k < i + 16; k++) { /* what counts may lie before the label's end only */
+				if (octets[k] != b->owner[at + 1 + k] || octets[k] <= 1)
+					return false;
+			}
+		}
+		memcpy(b->key + used, octets, len);
+		b->key[used + len] = 0;
+	}
+	b->key_len = below;
+	return true;
+}
+
+/* Whether the owner is within the apex, its key, and whether the owner can be told from that. */
 static void place_owner(struct zone_build *b)
 {
 	const uint8_t *apex = b->z->apex;
 	size_t below = b->owner_len - b->apex_len, at = 0;
+	bool same_case;
 
 	b->within = b->as_key = false;
 	if (b->owner_len < b->apex_len)
@@ -141,28 +167,24 @@ static void place_owner(struct zone_build *b)
 		at += b->owner[at] + 1u;
 	if (at != below)
 		return;
-	b->as_key = memcmp(b->owner + below, apex, b->apex_len) == 0;
-	b->within = b->as_key || dname_equal(b->owner + below, apex);
+	same_case = memcmp(b->owner + below, apex, b->apex_len) == 0;
+	b->within = same_case || dname_equal(b->owner + below, apex);
+	if (!b->within)
+		return;
+	if (plain_key(b, below))
+		b->as_key = same_case;
+	else
+		b->key_len = dname_key_of(b->owner, below, b->key);
 }
 
 void zone_build_owner(struct zone_build *b, const uint8_t *owner, size_t len)
 {
-	size_t below;
-
 	if (b->in_entry && len == b->owner_len && memcmp(b->owner, owner, len) == 0)
 		return;
 	close_entry(b);
 	memcpy(b->owner, owner, len);
 	b->owner_len = len;
 	place_owner(b);
-	if (!b->within)
-		return;
-	below = len - b->apex_len;
-	b->key_len = dname_key_of(b->owner, below, b->key);
-	for (size_t i = 0; b->as_key && i < below; i++)
-		b->as_key = b->owner[i] < 'A' || b->owner[i] > 'Z';
-	if (b->key_len != below) /* there are escapes in the key */
-		b->as_key = false;
 }
 
 static int open_entry(struct zone_build *b, struct err *e)
@@ -188,7 +210,8 @@ uint8_t *zone_build_room(struct zone_build *b, struct err *e)
 {
 	if ((!b->in_entry || b->entry_octets > ENTRY_OCTETS) && open_entry(b, e) != 0)
 		return NULL;
-	return sorter_room(b->sorter, sizeof(struct entry_rr) + RDATA_PLAIN_ROOM) + sizeof(struct entry_rr);
+	b->room = sorter_room(b->sorter, sizeof(struct entry_rr) + RDATA_PLAIN_ROOM);
+	return b->room + sizeof(struct entry_rr);
 }
 
 static int refuse_outside(const struct zone_build *b, uint32_t line, struct err *e)
@@ -221,7 +244,7 @@ static int too_many(const struct zone_build *b, uint32_t line, struct err *e)
 
 int zone_build_put(struct zone_build *b, uint16_t type, uint32_t ttl, size_t rdlen, uint32_t line, struct err *e)
 {
-	uint8_t *p = sorter_room(b->sorter, sizeof(struct entry_rr) + rdlen);
+	uint8_t *p = b->room;
 	struct entry_rr head = { .type = type, .rdlen = (uint16_t)rdlen, .ttl = ttl, .line = line };
 	struct rr rr = { .rdata = p + sizeof(head), .type = type, .ttl = ttl, .rdlen = (uint16_t)rdlen };
 	char name[DNAME_TEXT_MAX], word[16];

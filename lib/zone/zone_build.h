@@ -47,6 +47,7 @@ struct zone_build {
 	bool as_key;     /* the key tells its case, too */
 	bool in_entry;   /* an entry has begun */
 	size_t entry_octets;
+	uint8_t *room;   /* of the record that zone_build_room was asked for */
 	char **files;    /* names of files, as places have them */
 	size_t file_count;
 	uint16_t file;   /* of what is added next */
