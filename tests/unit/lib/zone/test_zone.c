@@ -392,6 +392,41 @@ static void streams_give_the_same_zone(void **state)
 	zone_free(z);
 }
 
+/* With a budget that spills, and with several threads, the zone is the same. */
+static void budget_and_threads_change_nothing(void **state)
+{
+	const char *text = HEAD "$GENERATE 1-25000 Host${0,5} 60 IN A 10.0.0.1\n$GENERATE 1-25000 host${0,5} 60 IN MX 1 X$\n"
+				"$GENERATE 1-25000 HOST${0,5} 60 IN A 10.0.0.1\nz.EXAMPLE. TXT a\n";
+	struct zone_limits limits = ZONE_LIMITS_DEFAULT;
+	struct zone *whole = read_with(text, limits, &(struct err){ 0 }), *spilled, *by_threads;
+	struct rows a, b;
+
+	(void)state;
+	limits.threads = 3;
+	by_threads = read_with(text, limits, &(struct err){ 0 });
+	limits.sort_octets = 100000;
+	spilled = read_with(text, limits, &(struct err){ 0 });
+	assert_non_null(whole);
+	assert_non_null(by_threads);
+	assert_non_null(spilled);
+	assert_int_equal(whole->records, 50003);
+	assert_memory_equal(whole->digest, by_threads->digest, 48);
+	assert_memory_equal(whole->digest, spilled->digest, 48);
+	assert_int_equal(whole->notice_count, spilled->notice_count);
+	a = rows_of(whole);
+	b = rows_of(spilled);
+	assert_int_equal(a.n, b.n);
+	for (size_t i = 0; i < a.n; i++) {
+		assert_memory_equal(a.rr[i].owner, b.rr[i].owner, dname_len(a.rr[i].owner));
+		assert_int_equal(rr_cmp(&a.rr[i], &b.rr[i]), 0);
+	}
+	rows_free(&a);
+	rows_free(&b);
+	zone_free(whole);
+	zone_free(by_threads);
+	zone_free(spilled);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,6 +443,7 @@ int main(void)
 		cmocka_unit_test(digest_is_that_of_rfc8976),
 		cmocka_unit_test(digest_ignores_order_and_case),
 		cmocka_unit_test(streams_give_the_same_zone),
+		cmocka_unit_test(budget_and_threads_change_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
