@@ -141,6 +141,13 @@ soak-chaos:
 	$(Q)tests/scenario/soak_chaos.py --programs $(CHECK_O)/bin $(if $(SEED),--seed $(SEED)) --runs $(or $(RUNS),$(if $(MINUTES),1000000,10)) \
 		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(STEPS),--steps $(STEPS))
 
+# All faults in all kinds of zones before duet-audit and the tools of others; 200 good zones before duet-audit.
+audit-table: all
+	$(Q)tests/audit/table.py --programs build/bin --write docs/audit.md
+audit-zones: all
+	$(Q)tests/audit/table.py --programs build/bin --all >/dev/null
+	$(Q)tests/audit/many.py --programs build/bin --least 200
+
 demo: all
 	$(Q)deploy/demo.py --programs build/bin $(ARGS)
 
@@ -168,7 +175,7 @@ check-vms: all
 clean:
 	rm -rf build
 
-.PHONY: all sim tests bench-programs check-build check check-vms soak-chaos demo bench install clean
+.PHONY: all sim tests bench-programs check-build check check-vms audit-table audit-zones soak-chaos demo bench install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 

@@ -82,6 +82,8 @@ def sign_duet(p, programs):
 
 
 def sign_ldns(p, _programs):
+    if p.origin == "octets.example.":       # it writes a quote in a label so that nobody can read it, ldns neither
+        return None
     keys = bind_keys(p.folder, p.origin, p.algorithm, p.csk)
     denial = {"nsec": [], "nsec3": ["-n"], "optout": ["-n", "-p"]}[p.denial]
     return run(["ldns-signzone", "-o", p.origin, "-f", p.out] + denial + [p.source] + keys)
@@ -225,7 +227,7 @@ def save_stream(port, origin, path):
     """Asks 127.0.0.1 for the zone and keeps the messages as they come, until the closing SOA."""
     name = dns.name.from_text(origin)
     query = dns.message.make_query(name, "AXFR", use_edns=False).to_wire()
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as s, open(path, "wb") as out:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as s, open(path, "wb") as out:
         s.sendall(len(query).to_bytes(2, "big") + query)
         stream, soas = s.makefile("rb"), 0
         while soas < 2:
