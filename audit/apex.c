@@ -42,21 +42,23 @@ static void check_key(struct audit *a, const struct dnskey *k)
 
 	dnskey_name(k, name);
 	if (k->protocol != 3)
-		report_add(a->report, KEY_POLICY, 0, "%s key %s: protocol %u, must be 3", a->zone_text, name, k->protocol);
+		report_add(a->report, KEY_POLICY, 0, "%s key %s: protocol %u, must be 3", a->zone_text, name,
+			   k->protocol);
 	if ((k->flags & ~(FLAG_ZONE | FLAG_SEP | FLAG_REVOKE)) != 0 || (k->flags & FLAG_ZONE) == 0)
 		report_add(a->report, KEY_POLICY, 0, "%s key %s: flags %u", a->zone_text, name, k->flags);
 	if (!algorithm_known(k->algorithm))
-		report_add(a->report, KEY_POLICY, 0, "%s key %s: algorithm %u", a->zone_text, name, k->algorithm);
-	else if (k->pkey == NULL)
-		report_add(a->report, KEY_POLICY, 0, "%s key %s: no public key of algorithm %u", a->zone_text, name,
+		report_add(a->report, KEY_POLICY, 0, "%s key %s: algorithm %u", a->zone_text, name,
 			   k->algorithm);
+	else if (k->pkey == NULL)
+		report_add(a->report, KEY_POLICY, 0, "%s key %s: no public key of algorithm %u", a->zone_text,
+			   name, k->algorithm);
 	else if (rsa && bits >= 0 && k->bits < bits)
-		report_add(a->report, KEY_POLICY, 0, "%s key %s: %u bits, at least %lld", a->zone_text, name, k->bits,
-			   (long long)bits);
+		report_add(a->report, KEY_POLICY, 0, "%s key %s: %u bits, at least %lld", a->zone_text, name,
+			   k->bits, (long long)bits);
 	if (l->algorithm != 0 && k->algorithm != l->algorithm &&
 	    (a->plan == NULL || (!a->plan->algorithms_given && !a->plan->dnskey.given)))
-		report_add(a->report, KEY_POLICY, 0, "%s key %s: algorithm %u, policy has %d", a->zone_text, name,
-			   k->algorithm, l->algorithm);
+		report_add(a->report, KEY_POLICY, 0, "%s key %s: algorithm %u, policy has %d", a->zone_text,
+			   name, k->algorithm, l->algorithm);
 }
 
 static void check_tags(struct audit *a)
@@ -79,14 +81,17 @@ static void compare_plan(struct audit *a, const struct rrset *set)
 	while (i < set->n || k < plan->n) {
 		const uint8_t *rdata = i < set->n ? rec_rdata(set->rec[i]) : NULL;
 		size_t len = i < set->n ? set->rec[i]->rdlen : 0, other = k < plan->n ? plan->item[k].len : 0;
-		int c = i == set->n ? 1 : k == plan->n ? -1 : memcmp(rdata, plan->item[k].rdata, len < other ? len : other);
+		int c = i == set->n    ? 1
+			: k == plan->n ? -1
+				       : memcmp(rdata, plan->item[k].rdata, len < other ? len : other);
 
 		if (c == 0)
 			c = len < other ? -1 : len > other;
 		if (c != 0) {
 			const uint8_t *which = c < 0 ? rdata : plan->item[k].rdata;
 
-			snprintf(name, sizeof(name), "%u/%u", dnskey_tag(which, c < 0 ? len : other), which[3]);
+			snprintf(name, sizeof(name), "%u/%u", dnskey_tag(which, c < 0 ? len : other),
+				 which[3]);
 			report_add(a->report, KEY_PLAN, 0, "%s key %s: %s", a->zone_text, name,
 				   c < 0 ? "not in the plan" : "in the plan, not in the zone");
 		}
@@ -114,8 +119,8 @@ static void read_keys(struct audit *a, const struct owner *o)
 
 	for (size_t i = 0; i < set.n; i++) {
 		if (!dnskeys_add(&a->keys, rec_rdata(set.rec[i]), set.rec[i]->rdlen))
-			report_add(a->report, KEY_POLICY, 0, "%s: a DNSKEY too short, or more than %d", a->zone_text,
-				   DNSKEY_MAX);
+			report_add(a->report, KEY_POLICY, 0, "%s: a DNSKEY too short, or more than %d",
+				   a->zone_text, DNSKEY_MAX);
 	}
 	a->published_keys = a->keys.n;
 	for (size_t i = 0; i < a->published_keys; i++)
@@ -124,8 +129,10 @@ static void read_keys(struct audit *a, const struct owner *o)
 		a->dnskey_ttl = set.rec[0]->ttl;
 	if (set.n == 0 && !to_be_unsigned)
 		report_add(a->report, KEY_NONE, 0, "%s: no DNSKEY", a->zone_text);
-	if (to_be_unsigned && (set.n > 0 || a->facts->rrsigs > 0 || a->facts->nsec > 0 || a->facts->nsec3 > 0))
-		report_add(a->report, KEY_NONE, 0, "%s: is to be unsigned, and has DNSSEC records", a->zone_text);
+	if (to_be_unsigned &&
+	    (set.n > 0 || a->facts->rrsigs > 0 || a->facts->nsec > 0 || a->facts->nsec3 > 0))
+		report_add(a->report, KEY_NONE, 0, "%s: is to be unsigned, and has DNSSEC records",
+			   a->zone_text);
 	check_tags(a);
 	if (a->plan != NULL && a->plan->dnskey.given)
 		compare_plan(a, &set);
@@ -172,12 +179,13 @@ static void check_nsec3param(struct audit *a, const struct owner *o)
 			matching++;
 	}
 	if (set.n != (a->denial == DENIES_NSEC3 ? 1 : 0) || matching != set.n)
-		report_add(a->report, NSEC3_PARAM, 0, "%s: %zu NSEC3PARAM, %zu of them as the chain", a->zone_text, set.n,
-			   matching);
+		report_add(a->report, NSEC3_PARAM, 0, "%s: %zu NSEC3PARAM, %zu of them as the chain",
+			   a->zone_text, set.n, matching);
 	if (chain == NULL)
 		return;
 	if (chain->octets[0] != 1)
-		report_add(a->report, NSEC3_VALUES, 0, "%s: hash algorithm %u", a->zone_text, chain->octets[0]);
+		report_add(a->report, NSEC3_VALUES, 0, "%s: hash algorithm %u", a->zone_text,
+			   chain->octets[0]);
 	if (a->limits.nsec3_iterations >= 0 && get16(chain->octets + 1) > a->limits.nsec3_iterations)
 		report_add(a->report, NSEC3_VALUES, 0, "%s: %u iterations, at most %lld", a->zone_text,
 			   get16(chain->octets + 1), (long long)a->limits.nsec3_iterations);
@@ -249,12 +257,13 @@ static void check_roles(struct audit *a)
 		for (size_t k = 0; k < a->published_keys; k++) {
 			const struct dnskey *zone = &a->keys.key[k];
 
-			if ((sep->flags & FLAG_SEP) == 0 || (zone->flags & (FLAG_ZONE | FLAG_SEP)) != FLAG_ZONE ||
+			if ((sep->flags & FLAG_SEP) == 0 ||
+			    (zone->flags & (FLAG_ZONE | FLAG_SEP)) != FLAG_ZONE ||
 			    sep->algorithm != zone->algorithm || !atomic_load(&sep->signs_data) ||
 			    !atomic_load(&zone->signs_data) || plan_is_csk(a->plan, sep->rdata, sep->rdlen))
 				continue;
-			report_add(a->report, RRSIG_ROLE, 0, "%s key %s: signs beside keys without SEP", a->zone_text,
-				   dnskey_name(sep, name));
+			report_add(a->report, RRSIG_ROLE, 0, "%s key %s: signs beside keys without SEP",
+				   a->zone_text, dnskey_name(sep, name));
 			break;
 		}
 	}
@@ -273,7 +282,8 @@ void apex_end(struct audit *a)
 		if (atomic_load(&k->signs_dnskey) && (k->flags & (FLAG_SEP | FLAG_REVOKE)) == FLAG_SEP)
 			sep = true;
 		if ((k->flags & FLAG_REVOKE) != 0 && !atomic_load(&k->signs_dnskey))
-			report_add(a->report, KEY_REVOKED, 0, "%s key %s", a->zone_text, dnskey_name(k, name));
+			report_add(a->report, KEY_REVOKED, 0, "%s key %s", a->zone_text,
+				   dnskey_name(k, name));
 	}
 	if (a->published_keys == 0)
 		return;

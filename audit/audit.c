@@ -50,7 +50,8 @@ static bool same_key(const struct rec *r, const uint8_t *key, size_t len)
 }
 
 /* All records of a key.  *mixed: one was there twice with different TTLs. */
-static int gather(struct side *s, const uint8_t *key, size_t len, struct records *out, bool *mixed, struct err *e)
+static int gather(struct side *s, const uint8_t *key, size_t len, struct records *out, bool *mixed,
+		  struct err *e)
 {
 	s->used = s->n = 0;
 	*mixed = false;
@@ -163,9 +164,9 @@ static void set_place(const struct audit *a, struct owner *o, struct cut *cut)
 		o->place = cut->below;
 		return;
 	}
-	o->place = o->key_len == a->zone_key_len ? PLACE_APEX :
-		   has_type(by, TYPE_NS)	  ? PLACE_CUT :
-						    PLACE_NAME;
+	o->place = o->key_len == a->zone_key_len ? PLACE_APEX
+		   : has_type(by, TYPE_NS)       ? PLACE_CUT
+						 : PLACE_NAME;
 	cut->len = 0;
 	if (o->place == PLACE_CUT || has_type(by, TYPE_DNAME)) {
 		memcpy(cut->key, o->key, o->key_len);
@@ -184,7 +185,8 @@ static int check_owner(struct audit *a, struct owner *o, bool mixed, struct err 
 	char text[LABEL_MAX];
 
 	if (mixed)
-		report_add(a->report, TTL_RRSET, o->at, "%s: one record with two TTLs", owner_text(o, -1, text));
+		report_add(a->report, TTL_RRSET, o->at, "%s: one record with two TTLs",
+			   owner_text(o, -1, text));
 	if (o->place == PLACE_BELOW_DNAME && is_hash_name(a, o))
 		o->place = PLACE_NAME;
 	if (o->place == PLACE_APEX)
@@ -214,10 +216,10 @@ static int pass(struct audit *a, struct side *input, struct side *zone, struct e
 		const struct rec *first = zone->ahead;
 		bool mixed, ignored;
 
-		if (first == NULL ||
-		    (input->ahead != NULL &&
-		     memcmp(input->ahead->octets, first->octets,
-			    input->ahead->key_len < first->key_len ? input->ahead->key_len : first->key_len) < 0))
+		if (first == NULL || (input->ahead != NULL &&
+				      memcmp(input->ahead->octets, first->octets,
+					     input->ahead->key_len < first->key_len ? input->ahead->key_len
+										    : first->key_len) < 0))
 			first = input->ahead;
 		o.at++;
 		o.key_len = first->key_len;

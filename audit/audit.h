@@ -19,26 +19,27 @@
  * audit - one signed zone, its input, and what was found.
  *
  * The zone passes once, owner by owner in canonical order, input and signed zone side by side; the checks are
- * functions that see one owner.  Signatures are verified by a pool (signatures.h).  Single-threaded but for that.
+ * functions that see one owner.  Signatures are verified by a pool (signatures.h).  Single-threaded but for
+ * that.
  */
-#define TYPE_A		1
-#define TYPE_NS		2
-#define TYPE_CNAME	5
-#define TYPE_SOA	6
-#define TYPE_SIG	24
-#define TYPE_KEY	25
-#define TYPE_AAAA	28
-#define TYPE_NXT	30
-#define TYPE_DNAME	39
-#define TYPE_DS		43
-#define TYPE_RRSIG	46
-#define TYPE_NSEC	47
-#define TYPE_DNSKEY	48
-#define TYPE_NSEC3	50
+#define TYPE_A          1
+#define TYPE_NS         2
+#define TYPE_CNAME      5
+#define TYPE_SOA        6
+#define TYPE_SIG        24
+#define TYPE_KEY        25
+#define TYPE_AAAA       28
+#define TYPE_NXT        30
+#define TYPE_DNAME      39
+#define TYPE_DS         43
+#define TYPE_RRSIG      46
+#define TYPE_NSEC       47
+#define TYPE_DNSKEY     48
+#define TYPE_NSEC3      50
 #define TYPE_NSEC3PARAM 51
-#define TYPE_CDS	59
-#define TYPE_CDNSKEY	60
-#define TYPE_ZONEMD	63
+#define TYPE_CDS        59
+#define TYPE_CDNSKEY    60
+#define TYPE_ZONEMD     63
 
 enum place { PLACE_OUTSIDE, PLACE_APEX, PLACE_NAME, PLACE_CUT, PLACE_BELOW_CUT, PLACE_BELOW_DNAME };
 enum denial { DENIES_NOTHING, DENIES_NSEC, DENIES_NSEC3 };

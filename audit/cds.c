@@ -10,8 +10,8 @@ static const uint8_t delete_cds[] = { 0, 0, 0, 0, 0 }, delete_cdnskey[] = { 0, 0
 
 static bool is_delete(const struct rec *r)
 {
-	return r->rdlen == 5 &&
-	       memcmp(rec_rdata(r), r->type == TYPE_CDS ? delete_cds : delete_cdnskey, sizeof(delete_cds)) == 0;
+	return r->rdlen == 5 && memcmp(rec_rdata(r), r->type == TYPE_CDS ? delete_cds : delete_cdnskey,
+				       sizeof(delete_cds)) == 0;
 }
 
 static size_t deletes(const struct records *set)
@@ -23,7 +23,8 @@ static size_t deletes(const struct records *set)
 	return n;
 }
 
-static void compare_plan(struct audit *a, const struct records *set, const struct plan_set *plan, const char *type)
+static void compare_plan(struct audit *a, const struct records *set, const struct plan_set *plan,
+			 const char *type)
 {
 	bool same = set->n == plan->n;
 
@@ -40,9 +41,9 @@ static const struct dnskey *named(const struct audit *a, const struct rec *r)
 	for (size_t i = 0; i < a->published_keys; i++) {
 		const struct dnskey *k = &a->keys.key[i];
 
-		if (r->type == TYPE_CDS ?
-			    dnskey_matches_ds(k, a->zone, a->zone_len, rec_rdata(r), r->rdlen) :
-			    r->rdlen == k->rdlen && memcmp(rec_rdata(r), k->rdata, k->rdlen) == 0)
+		if (r->type == TYPE_CDS
+			    ? dnskey_matches_ds(k, a->zone, a->zone_len, rec_rdata(r), r->rdlen)
+			    : r->rdlen == k->rdlen && memcmp(rec_rdata(r), k->rdata, k->rdlen) == 0)
 			return k;
 	}
 	return NULL;
@@ -56,8 +57,8 @@ static bool is_unknown_digest(const struct rec *r)
 	return r->type == TYPE_CDS && r->rdlen > 4 && p[3] != 1 && p[3] != 2 && p[3] != 4;
 }
 
-static void check_named(struct audit *a, const struct records *set, bool names[DNSKEY_MAX], bool algorithms[256],
-			bool good[256])
+static void check_named(struct audit *a, const struct records *set, bool names[DNSKEY_MAX],
+			bool algorithms[256], bool good[256])
 {
 	char type[24];
 
@@ -70,9 +71,10 @@ static void check_named(struct audit *a, const struct records *set, bool names[D
 		k = named(a, r);
 		algorithms[r->rdlen > 3 ? rec_rdata(r)[r->type == TYPE_CDS ? 2 : 3] : 0] = true;
 		if (k == NULL || !atomic_load(&k->signs_dnskey)) {
-			report_add(a->report, CDS_UNSIGNED, 0, "%s %s, key tag %u", a->zone_text, type_text(r->type, type),
-				   r->type == TYPE_CDS && r->rdlen > 2 ? get16(rec_rdata(r)) :
-									 dnskey_tag(rec_rdata(r), r->rdlen));
+			report_add(a->report, CDS_UNSIGNED, 0, "%s %s, key tag %u", a->zone_text,
+				   type_text(r->type, type),
+				   r->type == TYPE_CDS && r->rdlen > 2 ? get16(rec_rdata(r))
+								       : dnskey_tag(rec_rdata(r), r->rdlen));
 			continue;
 		}
 		names[k - a->keys.key] = true;
@@ -84,8 +86,9 @@ static void check_chain(struct audit *a, const bool algorithms[256], const bool 
 {
 	for (unsigned alg = 0; alg < 256; alg++)
 		if (algorithms[alg] && !good[alg])
-			report_add(a->report, CDS_BREAKS, 0, "%s: no key of algorithm %u that signs the DNSKEY RRset",
-				   a->zone_text, alg);
+			report_add(a->report, CDS_BREAKS, 0,
+				   "%s: no key of algorithm %u that signs the DNSKEY RRset", a->zone_text,
+				   alg);
 }
 
 static void check_deletes(struct audit *a)

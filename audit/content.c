@@ -38,11 +38,12 @@ static bool is_occluded(const struct owner *o, uint16_t type)
 		return true;
 	if (o->place == PLACE_BELOW_CUT)
 		return !address;
-	return o->place == PLACE_CUT && !address && type != TYPE_NS && type != TYPE_DS && !is_signing(o, type) &&
-	       type != TYPE_DNAME;
+	return o->place == PLACE_CUT && !address && type != TYPE_NS && type != TYPE_DS &&
+	       !is_signing(o, type) && type != TYPE_DNAME;
 }
 
-/* As rec_cmp for records of one owner; a SOA's serial is no content (RFC 1035 section 3.3.13: 20 octets from the end). */
+/* As rec_cmp for records of one owner; a SOA's serial is no content (RFC 1035 section 3.3.13: 20 octets from
+ * the end). */
 static int compare(const struct rec *a, const struct rec *b)
 {
 	if (a->type == TYPE_SOA && b->type == TYPE_SOA && a->rdlen == b->rdlen && a->rdlen > 20) {
@@ -57,11 +58,10 @@ static int compare(const struct rec *a, const struct rec *b)
 static void digest(struct audit *a, const struct owner *o, const struct rec *r)
 {
 	static const uint8_t zero[4];
-	uint8_t fixed[10] = { (uint8_t)(r->type >> 8),	 (uint8_t)r->type,
-			      (uint8_t)(r->rclass >> 8), (uint8_t)r->rclass,
-			      (uint8_t)(r->ttl >> 24),	 (uint8_t)(r->ttl >> 16),
-			      (uint8_t)(r->ttl >> 8),	 (uint8_t)r->ttl,
-			      (uint8_t)(r->rdlen >> 8),	 (uint8_t)r->rdlen };
+	uint8_t fixed[10] = { (uint8_t)(r->type >> 8), (uint8_t)r->type,        (uint8_t)(r->rclass >> 8),
+			      (uint8_t)r->rclass,      (uint8_t)(r->ttl >> 24), (uint8_t)(r->ttl >> 16),
+			      (uint8_t)(r->ttl >> 8),  (uint8_t)r->ttl,         (uint8_t)(r->rdlen >> 8),
+			      (uint8_t)r->rdlen };
 	const uint8_t *rdata = rec_rdata(r);
 
 	EVP_DigestUpdate(a->content, o->wire, o->wire_len);
@@ -109,8 +109,8 @@ static void check_ttl(struct audit *a, const struct owner *o, const struct rec *
 	for (size_t i = 0; i < set.n; i++)
 		if (set.rec[i]->ttl == r->ttl)
 			return;
-	report_add(a->report, CONTENT_TTL, o->at, "%s: TTL %u, in the input %u", owner_text(o, r->type, text), r->ttl,
-		   in->ttl);
+	report_add(a->report, CONTENT_TTL, o->at, "%s: TTL %u, in the input %u", owner_text(o, r->type, text),
+		   r->ttl, in->ttl);
 }
 
 static void compare_owner(struct audit *a, const struct owner *o)

@@ -11,7 +11,7 @@
 
 #define SCRATCH_OCTETS (128u * 1024)
 #define TYPE_NSAP_PTR  23
-#define TYPE_A6	       38
+#define TYPE_A6        38
 #define TYPE_SINK      40
 
 /* Records of one batch on their way to the sorter. */
@@ -25,7 +25,8 @@ struct converter {
 	size_t owner_len, key_len;
 };
 
-/* RFC 4034 section 6.2 with RFC 6840 section 5.1: names in the rdata of these are in lowercase; not in NSEC. */
+/* RFC 4034 section 6.2 with RFC 6840 section 5.1: names in the rdata of these are in lowercase; not in NSEC.
+ */
 static bool names_are_lowered(ldns_rr_type type)
 {
 	switch ((int)type) {
@@ -79,7 +80,8 @@ static void count_chain(struct facts *f, const uint8_t *rdata, size_t len)
 	f->chain[i].count++;
 }
 
-static void count(struct facts *f, uint16_t type, uint32_t ttl, size_t owner_len, const uint8_t *rdata, size_t len)
+static void count(struct facts *f, uint16_t type, uint32_t ttl, size_t owner_len, const uint8_t *rdata,
+		  size_t len)
 {
 	f->records++;
 	f->octets += owner_len + 10 + len;
@@ -140,8 +142,8 @@ static void set_owner(struct converter *c, const uint8_t *owner, size_t len)
 }
 
 /* A record of the owner set before. */
-static int put(struct converter *c, uint16_t type, uint16_t rclass, uint32_t ttl, const uint8_t *rdata, size_t len,
-	       struct err *e)
+static int put(struct converter *c, uint16_t type, uint16_t rclass, uint32_t ttl, const uint8_t *rdata,
+	       size_t len, struct err *e)
 {
 	if (rclass != LDNS_RR_CLASS_IN)
 		return err_set(e, ERR_SYNTAX, "class %u, must be IN", rclass);
@@ -162,17 +164,19 @@ static int take(struct converter *c, const ldns_rr *rr, struct err *e)
 	if (rdata_of(rr, rdata, &len, e) != 0)
 		return -1;
 	set_owner(c, ldns_rdf_data(owner), ldns_rdf_size(owner));
-	return put(c, (uint16_t)ldns_rr_get_type(rr), (uint16_t)ldns_rr_get_class(rr), ldns_rr_ttl(rr), rdata, len, e);
+	return put(c, (uint16_t)ldns_rr_get_type(rr), (uint16_t)ldns_rr_get_class(rr), ldns_rr_ttl(rr), rdata,
+		   len, e);
 }
 
 /* ---- messages ---- */
 
-/* A record whose rdata holds no compressed names stands in the message as it is compared and signed; ldns gets the length
- * of some of these types wrong (NSAP-PTR), so that only its name goes through ldns. */
+/* A record whose rdata holds no compressed names stands in the message as it is compared and signed; ldns
+ * gets the length of some of these types wrong (NSAP-PTR), so that only its name goes through ldns. */
 static int take_plain(struct converter *c, const ldns_rdf *owner, const uint8_t *fixed, struct err *e)
 {
 	uint16_t type = (uint16_t)(fixed[0] << 8 | fixed[1]), rclass = (uint16_t)(fixed[2] << 8 | fixed[3]);
-	uint32_t ttl = (uint32_t)fixed[4] << 24 | (uint32_t)fixed[5] << 16 | (uint32_t)fixed[6] << 8 | fixed[7];
+	uint32_t ttl =
+		(uint32_t)fixed[4] << 24 | (uint32_t)fixed[5] << 16 | (uint32_t)fixed[6] << 8 | fixed[7];
 	size_t len = (size_t)(fixed[8] << 8 | fixed[9]);
 	uint8_t a6[65536];
 
@@ -193,13 +197,16 @@ static int convert_record(struct converter *c, const uint8_t *m, size_t len, siz
 	ldns_status s = ldns_wire2dname(&owner, m, len, at);
 	int rc = -1;
 
-	if (s != LDNS_STATUS_OK || *at + 10 > len || (end = *at + 10 + (size_t)(m[*at + 8] << 8 | m[*at + 9])) > len) {
+	if (s != LDNS_STATUS_OK || *at + 10 > len ||
+	    (end = *at + 10 + (size_t)(m[*at + 8] << 8 | m[*at + 9])) > len) {
 		err_set(e, ERR_SYNTAX, "%s", s != LDNS_STATUS_OK ? ldns_get_errorstr_by_id(s) : "cut short");
 	} else if (!names_are_lowered((ldns_rr_type)(m[*at] << 8 | m[*at + 1]))) {
 		rc = take_plain(c, owner, m + *at, e);
 		*at = end;
-	} else if ((s = ldns_wire2rr(&rr, m, len, &start, LDNS_SECTION_ANSWER)) != LDNS_STATUS_OK || start != end) {
-		err_set(e, ERR_SYNTAX, "%s", s != LDNS_STATUS_OK ? ldns_get_errorstr_by_id(s) : "rdata of a wrong length");
+	} else if ((s = ldns_wire2rr(&rr, m, len, &start, LDNS_SECTION_ANSWER)) != LDNS_STATUS_OK ||
+		   start != end) {
+		err_set(e, ERR_SYNTAX, "%s",
+			s != LDNS_STATUS_OK ? ldns_get_errorstr_by_id(s) : "rdata of a wrong length");
 	} else {
 		rc = take(c, rr, e);
 		*at = end;
@@ -265,7 +272,8 @@ static int not_understood(const char *line, size_t number, ldns_status s, struct
 			break;
 	}
 	if (word != NULL && strncasecmp(word, "TYPE", 4) != 0 && ldns_get_rr_type_by_name(word) == 0)
-		return err_set(e, ERR_SYNTAX, "line %zu: type %.40s is unknown here; write it as TYPEnnn \\# LENGTH HEX",
+		return err_set(e, ERR_SYNTAX,
+			       "line %zu: type %.40s is unknown here; write it as TYPEnnn \\# LENGTH HEX",
 			       number, word);
 	return err_set(e, ERR_SYNTAX, "line %zu: %s%s%.40s", number, ldns_get_errorstr_by_id(s),
 		       word != NULL ? ", type " : "", word != NULL ? word : "");
@@ -325,7 +333,8 @@ static bool is_misread(const ldns_rr *rr)
 	return (int)ldns_rr_get_type(rr) == TYPE_NSAP_PTR || (int)ldns_rr_get_type(rr) == TYPE_SINK;
 }
 
-static int convert_line(struct converter *c, struct text_state *t, const char *line, size_t number, struct err *e)
+static int convert_line(struct converter *c, struct text_state *t, const char *line, size_t number,
+			struct err *e)
 {
 	ldns_rr *rr = NULL;
 	ldns_status s;
@@ -338,7 +347,8 @@ static int convert_line(struct converter *c, struct text_state *t, const char *l
 	if (ldns_rr_ttl(rr) == TTL_UNKNOWN)
 		ldns_rr_set_ttl(rr, t->ttl);
 	if (is_misread(rr) && strstr(line, "\\#") == NULL)
-		rc = err_set(e, ERR_SYNTAX, "line %zu: text of type %u is misread here; write it as TYPE%u \\# LENGTH HEX",
+		rc = err_set(e, ERR_SYNTAX,
+			     "line %zu: text of type %u is misread here; write it as TYPE%u \\# LENGTH HEX",
 			     number, (unsigned)ldns_rr_get_type(rr), (unsigned)ldns_rr_get_type(rr));
 	else if (ldns_rr_ttl(rr) == TTL_UNKNOWN)
 		rc = err_set(e, ERR_SYNTAX, "line %zu: no TTL, and none before it", number);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cut_text: a zone file (RFC 1035 section 5) cut where an owner begins, with what $ORIGIN and $TTL say there. */
+/* cut_text: a zone file (RFC 1035 section 5) cut where an owner begins, with what $ORIGIN and $TTL say there.
+ */
 #include <errno.h>
 #include <ldns/ldns.h>
 #include <stdio.h>
@@ -18,9 +19,9 @@ struct cutting {
 	struct zone_source *source;
 	uint8_t origin[NAME_MAX_OCTETS];
 	uint32_t ttl;
-	size_t line;	  /* number of the line at which the batch begins */
-	size_t now_line;  /* number of the line that is looked at */
-	struct batch *b;  /* being filled */
+	size_t line;     /* number of the line at which the batch begins */
+	size_t now_line; /* number of the line that is looked at */
+	struct batch *b; /* being filled */
 	bool quoted, comment;
 	size_t depth;
 };
@@ -91,10 +92,12 @@ static int directive(struct cutting *c, const uint8_t *p, size_t len, struct err
 		memcpy(c->origin, name, n);
 		return 0;
 	}
-	return err_set(e, ERR_SYNTAX, "line %zu: %.20s is not supported", c->now_line, word != NULL ? word : "$");
+	return err_set(e, ERR_SYNTAX, "line %zu: %.20s is not supported", c->now_line,
+		       word != NULL ? word : "$");
 }
 
-/* Whether a line states its TTL, so that it does not need the record before: a number follows the owner, or IN. */
+/* Whether a line states its TTL, so that it does not need the record before: a number follows the owner, or
+ * IN. */
 static bool states_ttl(const uint8_t *p, size_t len)
 {
 	size_t at = 0;
@@ -127,7 +130,8 @@ static int take_line(struct cutting *c, const uint8_t *p, size_t len, struct err
 	    (c->ttl != TTL_UNKNOWN || states_ttl(p, len)) && push(c) != 0)
 		return -1;
 	if (c->b->len + len > BATCH_OCTETS + LINE_MAX_OCTETS)
-		return err_set(e, ERR_LIMIT, "line %zu: a record or the records of an owner are longer than %u octets",
+		return err_set(e, ERR_LIMIT,
+			       "line %zu: a record or the records of an owner are longer than %u octets",
 			       c->b->line, LINE_MAX_OCTETS);
 	memcpy(c->b->data + c->b->len, p, len);
 	c->b->len += len;
@@ -186,7 +190,8 @@ int cut_text(struct reading *r, struct zone_source *source, const uint8_t *zone,
 			break;
 		memmove(buf, buf + took, used -= (size_t)took);
 		if (used == LINE_MAX_OCTETS) {
-			took = err_set(e, ERR_LIMIT, "line %zu is longer than %u octets", c.now_line, LINE_MAX_OCTETS);
+			took = err_set(e, ERR_LIMIT, "line %zu is longer than %u octets", c.now_line,
+				       LINE_MAX_OCTETS);
 			break;
 		}
 	}
@@ -196,8 +201,8 @@ int cut_text(struct reading *r, struct zone_source *source, const uint8_t *zone,
 	free(buf);
 	if (took >= 0 && (total == 0 || used > 0 || c.depth > 0 || c.quoted))
 		snprintf(source->incomplete, sizeof(source->incomplete), "%s",
-			 total == 0 ? "it is empty" :
-			 used > 0   ? "the last line has no newline" :
-				      "a parenthesis or quote is open at the end");
+			 total == 0 ? "it is empty"
+			 : used > 0 ? "the last line has no newline"
+				    : "a parenthesis or quote is open at the end");
 	return took < 0 ? -1 : 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cut_wire: the messages of an AXFR (RFC 5936 section 2.2), each behind its length in two octets, cut into batches. */
+/* cut_wire: the messages of an AXFR (RFC 5936 section 2.2), each behind its length in two octets, cut into
+ * batches. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,7 +77,8 @@ static void follow(struct transfer *t, const uint8_t *m, size_t len, struct zone
 		at += 10u + (size_t)(m[at + 8] << 8 | m[at + 9]);
 	}
 	if ((m[3] & 15) != 0)
-		snprintf(s->incomplete, sizeof(s->incomplete), "the server answers with rcode %u", m[3] & 15u);
+		snprintf(s->incomplete, sizeof(s->incomplete), "the server answers with rcode %u",
+			 m[3] & 15u);
 }
 
 /* One message into the batch; 1, 0 at the end of the transfer, -1. */

@@ -139,7 +139,8 @@ char *dnskey_name(const struct dnskey *k, char out[24])
 	return out;
 }
 
-bool dnskey_matches_ds(const struct dnskey *k, const uint8_t *owner, size_t owner_len, const uint8_t *ds, size_t ds_len)
+bool dnskey_matches_ds(const struct dnskey *k, const uint8_t *owner, size_t owner_len, const uint8_t *ds,
+		       size_t ds_len)
 {
 	const EVP_MD *md;
 	EVP_MD_CTX *ctx;
@@ -153,7 +154,8 @@ bool dnskey_matches_ds(const struct dnskey *k, const uint8_t *owner, size_t owne
 	if (md == NULL)
 		return false;
 	ctx = EVP_MD_CTX_new();
-	same = ctx != NULL && EVP_DigestInit_ex(ctx, md, NULL) == 1 && EVP_DigestUpdate(ctx, owner, owner_len) == 1 &&
+	same = ctx != NULL && EVP_DigestInit_ex(ctx, md, NULL) == 1 &&
+	       EVP_DigestUpdate(ctx, owner, owner_len) == 1 &&
 	       EVP_DigestUpdate(ctx, k->rdata, k->rdlen) == 1 && EVP_DigestFinal_ex(ctx, digest, &len) == 1 &&
 	       len == ds_len - 4 && memcmp(digest, ds + 4, len) == 0;
 	EVP_MD_CTX_free(ctx);

@@ -11,16 +11,16 @@
 /*
  * dnskey - the DNSKEYs of a zone: the public half for OpenSSL, and what each of them was seen to sign.
  */
-#define DNSKEY_MAX     128
-#define FLAG_ZONE      0x0100
-#define FLAG_REVOKE    0x0080
-#define FLAG_SEP       0x0001
-#define ALG_RSASHA256  8
-#define ALG_RSASHA512  10
-#define ALG_ECDSAP256  13
-#define ALG_ECDSAP384  14
-#define ALG_ED25519    15
-#define ALG_ED448      16
+#define DNSKEY_MAX    128
+#define FLAG_ZONE     0x0100
+#define FLAG_REVOKE   0x0080
+#define FLAG_SEP      0x0001
+#define ALG_RSASHA256 8
+#define ALG_RSASHA512 10
+#define ALG_ECDSAP256 13
+#define ALG_ECDSAP384 14
+#define ALG_ED25519   15
+#define ALG_ED448     16
 
 struct dnskey {
 	uint8_t *rdata; /* owned */
@@ -47,7 +47,8 @@ bool algorithm_known(uint8_t algorithm);
 char *dnskey_name(const struct dnskey *k, char out[24]);
 
 /* Whether a DS or CDS rdata names the key (owner: wire name in lowercase).  Digest types 1, 2 and 4. */
-bool dnskey_matches_ds(const struct dnskey *k, const uint8_t *owner, size_t owner_len, const uint8_t *ds, size_t ds_len);
+bool dnskey_matches_ds(const struct dnskey *k, const uint8_t *owner, size_t owner_len, const uint8_t *ds,
+		       size_t ds_len);
 
 /*
  * verifier - contexts of one thread, kept for all keys of a zone.
@@ -55,7 +56,8 @@ bool dnskey_matches_ds(const struct dnskey *k, const uint8_t *owner, size_t owne
 struct verifier;
 struct verifier *verifier_new(const struct dnskeys *keys);
 void verifier_free(struct verifier *v);
-/* Whether key i made the signature over the octets of both parts, one behind the other (RFC 4034 section 3.1.8.1). */
+/* Whether key i made the signature over the octets of both parts, one behind the other (RFC 4034
+ * section 3.1.8.1). */
 bool verifier_check(struct verifier *v, size_t i, const uint8_t *head, size_t head_len, const uint8_t *body,
 		    size_t body_len, const uint8_t *sig, size_t sig_len);
 

@@ -11,17 +11,19 @@
 #include <unistd.h>
 
 #define TIMEOUT_S 30
-#define AXFR	  252
+#define AXFR      252
 
 static int connect_to(const char *server, struct err *e)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV }, *found;
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV },
+			*found;
 	struct timeval limit = { .tv_sec = TIMEOUT_S };
 	char host[128];
 	const char *port = strchr(server, '#');
 	int fd = -1, rc;
 
-	snprintf(host, sizeof(host), "%.*s", port != NULL ? (int)(port - server) : (int)strlen(server), server);
+	snprintf(host, sizeof(host), "%.*s", port != NULL ? (int)(port - server) : (int)strlen(server),
+		 server);
 	if ((rc = getaddrinfo(host, port != NULL ? port + 1 : "53", &hints, &found)) != 0)
 		return err_set(e, ERR_SYNTAX, "%s: %s", server, gai_strerror(rc));
 	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);

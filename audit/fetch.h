@@ -7,8 +7,8 @@
 
 #include "err/err.h"
 
-/* fetch_axfr - asks a server for a zone (RFC 5936): ADDRESS[#PORT].  A connected socket from which the messages can be
- * read, with a time limit on each read; or -1. */
+/* fetch_axfr - asks a server for a zone (RFC 5936): ADDRESS[#PORT].  A connected socket from which the
+ * messages can be read, with a time limit on each read; or -1. */
 int fetch_axfr(const char *server, const uint8_t *zone, size_t zone_len, struct err *e);
 
 #endif

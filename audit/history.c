@@ -19,14 +19,14 @@ static void check_known(struct audit *a, const struct plan_known *k)
 	if (!k->has_content || !a->plan->has_content)
 		return;
 	if (k->content < a->plan->content && d <= 0)
-		report_add(a->report, SERIAL_OLDER, 0, "%s: serial %u, %s has %u", a->zone_text, a->serial, k->who,
-			   k->serial);
+		report_add(a->report, SERIAL_OLDER, 0, "%s: serial %u, %s has %u", a->zone_text, a->serial,
+			   k->who, k->serial);
 	if (k->content == a->plan->content && d < 0)
-		report_add(a->report, SERIAL_SAME, 0, "%s: serial %u, %s has %u", a->zone_text, a->serial, k->who,
-			   k->serial);
+		report_add(a->report, SERIAL_SAME, 0, "%s: serial %u, %s has %u", a->zone_text, a->serial,
+			   k->who, k->serial);
 	if (k->content > a->plan->content && k->served && d >= 0)
-		report_add(a->report, SERIAL_STALE, 0, "%s: serial %u, %s serves newer content at %u", a->zone_text,
-			   a->serial, k->who, k->serial);
+		report_add(a->report, SERIAL_STALE, 0, "%s: serial %u, %s serves newer content at %u",
+			   a->zone_text, a->serial, k->who, k->serial);
 }
 
 static void check_date(struct audit *a)
@@ -50,17 +50,19 @@ void serial_check(struct audit *a)
 		return;
 	check_date(a);
 	if (p != NULL && p->last.there && ahead(p->last.serial, a->serial) <= 0)
-		report_add(a->report, SERIAL_OWN, 0, "%s: serial %u, published is %u", a->zone_text, a->serial,
-			   p->last.serial);
+		report_add(a->report, SERIAL_OWN, 0, "%s: serial %u, published is %u", a->zone_text,
+			   a->serial, p->last.serial);
 	for (size_t i = 0; a->plan != NULL && i < a->plan->known_count; i++)
 		check_known(a, &a->plan->known[i]);
 	if (p == NULL)
 		report_skip(a->report, "AUD-SERIAL-01, AUD-FRAME-04, AUD-HIST-*, AUD-KEY-02, AUD-KEY-05",
 			    "nothing is known of the past (--state)");
 	if (a->plan == NULL)
-		report_skip(a->report, "AUD-KEY-01, AUD-CDS-01, AUD-SERIAL-02 to 04", "there is no plan (--plan)");
+		report_skip(a->report, "AUD-KEY-01, AUD-CDS-01, AUD-SERIAL-02 to 04",
+			    "there is no plan (--plan)");
 	if (!a->with_input)
-		report_skip(a->report, "AUD-CONTENT-01 to 04, AUD-CONTENT-12", "there is no input to compare with");
+		report_skip(a->report, "AUD-CONTENT-01 to 04, AUD-CONTENT-12",
+			    "there is no input to compare with");
 }
 
 static void check_size(struct audit *a)
@@ -83,7 +85,8 @@ static bool tag_was_used(const struct past *p, uint16_t tag)
 {
 	for (size_t i = 0; i < p->keys; i++) {
 		const struct past_key *k = &p->key[i];
-		/* With the REVOKE flag a key has another tag (RFC 5011 section 7): 128 above, carries apart. */
+		/* With the REVOKE flag a key has another tag (RFC 5011 section 7): 128 above, carries apart.
+		 */
 		uint32_t revoked = k->tag + 128u;
 
 		if (k->tag == tag || (uint16_t)(revoked + (revoked >> 16)) == tag)
@@ -103,7 +106,8 @@ static bool is_visible(const struct audit *a, const struct past_key *k)
 	       a->now >= k->published_from + p->largest_dnskey_ttl + a->limits.propagation_s;
 }
 
-/* A key that is not visible yet does no harm beside signatures by one of another algorithm that is (liberal roll). */
+/* A key that is not visible yet does no harm beside signatures by one of another algorithm that is (liberal
+ * roll). */
 static bool stands_beside_visible(const struct audit *a, const struct dnskey *early)
 {
 	for (size_t i = 0; i < a->published_keys; i++) {

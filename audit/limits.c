@@ -9,24 +9,36 @@
 #include "conf/option.h"
 #include "yaml/yamltree.h"
 
-#define DAY	 86400
+#define DAY      86400
 #define TTL_MOST INT32_MAX
 
 static const struct option_word algorithms[] = {
-	{ "8", 8 },		   { "10", 10 },	  { "13", 13 },
-	{ "14", 14 },		   { "15", 15 },	  { "16", 16 },
-	{ "RSASHA256", 8 },	   { "RSASHA512", 10 },	  { "ECDSAP256SHA256", 13 },
-	{ "ECDSAP384SHA384", 14 }, { "ED25519", 15 },	  { "ED448", 16 },
+	{ "8", 8 },
+	{ "10", 10 },
+	{ "13", 13 },
+	{ "14", 14 },
+	{ "15", 15 },
+	{ "16", 16 },
+	{ "RSASHA256", 8 },
+	{ "RSASHA512", 10 },
+	{ "ECDSAP256SHA256", 13 },
+	{ "ECDSAP384SHA384", 14 },
+	{ "ED25519", 15 },
+	{ "ED448", 16 },
 	{ NULL, 0 },
 };
-static const struct option_word key_sets[] = { { "csk", LIMITS_CSK }, { "ksk+zsk", LIMITS_KSK_ZSK }, { NULL, 0 } };
+static const struct option_word key_sets[] = { { "csk", LIMITS_CSK },
+					       { "ksk+zsk", LIMITS_KSK_ZSK },
+					       { NULL, 0 } };
 static const struct option_word denials[] = {
 	{ "nsec", LIMITS_NSEC },
 	{ "nsec3", LIMITS_NSEC3 },
 	{ "nsec3-optout", LIMITS_OPTOUT },
 	{ NULL, 0 },
 };
-static const struct option_word levels[] = { { "warning", SEVERITY_WARNING }, { "error", SEVERITY_ERROR }, { NULL, 0 } };
+static const struct option_word levels[] = { { "warning", SEVERITY_WARNING },
+					     { "error", SEVERITY_ERROR },
+					     { NULL, 0 } };
 static const struct option_word ignored_words[] = {
 	{ "hold", 0 }, { "serve", 0 }, { "auto", 0 }, { "seen", 0 }, { "serial", 0 }, { NULL, 0 },
 };
@@ -39,10 +51,10 @@ static const struct option severity_table[] = {
 	{ .name = NULL },
 };
 
-#define AT(field) .offset = offsetof(struct limits, field)
-#define TIME(most_s, text) OPTION_DURATION, .unit = "s", .least = 0, .most = (most_s), .def = (text)
+#define AT(field)                    .offset = offsetof(struct limits, field)
+#define TIME(most_s, text)           OPTION_DURATION, .unit = "s", .least = 0, .most = (most_s), .def = (text)
 #define COUNT(least_n, most_n, text) OPTION_COUNT, .least = (least_n), .most = (most_n), .def = (text)
-#define IGNORED "Not looked at by the auditor."
+#define IGNORED                      "Not looked at by the auditor."
 
 static const struct option limits_table[] = {
 	{ "name", OPTION_NAME, .def = "", AT(name), .help = IGNORED },
@@ -50,7 +62,8 @@ static const struct option limits_table[] = {
 	  .help = "Algorithm that all DNSKEYs have, apart from those of a plan." },
 	{ "keys", OPTION_WORD, .words = key_sets, .def = "csk", AT(keys),
 	  .help = "Whether keys with the SEP flag may sign zone data." },
-	{ "ksk-bits", COUNT(512, 4096, "2048"), AT(ksk_bits), .help = "Least size of RSA keys with the SEP flag." },
+	{ "ksk-bits", COUNT(512, 4096, "2048"), AT(ksk_bits),
+	  .help = "Least size of RSA keys with the SEP flag." },
 	{ "zsk-bits", COUNT(512, 4096, "2048"), AT(zsk_bits), .help = "Least size of other RSA keys." },
 	{ "denial", OPTION_WORD, .words = denials, .def = "nsec", AT(denial),
 	  .help = "Where it is nsec3, the opt-out flag is refused." },
@@ -75,8 +88,9 @@ static const struct option limits_table[] = {
 	{ "key-lifetime", TIME(400 * 365 * INT64_C(86400) / 4, "0"), AT(key_lifetime_s),
 	  .help = "Longest time that a key is in use; 0: no limit." },
 	{ "zonemd", OPTION_BOOL, .def = "no", AT(zonemd), .help = "Whether a ZONEMD must be there." },
-	{ "severity", OPTION_ROWS, .least = 0, .most = 200, .sub = severity_table, .sub_size = sizeof(struct limits_severity), .def = "",
-	  AT(severity), .count_offset = offsetof(struct limits, severity_count),
+	{ "severity", OPTION_ROWS, .least = 0, .most = 200, .sub = severity_table,
+	  .sub_size = sizeof(struct limits_severity), .def = "", AT(severity),
+	  .count_offset = offsetof(struct limits, severity_count),
 	  .help = "Rows with another severity than their own." },
 	{ "unsigned", OPTION_WORD, .words = ignored_words, .def = "hold", AT(ignored_word), .help = IGNORED },
 	{ "renewal-margin", TIME(4000 * DAY, "0"), AT(ignored), .help = IGNORED },
@@ -84,7 +98,8 @@ static const struct option limits_table[] = {
 	{ "require-backups", COUNT(0, 16, "0"), AT(ignored), .help = IGNORED },
 	{ "cds", OPTION_BOOL, .def = "yes", AT(ignored_bool), .help = IGNORED },
 	{ "parent-delay", TIME(400 * 365 * INT64_C(86400) / 4, "0"), AT(ignored), .help = IGNORED },
-	{ "input-order", OPTION_WORD, .words = ignored_words, .def = "auto", AT(ignored_word), .help = IGNORED },
+	{ "input-order", OPTION_WORD, .words = ignored_words, .def = "auto", AT(ignored_word),
+	  .help = IGNORED },
 	{ .name = NULL },
 };
 
@@ -112,8 +127,8 @@ static void check(const struct limits *l, const char *path, struct conf_errors *
 							      s->row != NULL ? s->row : ""));
 		else if (rows[row].severity == SEVERITY_ERROR && s->level == SEVERITY_WARNING &&
 			 rows[row].lower == FIXED)
-			option_mistake_add(errors, mem_printf("%s: severity: %s cannot be lowered", path,
-							      rows[row].id));
+			option_mistake_add(
+				errors, mem_printf("%s: severity: %s cannot be lowered", path, rows[row].id));
 	}
 }
 
@@ -162,7 +177,8 @@ static const struct {
 	{ "key_lifetime_s", offsetof(struct limits, key_lifetime_s) },
 };
 
-static int word_of(const json_t *j, const char *name, const struct option_word *words, int *out, struct err *e)
+static int word_of(const json_t *j, const char *name, const struct option_word *words, int *out,
+		   struct err *e)
 {
 	const json_t *v = json_object_get(j, name);
 	char number[24];
@@ -179,7 +195,8 @@ static int word_of(const json_t *j, const char *name, const struct option_word *
 			*out = words->value;
 			return 0;
 		}
-	return err_set(e, ERR_SYNTAX, "policy: %s: %.40s is not known", name, text != NULL ? text : "no text");
+	return err_set(e, ERR_SYNTAX, "policy: %s: %.40s is not known", name,
+		       text != NULL ? text : "no text");
 }
 
 int limits_from_json(const json_t *j, struct limits *out, struct err *e)
@@ -193,12 +210,14 @@ int limits_from_json(const json_t *j, struct limits *out, struct err *e)
 		if (v == NULL)
 			continue;
 		if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > INT64_MAX / 8)
-			return err_set(e, ERR_SYNTAX, "policy: %s must be a number, 0 or more", members[i].name);
+			return err_set(e, ERR_SYNTAX, "policy: %s must be a number, 0 or more",
+				       members[i].name);
 		memcpy((char *)out + members[i].offset, &(int64_t){ json_integer_value(v) }, sizeof(int64_t));
 	}
 	out->zonemd = json_is_true(json_object_get(j, "zonemd"));
 	if (word_of(j, "algorithm", algorithms, &out->algorithm, e) != 0 ||
-	    word_of(j, "keys", key_sets, &out->keys, e) != 0 || word_of(j, "denial", denials, &out->denial, e) != 0)
+	    word_of(j, "keys", key_sets, &out->keys, e) != 0 ||
+	    word_of(j, "denial", denials, &out->denial, e) != 0)
 		return -1;
 	return 0;
 }

@@ -12,8 +12,8 @@
 #include "err/err.h"
 
 /*
- * limits - what a policy says about a signed zone: the file of `duetctl policy apply`, read by the auditor's own
- * table, and its own options besides.  Without a policy nothing is limited but what every zone needs.
+ * limits - what a policy says about a signed zone: the file of `duetctl policy apply`, read by the auditor's
+ * own table, and its own options besides.  Without a policy nothing is limited but what every zone needs.
  */
 enum limits_keys { LIMITS_KEYS_ANY, LIMITS_CSK, LIMITS_KSK_ZSK };
 enum limits_denial { LIMITS_DENIAL_ANY, LIMITS_NSEC, LIMITS_NSEC3, LIMITS_OPTOUT };
@@ -33,7 +33,7 @@ struct limits {
 	int64_t validity_s, jitter_s, inception_offset_s, propagation_s;
 	int64_t max_ttl_signed_s, max_ttl_unsigned_s;
 	int64_t change_warn, change_refuse; /* per cent */
-	int64_t together;		    /* per cent of the RRSIGs within one hour */
+	int64_t together;                   /* per cent of the RRSIGs within one hour */
 	int64_t key_lifetime_s;
 	bool zonemd;
 	struct limits_severity *severity;

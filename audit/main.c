@@ -133,13 +133,17 @@ static void print_json(const struct audit *a, int code)
 	char t[CLOCK_TEXT_LEN];
 
 	json_object_set_new(root, "zone", json_string(a->zone_text));
-	json_object_set_new(root, "result", json_string(code == 0 ? "fine" : code == EXIT_REFUSED ? "refused" : "unknown"));
+	json_object_set_new(root, "result",
+			    json_string(code == 0              ? "fine"
+					: code == EXIT_REFUSED ? "refused"
+							       : "unknown"));
 	json_object_set_new(root, "serial", json_integer(a->serial));
 	json_object_set_new(root, "records", json_integer((json_int_t)a->facts->records));
 	json_object_set_new(root, "rrsigs", json_integer((json_int_t)a->facts->rrsigs));
 	json_object_set_new(root, "content", json_string(a->content_hex));
 	if (a->earliest_expiration != 0) {
-		json_object_set_new(root, "earliest_expiration", json_string(clock_text(a->earliest_expiration, t)));
+		json_object_set_new(root, "earliest_expiration",
+				    json_string(clock_text(a->earliest_expiration, t)));
 		json_object_set_new(root, "earliest_owner", json_string(a->earliest_owner));
 	}
 	report_json(a->report, root);
@@ -153,10 +157,11 @@ static void print_text(const struct audit *a, int code)
 	char t[CLOCK_TEXT_LEN];
 
 	report_print(a->report, stdout);
-	printf("%s zone=%s serial=%u records=%llu rrsigs=%llu", code == 0 ? "fine" : "refused", a->zone_text, a->serial,
-	       (unsigned long long)a->facts->records, (unsigned long long)a->facts->rrsigs);
+	printf("%s zone=%s serial=%u records=%llu rrsigs=%llu", code == 0 ? "fine" : "refused", a->zone_text,
+	       a->serial, (unsigned long long)a->facts->records, (unsigned long long)a->facts->rrsigs);
 	if (a->earliest_expiration != 0)
-		printf(" earliest_expiration=%s at=\"%s\"", clock_text(a->earliest_expiration, t), a->earliest_owner);
+		printf(" earliest_expiration=%s at=\"%s\"", clock_text(a->earliest_expiration, t),
+		       a->earliest_owner);
 	printf(" errors=%llu warnings=%llu\n", (unsigned long long)report_errors(a->report),
 	       (unsigned long long)report_warnings(a->report));
 }
@@ -168,7 +173,8 @@ static void note_incomplete(struct audit *a, const struct zone_source *s)
 }
 
 /* 0 and the exit code, or -1: could not tell. */
-static int check(struct audit *a, const struct options *o, struct zone_source source[2], int *code, struct err *e)
+static int check(struct audit *a, const struct options *o, struct zone_source source[2], int *code,
+		 struct err *e)
 {
 	size_t n = a->with_input ? 2 : 1;
 

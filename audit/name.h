@@ -9,11 +9,12 @@
 #include "err/err.h"
 
 /*
- * name - domain names as the auditor keeps them: a key whose memcmp order is canonical order (RFC 4034 section 6.1).
+ * name - domain names as the auditor keeps them: a key whose memcmp order is canonical order (RFC 4034
+ * section 6.1).
  *
- * The key has the labels from the root down, in lowercase, each ended by 0, and one more 0 at the end.  In a label
- * octet 0 stands as 1 1 and octet 1 as 1 2.  So no key is the start of another, and the key of a name without its
- * last octet is the start of the keys of all names at or below it.
+ * The key has the labels from the root down, in lowercase, each ended by 0, and one more 0 at the end.  In a
+ * label octet 0 stands as 1 1 and octet 1 as 1 2.  So no key is the start of another, and the key of a name
+ * without its last octet is the start of the keys of all names at or below it.
  */
 #define NAME_MAX_OCTETS 255
 #define NAME_KEY_MAX    (2 * NAME_MAX_OCTETS + 2)

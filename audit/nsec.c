@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* nsec: each name has its NSEC, with its types and the next name (RFC 4034 section 4, RFC 4035 section 2.3). */
+/* nsec: each name has its NSEC, with its types and the next name (RFC 4034 section 4, RFC 4035 section 2.3).
+ */
 #include "audit/audit.h"
 
 #include <stdio.h>
@@ -13,7 +14,8 @@ static bool shown(const struct owner *o, uint16_t type)
 	return type != TYPE_NSEC3;
 }
 
-/* At a delegation RRSIGs count that cover what is shown; where NSEC3 stands beside data, those of the data. */
+/* At a delegation RRSIGs count that cover what is shown; where NSEC3 stands beside data, those of the data.
+ */
 static bool rrsig_shown(const struct owner *o, const struct rrset *rrsigs)
 {
 	for (size_t i = 0; i < rrsigs->n; i++) {
@@ -69,8 +71,8 @@ static void check_next(struct audit *a, const struct owner *o)
 	name_text(a->last_nsec.owner, from);
 	name_text(next, to);
 	if (len == a->zone_len && memcmp(next, a->zone, len) == 0)
-		report_add(a->report, NSEC_CYCLE, a->last_nsec.at, "%s: leads to the apex, but %s follows", from,
-			   owner_text(o, -1, here));
+		report_add(a->report, NSEC_CYCLE, a->last_nsec.at, "%s: leads to the apex, but %s follows",
+			   from, owner_text(o, -1, here));
 	else
 		report_add(a->report, NSEC_NEXT, a->last_nsec.at, "%s: leads to %s, not to %s", from, to,
 			   owner_text(o, -1, here));
@@ -105,8 +107,9 @@ void nsec_check(struct audit *a, const struct owner *o)
 	if (!has_denial_data(o)) {
 		if (set.n > 0)
 			report_add(a->report,
-				   o->place == PLACE_BELOW_CUT || o->place == PLACE_BELOW_DNAME ? NSEC_BELOW :
-												  NSEC_NOTHING,
+				   o->place == PLACE_BELOW_CUT || o->place == PLACE_BELOW_DNAME
+					   ? NSEC_BELOW
+					   : NSEC_NOTHING,
 				   o->at, "%s", owner_text(o, -1, text));
 		return;
 	}
@@ -134,6 +137,7 @@ void nsec_end(struct audit *a)
 	memcpy(next, a->last_nsec.next, len);
 	name_lower(next, len);
 	if (len != a->zone_len || memcmp(next, a->zone, len) != 0)
-		report_add(a->report, NSEC_CYCLE, a->last_nsec.at, "%s: the last NSEC leads to %s, not to the apex",
+		report_add(a->report, NSEC_CYCLE, a->last_nsec.at,
+			   "%s: the last NSEC leads to %s, not to the apex",
 			   name_text(a->last_nsec.owner, from), name_text(next, to));
 }

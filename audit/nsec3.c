@@ -11,7 +11,7 @@
 #include "arena/arena.h"
 #include "audit/nsec3_state.h"
 
-#define BUDGET	   (24u * 1024 * 1024)
+#define BUDGET     (24u * 1024 * 1024)
 #define PARAMS_FIX 4 /* algorithm, iterations, salt length */
 
 struct nsec3 *nsec3_new(struct audit *a)
@@ -43,8 +43,8 @@ void nsec3_free(struct nsec3 *n)
 	free(n);
 }
 
-bool nsec3_hash(EVP_MD_CTX *ctx, const EVP_MD *sha1, const uint8_t *wire, size_t len, const struct chain_params *params,
-		uint8_t out[NSEC3_HASH])
+bool nsec3_hash(EVP_MD_CTX *ctx, const EVP_MD *sha1, const uint8_t *wire, size_t len,
+		const struct chain_params *params, uint8_t out[NSEC3_HASH])
 {
 	unsigned iterations = get16(params->octets + 1), got = 0;
 	const uint8_t *salt = params->octets + PARAMS_FIX;
@@ -67,7 +67,8 @@ int nsec3_note_hash(struct nsec3 *n, const uint8_t hash[NSEC3_HASH], const uint8
 		    struct err *e)
 {
 	uint8_t data[NAME_KEY_MAX + BITMAP_MAX];
-	uint16_t kind = (uint16_t)((may_be_opted_out ? NAME_INSECURE : 0) | (secure_delegation ? NAME_SECURE : 0));
+	uint16_t kind =
+		(uint16_t)((may_be_opted_out ? NAME_INSECURE : 0) | (secure_delegation ? NAME_SECURE : 0));
 	struct rec *r = (struct rec *)n->scratch;
 
 	memcpy(data, key, key_len);
@@ -78,16 +79,16 @@ int nsec3_note_hash(struct nsec3 *n, const uint8_t hash[NSEC3_HASH], const uint8
 	return sorter_add(n->names, r, r->size, e);
 }
 
-static int note_name(struct audit *a, const uint8_t *key, size_t key_len, const uint8_t *wire, size_t wire_len,
-		     uint16_t kind, const uint8_t *bitmap, size_t bitmap_len, struct err *e)
+static int note_name(struct audit *a, const uint8_t *key, size_t key_len, const uint8_t *wire,
+		     size_t wire_len, uint16_t kind, const uint8_t *bitmap, size_t bitmap_len, struct err *e)
 {
 	uint8_t hash[NSEC3_HASH];
 	struct nsec3 *n = a->nsec3;
 
 	if (!nsec3_hash(n->ctx, n->sha1, wire, wire_len, n->params, hash))
 		return 0; /* reported with the parameters */
-	return nsec3_note_hash(n, hash, key, key_len, (kind & NAME_INSECURE) != 0, (kind & NAME_SECURE) != 0, bitmap,
-			       bitmap_len, e);
+	return nsec3_note_hash(n, hash, key, key_len, (kind & NAME_INSECURE) != 0, (kind & NAME_SECURE) != 0,
+			       bitmap, bitmap_len, e);
 }
 
 /* Leaves the innermost name of the path; an empty non-terminal is noted now that all below it is known. */
@@ -140,7 +141,8 @@ static bool hash_of_owner(const struct audit *a, const struct owner *o, uint8_t 
 {
 	char label[33];
 
-	if (o->wire[0] != 32 || o->place == PLACE_BELOW_CUT || name_labels(o->wire) != name_labels(a->zone) + 1)
+	if (o->wire[0] != 32 || o->place == PLACE_BELOW_CUT ||
+	    name_labels(o->wire) != name_labels(a->zone) + 1)
 		return false;
 	memcpy(label, o->wire + 1, 32);
 	label[32] = '\0';
@@ -160,11 +162,13 @@ static int note_records(struct audit *a, const struct owner *o, const struct rrs
 
 		owner_text(o, -1, text);
 		if (!hash_of_owner(a, o, hash)) {
-			report_add(a->report, NSEC3_NOTHING, o->at, "%s: the owner is no hash below the apex", text);
+			report_add(a->report, NSEC3_NOTHING, o->at, "%s: the owner is no hash below the apex",
+				   text);
 			continue;
 		}
 		if (!is_chain(n, rdata, len)) {
-			report_add(a->report, NSEC3_FIELDS, o->at, "%s: other parameters than the chain", text);
+			report_add(a->report, NSEC3_FIELDS, o->at, "%s: other parameters than the chain",
+				   text);
 			continue;
 		}
 		if ((rdata[1] & ~1) != 0)
@@ -174,7 +178,8 @@ static int note_records(struct audit *a, const struct owner *o, const struct rrs
 			continue;
 		}
 		n->flags_seen |= rdata[1];
-		if ((rdata[1] & 1) != 0 && (a->limits.denial == LIMITS_NSEC3 || a->limits.denial == LIMITS_NSEC))
+		if ((rdata[1] & 1) != 0 &&
+		    (a->limits.denial == LIMITS_NSEC3 || a->limits.denial == LIMITS_NSEC))
 			report_add(a->report, NSEC3_OPTOUT, o->at, "%s", text);
 		/* flags, next hash, bitmap; the place in the zone travels as the TTL */
 		data[0] = rdata[1];
@@ -201,7 +206,8 @@ int nsec3_note(struct audit *a, const struct owner *o, struct err *e)
 		return -1;
 	len = bitmap_make(o, bitmap);
 	return note_name(a, o->key, o->key_len, o->wire, o->wire_len,
-			 (uint16_t)((ns && !ds ? NAME_INSECURE : 0) | (ds ? NAME_SECURE : 0)), bitmap, len, e);
+			 (uint16_t)((ns && !ds ? NAME_INSECURE : 0) | (ds ? NAME_SECURE : 0)), bitmap, len,
+			 e);
 }
 
 int nsec3_end(struct audit *a, struct err *e)
@@ -214,8 +220,8 @@ int nsec3_end(struct audit *a, struct err *e)
 	if (sorter_end(n->names, e) != 0 || sorter_end(n->records, e) != 0)
 		return -1;
 	if (get16(n->params->octets + 1) > 2500) {
-		report_add(a->report, NSEC3_VALUES, 0, "%s: %u iterations, the chain is not checked", a->zone_text,
-			   get16(n->params->octets + 1));
+		report_add(a->report, NSEC3_VALUES, 0, "%s: %u iterations, the chain is not checked",
+			   a->zone_text, get16(n->params->octets + 1));
 		return 0;
 	}
 	return nsec3_compare(a, e);

@@ -5,8 +5,8 @@
 #include "audit/audit.h"
 
 /*
- * nsec3 - hashed denial (RFC 5155): the hashes of all names and all NSEC3 records go through two sorters and are
- * compared in the order of hashes.
+ * nsec3 - hashed denial (RFC 5155): the hashes of all names and all NSEC3 records go through two sorters and
+ * are compared in the order of hashes.
  */
 #define NSEC3_HASH 20
 
@@ -22,7 +22,7 @@ int nsec3_note_hash(struct nsec3 *n, const uint8_t hash[NSEC3_HASH], const uint8
 		    bool may_be_opted_out, bool secure_delegation, const uint8_t *bitmap, size_t bitmap_len,
 		    struct err *e);
 /* Salted, iterated SHA-1 of a wire name in lowercase; params as in struct chain_params. */
-bool nsec3_hash(EVP_MD_CTX *ctx, const EVP_MD *sha1, const uint8_t *wire, size_t len, const struct chain_params *params,
-		uint8_t out[NSEC3_HASH]);
+bool nsec3_hash(EVP_MD_CTX *ctx, const EVP_MD *sha1, const uint8_t *wire, size_t len,
+		const struct chain_params *params, uint8_t out[NSEC3_HASH]);
 
 #endif

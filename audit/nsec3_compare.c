@@ -48,7 +48,8 @@ static void uncovered(struct comparison *c, const char *name, uint16_t kind, con
 	if ((kind & NAME_INSECURE) != 0) {
 		if (optout)
 			return;
-		report_add(report, (c->a->nsec3->flags_seen & 1) != 0 ? NSEC3_NO_OPTOUT : NSEC3_MISSING, 0, "%s", name);
+		report_add(report, (c->a->nsec3->flags_seen & 1) != 0 ? NSEC3_NO_OPTOUT : NSEC3_MISSING, 0,
+			   "%s", name);
 	} else if ((kind & NAME_SECURE) != 0 && optout) {
 		report_add(report, NSEC3_SECURE, 0, "%s", name);
 	} else {
@@ -85,7 +86,8 @@ static void take_record(struct comparison *c, const struct rec *r)
 		report_add(c->a->report, NSEC3_FIELDS, s.at, "%s: twice", hash_text(s.hash, here));
 	else if (memcmp(c->last.next, s.hash, NSEC3_HASH) != 0)
 		report_add(c->a->report, NSEC3_CHAIN, c->last.at, "%s: leads to %s, not to %s",
-			   hash_text(c->last.hash, from), hash_text(c->last.next, to), hash_text(s.hash, here));
+			   hash_text(c->last.hash, from), hash_text(c->last.next, to),
+			   hash_text(s.hash, here));
 	c->last = s;
 }
 
@@ -116,8 +118,9 @@ static void close_chain(struct comparison *c)
 	if (!c->first.there)
 		return;
 	if (memcmp(c->last.next, c->first.hash, NSEC3_HASH) != 0)
-		report_add(c->a->report, NSEC3_CHAIN, c->last.at, "%s: the last one leads to %s, not to the first",
-			   hash_text(c->last.hash, from), hash_text(c->last.next, to));
+		report_add(c->a->report, NSEC3_CHAIN, c->last.at,
+			   "%s: the last one leads to %s, not to the first", hash_text(c->last.hash, from),
+			   hash_text(c->last.next, to));
 	if (c->uncovered_more > 0)
 		uncovered(c, c->uncovered, c->uncovered_kind, &c->last);
 }
@@ -136,7 +139,8 @@ int nsec3_compare(struct audit *a, struct err *e)
 		if (order <= 0)
 			check_collision(&c, name);
 		if (order < 0) {
-			/* The other name of a collision has no NSEC3 of its own, but the one that was there. */
+			/* The other name of a collision has no NSEC3 of its own, but the one that was there.
+			 */
 			if (!c.last.there || memcmp(c.last.hash, name->octets, NSEC3_HASH) != 0)
 				name_only(&c, name);
 		} else {
@@ -144,8 +148,8 @@ int nsec3_compare(struct audit *a, struct err *e)
 			if (order == 0)
 				match(&c, name, r);
 			else if (!c.name_there || memcmp(c.name_hash, r->octets, NSEC3_HASH) != 0)
-				report_add(a->report, NSEC3_NOTHING, r->ttl, "%s.%s", hash_text(r->octets, text),
-					   a->zone_text);
+				report_add(a->report, NSEC3_NOTHING, r->ttl, "%s.%s",
+					   hash_text(r->octets, text), a->zone_text);
 		}
 		if (order <= 0 && sorter_next(a->nsec3->names, &name, e) != 0)
 			return -1;

@@ -5,8 +5,9 @@
 #include "audit/nsec3.h"
 
 /* nsec3_state - what nsec3.c notes and nsec3_compare.c compares. */
-#define NAME_INSECURE 1 /* insecure delegation, or an empty non-terminal with nothing else below: may be opted out */
-#define NAME_SECURE   2 /* delegation with DS */
+#define NAME_INSECURE                                                                                        \
+	1 /* insecure delegation, or an empty non-terminal with nothing else below: may be opted out */
+#define NAME_SECURE 2 /* delegation with DS */
 
 /* A label on the way from the apex to the name seen last. */
 struct step {
@@ -16,7 +17,8 @@ struct step {
 };
 
 struct nsec3 {
-	struct sorter *names;	/* key: hash; type: NAME_...; TTL: length of the name's key; data: that key, bitmap */
+	struct sorter
+		*names; /* key: hash; type: NAME_...; TTL: length of the name's key; data: that key, bitmap */
 	struct sorter *records; /* key: hash; TTL: place; data: flags, next hash, bitmap */
 	const struct chain_params *params;
 	EVP_MD_CTX *ctx;

@@ -12,7 +12,7 @@
 #include "audit/limits.h"
 #include "audit/row.h"
 
-#define MISUSED 2
+#define MISUSED     2
 #define THREADS_MAX 256
 
 static const char usage[] =
@@ -21,9 +21,11 @@ static const char usage[] =
 	"       duet-audit --zone NAME --state DIR --published SERIAL\n"
 	"       duet-audit --explain ROW | --rows | --policy-manual\n"
 	"\n"
-	"Says whether a signed zone may be published.  UNSIGNED and SIGNED are zone files, or fd:N, a descriptor "
+	"Says whether a signed zone may be published.  UNSIGNED and SIGNED are zone files, or fd:N, a "
+	"descriptor "
 	"with the\n"
-	"messages of an AXFR, each behind its length in two octets.  Without UNSIGNED content is not compared.\n"
+	"messages of an AXFR, each behind its length in two octets.  Without UNSIGNED content is not "
+	"compared.\n"
 	"\n"
 	"  --policy FILE        YAML, as duetctl policy apply has it\n"
 	"  --plan FILE          JSON: keys, CDS, DS, what others publish\n"
@@ -210,7 +212,8 @@ static int take_operands(int argc, char **argv, struct options *o)
 	int n = argc - optind;
 
 	if (o->has_published)
-		return n == 0 && o->state != NULL ? -1 : misused("--published needs --state and no operand", NULL);
+		return n == 0 && o->state != NULL ? -1
+						  : misused("--published needs --state and no operand", NULL);
 	if (o->remember && o->state == NULL)
 		return misused("--remember needs --state", NULL);
 	if (o->server != NULL) {
@@ -231,7 +234,8 @@ int options_parse(int argc, char **argv, struct options *o)
 	struct err e;
 	int c, rc;
 
-	*o = (struct options){ .threads = processors > 0 && processors <= THREADS_MAX ? (unsigned)processors : 1 };
+	*o = (struct options){ .threads = processors > 0 && processors <= THREADS_MAX ? (unsigned)processors
+										      : 1 };
 	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
 		if ((rc = take_answered(c, optarg)) >= 0 || (rc = take(c, optarg, o, &zone)) >= 0)
 			return rc;

@@ -13,7 +13,7 @@ struct options {
 	uint8_t zone[NAME_MAX_OCTETS]; /* lowercase */
 	size_t zone_len;
 	const char *policy, *state, *plan, *server; /* NULL: not given */
-	const char *input, *signed_zone;	    /* operands; input NULL: none */
+	const char *input, *signed_zone;            /* operands; input NULL: none */
 	bool json, remember, has_published;
 	uint32_t published;
 	unsigned threads;

@@ -36,7 +36,8 @@ static int read_version(const json_t *j, struct past_version *v, struct err *e)
 		return 0;
 	if (number(j, "serial", UINT32_MAX, &serial, e) != 0 || number(j, "at", INT64_MAX, &v->at, e) != 0 ||
 	    number(j, "earliest_expiration", INT64_MAX, &v->earliest_expiration, e) != 0 ||
-	    number(j, "records", INT64_MAX, &records, e) != 0 || number(j, "octets", INT64_MAX, &octets, e) != 0 ||
+	    number(j, "records", INT64_MAX, &records, e) != 0 ||
+	    number(j, "octets", INT64_MAX, &octets, e) != 0 ||
 	    number(j, "largest_ttl", UINT32_MAX, &ttl, e) != 0 ||
 	    number(j, "dnskey_ttl", UINT32_MAX, &dnskey_ttl, e) != 0)
 		return -1;
@@ -137,7 +138,8 @@ struct past *past_parse(const char *text, size_t len, struct err *e)
 	return NULL;
 }
 
-/* A zone's name as a file name: letters, digits, '-', '_' and '.' stay, others are %XX; the root is "root". */
+/* A zone's name as a file name: letters, digits, '-', '_' and '.' stay, others are %XX; the root is "root".
+ */
 static char *file_name(const char *dir, const char *zone_text)
 {
 	char name[3 * 1024 + 1], *to = name;
@@ -232,10 +234,12 @@ void past_candidate(struct past *p, const struct past_version *v)
 	p->candidate_keys = 0;
 }
 
-static void add_key(struct past_key **list, size_t *n, const uint8_t *rdata, size_t len, uint16_t tag, bool used)
+static void add_key(struct past_key **list, size_t *n, const uint8_t *rdata, size_t len, uint16_t tag,
+		    bool used)
 {
 	*list = mem_grow(*list, *n + 1, sizeof(**list));
-	(*list)[*n] = (struct past_key){ .rdata = mem_dup(rdata, len), .len = len, .tag = tag, .used_from = used };
+	(*list)[*n] =
+		(struct past_key){ .rdata = mem_dup(rdata, len), .len = len, .tag = tag, .used_from = used };
 	(*list)[(*n)++].rdata[1] &= (uint8_t)~REVOKE;
 }
 
@@ -304,9 +308,10 @@ static json_t *version_json(const struct past_version *v)
 	if (!v->there)
 		return json_null();
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "serial", (json_int_t)v->serial, "at",
-			 (json_int_t)v->at, "earliest_expiration", (json_int_t)v->earliest_expiration, "records",
-			 (json_int_t)v->records, "octets", (json_int_t)v->octets, "largest_ttl",
-			 (json_int_t)v->largest_ttl, "dnskey_ttl", (json_int_t)v->dnskey_ttl, "content", v->content);
+			 (json_int_t)v->at, "earliest_expiration", (json_int_t)v->earliest_expiration,
+			 "records", (json_int_t)v->records, "octets", (json_int_t)v->octets, "largest_ttl",
+			 (json_int_t)v->largest_ttl, "dnskey_ttl", (json_int_t)v->dnskey_ttl, "content",
+			 v->content);
 }
 
 static json_t *keys_json(const struct past_key *k, size_t n)
@@ -318,12 +323,11 @@ static json_t *keys_json(const struct past_key *k, size_t n)
 
 		for (size_t at = 0; at < k[i].len; at++)
 			sprintf(hex + 2 * at, "%02x", k[i].rdata[at]);
-		json_array_append_new(list, json_pack("{s:s, s:i, s:I, s:I, s:I, s:I}", "rdata", hex, "tag",
-						      (int)k[i].tag, "published_from",
-						      (json_int_t)k[i].published_from, "published_to",
-						      (json_int_t)k[i].published_to, "used_from",
-						      (json_int_t)k[i].used_from, "used_to",
-						      (json_int_t)k[i].used_to));
+		json_array_append_new(
+			list, json_pack("{s:s, s:i, s:I, s:I, s:I, s:I}", "rdata", hex, "tag", (int)k[i].tag,
+					"published_from", (json_int_t)k[i].published_from, "published_to",
+					(json_int_t)k[i].published_to, "used_from",
+					(json_int_t)k[i].used_from, "used_to", (json_int_t)k[i].used_to));
 		free(hex);
 	}
 	return list;

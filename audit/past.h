@@ -20,7 +20,7 @@ struct past_key {
 	size_t len;
 	uint16_t tag;
 	int64_t published_from, published_to; /* to: 0 while it is in the last version */
-	int64_t used_from, used_to;	      /* signing data; 0: never, not yet */
+	int64_t used_from, used_to;           /* signing data; 0: never, not yet */
 };
 
 struct past_version {
@@ -35,7 +35,7 @@ struct past_version {
 struct past {
 	char *path;
 	struct past_version last; /* published */
-	int64_t first_at;	  /* of the first version published; 0: none */
+	int64_t first_at;         /* of the first version published; 0: none */
 	uint32_t largest_ttl, largest_dnskey_ttl;
 	struct past_key *key;
 	size_t keys;

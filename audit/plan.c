@@ -46,7 +46,8 @@ static int read_rdata(const char *type, const char *text, size_t least, struct p
 	return rc;
 }
 
-static int read_set(const json_t *root, const char *member, const char *type, struct plan_set *out, struct err *e)
+static int read_set(const json_t *root, const char *member, const char *type, struct plan_set *out,
+		    struct err *e)
 {
 	const json_t *list = json_object_get(root, member);
 	size_t kept = 0;

@@ -10,7 +10,8 @@
 #include "err/err.h"
 
 /*
- * plan - what is to be published at this moment, said by somebody other than the signer (JSON, docs/audit.md).
+ * plan - what is to be published at this moment, said by somebody other than the signer (JSON,
+ * docs/audit.md).
  */
 
 struct plan_rdata {
@@ -36,8 +37,8 @@ struct plan_known {
 struct plan {
 	bool unsigned_zone;
 	struct plan_set dnskey, cds, cdnskey, ds; /* sorted by octets */
-	struct plan_set csk;			  /* keys with SEP that sign zone data */
-	struct plan_set signing;		  /* keys that sign without being in the DNSKEY RRset */
+	struct plan_set csk;                      /* keys with SEP that sign zone data */
+	struct plan_set signing;                  /* keys that sign without being in the DNSKEY RRset */
 	bool algorithms_given, algorithm[256];
 	bool limits_given;
 	struct limits limits;

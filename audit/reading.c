@@ -124,7 +124,8 @@ static void *convert(void *arg)
 	while ((b = pop(r)) != NULL) {
 		struct facts facts = { 0 };
 		struct err e = { 0 };
-		int rc = b->source->form == FORM_TEXT ? convert_text(b, &facts, &e) : convert_wire(b, &facts, &e);
+		int rc = b->source->form == FORM_TEXT ? convert_text(b, &facts, &e)
+						      : convert_wire(b, &facts, &e);
 
 		if (rc != 0) {
 			err_ctx(&e, "%s", b->source->label);

@@ -11,8 +11,8 @@
 #include "err/err.h"
 
 /*
- * reading - zones into sorters: one thread a zone cuts the octets into batches of whole messages or of whole lines of
- * text, a pool turns batches into records with ldns.  Memory is bounded by the batches in flight.
+ * reading - zones into sorters: one thread a zone cuts the octets into batches of whole messages or of whole
+ * lines of text, a pool turns batches into records with ldns.  Memory is bounded by the batches in flight.
  */
 
 /* NSEC3 parameters as they stand in the rdata: algorithm, iterations, salt length, salt. */
@@ -37,9 +37,9 @@ enum form { FORM_TEXT, FORM_WIRE };
 
 struct zone_source {
 	const char *label; /* for messages */
-	int fd;		   /* borrowed */
+	int fd;            /* borrowed */
 	enum form form;
-	bool to_its_end; /* wire: until end of file, not until the closing SOA */
+	bool to_its_end;       /* wire: until end of file, not until the closing SOA */
 	struct sorter *sorter; /* borrowed; gets the records, sorter_end() included */
 	struct facts facts;
 	char incomplete[256]; /* why the zone is cut short; "" when it is whole */
@@ -48,8 +48,8 @@ struct zone_source {
 /*
  * reading_run - reads all sources at once.
  *
- * zone: wire name.  0, or -1 when a source could not be read or understood: the sentence names it, and the line of a
- * text.  A zone that ends too early is no failure, see incomplete.
+ * zone: wire name.  0, or -1 when a source could not be read or understood: the sentence names it, and the
+ * line of a text.  A zone that ends too early is no failure, see incomplete.
  */
 int reading_run(struct zone_source *sources, size_t n, const uint8_t *zone, unsigned threads, struct err *e);
 
@@ -60,12 +60,12 @@ struct batch {
 	struct zone_source *source;
 	uint8_t *data; /* owned */
 	size_t len;
-	size_t line;		       /* text: number of its first line */
+	size_t line;                     /* text: number of its first line */
 	uint8_t origin[NAME_MAX_OCTETS]; /* text */
-	uint32_t ttl;		       /* text: default; TTL_UNKNOWN when none was stated yet */
+	uint32_t ttl;                    /* text: default; TTL_UNKNOWN when none was stated yet */
 };
-#define TTL_UNKNOWN    UINT32_MAX
-#define BATCH_OCTETS   (192u * 1024)
+#define TTL_UNKNOWN  UINT32_MAX
+#define BATCH_OCTETS (192u * 1024)
 
 struct reading;
 /* Hands a batch to the pool, waits while too many are in flight.  -1 when reading has failed. */

@@ -182,9 +182,9 @@ void report_json(const struct report *r, json_t *to)
 		for (size_t k = 0; k < f->kept; k++)
 			json_array_append_new(texts, json_string(f->first[k].text));
 		if (f->count > 0)
-			json_array_append_new(findings, json_pack("{s:s, s:s, s:s, s:I, s:O}", "row", rows[i].id,
-								  "severity", word(f->severity), "sentence",
-								  rows[i].sentence, "count",
+			json_array_append_new(findings, json_pack("{s:s, s:s, s:s, s:I, s:O}", "row",
+								  rows[i].id, "severity", word(f->severity),
+								  "sentence", rows[i].sentence, "count",
 								  (json_int_t)f->count, "first", texts));
 		json_decref(texts);
 	}

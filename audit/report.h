@@ -10,8 +10,8 @@
 #include "audit/row.h"
 
 /*
- * report - what was found.  The findings kept per row are the first ones of the zone in canonical order, whichever
- * thread found them; the rest is counted.  Severity is not bounded: one error refuses.
+ * report - what was found.  The findings kept per row are the first ones of the zone in canonical order,
+ * whichever thread found them; the rest is counted.  Severity is not bounded: one error refuses.
  */
 #define REPORT_KEPT 10
 

@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 /*
- * row - everything that the auditor looks for, one row each: identifier, severity, whether a policy may lower it, the
- * sentence and why.  `duet-audit --explain` prints it, docs/audit.md is made from it.
+ * row - everything that the auditor looks for, one row each: identifier, severity, whether a policy may lower
+ * it, the sentence and why.  `duet-audit --explain` prints it, docs/audit.md is made from it.
  */
 enum severity { SEVERITY_WARNING, SEVERITY_ERROR };
 enum lower { FIXED, LOWERABLE };

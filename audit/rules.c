@@ -17,7 +17,8 @@ static void check_cname(struct audit *a, const struct owner *o)
 			 set.type != TYPE_SIG && set.type != TYPE_KEY && set.type != TYPE_NXT)
 			data = true;
 		if ((set.type == TYPE_CNAME || set.type == TYPE_DNAME) && set.n > 1)
-			report_add(a->report, CONTENT_CNAMES, o->at, "%s: %zu", owner_text(o, set.type, text), set.n);
+			report_add(a->report, CONTENT_CNAMES, o->at, "%s: %zu", owner_text(o, set.type, text),
+				   set.n);
 	}
 	if (cname && data)
 		report_add(a->report, CONTENT_CNAME_DATA, o->at, "%s", owner_text(o, -1, text));
@@ -50,7 +51,8 @@ static void check_ttls(struct audit *a, const struct owner *o)
 		bool is_signed = is_authoritative(o, set.type) || set.type == TYPE_RRSIG;
 		int64_t most = is_signed ? a->limits.max_ttl_signed_s : a->limits.max_ttl_unsigned_s;
 
-		if (set.type == TYPE_RRSIG && o->place == PLACE_CUT) /* of DS and NSEC, which have limits of their own */
+		if (set.type == TYPE_RRSIG &&
+		    o->place == PLACE_CUT) /* of DS and NSEC, which have limits of their own */
 			most = -1;
 		for (size_t k = 0; k < set.n; k++) {
 			if (most >= 0 && set.rec[k]->ttl > most) {
@@ -67,7 +69,8 @@ static void check_ttls(struct audit *a, const struct owner *o)
 					   owner_text(o, set.type, text), set.rec[0]->ttl, set.rec[k]->ttl);
 				break;
 			}
-		if (a->has_soa && (set.type == TYPE_NSEC || set.type == TYPE_NSEC3) && set.rec[0]->ttl != denial)
+		if (a->has_soa && (set.type == TYPE_NSEC || set.type == TYPE_NSEC3) &&
+		    set.rec[0]->ttl != denial)
 			report_add(a->report, TTL_DENIAL, o->at, "%s: TTL %u, must be %u",
 				   owner_text(o, set.type, text), set.rec[0]->ttl, denial);
 	}

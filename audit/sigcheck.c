@@ -54,7 +54,8 @@ static char *where(const struct sigitem *item, const uint8_t *buf, const struct 
 
 	name_text(buf + item->owner, out);
 	len = strlen(out);
-	snprintf(out + len, WHERE_MAX - len, " %s, key %u/%u", type_text(item->type, type), s->tag, s->algorithm);
+	snprintf(out + len, WHERE_MAX - len, " %s, key %u/%u", type_text(item->type, type), s->tag,
+		 s->algorithm);
 	return out;
 }
 
@@ -89,14 +90,15 @@ static void check_fields(struct audit *a, const struct sigitem *item, const uint
 	if (s->signer_len != a->zone_len || memcmp(s->rdata + FIXED, a->zone, a->zone_len) != 0)
 		report_add(a->report, RRSIG_SIGNER, item->at, "%s", where(item, buf, s, w));
 	if (s->labels != labels)
-		report_add(a->report, RRSIG_LABELS, item->at, "%s: %u, must be %u", where(item, buf, s, w), s->labels,
-			   labels);
+		report_add(a->report, RRSIG_LABELS, item->at, "%s: %u, must be %u", where(item, buf, s, w),
+			   s->labels, labels);
 	if (s->ttl != item->ttl || s->original_ttl != item->ttl)
 		report_add(a->report, TTL_RRSIG, item->at, "%s: TTL %u, original TTL %u, the RRset has %u",
 			   where(item, buf, s, w), s->ttl, s->original_ttl, item->ttl);
 }
 
-/* A DNSKEY RRset may be signed by its keys with SEP; CDS and CDNSKEY are signed with the KSK by some signers. */
+/* A DNSKEY RRset may be signed by its keys with SEP; CDS and CDNSKEY are signed with the KSK by some signers.
+ */
 static bool is_key_type(uint16_t type)
 {
 	return type == TYPE_DNSKEY || type == TYPE_CDS || type == TYPE_CDNSKEY;
@@ -108,9 +110,11 @@ static void check_role(struct audit *a, const struct sigitem *item, const uint8_
 	char w[WHERE_MAX];
 
 	if ((k->flags & FLAG_ZONE) == 0)
-		report_add(a->report, RRSIG_FLAGS, item->at, "%s: flags %u", where(item, buf, s, w), k->flags);
+		report_add(a->report, RRSIG_FLAGS, item->at, "%s: flags %u", where(item, buf, s, w),
+			   k->flags);
 	else if ((k->flags & FLAG_REVOKE) != 0 && item->type != TYPE_DNSKEY)
-		report_add(a->report, RRSIG_FLAGS, item->at, "%s: the key is revoked", where(item, buf, s, w));
+		report_add(a->report, RRSIG_FLAGS, item->at, "%s: the key is revoked",
+			   where(item, buf, s, w));
 	else if ((k->flags & FLAG_SEP) != 0 && !is_key_type(item->type) && a->limits.keys == LIMITS_KSK_ZSK &&
 		 !plan_is_csk(a->plan, k->rdata, k->rdlen))
 		report_add(a->report, RRSIG_ROLE, item->at, "%s", where(item, buf, s, w));
@@ -121,7 +125,8 @@ static void check_role(struct audit *a, const struct sigitem *item, const uint8_
 }
 
 /* The records with another TTL, which is what was signed when the original TTL is not that of the RRset. */
-static const uint8_t *with_ttl(const struct sigitem *item, const uint8_t *body, uint32_t ttl, struct scratch *scratch)
+static const uint8_t *with_ttl(const struct sigitem *item, const uint8_t *body, uint32_t ttl,
+			       struct scratch *scratch)
 {
 	if (scratch->cap < item->body_len) {
 		scratch->cap = item->body_len;
@@ -140,8 +145,8 @@ static const uint8_t *with_ttl(const struct sigitem *item, const uint8_t *body, 
 	return scratch->p;
 }
 
-static void check_signature(struct audit *a, struct verifier *v, const struct sigitem *item, const uint8_t *buf,
-			    const struct sig *s, struct scratch *scratch)
+static void check_signature(struct audit *a, struct verifier *v, const struct sigitem *item,
+			    const uint8_t *buf, const struct sig *s, struct scratch *scratch)
 {
 	const uint8_t *body = buf + item->body;
 	size_t head = FIXED + s->signer_len, tried = 0;
@@ -152,10 +157,12 @@ static void check_signature(struct audit *a, struct verifier *v, const struct si
 	for (size_t i = 0; i < a->keys.n; i++) {
 		struct dnskey *k = &a->keys.key[i];
 
-		if (k->tag != s->tag || k->algorithm != s->algorithm || (item->type == TYPE_DNSKEY && i >= a->published_keys))
+		if (k->tag != s->tag || k->algorithm != s->algorithm ||
+		    (item->type == TYPE_DNSKEY && i >= a->published_keys))
 			continue;
 		tried++;
-		if (verifier_check(v, i, s->rdata, head, body, item->body_len, s->rdata + head, s->len - head)) {
+		if (verifier_check(v, i, s->rdata, head, body, item->body_len, s->rdata + head,
+				   s->len - head)) {
 			check_role(a, item, buf, s, k);
 			return;
 		}
@@ -177,8 +184,8 @@ static void count(struct audit *a, const struct sigitem *item, const uint8_t *bu
 	if (stats->earliest != 0 && s->expiration >= stats->earliest)
 		return;
 	stats->earliest = s->expiration;
-	snprintf(stats->earliest_owner, sizeof(stats->earliest_owner), "%s %s", name_text(buf + item->owner, name),
-		 type_text(item->type, type));
+	snprintf(stats->earliest_owner, sizeof(stats->earliest_owner), "%s %s",
+		 name_text(buf + item->owner, name), type_text(item->type, type));
 }
 
 void sigcheck_item(struct audit *a, struct verifier *v, const struct sigitem *item, const uint8_t *buf,

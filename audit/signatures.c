@@ -35,7 +35,8 @@ static struct rrset covering(const struct rrset *rrsigs, uint16_t type)
 	return out;
 }
 
-static void check_rrset(struct audit *a, const struct owner *o, const struct rrset *set, const struct rrset *sigs)
+static void check_rrset(struct audit *a, const struct owner *o, const struct rrset *set,
+			const struct rrset *sigs)
 {
 	bool signed_by[256] = { false };
 	char text[LABEL_MAX];
@@ -74,8 +75,9 @@ void signatures_check(struct audit *a, const struct owner *o)
 
 		if (covered == TYPE_RRSIG || rrset_of(&o->zone, covered).n == 0) {
 			report_add(a->report,
-				   o->place == PLACE_BELOW_CUT || o->place == PLACE_BELOW_DNAME ? RRSIG_UNSIGNABLE :
-												  RRSIG_NOTHING,
+				   o->place == PLACE_BELOW_CUT || o->place == PLACE_BELOW_DNAME
+					   ? RRSIG_UNSIGNABLE
+					   : RRSIG_NOTHING,
 				   o->at, "%s", owner_text(o, covered, text));
 		}
 	}

@@ -7,8 +7,8 @@
 /*
  * signatures - every RRSIG of the zone, verified by a pool of threads.
  *
- * The pass hands over one owner after the other; what is missing or should not be there is found at once, the fields
- * and the signature itself in the pool.
+ * The pass hands over one owner after the other; what is missing or should not be there is found at once, the
+ * fields and the signature itself in the pool.
  */
 
 /* Starts the threads, once the keys are known; NULL when that fails. */

@@ -9,9 +9,9 @@
 
 #include "arena/arena.h"
 
-#define ITEMS	      128
-#define BATCH_LARGE   (512u * 1024)
-#define BATCHES_MAX   64
+#define ITEMS       128
+#define BATCH_LARGE (512u * 1024)
+#define BATCHES_MAX 64
 
 struct sigbatch {
 	struct sigbatch *next;
@@ -148,24 +148,26 @@ static size_t body_size(const struct owner *o, const struct rrset *set)
 	return n;
 }
 
-/* RFC 4034 section 3.1.8.1: owner | type | class | original TTL | length | rdata, one record behind the other. */
+/* RFC 4034 section 3.1.8.1: owner | type | class | original TTL | length | rdata, one record behind the
+ * other. */
 static uint8_t *put_body(uint8_t *p, const struct owner *o, const struct rrset *set)
 {
 	for (size_t i = 0; i < set->n; i++) {
 		const struct rec *r = set->rec[i];
 		uint32_t ttl = set->rec[0]->ttl;
-		uint8_t fixed[10] = { (uint8_t)(r->type >> 8),	 (uint8_t)r->type,
+		uint8_t fixed[10] = { (uint8_t)(r->type >> 8),   (uint8_t)r->type,
 				      (uint8_t)(r->rclass >> 8), (uint8_t)r->rclass,
-				      (uint8_t)(ttl >> 24),	 (uint8_t)(ttl >> 16),
-				      (uint8_t)(ttl >> 8),	 (uint8_t)ttl,
-				      (uint8_t)(r->rdlen >> 8),	 (uint8_t)r->rdlen };
+				      (uint8_t)(ttl >> 24),      (uint8_t)(ttl >> 16),
+				      (uint8_t)(ttl >> 8),       (uint8_t)ttl,
+				      (uint8_t)(r->rdlen >> 8),  (uint8_t)r->rdlen };
 
 		p = put(put(put(p, o->wire, o->wire_len), fixed, sizeof(fixed)), rec_rdata(r), r->rdlen);
 	}
 	return p;
 }
 
-void sigpool_add(struct signatures *s, const struct owner *o, const struct rrset *set, const struct rrset *sigs)
+void sigpool_add(struct signatures *s, const struct owner *o, const struct rrset *set,
+		 const struct rrset *sigs)
 {
 	size_t body = body_size(o, set), need = o->wire_len + body;
 	struct sigbatch *b;
@@ -249,8 +251,8 @@ void signatures_end(struct audit *a)
 		most = by_hour[h] > most ? by_hour[h] : most;
 	}
 	if (a->limits.together > 0 && most * 100 > all * (uint64_t)a->limits.together)
-		report_add(a->report, RRSIG_TOGETHER, 0, "%s: %llu of %llu", a->zone_text, (unsigned long long)most,
-			   (unsigned long long)all);
+		report_add(a->report, RRSIG_TOGETHER, 0, "%s: %llu of %llu", a->zone_text,
+			   (unsigned long long)most, (unsigned long long)all);
 }
 
 static void free_list(struct sigbatch *b)

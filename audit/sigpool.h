@@ -5,7 +5,8 @@
 #include "audit/signatures.h"
 
 /* sigpool - the threads behind signatures.h.  Bounded: sigpool_add waits while all batches are in flight. */
-void sigpool_add(struct signatures *s, const struct owner *o, const struct rrset *set, const struct rrset *sigs);
+void sigpool_add(struct signatures *s, const struct owner *o, const struct rrset *set,
+		 const struct rrset *sigs);
 
 /* What the fields and signatures of a thread's RRSIGs add up to. */
 #define EXPIRY_HOURS 4096

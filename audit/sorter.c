@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* sorter: radix sort of full buffers by 8 octets behind the common start, runs in an unlinked file, a heap of runs. */
+/* sorter: radix sort of full buffers by 8 octets behind the common start, runs in an unlinked file, a heap of
+ * runs. */
 #include "audit/sorter.h"
 
 #include <assert.h>
@@ -44,7 +45,7 @@ struct sorter {
 	char *dir;
 
 	/* reading */
-	size_t next;	   /* without runs: entry to give next */
+	size_t next;          /* without runs: entry to give next */
 	size_t *heap, heap_n; /* with runs: of their numbers, the smallest head first */
 	bool started;
 };

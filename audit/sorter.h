@@ -8,11 +8,11 @@
 #include "err/err.h"
 
 /*
- * sorter - puts records in order with bounded memory: full buffers are sorted and written to an unlinked file, and
- * merged when read.
+ * sorter - puts records in order with bounded memory: full buffers are sorted and written to an unlinked
+ * file, and merged when read.
  *
- * A record is a header and its octets: a key that is not the start of another key (name.h), the type in two octets,
- * the rdata.  The order is that of the octets.  What came in order is not sorted.
+ * A record is a header and its octets: a key that is not the start of another key (name.h), the type in two
+ * octets, the rdata.  The order is that of the octets.  What came in order is not sorted.
  */
 struct rec {
 	uint32_t size; /* with this header, a multiple of 8 */

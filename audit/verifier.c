@@ -122,7 +122,8 @@ bool verifier_check(struct verifier *v, size_t i, const uint8_t *head, size_t he
 		return false;
 	if (k->algorithm == ALG_ED25519 || k->algorithm == ALG_ED448)
 		return check_eddsa(v, k, head, head_len, body, body_len, sig, sig_len);
-	if ((ctx = context(v, i)) == NULL || EVP_DigestInit_ex(v->md, digest_of(v, k->algorithm), NULL) != 1 ||
+	if ((ctx = context(v, i)) == NULL ||
+	    EVP_DigestInit_ex(v->md, digest_of(v, k->algorithm), NULL) != 1 ||
 	    EVP_DigestUpdate(v->md, head, head_len) != 1 || EVP_DigestUpdate(v->md, body, body_len) != 1 ||
 	    EVP_DigestFinal_ex(v->md, digest, &len) != 1)
 		return false;

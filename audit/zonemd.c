@@ -8,9 +8,9 @@
 
 #include "arena/arena.h"
 
-#define ZONEMD_KEPT    16
-#define SCHEME_SIMPLE  1
-#define HASHES	       2 /* SHA-384 is 1, SHA-512 is 2 */
+#define ZONEMD_KEPT   16
+#define SCHEME_SIMPLE 1
+#define HASHES        2 /* SHA-384 is 1, SHA-512 is 2 */
 
 struct zonemd {
 	struct {
@@ -47,7 +47,8 @@ static void begin(struct zonemd *z, const struct owner *apex)
 			continue;
 		memcpy(z->at_apex[z->n].rdata, rdata, len);
 		z->at_apex[z->n++].len = len;
-		if (rdata[4] != SCHEME_SIMPLE || rdata[5] < 1 || rdata[5] > HASHES || z->ctx[rdata[5] - 1] != NULL)
+		if (rdata[4] != SCHEME_SIMPLE || rdata[5] < 1 || rdata[5] > HASHES ||
+		    z->ctx[rdata[5] - 1] != NULL)
 			continue;
 		z->ctx[rdata[5] - 1] = EVP_MD_CTX_new();
 		EVP_DigestInit_ex(z->ctx[rdata[5] - 1], rdata[5] == 1 ? EVP_sha384() : EVP_sha512(), NULL);
@@ -69,11 +70,11 @@ void zonemd_note(struct zonemd *z, const struct owner *o)
 	for (size_t h = 0; h < HASHES; h++)
 		for (size_t i = 0; z->ctx[h] != NULL && i < o->zone.n; i++) {
 			const struct rec *r = o->zone.rec[i];
-			uint8_t fixed[10] = { (uint8_t)(r->type >> 8),	 (uint8_t)r->type,
+			uint8_t fixed[10] = { (uint8_t)(r->type >> 8),   (uint8_t)r->type,
 					      (uint8_t)(r->rclass >> 8), (uint8_t)r->rclass,
-					      (uint8_t)(r->ttl >> 24),	 (uint8_t)(r->ttl >> 16),
-					      (uint8_t)(r->ttl >> 8),	 (uint8_t)r->ttl,
-					      (uint8_t)(r->rdlen >> 8),	 (uint8_t)r->rdlen };
+					      (uint8_t)(r->ttl >> 24),   (uint8_t)(r->ttl >> 16),
+					      (uint8_t)(r->ttl >> 8),    (uint8_t)r->ttl,
+					      (uint8_t)(r->rdlen >> 8),  (uint8_t)r->rdlen };
 
 			if (left_out(o, r))
 				continue;
@@ -104,11 +105,14 @@ void zonemd_end(struct audit *a)
 			report_add(a->report, ZONEMD_WRONG, 0, "%s ZONEMD: serial %u, that of the SOA is %u",
 				   a->zone_text, get32(rdata), a->serial);
 		else if (z->at_apex[i].len != 6 + len[h] || memcmp(rdata + 6, digest[h], len[h]) != 0)
-			report_add(a->report, ZONEMD_WRONG, 0, "%s ZONEMD: the digest is another", a->zone_text);
+			report_add(a->report, ZONEMD_WRONG, 0, "%s ZONEMD: the digest is another",
+				   a->zone_text);
 		for (size_t k = 0; k < i; k++)
 			if (z->at_apex[k].rdata[4] == rdata[4] && z->at_apex[k].rdata[5] == rdata[5])
-				report_add(a->report, ZONEMD_WRONG, 0, "%s ZONEMD: scheme and hash twice", a->zone_text);
+				report_add(a->report, ZONEMD_WRONG, 0, "%s ZONEMD: scheme and hash twice",
+					   a->zone_text);
 	}
 	if (supported == 0 && a->limits.zonemd)
-		report_add(a->report, ZONEMD_MISSING, 0, "%s: none with scheme 1 and hash 1 or 2", a->zone_text);
+		report_add(a->report, ZONEMD_MISSING, 0, "%s: none with scheme 1 and hash 1 or 2",
+			   a->zone_text);
 }

@@ -5,7 +5,8 @@
 #include "audit/audit.h"
 
 /*
- * zonemd - the digest of the zone (RFC 8976), scheme SIMPLE, SHA-384 and SHA-512.  Costs nothing for a zone without one.
+ * zonemd - the digest of the zone (RFC 8976), scheme SIMPLE, SHA-384 and SHA-512.  Costs nothing for a zone
+ * without one.
  */
 struct zonemd *zonemd_new(void);
 void zonemd_free(struct zonemd *z);

@@ -20,11 +20,25 @@ static size_t key_of(const char *text, uint8_t key[NAME_KEY_MAX])
 
 /* RFC 4034 section 6.1, its own example, and labels with octets 0 to 2. */
 static const char *const ordered[] = {
-	".",		       "example.",		 "a.example.",	   "yljkjljk.a.example.",
-	"Z.a.example.",	       "zABC.a.EXAMPLE.",	 "z.example.",	   "\\000.z.example.",
-	"\\000\\000.z.example.", "a.\\000\\000.z.example.", "\\000\\001.z.example.", "\\000a.z.example.",
-	"\\001.z.example.",    "\\001\\000.z.example.",	 "\\001\\001.z.example.", "\\001\\002.z.example.",
-	"\\002.z.example.",    "*.z.example.",		 "\\200.z.example.",
+	".",
+	"example.",
+	"a.example.",
+	"yljkjljk.a.example.",
+	"Z.a.example.",
+	"zABC.a.EXAMPLE.",
+	"z.example.",
+	"\\000.z.example.",
+	"\\000\\000.z.example.",
+	"a.\\000\\000.z.example.",
+	"\\000\\001.z.example.",
+	"\\000a.z.example.",
+	"\\001.z.example.",
+	"\\001\\000.z.example.",
+	"\\001\\001.z.example.",
+	"\\001\\002.z.example.",
+	"\\002.z.example.",
+	"*.z.example.",
+	"\\200.z.example.",
 };
 
 static void keys_are_in_canonical_order(void **state)

@@ -10,7 +10,9 @@
 
 #include "audit/nsec3.h"
 
-static const struct chain_params rfc5155 = { .octets = { 1, 0, 12, 4, 0xaa, 0xbb, 0xcc, 0xdd }, .len = 8, .count = 1 };
+static const struct chain_params rfc5155 = { .octets = { 1, 0, 12, 4, 0xaa, 0xbb, 0xcc, 0xdd },
+					     .len = 8,
+					     .count = 1 };
 
 static void hashes_are_those_of_rfc_5155(void **state)
 {
@@ -41,7 +43,9 @@ static void hashes_are_those_of_rfc_5155(void **state)
 static void two_names_with_one_hash_are_refused(void **state)
 {
 	struct facts facts = { .chain = { rfc5155 }, .chains = 1, .nsec3 = 1 };
-	struct audit a = { .zone_text = "example.", .facts = &facts, .spill_dir = "/tmp", .report = report_new() };
+	struct audit a = {
+		.zone_text = "example.", .facts = &facts, .spill_dir = "/tmp", .report = report_new()
+	};
 	static const uint8_t hash[NSEC3_HASH] = { 1, 2, 3 };
 	struct err e;
 
@@ -55,15 +59,18 @@ static void two_names_with_one_hash_are_refused(void **state)
 		uint8_t wire[NAME_MAX_OCTETS], key[NAME_KEY_MAX];
 
 		name_from_text(i == 0 ? "one.example." : "two.example.", wire, &e);
-		assert_int_equal(nsec3_note_hash(a.nsec3, hash, key, name_key(wire, key), true, false, NULL, 0, &e), 0);
+		assert_int_equal(
+			nsec3_note_hash(a.nsec3, hash, key, name_key(wire, key), true, false, NULL, 0, &e),
+			0);
 	}
 	assert_int_equal(nsec3_end(&a, &e), 0);
 	assert_int_equal(report_errors(a.report), 1);
 	json_t *j = json_object();
 
 	report_json(a.report, j);
-	assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(j, "findings"), 0), "row")),
-			    "AUD-NSEC3-12");
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(json_object_get(j, "findings"), 0), "row")),
+		"AUD-NSEC3-12");
 	json_decref(j);
 	nsec3_free(a.nsec3);
 	report_free(a.report);
