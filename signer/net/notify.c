@@ -15,8 +15,8 @@
 
 struct notify {
 	struct net *net;
+	struct net_zone *zone; /* cancels before it goes */
 	struct notify *next;
-	uint8_t apex[DNAME_MAX];
 	uint32_t serial;
 	struct addr to;
 	struct exchange *exchange;
@@ -24,7 +24,7 @@ struct notify {
 
 static void forget(struct notify *n)
 {
-	struct notify **at = &n->net->notifies;
+	struct notify **at = &n->zone->notifies;
 
 	while (*at != n)
 		at = &(*at)->next;
@@ -50,10 +50,10 @@ static void done(void *ctx, enum exchange_result result, const struct dns_msg *r
 {
 	struct notify *n = ctx;
 	const char *text = result_text(result, reply);
-	char zone[DNAME_TEXT_MAX], to[ADDR_TEXT_LEN], rcode[16];
+	const char *zone = n->zone->text;
+	char to[ADDR_TEXT_LEN], rcode[16];
 	unsigned code = reply == NULL ? 0 : reply->rcode;
 
-	dname_to_text(n->apex, zone);
 	addr_text(&n->to, to);
 	if (strcmp(text, "ok") == 0)
 		log_event(LOG_INFO, "notified", "zone=%s serial=%u address=%s", zone, n->serial, to);
@@ -67,13 +67,13 @@ static void done(void *ctx, enum exchange_result result, const struct dns_msg *r
 	forget(n);
 }
 
-static void notify_one(struct net *net, const struct net_zone *zone, const struct peer *peer)
+static void notify_one(struct net *net, struct net_zone *zone, const struct peer *peer)
 {
 	struct notify *n = mem_new(1, sizeof(*n));
 	struct rd r = rd_of(zone->now->soa, zone->now->soa_len);
 	struct rr soa;
 	struct exchange_spec spec = { .to = peer->addr,
-				      .name = n->apex,
+				      .name = zone->apex,
 				      .type = TYPE_SOA,
 				      .opcode = DNS_NOTIFY,
 				      .has_key = peer->has_key,
@@ -82,19 +82,19 @@ static void notify_one(struct net *net, const struct net_zone *zone, const struc
 				      .wait_ms = FIRST_WAIT_MS };
 
 	n->net = net;
-	memcpy(n->apex, zone->apex, sizeof(n->apex));
+	n->zone = zone;
 	n->serial = zone->now->serial;
 	n->to = peer->addr;
 	if (rr_read(&r, &soa, NULL) == 1)
 		spec.answer = &soa; /* the new SOA as a hint, RFC 1996 section 3.7 */
-	n->next = net->notifies;
-	net->notifies = n;
+	n->next = zone->notifies;
+	zone->notifies = n;
 	n->exchange = exchange_start(net, &spec, done, n);
 }
 
-void notify_zone(struct net *net, const struct net_zone *zone)
+void notify_zone(struct net *net, struct net_zone *zone)
 {
-	notify_cancel(net, zone->apex);
+	notify_cancel(zone);
 	if (net->drained || net->holding || zone->now == NULL)
 		return;
 	for (size_t i = 0; i < net->peer_count; i++)
@@ -102,44 +102,36 @@ void notify_zone(struct net *net, const struct net_zone *zone)
 			notify_one(net, zone, &net->peers[i]);
 }
 
-void notify_again(struct net *net, const struct net_zone *zone, const struct addr *to)
+void notify_again(struct net *net, struct net_zone *zone, const struct addr *to)
 {
 	if (net->drained || net->holding || zone->now == NULL)
 		return;
-	for (const struct notify *n = net->notifies; n != NULL; n = n->next)
-		if (dname_equal(n->apex, zone->apex) && addr_equal(&n->to, to))
+	for (const struct notify *n = zone->notifies; n != NULL; n = n->next)
+		if (addr_equal(&n->to, to))
 			return;
 	for (size_t i = 0; i < net->peer_count; i++)
 		if (net->peers[i].notify && addr_equal(&net->peers[i].addr, to) && peer_has_zone(&net->peers[i], zone->apex))
 			notify_one(net, zone, &net->peers[i]);
 }
 
-static void cancel(struct net *net, const uint8_t *apex)
+void notify_cancel(struct net_zone *zone)
 {
-	struct notify *next;
-
-	for (struct notify *n = net->notifies; n != NULL; n = next) {
-		next = n->next;
-		if (apex != NULL && !dname_equal(n->apex, apex))
-			continue;
-		exchange_cancel(n->exchange);
-		forget(n);
+	while (zone->notifies != NULL) {
+		exchange_cancel(zone->notifies->exchange);
+		forget(zone->notifies);
 	}
-}
-
-void notify_cancel(struct net *net, const uint8_t *apex)
-{
-	cancel(net, apex);
 }
 
 void notify_cancel_all(struct net *net)
 {
-	cancel(net, NULL);
+	for (size_t i = 0; i < ZONE_BUCKETS; i++)
+		for (struct net_zone *z = net->zones[i]; z != NULL; z = z->next)
+			notify_cancel(z);
 }
 
 void notify_all(struct net *net)
 {
 	for (size_t i = 0; i < ZONE_BUCKETS; i++)
-		for (const struct net_zone *z = net->zones[i]; z != NULL; z = z->next)
+		for (struct net_zone *z = net->zones[i]; z != NULL; z = z->next)
 			notify_zone(net, z);
 }

@@ -151,7 +151,7 @@ static int on_unserve(struct order *o, struct err *e)
 	if (get_zone(o, apex, e) != 0)
 		return -1;
 	zone = net_zone_get(o->net, apex);
-	notify_cancel(o->net, apex);
+	notify_cancel(zone);
 	served_unref(o->net, zone->now);
 	zone->now = NULL;
 	zone->refused = true;
@@ -265,7 +265,7 @@ static int on_notify(struct order *o, struct err *e)
 {
 	const char *text = json_string_value(json_object_get(o->json, "address"));
 	uint8_t apex[DNAME_MAX];
-	const struct net_zone *zone;
+	struct net_zone *zone;
 	struct addr to;
 
 	if (get_zone(o, apex, e) != 0)

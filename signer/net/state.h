@@ -43,6 +43,7 @@ struct served {
 };
 
 struct primary;
+struct notify;
 struct net_zone {
 	struct net_zone *next;   /* in its bucket */
 	uint8_t apex[DNAME_MAX]; /* lower case */
@@ -51,6 +52,7 @@ struct net_zone {
 	bool refused;    /* engine said `unserve` since the last version */
 	struct served *now;
 	struct primary *primary; /* NULL: the zone's source is no primary */
+	struct notify *notifies; /* that run */
 };
 
 /* Who is named by configuration: a secondary (address and zones) or a range of addresses (all zones). */
@@ -75,6 +77,7 @@ struct keyring {
 #define ZONE_BUCKETS 4096
 
 struct link;
+struct listener;
 struct block;
 struct net {
 	uv_loop_t loop;
@@ -94,8 +97,7 @@ struct net {
 	unsigned fetches;           /* in, running */
 	struct block *blocks;       /* pages that were read for transfers */
 	struct tcp *tcp;
-	struct udp *udp;
-	struct notify *notifies;
+	struct listener *udp;
 	struct exchanges *exchanges;
 	int exit_code;
 };

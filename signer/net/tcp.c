@@ -47,12 +47,7 @@ struct conn {
 };
 
 struct tcp {
-	struct io **io;
-	struct listener {
-		struct net *net;
-		int fd;
-	} *listeners;
-	size_t n;
+	struct listener *listeners;
 	struct conn *conns;
 	unsigned count;
 };
@@ -312,16 +307,8 @@ static void on_accept(void *ctx, int events)
 
 void tcp_start(struct net *net)
 {
-	struct tcp *t = net->tcp = mem_new(1, sizeof(*t));
-
-	t->n = net->config->listener_count;
-	t->io = mem_new(t->n, sizeof(struct io *));
-	t->listeners = mem_new(t->n, sizeof(*t->listeners));
-	for (size_t i = 0; i < t->n; i++) {
-		t->listeners[i] = (struct listener){ .net = net, .fd = net->config->listeners[i].tcp };
-		t->io[i] = io_new(&net->loop, t->listeners[i].fd, &t->listeners[i], on_accept, NULL);
-		io_want(t->io[i], UV_READABLE);
-	}
+	net->tcp = mem_new(1, sizeof(*net->tcp));
+	net->tcp->listeners = listeners_start(net, true, on_accept);
 }
 
 void tcp_cut_all(struct net *net)
@@ -335,10 +322,7 @@ void tcp_stop(struct net *net)
 	struct tcp *t = net->tcp;
 
 	tcp_cut_all(net);
-	for (size_t i = 0; i < t->n; i++)
-		io_close(t->io[i]);
-	free(t->listeners);
-	free(t->io);
+	listeners_stop(net, t->listeners);
 	free(t);
 	net->tcp = NULL;
 }

@@ -2,25 +2,14 @@
 /* udp: one datagram in, at most one out, from the address that it came to. */
 #include "signer/net/serve.h"
 
-#include "arena/arena.h"
 #include "signer/net/answer.h"
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define BATCH 64 /* datagrams per turn, so that TCP gets its share */
-
-struct udp {
-	struct io **io;
-	struct listener {
-		struct net *net;
-		int fd;
-	} *listeners;
-	size_t n;
-};
 
 /* The control message that makes the answer leave from where the query arrived; 0 octets when the socket is
  * bound to one address. */
@@ -92,26 +81,11 @@ static void on_event(void *ctx, int events)
 
 void udp_start(struct net *net)
 {
-	struct udp *u = net->udp = mem_new(1, sizeof(*u));
-
-	u->n = net->config->listener_count;
-	u->io = mem_new(u->n, sizeof(struct io *));
-	u->listeners = mem_new(u->n, sizeof(*u->listeners));
-	for (size_t i = 0; i < u->n; i++) {
-		u->listeners[i] = (struct listener){ .net = net, .fd = net->config->listeners[i].udp };
-		u->io[i] = io_new(&net->loop, u->listeners[i].fd, &u->listeners[i], on_event, NULL);
-		io_want(u->io[i], UV_READABLE);
-	}
+	net->udp = listeners_start(net, false, on_event);
 }
 
 void udp_stop(struct net *net)
 {
-	struct udp *u = net->udp;
-
-	for (size_t i = 0; i < u->n; i++)
-		io_close(u->io[i]);
-	free(u->listeners);
-	free(u->io);
-	free(u);
+	listeners_stop(net, net->udp);
 	net->udp = NULL;
 }

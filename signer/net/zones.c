@@ -58,7 +58,7 @@ void net_zone_forget(struct net *net, struct net_zone *zone)
 		at = &(*at)->next;
 	*at = zone->next;
 	net->zone_count--;
-	notify_cancel(net, zone->apex);
+	notify_cancel(zone);
 	primary_free(zone->primary);
 	served_unref(net, zone->now);
 	free(zone->text);
