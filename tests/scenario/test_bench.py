@@ -31,3 +31,7 @@ def test_bench_sign(lab):
 
 def test_bench_change(lab):
     smoke(lab, "change", 6)
+
+
+def test_bench_axfr(lab):
+    smoke(lab, "axfr", 11)

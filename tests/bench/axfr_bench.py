@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""AXFR out of one signed zone over loopback: Duet, then NSD, Knot and BIND that have it from Duet, and how fast the same
+client takes what needs no server (axfrsource)."""
+
+import base64
+import os
+import re
+import statistics
+import subprocess
+import time
+
+from benchlib import Table, anonymous_kib, progress
+from duetlab import DNS_PORT, NSD, Bind, Cluster, Failed, Knot, run, wait_until
+
+ZONE, KEY = "bench", "sink."
+AT_ONCE = 8
+
+
+class Server:
+    def __init__(self, name, addr, port, sink, key=None):
+        self.name, self.addr, self.port = name, addr, port
+        self.argv = [sink, "-q", "-p", str(port)] + (["-y", key] if key else []) + [addr, ZONE]
+
+    def rate(self, clients=1):
+        """MB/s of all clients together, from the start of the first to the end of the last transfer."""
+        begin = time.monotonic()
+        running = [subprocess.Popen(self.argv, stdout=subprocess.PIPE, text=True) for _ in range(clients)]
+        out = [p.communicate(timeout=900)[0] for p in running]
+        wall = time.monotonic() - begin
+        found = [re.search(r"octets=(\d+).*MB/s=([\d.]+)", o) for o in out]
+        if not all(found) or any(p.returncode for p in running):
+            raise Failed("no transfer from %s" % self.name)
+        return float(found[0].group(2)) if clients == 1 else sum(int(f.group(1)) for f in found) / 1e6 / wall
+
+
+def rates(servers, runs, clients):
+    """Median of each, run in turn."""
+    got = {s.name: [] for s in servers}
+    for _ in range(runs):
+        for s in servers:
+            got[s.name].append(s.rate(clients))
+            progress("%s, %d at once: %.0f MB/s" % (s.name, clients, got[s.name][-1]))
+    return {name: statistics.median(r) for name, r in got.items()}
+
+
+def signed_everywhere(lab, args):
+    """(signer, secret, secondaries) once all have the signed zone."""
+    text = run([os.path.join(args.bench, "zonegen"), "tld", "-n", str(args.n)], timeout=300).stdout
+    cluster = Cluster(lab, signers=1, backups=1).init()
+    s = cluster.signer1
+    peers = [NSD(lab, "nsd", [ZONE], [s.addr]), Knot(lab, "knot", [ZONE], [s.addr]), Bind(lab, "bind", [ZONE], [s.addr])]
+    for p in peers:
+        cluster.add_secondary(p, of=[s])
+    cluster.write_confs()
+    cluster.start()
+    secret = base64.b64encode(os.urandom(32)).decode()
+    s.ctl("tsig", "create", KEY, "--file", lab.write("secret", secret + "\n", 0o600))
+    cluster.add_zone(ZONE, text)
+    s.ctl("key", "create", ZONE)
+    wait_until(lambda: s.signed(ZONE), 900, "the zone is signed")
+    for p in peers:
+        p.start()
+        wait_until(lambda peer=p: peer.signed(ZONE), 900, "%s has the zone" % p.name, every=0.2)
+    return s, secret, peers
+
+
+def tables(lab, args):
+    sink = os.path.join(args.bench, "axfrsink")
+    s, secret, peers = signed_everywhere(lab, args)
+    ours = Server("Duet", s.addr, DNS_PORT, sink)
+    octets = int(re.search(r"octets=(\d+)", run([sink, "-p", str(DNS_PORT), s.addr, ZONE], timeout=300).stdout).group(1))
+    raw_addr = lab.addr()
+    lab.start("axfrsource", [os.path.join(args.bench, "axfrsource"), "-n", str(max(2, octets // 1000000)), raw_addr,
+                             str(DNS_PORT), ZONE])
+    raw = Server("sending alone", raw_addr, DNS_PORT, sink)
+    wait_until(lambda: raw.rate() > 0, 10, "axfrsource answers")
+    others = [Server(p.name, p.addr, p.port, sink) for p in peers]
+    with_tsig = Server("Duet with TSIG hmac-sha256", s.addr, DNS_PORT, sink, KEY + ":" + secret)
+    table = Table("AXFR out of a signed zone of %d delegations, %.1f MB" % (args.n, octets / 1e6),
+                  ["server", "clients", "MB/s", "Duet is so many times as fast", "of sending alone"],
+                  "Medians, over loopback; client and server share the machine.")
+    for clients, servers in ((1, [raw, ours, with_tsig] + others), (AT_ONCE, [raw, ours] + others)):
+        got = rates(servers, args.runs, clients)
+        for name, r in got.items():
+            table.add(name, str(clients), r, got["Duet"] / r, r / got["sending alone"])
+    yield table
+    memory = Table("Anonymous memory of a signer that serves the zone, afterwards", ["process", "MiB"])
+    for name, pid in (("engine", s.signer.popen.pid), ("net", s.signer.children()[0])):
+        memory.add(name, anonymous_kib(pid) / 1024)
+    yield memory
