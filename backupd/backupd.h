@@ -26,10 +26,14 @@ struct backupd {
 	struct http_server *http;
 	uv_signal_t term, intr, hup;
 	char trouble[256];
+	uint8_t (*fresh)[DNAME_MAX]; /* zones of which facts came */
+	size_t fresh_count;
+	bool look_at_all, could; /* all zones are to be looked at; facts could be said when it was last looked */
 };
 
 /* keep.c: says `stored` for each key that it keeps for the recovery key, once it is durable here. */
 void keep_step(struct backupd *b);
+void keep_on_fact(void *ctx, const struct fact *f);
 json_t *keep_list(struct backupd *b); /* GET /v1/backups */
 size_t keep_keys(const struct backupd *b);
 

@@ -2,12 +2,15 @@
 /* keep: which keys this backup keeps.  A removal of a zone or a key removes nothing here. */
 #include "backupd/backupd.h"
 
+#include "arena/arena.h"
 #include "fail/fail.h"
 #include "key/key.h"
 #include "log/log.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define WORDS_MAX 512 /* in one transaction */
 
 static bool said_stored(const struct backupd *b, const struct key_state *ks)
 {
@@ -47,57 +50,115 @@ static size_t signers_of(const struct backupd *b)
 	return n;
 }
 
-/* Says `stored` for one key; true when it did, and the state has changed. */
-static bool step_any(struct backupd *b)
+/* What is said together. */
+struct saying {
+	struct backupd *b;
+	struct cluster_word word[WORDS_MAX];
+	size_t n;
+};
+
+static void add(struct saying *y, const struct zone_state *z, const struct key_state *ks)
 {
-	const struct fact_state *s = cluster_state(b->cluster);
+	y->word[y->n++] = (struct cluster_word){ "key.stored", z->name,
+						 json_pack("{s:o,s:s}", "key", msg_json_hex(ks->hash, 32), "recovery",
+							   y->b->recovery_text) };
+	log_event(LOG_INFO, "key-keeping", "zone=%s key=%u/%u", z->text, dnskey_tag(ks->dnskey, ks->dnskey_len),
+		  ks->dnskey[3]);
+}
+
+static int say(struct saying *y)
+{
+	struct backupd *b = y->b;
+	struct err e;
+	int rc;
+
+	if (y->n == 0)
+		return 0;
+	fail_point("stored-before");
+	rc = cluster_say(b->cluster, y->word, y->n, &e);
+	fail_point("stored-after");
+	if (rc == 0)
+		log_event(LOG_NOTICE, "key-stored", "keys=%zu recovery=%s", y->n, b->recovery_text);
+	else if (strncmp(b->trouble, e.text, 255) != 0)
+		log_event(LOG_ERROR, "key-not-stored", "keys=%zu msg=%s", y->n, e.text);
+	snprintf(b->trouble, sizeof(b->trouble), "%.255s", rc == 0 ? "" : e.text);
+	for (size_t i = 0; i < y->n; i++)
+		json_decref(y->word[i].body);
+	y->n = 0;
+	return rc;
+}
+
+static void keep_zone(struct saying *y, const struct zone_state *z, size_t signers)
+{
+	for (size_t i = 0; i < z->keys && y->n < WORDS_MAX; i++)
+		if (z->key[i].created && !said_stored(y->b, &z->key[i]) && boxes_suffice(y->b, &z->key[i], signers))
+			add(y, z, &z->key[i]);
+}
+
+void keep_on_fact(void *ctx, const struct fact *f)
+{
+	struct backupd *b = ctx;
+
+	if (f->zone_len == 0) {
+		b->look_at_all = true;
+		return;
+	}
+	b->fresh = mem_grow(b->fresh, b->fresh_count + 1, sizeof(*b->fresh));
+	memcpy(b->fresh[b->fresh_count++], f->zone, sizeof(f->zone));
+}
+
+/* Says `stored` for what is kept and not said yet, and tells whether all of it could be said. */
+static bool keep(struct backupd *b)
+{
+	struct saying *y = mem_new(1, sizeof(*y));
 	const size_t signers = signers_of(b);
+	bool good = true;
 
-	for (size_t i = 0; i < s->zones; i++)
-		for (size_t j = 0; j < s->zone[i].keys; j++) {
-			const struct zone_state *z = &s->zone[i];
-			const struct key_state *ks = &z->key[j];
-			struct cluster_word word = { "key.stored", z->name, NULL };
-			char zone[DNAME_TEXT_MAX];
-			unsigned tag, alg;
-			struct err e;
-			int rc;
-
-			if (!ks->created || said_stored(b, ks) || !boxes_suffice(b, ks, signers))
-				continue;
-			strcpy(zone, z->text);
-			tag = dnskey_tag(ks->dnskey, ks->dnskey_len);
-			alg = ks->dnskey[3];
-			word.body = json_pack("{s:o,s:s}", "key", msg_json_hex(ks->hash, 32), "recovery",
-					      b->recovery_text);
-			fail_point("stored-before");
-			rc = cluster_say(b->cluster, &word, 1, &e);
-			fail_point("stored-after");
-			json_decref(word.body);
-			if (rc == 0) {
-				log_event(LOG_NOTICE, "key-stored", "zone=%s key=%u/%u recovery=%s", zone,
-					  tag, alg, b->recovery_text);
-				return true;
-			}
-			if (strncmp(b->trouble, e.text, 255) != 0)
-				log_event(LOG_ERROR, "key-not-stored", "zone=%s key=%u/%u msg=%s", zone, tag,
-					  alg, e.text);
-			snprintf(b->trouble, sizeof(b->trouble), "%.255s", e.text);
-			return false;
+	y->b = b;
+	for (size_t i = 0; good && b->look_at_all && i < cluster_state(b->cluster)->zones; i++) {
+		keep_zone(y, &cluster_state(b->cluster)->zone[i], signers);
+		if (y->n == WORDS_MAX) {
+			good = say(y) == 0;
+			i--; /* it may have more keys */
 		}
-	b->trouble[0] = '\0';
-	return false;
+	}
+	for (size_t i = 0; good && !b->look_at_all && i < b->fresh_count; i++) {
+		const struct zone_state *z = state_zone(cluster_state(b->cluster), b->fresh[i]);
+
+		if (z != NULL)
+			keep_zone(y, z, signers);
+		if (y->n == WORDS_MAX && (good = say(y) == 0))
+			i--;
+	}
+	good = good && say(y) == 0;
+	for (size_t i = 0; i < y->n; i++)
+		json_decref(y->word[i].body);
+	free(y);
+	return good;
 }
 
 void keep_step(struct backupd *b)
 {
 	const struct node_state *me = state_node(cluster_state(b->cluster), b->self.id);
+	const bool may = b->recovery_known && node_is_backup(me) && cluster_compared(b->cluster) &&
+			 cluster_hold(b->cluster) == NULL;
 
-	if (!b->recovery_known || !node_is_backup(me) || !cluster_compared(b->cluster) ||
-	    cluster_hold(b->cluster) != NULL)
+	/* What could not be said is looked for among all keys with the next second. */
+	if (!may || !b->could)
+		b->look_at_all = true;
+	if (b->look_at_all)
+		b->fresh_count = 0;
+	b->could = may;
+	if (!may || (!b->look_at_all && b->fresh_count == 0))
 		return;
-	while (step_any(b))
-		;
+	if (keep(b)) {
+		b->look_at_all = false;
+		free(b->fresh);
+		b->fresh = NULL;
+		b->fresh_count = 0;
+	} else {
+		b->look_at_all = true;
+	}
 }
 
 size_t keep_keys(const struct backupd *b)

@@ -75,6 +75,7 @@ static int start(struct backupd *b, struct err *e)
 		.listen = b->conf->backupd.listen,
 		.ctx = b,
 		.on_facts = on_facts,
+		.on_fact = keep_on_fact,
 		.on_tick = on_facts,
 	};
 
@@ -101,6 +102,7 @@ static void stop(struct backupd *b)
 	while (uv_run(&b->loop, UV_RUN_DEFAULT) != 0)
 		;
 	uv_loop_close(&b->loop);
+	free(b->fresh);
 	identity_fini(&b->self);
 	conf_free(b->conf);
 }

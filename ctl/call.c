@@ -86,8 +86,8 @@ static bool answers(struct ctl *c)
 	return yes;
 }
 
-int ctl_patient(struct ctl *c, const char *method, char *path, json_t *body, bool may_appear, unsigned wait_ms,
-		json_t **out, struct err *e)
+static int patient(struct ctl *c, const char *method, const char *path, json_t *body, bool may_appear, unsigned wait_ms,
+		   unsigned timeout_ms, json_t **out, struct err *e)
 {
 	const int64_t began_ms = clock_mono_ms();
 	int rc;
@@ -95,7 +95,7 @@ int ctl_patient(struct ctl *c, const char *method, char *path, json_t *body, boo
 	for (;;) {
 		const int64_t waited_ms = clock_mono_ms() - began_ms;
 
-		rc = ctl_try(c, CTL_KEYDIST, method, mem_strdup(path), body, CTL_TIMEOUT_MS, out, e);
+		rc = ctl_try(c, CTL_KEYDIST, method, mem_strdup(path), body, timeout_ms, out, e);
 		if (rc == 0 || waited_ms >= wait_ms ||
 		    (e->code != ERR_NOTNOW && !(may_appear && e->code == ERR_NOTFOUND)) || !answers(c))
 			break;
@@ -103,8 +103,21 @@ int ctl_patient(struct ctl *c, const char *method, char *path, json_t *body, boo
 		ctl_sleep_ms(AGAIN_MS);
 	}
 	ctl_progress_end(c);
+	return rc;
+}
+
+int ctl_patient(struct ctl *c, const char *method, char *path, json_t *body, bool may_appear, unsigned wait_ms,
+		json_t **out, struct err *e)
+{
+	int rc = patient(c, method, path, body, may_appear, wait_ms, CTL_TIMEOUT_MS, out, e);
+
 	free(path);
 	return rc;
+}
+
+int ctl_patient_for(struct ctl *c, const char *path, json_t *body, unsigned timeout_ms, json_t **out, struct err *e)
+{
+	return patient(c, "POST", path, body, false, CTL_PATIENCE_MS, timeout_ms, out, e);
 }
 
 int ctl_call(struct ctl *c, enum ctl_daemon d, const char *method, char *path, json_t *body, json_t **out)

@@ -108,6 +108,8 @@ int ctl_call(struct ctl *c, enum ctl_daemon d, const char *method, char *path, j
 #define CTL_PATIENCE_MS 10000
 int ctl_patient(struct ctl *c, const char *method, char *path, json_t *body, bool may_appear, unsigned wait_ms,
 		json_t **out, struct err *e);
+/* The same for a POST that may take longer; path is borrowed. */
+int ctl_patient_for(struct ctl *c, const char *path, json_t *body, unsigned timeout_ms, json_t **out, struct err *e);
 /* The same without saying anything. */
 int ctl_try(struct ctl *c, enum ctl_daemon d, const char *method, char *path, json_t *body,
 	    unsigned timeout_ms, json_t **out, struct err *e);
@@ -172,6 +174,10 @@ int cmd_node_add(struct ctl *c);
 int cmd_node_list(struct ctl *c);
 int cmd_recovery_init(struct ctl *c);
 void ctl_print_secondaries(const json_t *list, json_int_t now);
+
+/* many.c: by the list */
+int ctl_zone_add_from(struct ctl *c, const char *path);
+int ctl_key_create_all(struct ctl *c);
 
 int cmd_zone_add(struct ctl *c);
 int cmd_zone_remove(struct ctl *c);

@@ -111,6 +111,16 @@ int cmd_key_create(struct ctl *c)
 	struct err e;
 	int rc;
 
+	if (ctl_flag(c, "all") == (c->args > 0)) {
+		json_decref(body);
+		return ctl_misuse(c->command, "a ZONE, or --all, must be given");
+	}
+	if (ctl_flag(c, "all")) {
+		json_decref(body);
+		if (algorithm != NULL || role != NULL)
+			return ctl_misuse(c->command, "--all makes what the policy of each zone wants");
+		return ctl_key_create_all(c);
+	}
 	if (ctl_seconds(c, "timeout", 120, &timeout_s) != 0 ||
 	    (algorithm != NULL && key_algorithm_from_text(algorithm) == 0)) {
 		json_decref(body);

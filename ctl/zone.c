@@ -56,15 +56,20 @@ static int zone_do(struct ctl *c, enum ctl_daemon d, const char *method, const c
 
 int cmd_zone_add(struct ctl *c)
 {
-	const char *source = ctl_option(c, "source"), *policy = ctl_option(c, "policy");
-	char *zone = ctl_zone_name(c->arg[0]);
+	const char *source = ctl_option(c, "source"), *policy = ctl_option(c, "policy"), *from = ctl_option(c, "from");
 	json_t *body, *answer = NULL;
 	int rc = CTL_FAILED;
+	char *zone;
 
-	if (source == NULL) {
-		free(zone);
+	if ((from != NULL) == (c->args > 0) || (from != NULL && source != NULL))
+		return ctl_misuse(c->command, "ZONE and --source, or --from FILE alone, must be given");
+	if (from != NULL)
+		return ctl_zone_add_from(c, from);
+	if (source == NULL)
 		return ctl_misuse(c->command, "--source must be given");
-	}
+	if (ctl_flag(c, "key"))
+		return ctl_misuse(c->command, "--key goes with --from; for one zone say key create");
+	zone = ctl_zone_name(c->arg[0]);
 	body = json_pack("{s:s, s:s, s:s*}", "zone", zone, "source", source, "policy", policy);
 	if (ctl_call(c, CTL_KEYDIST, "POST", mem_strdup("/v1/zones"), body, &answer) == 0)
 		rc = say(c, answer, "is added; duetctl key create makes its key", zone);

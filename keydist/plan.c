@@ -143,14 +143,29 @@ static const char *signed_state(struct keydist *k, struct zone_ctx *c, const str
 	return "keep";
 }
 
+/* How far the keys are, which sets the state as far as keys do; the number of views. */
+static size_t look(struct keydist *k, struct zone_ctx *c, const struct zone_state *z, const struct policy *p,
+		   struct key_view views[VIEWS_MAX])
+{
+	const size_t n = lifecycle_view(k, z, views);
+
+	c->state = p->unsigned_zone == POLICY_SERVE ? "unsigned" : "held";
+	c->keys = c->distributed = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (views[i].published)
+			c->state = "signed";
+		c->keys += views[i].distributed || !views[i].declined;
+		c->distributed += views[i].distributed;
+	}
+	return n;
+}
+
 json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct zone_state *z)
 {
-	const struct add_state *a = zone_addition(z);
-	const char *source = json_string_value(json_object_get(a->body, "source"));
 	const struct policy p = lifecycle_policy(k, z);
+	const char *source = json_string_value(json_object_get(zone_addition(z)->body, "source"));
 	struct key_view views[VIEWS_MAX];
-	size_t n = lifecycle_view(k, z, views);
-	bool any = false;
+	const size_t n = look(k, c, z, &p, views);
 	json_t *plan;
 
 	plan = json_pack("{s:s,s:b,s:s,s:o,s:o,s:[],s:[],s:o,s:I,s:i,s:o,s:I,s:b}", "zone", z->text, "gone",
@@ -159,15 +174,8 @@ json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct zone_state
 			 "ready", "keys", "keyset", keyset_of(views, n), "steps", steps_of(views, n),
 			 "refresh_before", 0, "floor", reg_json(&z->floor), "epoch", epoch_of(z), "hold",
 			 cluster_hold(k->cluster) != NULL);
-	c->keys = c->distributed = 0;
-	for (size_t i = 0; i < n; i++) {
-		any |= views[i].published;
-		c->keys += views[i].distributed || !views[i].declined;
-		c->distributed += views[i].distributed;
-	}
-	c->state = any                                ? signed_state(k, c, z, views, n, &p, plan)
-		   : p.unsigned_zone == POLICY_SERVE ? "unsigned"
-						     : "held";
+	if (strcmp(c->state, "signed") == 0)
+		c->state = signed_state(k, c, z, views, n, &p, plan);
 	json_object_set_new(plan, "state", json_string(c->state));
 	return plan;
 }
@@ -195,6 +203,14 @@ void plan_zone(struct keydist *k, struct zone_ctx *c, const struct zone_state *z
 	c->refresh_at = INT64_MAX;
 	if (zone_addition(z) != NULL && !retired) {
 		c->gone = false;
+		/* For an engine that is not there no key is opened and nothing is signed. */
+		if (!k->engine_up) {
+			const struct policy p = lifecycle_policy(k, z);
+			struct key_view views[VIEWS_MAX];
+
+			look(k, c, z, &p, views);
+			return;
+		}
 		offer(k, c, plan_make(k, c, z));
 	} else if (c->state != NULL || c->gone) {
 		c->state = NULL;
