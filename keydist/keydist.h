@@ -92,6 +92,7 @@ struct keydist {
 	struct index zone_index;
 	struct zone_ctx **queue;
 	size_t queue_at, queue_end, queue_size;
+	size_t looked_at; /* zones since memory was given back */
 	uv_timer_t turn; /* step.c */
 	bool acting;     /* facts may be said, when the turn before looked */
 
@@ -226,6 +227,8 @@ struct key_view {
 /* All keys of the zone that were created; returns their number (at most VIEWS_MAX). */
 size_t lifecycle_view(struct keydist *k, const struct zone_state *z, struct key_view views[VIEWS_MAX]);
 struct policy lifecycle_policy(struct keydist *k, const struct zone_state *z);
+/* This node has; its own word needs no proof. */
+bool lifecycle_said_held(const struct keydist *k, const struct key_state *ks);
 bool lifecycle_is_in(const uint8_t (*ids)[NODE_ID_LEN], size_t n, const struct id_set *set);
 /* The names of who is missing for distribution, a new array of sentences. */
 json_t *lifecycle_missing(struct keydist *k, const struct zone_state *z, const struct key_view *v);

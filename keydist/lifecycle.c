@@ -86,6 +86,20 @@ static bool all_count_each_other(const struct fact_state *s, const uint8_t (*ids
 	return n > 0;
 }
 
+bool lifecycle_said_held(const struct keydist *k, const struct key_state *ks)
+{
+	for (size_t i = 0; i < ks->helds; i++)
+		if (memcmp(ks->held[i].node, k->self.id, NODE_ID_LEN) == 0)
+			return true;
+	return false;
+}
+
+static bool is_held(const struct keydist *k, const struct zone_state *z, struct key_state *ks,
+		    const uint8_t node[NODE_ID_LEN])
+{
+	return memcmp(node, k->self.id, NODE_ID_LEN) == 0 ? lifecycle_said_held(k, ks) : key_held_by(z, ks, node);
+}
+
 static void view_one(struct keydist *k, const struct zone_state *z, struct key_state *ks,
 		     const struct policy *p, const uint8_t (*ids)[NODE_ID_LEN], size_t n, struct key_view *v)
 {
@@ -101,7 +115,7 @@ static void view_one(struct keydist *k, const struct zone_state *z, struct key_s
 	v->served_by_any = ks->record[RECORD_DNSKEY].serves.n > 0;
 	/* the proofs of what is served already do not matter here any more */
 	for (size_t i = 0; i < n; i++) {
-		v->held += v->served_by_any || key_held_by(z, ks, ids[i]);
+		v->held += v->served_by_any || is_held(k, z, ks, ids[i]);
 		v->declined |= id_set_has(&ks->declined, ids[i]);
 	}
 	v->declined_here = id_set_has(&ks->declined, k->self.id);

@@ -5,10 +5,12 @@
 #include "clock/clock.h"
 #include "log/log.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #define TURN_MS   30  /* then messages and commands have theirs */
 #define WORDS_MAX 256 /* in one transaction */
+#define TRIM_ZONES 1000
 
 int keydist_say(struct keydist *k, const char *kind, const uint8_t *zone, json_t *body, struct err *e)
 {
@@ -83,6 +85,7 @@ void keydist_turn(struct keydist *k)
 	look_who_acts(k);
 	while ((c = zones_next(k)) != NULL) {
 		step_zone(k, c);
+		k->looked_at++;
 		if (words_count(k) >= WORDS_MAX)
 			words_say(k, &e);
 		if (clock_mono_ms() >= until_ms)
@@ -93,8 +96,12 @@ void keydist_turn(struct keydist *k)
 		log_event(LOG_ERROR, "signatures-not-kept", "msg=%s", e.text);
 	engine_send_plans(k);
 	engine_flush_soon(k);
-	if (zones_waiting(k))
+	if (zones_waiting(k)) {
 		keydist_turn_soon(k);
+	} else if (k->looked_at >= TRIM_ZONES) {
+		malloc_trim(0); /* what batches took for a moment */
+		k->looked_at = 0;
+	}
 }
 
 void keydist_settle(struct keydist *k)

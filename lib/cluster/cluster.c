@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TICK_MS 1000
+#define TICK_MS   1000
+#define GREET_MS  250
+#define GREETINGS 40
 #define NODES   (MSG_SIGNER | MSG_BACKUP)
 
 static const char *const migrations[] = {
@@ -149,6 +151,18 @@ static void on_tick(uv_timer_t *timer)
 	c->config.on_tick(c->config.ctx);
 }
 
+/* After a start: says hello again soon to who has not answered, since its way back to us may only just be open. */
+static void on_greet(uv_timer_t *timer)
+{
+	struct cluster *c = timer->data;
+
+	for (size_t i = 0; i < c->peers; i++)
+		if (!c->peer[i].has_told)
+			sync_tell(c, &c->peer[i]);
+	if (++c->greeted == GREETINGS || cluster_compared(c))
+		uv_timer_stop(timer);
+}
+
 static void on_soon(uv_timer_t *timer)
 {
 	struct cluster *c = timer->data;
@@ -234,7 +248,8 @@ int cluster_open(const struct cluster_config *config, struct cluster **out, stru
 	c->self = config->identity;
 	uv_timer_init(config->loop, &c->tick);
 	uv_timer_init(config->loop, &c->soon);
-	c->tick.data = c->soon.data = c;
+	uv_timer_init(config->loop, &c->greet);
+	c->tick.data = c->soon.data = c->greet.data = c;
 	c->fresh = json_array();
 	make_rows(c);
 	hub = (struct msg_hub_config){ config->listen, c->self->line.curve_pk, c->self->curve_sk, c->rows, c,
@@ -245,6 +260,7 @@ int cluster_open(const struct cluster_config *config, struct cluster **out, stru
 		return -1;
 	}
 	uv_timer_start(&c->tick, on_tick, 100, TICK_MS);
+	uv_timer_start(&c->greet, on_greet, GREET_MS, GREET_MS);
 	*out = c;
 	return 0;
 }
@@ -276,6 +292,7 @@ void cluster_close(struct cluster *c)
 	fact_log_close(c->log);
 	sql_close(c->db);
 	uv_close((uv_handle_t *)&c->soon, NULL);
+	uv_close((uv_handle_t *)&c->greet, NULL);
 	uv_close((uv_handle_t *)&c->tick, on_closed);
 }
 

@@ -46,7 +46,8 @@ struct cluster {
 	struct cluster_peer *peer;
 	struct known_line *line; /* of the peers, in the same order */
 	size_t peers;
-	uv_timer_t tick, soon;
+	uv_timer_t tick, soon, greet;
+	unsigned greeted;
 	bool announce, changed; /* what `soon` is to do */
 	json_t *fresh;          /* facts added since then, in base64, to be pushed to everybody; a few only */
 	bool rebuild;           /* the state is to be made anew */

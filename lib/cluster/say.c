@@ -54,8 +54,10 @@ int cluster_say(struct cluster *c, const struct cluster_word *words, size_t n, s
 	verdicts = mem_new(n, sizeof(*verdicts));
 	octets = mem_new(n, sizeof(*octets));
 	inc = start_incarnation(c);
+	sync_rules(c, &rules);
+	rules.made_here = true;
 	if (make_facts(c, words, n, &inc, facts, octets, e) != 0 ||
-	    fact_log_add(c->log, sync_rules(c, &rules), facts, n, verdicts, e) != 0)
+	    fact_log_add(c->log, &rules, facts, n, verdicts, e) != 0)
 		goto out;
 	c->inc = inc;
 	rc = 0;

@@ -44,7 +44,7 @@ static const char *closed(void *ctx, const struct fact *f)
 
 const struct fact_rules *sync_rules(struct cluster *c, struct fact_rules *rules)
 {
-	*rules = (struct fact_rules){ c, key_of, closed };
+	*rules = (struct fact_rules){ c, key_of, closed, false };
 	return rules;
 }
 

@@ -187,7 +187,7 @@ static int judge(struct fact_log *l, const struct fact_rules *rules, const struc
 	}
 	if (pk == NULL)
 		return verdict(v, FACT_UNKNOWN, "its origin is unknown"), 0;
-	if (fact_verify(f, pk, &why) != 0)
+	if (!rules->made_here && fact_verify(f, pk, &why) != 0)
 		return verdict(v, FACT_REFUSED, why.text), 0;
 	if (f->seq <= seq)
 		return verdict(v, FACT_FORK, "another fact is held under its number"), 0;

@@ -37,6 +37,7 @@ struct fact_rules {
 	void *ctx;
 	const uint8_t *(*key_of)(void *ctx, const uint8_t origin[NODE_ID_LEN]);
 	const char *(*closed)(void *ctx, const struct fact *f);
+	bool made_here; /* the caller has signed them itself a moment ago */
 };
 
 int fact_log_open(const char *path, struct fact_log **out, struct err *e);

@@ -239,7 +239,7 @@ static int link_open(struct msg_hub *h, const struct msg_peer *peer, struct link
 		return err_set(e, ERR_INTERNAL, "ZeroMQ gives no socket: %s", zmq_strerror(zmq_errno()));
 	if (common_options(z, e) != 0 || zsock_set_int(z, ZMQ_IMMEDIATE, 1, e) != 0 ||
 	    zsock_set_int(z, ZMQ_RECONNECT_IVL, 100, e) != 0 ||
-	    zsock_set_int(z, ZMQ_RECONNECT_IVL_MAX, 2000, e) != 0 ||
+	    zsock_set_int(z, ZMQ_RECONNECT_IVL_MAX, 400, e) != 0 ||
 	    zsock_set_int(z, ZMQ_CONNECT_TIMEOUT, 3000, e) != 0 ||
 	    zsock_set_bytes(z, ZMQ_CURVE_SERVERKEY, peer->curve_pk, PUBLIC_LEN, e) != 0 ||
 	    zsock_set_bytes(z, ZMQ_CURVE_PUBLICKEY, h->config.curve_pk, PUBLIC_LEN, e) != 0 ||
