@@ -8,6 +8,7 @@
 #include "conf/conf.h"
 #include "http/http.h"
 #include "identity/identity.h"
+#include "sql/sql.h"
 
 /*
  * backupd - what the files of this program share.  It keeps every fact, and with them every key as a box for
@@ -28,6 +29,10 @@ struct backupd {
 	char trouble[256];
 	uint8_t (*fresh)[DNAME_MAX]; /* zones of which facts came */
 	size_t fresh_count;
+	struct removed *removed; /* retain.c */
+	size_t removeds;
+	sqlite3 *db;
+	int64_t counted_ms, saved_ms, dropped_ms; /* running time was last counted, and saved; keys were dropped */
 	bool look_at_all, could; /* all zones are to be looked at; facts could be said when it was last looked */
 };
 
@@ -36,6 +41,20 @@ void keep_step(struct backupd *b);
 void keep_on_fact(void *ctx, const struct fact *f);
 json_t *keep_list(struct backupd *b); /* GET /v1/backups */
 size_t keep_keys(const struct backupd *b);
+
+/*
+ * retain.c: drops the keys of zones that were removed longer ago than retention-days, of time that this backup ran.
+ * It says `dropped`, and then takes their boxes out of the facts, for good.  Never of a zone that is there.
+ */
+struct removed {
+	char *zone;
+	int64_t ran_ms;
+};
+int retain_open(struct backupd *b, struct err *e);
+void retain_close(struct backupd *b);
+void retain_tick(struct backupd *b);
+/* Seconds until the zone's keys are dropped; null when they are not. */
+json_t *retain_left(const struct backupd *b, const struct zone_state *z);
 
 /*
  * restore.c: onto new identities.  file: the recovery secret; signers: duet1 lines, which the configuration

@@ -14,11 +14,7 @@
 
 static bool said_stored(const struct backupd *b, const struct key_state *ks)
 {
-	for (size_t i = 0; i < ks->storeds; i++)
-		if (memcmp(ks->stored[i].by, b->self.id, NODE_ID_LEN) == 0 &&
-		    memcmp(ks->stored[i].to, b->recovery_id, NODE_ID_LEN) == 0)
-			return true;
-	return false;
+	return key_stored_by(ks, b->self.id, b->recovery_id);
 }
 
 /* Boxes for our recovery key: at least two of different signers, where there are two signers, so that one bad
@@ -91,7 +87,8 @@ static int say(struct saying *y)
 static void keep_zone(struct saying *y, const struct zone_state *z, size_t signers)
 {
 	for (size_t i = 0; i < z->keys && y->n < WORDS_MAX; i++)
-		if (z->key[i].created && !said_stored(y->b, &z->key[i]) && boxes_suffice(y->b, &z->key[i], signers))
+		if (z->key[i].created && !said_stored(y->b, &z->key[i]) && !key_was_dropped(&z->key[i]) &&
+		    boxes_suffice(y->b, &z->key[i], signers))
 			add(y, z, &z->key[i]);
 }
 
@@ -185,9 +182,9 @@ static json_t *one_key(const struct backupd *b, const struct key_state *ks)
 		if (!again)
 			json_array_append_new(recovery, json_string(node_id_text(ks->recovery[i].to, id)));
 	}
-	return json_pack("{s:o,s:i,s:i,s:s,s:b,s:I,s:i,s:o}", "hash", msg_json_hex(ks->hash, 32), "tag",
+	return json_pack("{s:o,s:i,s:i,s:s,s:b,s:b,s:I,s:i,s:o}", "hash", msg_json_hex(ks->hash, 32), "tag",
 			 dnskey_tag(ks->dnskey, ks->dnskey_len), "algorithm", ks->dnskey[3], "role", ks->role,
-			 "stored", said_stored(b, ks), "stored_at", (json_int_t)ks->created_at, "boxes",
+			 "stored", said_stored(b, ks), "dropped", key_was_dropped(ks), "stored_at", (json_int_t)ks->created_at, "boxes",
 			 (int)ks->recoveries, "recovery", recovery);
 }
 
@@ -203,8 +200,9 @@ json_t *keep_list(struct backupd *b)
 		for (size_t j = 0; j < z->keys; j++)
 			if (z->key[j].created)
 				json_array_append_new(keys, one_key(b, &z->key[j]));
-		json_array_append_new(zones, json_pack("{s:s,s:b,s:o}", "zone", z->text, "removed",
-						       zone_addition(z) == NULL, "keys", keys));
+		json_array_append_new(zones, json_pack("{s:s,s:b,s:o,s:o}", "zone", z->text, "removed",
+						       zone_addition(z) == NULL, "dropped_in_s",
+						       retain_left(b, z), "keys", keys));
 	}
 	return json_pack("{s:s?,s:o}", "recovery", b->recovery_known ? b->recovery_text : NULL, "zones",
 			 zones);

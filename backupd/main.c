@@ -17,6 +17,12 @@ static void on_facts(void *ctx)
 	keep_step(ctx);
 }
 
+static void on_tick(void *ctx)
+{
+	keep_step(ctx);
+	retain_tick(ctx);
+}
+
 static int read_recovery(struct backupd *b, struct err *e)
 {
 	b->recovery_known = b->conf->node.recovery != NULL;
@@ -76,19 +82,15 @@ static int start(struct backupd *b, struct err *e)
 		.ctx = b,
 		.on_facts = on_facts,
 		.on_fact = keep_on_fact,
-		.on_tick = on_facts,
+		.on_tick = on_tick,
 	};
 
 	if (mkdir(config.dir, 0700) != 0 && errno != EEXIST)
 		return err_errno(e, "%s", config.dir);
 	/* without the wrap key: nothing is sealed to a backup, so its X25519 secret is not even opened */
 	if (identity_load(b->conf->node.identity, NULL, &b->self, e) != 0 || read_recovery(b, e) != 0 ||
-	    cluster_open(&config, &b->cluster, e) != 0)
+	    retain_open(b, e) != 0 || cluster_open(&config, &b->cluster, e) != 0)
 		return -1;
-	if (b->conf->backupd.retention_days > 0)
-		log_event(LOG_WARNING, "retention",
-			  "days=%lld msg=nothing is removed yet: this version keeps everything for good",
-			  (long long)b->conf->backupd.retention_days);
 	return api_open(b, e);
 }
 
@@ -102,6 +104,7 @@ static void stop(struct backupd *b)
 	while (uv_run(&b->loop, UV_RUN_DEFAULT) != 0)
 		;
 	uv_loop_close(&b->loop);
+	retain_close(b);
 	free(b->fresh);
 	identity_fini(&b->self);
 	conf_free(b->conf);

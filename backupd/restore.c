@@ -338,13 +338,20 @@ static int say_tsig(struct restore *r, const struct tsig_state *t, struct err *e
 	return 0;
 }
 
+/* Taken out when its zone had been removed for long. */
+static bool is_dropped(const struct zone_state *z, const struct key_state *ks)
+{
+	return zone_addition(z) == NULL && key_was_dropped(ks) && ks->recoveries == 0;
+}
+
 static int say_secrets(struct restore *r, struct err *e)
 {
 	const struct fact_state *s = cluster_state(r->b->cluster);
 
 	for (size_t i = 0; i < s->zones; i++)
 		for (size_t j = 0; j < s->zone[i].keys; j++)
-			if (s->zone[i].key[j].created && say_key(r, &s->zone[i], &s->zone[i].key[j], e) != 0)
+			if (s->zone[i].key[j].created && !is_dropped(&s->zone[i], &s->zone[i].key[j]) &&
+			    say_key(r, &s->zone[i], &s->zone[i].key[j], e) != 0)
 				return -1;
 	for (size_t i = 0; i < s->tsigs; i++)
 		if (say_tsig(r, &s->tsig[i], e) != 0)

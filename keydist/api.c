@@ -157,7 +157,8 @@ static json_t *backup_zones(struct keydist *k, const uint8_t id[NODE_ID_LEN])
 
 			keys += z->key[j].created;
 			for (size_t n = 0; n < z->key[j].storeds; n++)
-				has |= memcmp(z->key[j].stored[n].by, id, NODE_ID_LEN) == 0;
+				has |= memcmp(z->key[j].stored[n].by, id, NODE_ID_LEN) == 0 &&
+				       key_stored_by(&z->key[j], id, z->key[j].stored[n].to);
 			stored += has;
 		}
 		if (keys > 0)

@@ -40,7 +40,7 @@ static json_t *stored_names(struct keydist *k, const struct key_state *ks)
 	for (size_t i = 0; i < s->nodes; i++)
 		for (size_t j = 0; j < ks->storeds; j++)
 			if (node_is_backup(&s->node[i]) &&
-			    memcmp(ks->stored[j].by, s->node[i].id, NODE_ID_LEN) == 0) {
+			    key_stored_by(ks, s->node[i].id, ks->stored[j].to)) {
 				json_array_append_new(list,
 						      json_string(cluster_name(k->cluster, s->node[i].id)));
 				break;

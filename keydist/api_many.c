@@ -98,7 +98,7 @@ static int read_wish(struct keydist *k, const struct zone_state *z, const json_t
 	return 0;
 }
 
-/* A key of this role and algorithm that nobody has declined. */
+/* A key of this role and algorithm that nobody has declined, and no backup has dropped (the zone was away for long). */
 static const struct key_state *existing(const struct zone_state *z, unsigned alg, const char *role)
 {
 	const struct key_state *best = NULL;
@@ -107,6 +107,7 @@ static const struct key_state *existing(const struct zone_state *z, unsigned alg
 		const struct key_state *ks = &z->key[i];
 
 		if (ks->created && ks->dnskey[3] == alg && strcmp(ks->role, role) == 0 && ks->declined.n == 0 &&
+		    !key_was_dropped(ks) &&
 		    (best == NULL || memcmp(ks->hash, best->hash, 32) < 0))
 			best = ks;
 	}

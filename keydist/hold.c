@@ -113,6 +113,8 @@ static int hold_one(struct keydist *k, struct zone_ctx *c, struct zone_state *z,
 		return make_again(k, c, ks, e);
 	if (lifecycle_said_held(k, ks) || id_set_has(&ks->declined, k->self.id))
 		return 0;
+	if (ks->boxes == 0 && zone_addition(z) == NULL)
+		return 0; /* a backup took its boxes out, long after the zone was removed */
 	if (clashes_with_held(k, z, ks)) {
 		decline(k, c, ks, "tag");
 		return 0;

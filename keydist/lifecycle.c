@@ -67,10 +67,8 @@ static size_t count_stored(const struct fact_state *s, const struct key_state *k
 
 		if (!node_is_backup(&s->node[i]))
 			continue;
-		for (size_t j = 0; j < ks->storeds && !has; j++)
-			for (size_t r = 0; r < ks->recoveries && !has; r++)
-				has = memcmp(ks->stored[j].by, s->node[i].id, NODE_ID_LEN) == 0 &&
-				      memcmp(ks->stored[j].to, ks->recovery[r].to, NODE_ID_LEN) == 0;
+		for (size_t r = 0; r < ks->recoveries && !has; r++)
+			has = key_stored_by(ks, s->node[i].id, ks->recovery[r].to);
 		n += has;
 	}
 	return n;

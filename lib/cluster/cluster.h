@@ -116,6 +116,9 @@ struct cluster_word {
  * comparison after a start, or while this node holds. */
 int cluster_say(struct cluster *c, const struct cluster_word *words, size_t n, struct err *e);
 
+/* Takes sealed boxes out of facts that are held, for good (fact_log_cut), and makes the state anew. */
+int cluster_cut(struct cluster *c, fact_which_fn *which, void *ctx, size_t *n, struct err *e);
+
 /* ---- the comparison after a start ---- */
 
 bool cluster_compared(const struct cluster *c); /* facts may be said, steps taken */

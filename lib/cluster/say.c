@@ -78,3 +78,11 @@ out:
 	free(facts);
 	return rc;
 }
+
+int cluster_cut(struct cluster *c, fact_which_fn *which, void *ctx, size_t *n, struct err *e)
+{
+	if (fact_log_cut(c->log, which, ctx, n, e) != 0)
+		return -1;
+	c->rebuild |= *n > 0;
+	return c->rebuild ? sync_after(c, e) : 0;
+}

@@ -18,6 +18,7 @@
 
 #define BATCH_OCTETS (512u << 10) /* of facts in one message */
 #define BATCH_FACTS  256
+#define CUT_FACTS    64 /* room for a row of cut facts at the end of a batch */
 #define VECTOR_MAX   4096
 #define PULL_MS      100
 #define PUSH_FACTS   32
@@ -84,18 +85,22 @@ struct batch {
 	json_t *list;
 	size_t octets;
 	const struct cluster *c;
+	bool cut; /* the newest one is */
 };
 
 static int add_to_batch(void *ctx, const struct fact *f)
 {
 	struct batch *b = ctx;
 
-	if (b->octets >= BATCH_OCTETS || json_array_size(b->list) >= BATCH_FACTS)
+	/* A cut fact goes with the one that vouches for it. */
+	if ((b->octets >= BATCH_OCTETS || json_array_size(b->list) >= BATCH_FACTS - CUT_FACTS) &&
+	    (!b->cut || json_array_size(b->list) >= BATCH_FACTS))
 		return 1;
 	if (fact_state_closed(b->c->state, f) != NULL)
 		return 1; /* nobody wants what is void */
 	json_array_append_new(b->list, msg_json_base64(f->octets, f->len));
 	b->octets += f->len;
+	b->cut = f->cut;
 	return 0;
 }
 
@@ -148,7 +153,7 @@ static uint64_t seq_at_peer(const struct cluster_peer *p, const struct fact_head
  */
 static void send_missing(struct cluster *c, struct cluster_peer *p)
 {
-	struct batch b = { json_array(), 0, c };
+	struct batch b = { json_array(), 0, c, false };
 	size_t n;
 	const struct fact_head *h = fact_log_heads(c->log, &n);
 	json_t *body;

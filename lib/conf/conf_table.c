@@ -127,7 +127,7 @@ static const struct option backupd_table[] = {
 	  .help = "Folder of the facts and sealed keys." },
 	{ "retention-days", OPTION_TIME, .unit = "d", .least = 0, .most = DAYS_MOST, .def = "0",
 	  AT(conf_backupd, retention_days),
-	  .help = "How long a key is kept after its removal from the signers; 0: for good." },
+	  .help = "How long the keys of a zone are kept after its removal, counted while the backup runs; 0: for good." },
 	END,
 };
 

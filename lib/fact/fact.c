@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION 1
+#define VERSION     1
+#define VERSION_CUT 2
 static const char domain[] = "duet fact 1"; /* its NUL is signed too */
 
 int incarnation_cmp(const struct incarnation *a, const struct incarnation *b)
@@ -28,6 +29,11 @@ static bool kind_is_sane(const char *kind)
 	return true;
 }
 
+static bool is_of_key(const char *kind)
+{
+	return strcmp(kind, "key.created") == 0 || strcmp(kind, "key.held") == 0 || strcmp(kind, "key.boxes") == 0;
+}
+
 /* A short text behind its length octet. */
 static const uint8_t *read_counted(struct rd *r, size_t *len)
 {
@@ -39,13 +45,18 @@ int fact_read(const uint8_t *octets, size_t len, struct fact *out, struct err *e
 {
 	struct rd r = rd_of(octets, len), name;
 	const uint8_t *p;
+	uint8_t version;
 	size_t n;
 
 	memset(out, 0, sizeof(*out));
 	if (len > FACT_MAX)
 		return err_set(e, ERR_LIMIT, "a fact of %zu octets, at most %d", len, FACT_MAX);
-	if (rd_u8(&r) != VERSION)
-		return err_set(e, ERR_SYNTAX, "a fact of another version than %d", VERSION);
+	version = rd_u8(&r);
+	if (version != VERSION && version != VERSION_CUT)
+		return err_set(e, ERR_SYNTAX, "a fact of another version than %d and %d", VERSION, VERSION_CUT);
+	out->cut = version == VERSION_CUT;
+	if (out->cut && (p = rd_bytes(&r, FACT_HASH_LEN)) != NULL)
+		memcpy(out->hash, p, FACT_HASH_LEN);
 	if ((p = rd_bytes(&r, NODE_ID_LEN)) != NULL)
 		memcpy(out->origin, p, NODE_ID_LEN);
 	out->inc.number = rd_u32(&r);
@@ -69,13 +80,17 @@ int fact_read(const uint8_t *octets, size_t len, struct fact *out, struct err *e
 	}
 	out->body_len = rd_u32(&r);
 	out->body = (const char *)rd_bytes(&r, out->body_len);
-	rd_bytes(&r, crypto_sign_BYTES);
+	if (!out->cut)
+		rd_bytes(&r, crypto_sign_BYTES);
+	else if (!is_of_key(out->kind))
+		return err_set(e, ERR_SYNTAX, "a fact without its signature that has no boxes to lose");
 	if (r.bad || rd_left(&r) != 0 || out->seq == 0 || out->seq > INT64_MAX || out->inc.number == 0 ||
 	    out->body_len > FACT_BODY_MAX)
 		return err_set(e, ERR_SYNTAX, "a fact that does not follow its format");
 	out->octets = octets;
 	out->len = len;
-	crypto_hash_sha256(out->hash, octets, len);
+	if (!out->cut)
+		crypto_hash_sha256(out->hash, octets, len);
 	return 0;
 }
 
@@ -94,6 +109,8 @@ int fact_verify(const struct fact *f, const uint8_t sign_pk[PUBLIC_LEN], struct 
 	size_t data_len;
 	int rc;
 
+	if (f->cut)
+		return err_set(e, ERR_CRYPTO, "the fact was cut and has no signature");
 	node_id_of(sign_pk, id);
 	if (memcmp(id, f->origin, NODE_ID_LEN) != 0)
 		return err_set(e, ERR_CRYPTO, "the fact's origin has another key");
@@ -101,6 +118,53 @@ int fact_verify(const struct fact *f, const uint8_t sign_pk[PUBLIC_LEN], struct 
 	rc = crypto_sign_verify_detached(f->octets + len, data, data_len, sign_pk);
 	free(data);
 	return rc == 0 ? 0 : err_set(e, ERR_CRYPTO, "the fact's signature is wrong");
+}
+
+bool fact_has_boxes(const struct fact *f)
+{
+	return !f->cut && is_of_key(f->kind) && f->zone_len > 0;
+}
+
+/* What both versions have between the version and the signature. */
+static void write_fact(struct wr *w, const struct fact *f, const uint8_t origin[NODE_ID_LEN], const char *text,
+		       size_t text_len)
+{
+	wr_bytes(w, origin, NODE_ID_LEN);
+	wr_u32(w, f->inc.number);
+	wr_bytes(w, f->inc.random, sizeof(f->inc.random));
+	wr_u64(w, f->seq);
+	wr_bytes(w, f->prev, FACT_HASH_LEN);
+	wr_u64(w, (uint64_t)f->time);
+	wr_u8(w, (uint8_t)strlen(f->kind));
+	wr_bytes(w, f->kind, strlen(f->kind));
+	wr_u8(w, (uint8_t)f->zone_len);
+	wr_bytes(w, f->zone, f->zone_len);
+	wr_u32(w, (uint32_t)text_len);
+	wr_bytes(w, text, text_len);
+}
+
+int fact_cut(const struct fact *f, uint8_t **octets, size_t *len, struct err *e)
+{
+	json_t *body = fact_body(f);
+	struct wr w;
+	char *text;
+
+	if (body == NULL || !fact_has_boxes(f)) {
+		json_decref(body);
+		return err_set(e, ERR_REFUSED, "%s: no boxes to take out", f->kind);
+	}
+	json_object_del(body, "boxes");
+	json_object_del(body, "recovery");
+	text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
+	json_decref(body);
+	*octets = mem_new(FACT_MAX, 1);
+	w = wr_of(*octets, FACT_MAX);
+	wr_u8(&w, VERSION_CUT);
+	wr_bytes(&w, f->hash, FACT_HASH_LEN);
+	write_fact(&w, f, f->origin, text, strlen(text));
+	free(text);
+	*len = w.at;
+	return 0;
 }
 
 int fact_make(const struct fact *head, json_t *body, const struct identity *who, uint8_t **octets,
@@ -119,18 +183,7 @@ int fact_make(const struct fact *head, json_t *body, const struct identity *who,
 	*octets = mem_new(FACT_MAX, 1);
 	w = wr_of(*octets, FACT_MAX);
 	wr_u8(&w, VERSION);
-	wr_bytes(&w, who->id, NODE_ID_LEN);
-	wr_u32(&w, head->inc.number);
-	wr_bytes(&w, head->inc.random, sizeof(head->inc.random));
-	wr_u64(&w, head->seq);
-	wr_bytes(&w, head->prev, FACT_HASH_LEN);
-	wr_u64(&w, (uint64_t)head->time);
-	wr_u8(&w, (uint8_t)strlen(head->kind));
-	wr_bytes(&w, head->kind, strlen(head->kind));
-	wr_u8(&w, (uint8_t)head->zone_len);
-	wr_bytes(&w, head->zone, head->zone_len);
-	wr_u32(&w, (uint32_t)text_len);
-	wr_bytes(&w, text, text_len);
+	write_fact(&w, head, who->id, text, text_len);
 	free(text);
 	signed_part(*octets, w.at, &data, &data_len);
 	crypto_sign_detached(wr_room(&w, crypto_sign_BYTES), NULL, data, data_len, secret_open(who->sign_sk));

@@ -19,6 +19,10 @@
  * time (8) | kind (1 + n) | zone in lower case (1 + n, length 0: none) | body, JSON (4 + n) | Ed25519
  * signature (64) over "duet fact 1" and NUL and everything before it.  The fact's own hash is SHA-256 over
  * all octets.
+ *
+ * Version 2 is a fact whose sealed boxes were taken out for good (a backup's retention): version (2) | the hash of
+ * the whole fact (32) | the rest as above, without boxes in the body and without signature.  Only the fact behind it
+ * vouches for it, which names its hash.
  */
 #define FACT_MAX      65536
 #define FACT_BODY_MAX 60000
@@ -44,6 +48,7 @@ struct fact {
 	const uint8_t *octets;
 	size_t len;
 	uint8_t hash[FACT_HASH_LEN];
+	bool cut; /* version 2 */
 };
 
 /* Reads the envelope; borrows octets.  The signature is not looked at.  ERR_SYNTAX or ERR_LIMIT. */
@@ -59,6 +64,10 @@ int fact_verify(const struct fact *f, const uint8_t sign_pk[PUBLIC_LEN], struct 
  */
 int fact_make(const struct fact *head, json_t *body, const struct identity *who, uint8_t **octets,
 	      size_t *len, struct err *e);
+/* Whether this fact has sealed boxes of a zone's key to take out. */
+bool fact_has_boxes(const struct fact *f);
+/* The same without them, as version 2; free() octets. */
+int fact_cut(const struct fact *f, uint8_t **octets, size_t *len, struct err *e);
 /* The body as a new reference; NULL when it is no JSON object (such a fact says nothing). */
 json_t *fact_body(const struct fact *f);
 /* For people and `status --facts`: everything in one object, new reference. */

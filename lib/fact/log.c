@@ -166,6 +166,24 @@ static bool leads_to_retirement(const struct fact *facts, size_t n, const struct
 	return false;
 }
 
+/* A cut fact is believed for the fact behind it, in the same message, that is signed and names its hash. */
+static bool is_vouched_for(const struct fact *facts, size_t n, const struct fact *f, const uint8_t *pk)
+{
+	for (size_t i = (size_t)(f - facts) + 1; i < n; i++) {
+		const struct fact *next = &facts[i];
+
+		if (next->seq != f->seq + 1 || memcmp(next->origin, f->origin, NODE_ID_LEN) != 0 ||
+		    incarnation_cmp(&next->inc, &f->inc) != 0)
+			continue;
+		if (memcmp(next->prev, f->hash, FACT_HASH_LEN) != 0)
+			return false;
+		if (!next->cut)
+			return fact_verify(next, pk, NULL) == 0;
+		f = next;
+	}
+	return false;
+}
+
 /* What is to be done with facts[at].  -1: the disk failed. */
 static int judge(struct fact_log *l, const struct fact_rules *rules, const struct fact *facts, size_t n, size_t at,
 		 struct fact_verdict *v, struct err *e)
@@ -187,7 +205,9 @@ static int judge(struct fact_log *l, const struct fact_rules *rules, const struc
 	}
 	if (pk == NULL)
 		return verdict(v, FACT_UNKNOWN, "its origin is unknown"), 0;
-	if (!rules->made_here && fact_verify(f, pk, &why) != 0)
+	if (f->cut && !is_vouched_for(facts, n, f, pk))
+		return verdict(v, FACT_GAP, "it was cut, and what vouches for it is missing"), 0;
+	if (!f->cut && !rules->made_here && fact_verify(f, pk, &why) != 0)
 		return verdict(v, FACT_REFUSED, why.text), 0;
 	if (f->seq <= seq)
 		return verdict(v, FACT_FORK, "another fact is held under its number"), 0;
@@ -278,6 +298,63 @@ int fact_log_walk_from(struct fact_log *l, const uint8_t origin[NODE_ID_LEN], co
 	sqlite3_bind_blob(st, 3, inc->random, sizeof(inc->random), SQLITE_STATIC);
 	sqlite3_bind_int64(st, 4, (int64_t)after);
 	return walk(l, st, fn, ctx, e);
+}
+
+/* Cuts one row, if it is to be. */
+static int cut_row(struct fact_log *l, sqlite3_stmt *update, int64_t id, const struct fact *f, fact_which_fn *which,
+		   void *ctx, size_t *n, struct err *e)
+{
+	const struct fact_head *h = find(l, f->origin, &f->inc);
+	uint8_t *octets;
+	size_t len;
+	int rc;
+
+	if (!fact_has_boxes(f) || f->seq == h->seq || !which(ctx, f))
+		return 0;
+	if (fact_cut(f, &octets, &len, e) != 0)
+		return -1;
+	sqlite3_bind_blob(update, 1, octets, (int)len, SQLITE_STATIC);
+	sqlite3_bind_int64(update, 2, id);
+	rc = sql_step(update, e);
+	sqlite3_reset(update);
+	free(octets);
+	(*n)++;
+	return rc;
+}
+
+static int cut_all(struct fact_log *l, fact_which_fn *which, void *ctx, size_t *n, struct err *e)
+{
+	sqlite3_stmt *st = NULL, *update = NULL;
+	struct fact f;
+	int rc;
+
+	if (sql_prepare(l->db, "SELECT id, octets FROM fact ORDER BY id", &st, e) != 0)
+		return -1;
+	if ((rc = sql_prepare(l->db, "UPDATE fact SET octets = ? WHERE id = ?", &update, e)) == 0)
+		while ((rc = sql_step(st, e)) == 1) {
+			if (fact_read(sqlite3_column_blob(st, 1), (size_t)sqlite3_column_bytes(st, 1), &f, e) != 0)
+				rc = err_set(e, ERR_DAMAGE, "a stored fact is damaged");
+			else
+				rc = cut_row(l, update, sqlite3_column_int64(st, 0), &f, which, ctx, n, e);
+			if (rc != 0)
+				break;
+		}
+	sqlite3_finalize(st);
+	sqlite3_finalize(update);
+	return rc;
+}
+
+int fact_log_cut(struct fact_log *l, fact_which_fn *which, void *ctx, size_t *n, struct err *e)
+{
+	*n = 0;
+	if (sql_exec(l->db, "PRAGMA secure_delete=ON", e) != 0 || sql_exec(l->db, "BEGIN IMMEDIATE", e) != 0)
+		return -1;
+	if (cut_all(l, which, ctx, n, e) != 0 || sql_exec(l->db, "COMMIT", e) != 0) {
+		sql_exec(l->db, "ROLLBACK", NULL);
+		return -1;
+	}
+	/* what was overwritten is to go from the write-ahead log, too */
+	return sql_exec(l->db, "PRAGMA wal_checkpoint(TRUNCATE)", e);
 }
 
 const struct fact_head *fact_log_heads(const struct fact_log *l, size_t *n)

@@ -9,7 +9,8 @@
  *
  * Invariants: 1. a fact is held only with all before it of its origin and incarnation, each naming the hash
  * of the one before.
- * 2. what is held is durable (synchronous=FULL) and was verified.  3. nothing is ever changed or removed.
+ * 2. what is held is durable (synchronous=FULL) and was verified; what was cut, by the fact behind it.  3. nothing
+ * is ever changed or removed but by fact_log_cut.
  */
 struct fact_log;
 
@@ -62,6 +63,14 @@ int fact_log_walk_from(struct fact_log *l, const uint8_t origin[NODE_ID_LEN], co
 /* The hash under this number; ERR_NOTFOUND. */
 int fact_log_hash(struct fact_log *l, const uint8_t origin[NODE_ID_LEN], const struct incarnation *inc,
 		  uint64_t seq, uint8_t hash[FACT_HASH_LEN], struct err *e);
+
+/*
+ * fact_log_cut - takes the sealed boxes out of the facts that `which` agrees to, for good: in one transaction, and
+ * overwritten on disk.  The newest fact of an incarnation stays whole until there is a further one, since nothing
+ * would vouch for it.  *n: how many were cut.
+ */
+typedef bool fact_which_fn(void *ctx, const struct fact *f);
+int fact_log_cut(struct fact_log *l, fact_which_fn *which, void *ctx, size_t *n, struct err *e);
 
 /* The version vector: borrowed until the next addition. */
 const struct fact_head *fact_log_heads(const struct fact_log *l, size_t *n);

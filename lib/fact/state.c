@@ -297,6 +297,7 @@ static const struct {
 	{ "key.held", OF_ZONE, on_key },
 	{ "key.declined", OF_ZONE, on_key },
 	{ "key.stored", OF_ZONE, on_key },
+	{ "key.dropped", OF_ZONE, on_key },
 	{ "key.serves", OF_ZONE, on_key },
 	{ "key.seen", OF_ZONE, on_key },
 	{ "key.stopped", OF_ZONE, on_key },

@@ -31,6 +31,7 @@
  *   key.held     {"key","probe","recovery"?:{"id","box"}}    deed, proven by a signature over key_probe_data
  *   key.declined {"key","why"}                     promise
  *   key.stored   {"key","recovery":id}             deed of a backup
+ *   key.dropped  {"key","recovery":id}             promise of a backup: it keeps it no longer, and takes it no more
  *   key.serves   {"keys":[..],"signing":[..],"cds":[..],"keyset","unsigned_ttl","largest_ttl","dnskey_ttl",
  *                "ds_ttl"}   deed: published; the TTLs are the largest of what the author published before
  *                without them, or saw at the parent
@@ -177,8 +178,8 @@ struct key_state {
 	bool roll, roll_now; /* it is to be replaced */
 	struct id_set declined, lost;
 	struct record_state record[KEY_RECORDS];
-	struct box_state *stored; /* by: the backup; to: recovery id */
-	size_t storeds;
+	struct box_state *stored, *dropped; /* by: the backup; to: recovery id */
+	size_t storeds, droppeds;
 };
 
 struct add_state {
@@ -266,6 +267,10 @@ size_t state_counted(const struct fact_state *s, const uint8_t self[NODE_ID_LEN]
 #define KEY_PROBE_MAX 400
 size_t key_probe_data(const uint8_t *zone, const uint8_t hash[32], const uint8_t node[NODE_ID_LEN],
 		      uint8_t out[KEY_PROBE_MAX]);
+/* Whether this backup keeps the key for this recovery key: it has said so, and has not dropped it. */
+bool key_stored_by(const struct key_state *k, const uint8_t node[NODE_ID_LEN], const uint8_t recovery[NODE_ID_LEN]);
+/* Whether any backup has dropped it. */
+bool key_was_dropped(const struct key_state *k);
 /* Whether node has said `held` with a probe that verifies. */
 bool key_held_by(const struct zone_state *z, struct key_state *k, const uint8_t node[NODE_ID_LEN]);
 

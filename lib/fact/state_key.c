@@ -64,6 +64,7 @@ void key_state_fini(struct key_state *k)
 	boxes_free(k->box, k->boxes);
 	boxes_free(k->recovery, k->recoveries);
 	boxes_free(k->stored, k->storeds);
+	boxes_free(k->dropped, k->droppeds);
 	for (size_t i = 0; i < k->helds; i++)
 		free(k->held[i].probe);
 	free(k->held);
@@ -286,6 +287,8 @@ void key_fact(struct zone_state *z, const struct fact *f, json_t *body)
 		id_set_add(&k->lost, f->origin);
 	else if (strcmp(what, "stored") == 0 && msg_hex(body, "recovery", id, NODE_ID_LEN, NULL) == 0)
 		box_add(&k->stored, &k->storeds, id, f->origin, "");
+	else if (strcmp(what, "dropped") == 0 && msg_hex(body, "recovery", id, NODE_ID_LEN, NULL) == 0)
+		box_add(&k->dropped, &k->droppeds, id, f->origin, "");
 }
 
 size_t key_probe_data(const uint8_t *zone, const uint8_t hash[32], const uint8_t node[NODE_ID_LEN],
@@ -334,4 +337,22 @@ bool key_held_by(const struct zone_state *z, struct key_state *k, const uint8_t 
 			return true;
 	}
 	return false;
+}
+
+static bool named(const struct box_state *list, size_t n, const uint8_t by[NODE_ID_LEN], const uint8_t to[NODE_ID_LEN])
+{
+	for (size_t i = 0; i < n; i++)
+		if (memcmp(list[i].by, by, NODE_ID_LEN) == 0 && memcmp(list[i].to, to, NODE_ID_LEN) == 0)
+			return true;
+	return false;
+}
+
+bool key_stored_by(const struct key_state *k, const uint8_t node[NODE_ID_LEN], const uint8_t recovery[NODE_ID_LEN])
+{
+	return named(k->stored, k->storeds, node, recovery) && !named(k->dropped, k->droppeds, node, recovery);
+}
+
+bool key_was_dropped(const struct key_state *k)
+{
+	return k->droppeds > 0;
 }

@@ -236,6 +236,82 @@ static void a_second_process_is_kept_out(void **state)
 	assert_int_equal(fact_log_open(x->path, &other, &e), -1);
 }
 
+static bool of_first_zone(void *ctx, const struct fact *f)
+{
+	(void)ctx;
+	return f->zone_len > 4 && memcmp(f->zone, "\003one", 4) == 0;
+}
+
+struct copies {
+	uint8_t *octets[FACTS_MAX];
+	struct fact fact[FACTS_MAX];
+	size_t n;
+};
+
+static int copy(void *ctx, const struct fact *f)
+{
+	struct copies *c = ctx;
+
+	c->octets[c->n] = malloc(f->len);
+	memcpy(c->octets[c->n], f->octets, f->len);
+	assert_int_equal(fact_read(c->octets[c->n], f->len, &c->fact[c->n], NULL), 0);
+	c->n++;
+	return 0;
+}
+
+static json_t *boxed(int i)
+{
+	return json_pack("{s:i,s:[{s:s}],s:[]}", "i", i, "boxes", "box", "SECRETBOX", "recovery");
+}
+
+static void cut_facts_lose_their_boxes_and_keep_their_chain(void **state)
+{
+	static const char *const zones[] = { "one.example", "two.example", "one.example", "one.example" };
+	struct fixture *x = *state;
+	struct world *w = x->w;
+	struct copies c = { .n = 0 };
+	struct fact_rules rules = world_rules(w);
+	struct fact_verdict v[4];
+	struct fact_log *other;
+	char path[80];
+	size_t n;
+	struct err e;
+
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(add(x, world_say(w, 0, "key.created", zones[i], boxed(i))), FACT_NEW);
+	assert_int_equal(fact_log_cut(x->log, of_first_zone, NULL, &n, &e), 0);
+	assert_int_equal(n, 2); /* the newest one stays */
+	assert_int_equal(fact_log_cut(x->log, of_first_zone, NULL, &n, &e), 0);
+	assert_int_equal(n, 0);
+	reopen(x);
+	assert_int_equal(fact_log_walk(x->log, copy, &c, &e), 0);
+	assert_int_equal(c.n, 4);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(c.fact[i].cut, i == 0 || i == 2);
+		assert_int_equal(memmem(c.octets[i], c.fact[i].len, "SECRETBOX", 9) == NULL, c.fact[i].cut);
+		assert_memory_equal(c.fact[i].hash, w->fact[i].hash, FACT_HASH_LEN);
+		assert_int_equal(add(x, &w->fact[i]), FACT_HAVE); /* the whole one changes nothing */
+	}
+	/* Another node takes them, each cut one for the sake of the one behind it. */
+	snprintf(path, sizeof(path), "%s.other", x->path);
+	assert_int_equal(fact_log_open(path, &other, &e), 0);
+	assert_int_equal(fact_log_add(other, &rules, c.fact, 1, v, &e), 0);
+	assert_int_equal(v[0].result, FACT_GAP);
+	c.octets[0][2] ^= 1; /* another hash */
+	assert_int_equal(fact_read(c.octets[0], c.fact[0].len, &c.fact[0], &e), 0);
+	assert_int_equal(fact_log_add(other, &rules, c.fact, 4, v, &e), 0);
+	assert_int_equal(v[0].result, FACT_GAP);
+	c.octets[0][2] ^= 1;
+	assert_int_equal(fact_read(c.octets[0], c.fact[0].len, &c.fact[0], &e), 0);
+	assert_int_equal(fact_log_add(other, &rules, c.fact, 4, v, &e), 0);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(v[i].result, FACT_NEW);
+		free(c.octets[i]);
+	}
+	fact_log_close(other);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +325,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_a_peer_lacks_is_read_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_newer_database_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_second_process_is_kept_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(cut_facts_lose_their_boxes_and_keep_their_chain, setup, teardown),
 	};
 	struct err e;
 

@@ -55,7 +55,7 @@ static const char *world_closed(void *ctx, const struct fact *f)
 
 static inline struct fact_rules world_rules(struct world *w)
 {
-	return (struct fact_rules){ w, world_key_of, world_closed };
+	return (struct fact_rules){ w, world_key_of, world_closed, false };
 }
 
 static inline struct world *world_new(void)
