@@ -103,6 +103,12 @@ $(O)/fuzz/fuzz_audit_%: $(O)/tests/fuzz/fuzz_audit_%.o $(AUDIT_OBJS) $(O)/libdue
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS_ALL)
 
+# A harness of keydist has its files, which do not go together with signer's.
+$(O)/fuzz/fuzz_keydist: $(O)/tests/fuzz/fuzz_keydist.o $(KEYDIST_OBJS) $(O)/libduet.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS_ALL)
+
 # Small programs over the libraries for scenario tests.
 $(O)/tool/%: $(O)/tests/tool/%.o $(O)/libduet.a
 	@mkdir -p $(@D)

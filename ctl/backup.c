@@ -14,10 +14,23 @@
 #define RESTORE_TIMEOUT_MS 300000
 #define ALONE_MS           5000  /* nobody heard for so long: there is nobody */
 
+/* How long a key is kept. */
+static void print_kept_for(struct ctl_table *t, const json_t *z, const json_t *k, char when[CTL_WHEN_LEN])
+{
+	const json_int_t left = jint(z, "dropped_in_s", -1);
+
+	if (jbool(k, "dropped"))
+		ctl_table_add(t, "dropped");
+	else if (left >= 0)
+		ctl_table_add(t, "for %s", ctl_span(left, when));
+	else
+		ctl_table_add(t, "for good");
+}
+
 /* On a backup host: its keys. */
 static void print_kept(const json_t *answer)
 {
-	struct ctl_table t = { .columns = 6 };
+	struct ctl_table t = { .columns = 7 };
 	json_int_t now = (json_int_t)time(NULL);
 	const json_t *z, *k;
 	size_t i, n;
@@ -28,6 +41,7 @@ static void print_kept(const json_t *answer)
 	ctl_table_add(&t, "HASH");
 	ctl_table_add(&t, "STORED");
 	ctl_table_add(&t, "RECOVERY KEY");
+	ctl_table_add(&t, "KEPT");
 	json_array_foreach(jlist(answer, "zones"), i, z)
 	{
 		json_array_foreach(jlist(z, "keys"), n, k)
@@ -41,6 +55,7 @@ static void print_kept(const json_t *answer)
 			ctl_table_add(&t, "%.8s", jtext(k, "hash"));
 			ctl_table_add(&t, "%s", ctl_when(jint(k, "stored_at", 0), now, when));
 			ctl_table_add(&t, "%s", recovery);
+			print_kept_for(&t, z, k, when);
 			free(recovery);
 		}
 	}
