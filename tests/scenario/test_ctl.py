@@ -192,7 +192,7 @@ def test_every_command(lab):
     both(s1, "reload")
     both(vault, "reload")
     expect(s1.ctl("--json", "zone", "remove", ZONE, check=False), 0, "zone remove")
-    for args in (("zone", "status", "nowhere.example"), ("key", "create", "nowhere.example"),
+    for args in (("zone", "status", "nowhere.example"), ("key", "create", "nowhere.example", "--timeout", "1"),
                  ("policy", "show", "nothing"), ("zone", "add", "b.example", "--source", "ftp:x"),
                  ("zone", "add", "b..example", "--source", "file:x"), ("status", "--zone", "nowhere.example")):
         p = expect(s1.ctl(*args, check=False), 1, " ".join(args))
@@ -390,3 +390,32 @@ def test_daemons_check_and_print_their_configuration(lab):
     p = expect(run([lab.program("duet-signer"), "-c", wrong, "--check"], check=False), 1, "mistakes")
     if len(re.findall(r"^\S+wrong\.yaml:\d+: \S+: ", p.stderr, re.M)) != 4:
         raise Failed(p.stderr)
+
+
+@limit(120)
+def test_many_zones_from_a_file(lab):
+    """Zones and keys by the list: all are distributed and served signed; what is wrong in the list is said before or beside."""
+    cluster = Cluster(lab, signers=2, backups=1).init()
+    cluster.start()
+    s1, s2 = cluster.signer1, cluster.signer2
+    names = ["z%d.example" % i for i in range(300)]
+    for name in names[:5]:
+        cluster.put_zone(name + ".zone", small_zone(name, n=3))
+    lab.write("bad.txt", "a.example\nb..example\n")
+    p = expect(s1.ctl("zone", "add", "--from", lab.path("bad.txt"), check=False), 1, "bad list")
+    if "bad.txt:2:" not in p.stderr or "a.example" in s1.ctl("zone", "list").stdout:
+        raise Failed("a bad list: %s" % p)
+    lab.write("zones.txt", "# all of them\n\n" + "\n".join(names) + "\nodd.example ftp:x\n")
+    p = expect(s1.ctl("zone", "add", "--from", lab.path("zones.txt"), "--key", "--json", check=False), 1, "add --from")
+    got = json.loads(p.stdout)
+    if (got["added"], got["keys_made"], len(got["refused"])) != (300, 300, 2) or not got["distributed"]:
+        raise Failed("add --from: %s" % p.stdout)
+    again = json.loads(s2.ctl("key", "create", "--all", "--json").stdout)
+    if again["keys_made"] != 0:
+        raise Failed("a second key for a zone: %s" % again)
+    for name in names[:5]:
+        cluster.wait_signed(name)
+    listed = json.loads(s2.ctl("zone", "list", "--json").stdout)["zones"]
+    if len(listed) != 300 or any(z["keys"] != 1 for z in listed):
+        raise Failed("%d zones, keys %s" % (len(listed), {z["keys"] for z in listed}))
+    expect(s1.ctl("zone", "add", "x.example", "--from", "zones.txt", check=False), 2, "ZONE and --from")

@@ -120,7 +120,7 @@ static void misuse_exits_2_and_says_why(void **state)
 		{ "frobnicate", "unknown command \"frobnicate\"" },
 		{ "zone", "what about it?" },
 		{ "zone frobnicate", "unknown command \"zone frobnicate\"" },
-		{ "zone add", "ZONE is missing" },
+		{ "zone sign", "ZONE is missing" },
 		{ "zone floor example.org", "missing" },
 		{ "zone list example.org", "\"example.org\" is too much" },
 		{ "zone sign example.org --fast", "unknown option --fast" },

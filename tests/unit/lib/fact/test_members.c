@@ -63,7 +63,7 @@ static void any_order(struct world *w)
 	size_t order[2 * FACTS_MAX];
 	char *want = NULL;
 
-	for (int round = 0; round < 200; round++) {
+	for (int round = 0; round < 30; round++) {
 		size_t n = w->n;
 		struct fact_state *s;
 		json_t *dump;
@@ -297,7 +297,7 @@ static void the_box_key_comes_from_an_admission_only(void **state)
 static void by_chance(void **state)
 {
 	(void)state;
-	for (int run = 0; run < 40; run++) {
+	for (int run = 0; run < 30; run++) {
 		struct world *w = world_new();
 		bool any = false, left = false;
 
