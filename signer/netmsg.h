@@ -52,7 +52,7 @@
  * transferred {"zone":Z,"address":A,"serial":N,"octets":N,"ms":N}      a transfer out has ended well
  * notified    {"zone":Z,"address":A,"serial":N,"result":"ok"|"timeout"|"rcode"|"bad","rcode":N}    final result of NOTIFY to
  *              one secondary; bad: what came was no answer to it, or its TSIG was wrong
- * answer      {"id":N,"result":"ok"|"timeout"|"refused"|"bad","rcode":N,"rrs":base64 record stream,"serial":N,"ms":N}
+ * answer      {"zone":Z,"id":N,"result":"ok"|"timeout"|"refused"|"bad","rcode":N,"rrs":base64 record stream,"serial":N,"ms":N}
  * input       {"zone":Z,"serial":N,"primary":A,"kind":"axfr","octets":N} + memfd (record stream: the SOA, then all others)
  * input       {...,"kind":"ixfr","from":N,...} + memfd   the differences from serial "from" to "serial", as one record
  *              stream of one difference or more, oldest first: SOA of where it begins, records removed, SOA of where it

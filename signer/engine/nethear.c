@@ -74,6 +74,8 @@ static void on_zone(struct zwork *z, const char *type, const json_t *msg, int fd
 		source_failed(z, why, (int64_t)n);
 	else if (strcmp(type, "input-expired") == 0 && msg_uint(msg, "expire_s", UINT32_MAX, &n, NULL) == 0)
 		source_expired(z, (int64_t)n);
+	else if (strcmp(type, "answer") == 0)
+		secondary_answer(z, msg);
 	else if (strcmp(type, "asked") == 0)
 		secondary_asked(z, msg);
 	else if (strcmp(type, "transferred") == 0)
@@ -98,9 +100,6 @@ void netlink_hear(struct netlink *n, const uint8_t *packet, size_t len, int fd)
 	}
 	if (strcmp(type, "ready") == 0) {
 		on_ready(n);
-	} else if (strcmp(type, "answer") == 0) {
-		for (size_t i = 0; i < e->zone_count; i++)
-			secondary_answer(e->zone[i], msg);
 	} else if ((name = json_string_value(json_object_get(msg, "zone"))) != NULL &&
 		   (z = engine_zone(e, name, false)) != NULL) {
 		on_zone(z, type, msg, fd);

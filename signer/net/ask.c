@@ -79,7 +79,7 @@ static void done(void *ctx, enum exchange_result result, const struct dns_msg *m
 	struct ask *a = ctx;
 	uint8_t *rrs = mem_new(1, RRS_MAX);
 	size_t cap = sodium_base64_ENCODED_LEN(RRS_MAX, sodium_base64_VARIANT_ORIGINAL), len = 0;
-	char *text = mem_new(1, cap);
+	char *text = mem_new(1, cap), zone[DNAME_TEXT_MAX];
 	uint32_t serial = 0;
 	bool soa = false;
 	json_t *j;
@@ -87,7 +87,7 @@ static void done(void *ctx, enum exchange_result result, const struct dns_msg *m
 	if (m != NULL)
 		len = collect(a, m, rrs, &soa, &serial);
 	sodium_bin2base64(text, cap, rrs, len, sodium_base64_VARIANT_ORIGINAL);
-	j = json_pack("{s:I, s:s, s:I, s:s, s:I}", "id", a->id, "result", result_text(result), "rcode",
+	j = json_pack("{s:s, s:I, s:s, s:I, s:s, s:I}", "zone", dname_to_text(a->apex, zone), "id", a->id, "result", result_text(result), "rcode",
 		      (json_int_t)(m == NULL ? 0 : m->rcode), "rrs", text, "ms",
 		      (json_int_t)(clock_mono_ms() - a->began_ms));
 	if (soa)
@@ -123,6 +123,7 @@ int ask_start(struct net *net, const json_t *query, struct err *e)
 		free(a);
 		return -1;
 	}
+	dname_lower(a->apex, a->apex);
 	if (timeout_ms < 100 || timeout_ms > 60000)
 		timeout_ms = 2000;
 	a->net = net;
