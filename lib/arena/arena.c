@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_LEN (64u << 10)
+#define BLOCK_FIRST (1u << 10) /* many arenas hold little and live long */
+#define BLOCK_LEN   (64u << 10)
 
 struct block {
 	struct block *next;
@@ -109,7 +110,8 @@ static void *take(struct arena *a, size_t len, size_t align)
 			break;
 	}
 
-	size_t cap = len > BLOCK_LEN / 4 ? len : BLOCK_LEN;
+	size_t usual = a->now == NULL ? BLOCK_FIRST : a->now->cap < BLOCK_LEN / 4 ? 4 * a->now->cap : BLOCK_LEN;
+	size_t cap = len > usual / 4 ? len : usual;
 	struct block *b = alive(malloc(sizeof(*b) + cap));
 
 	b->cap = cap;
@@ -122,7 +124,7 @@ static void *take(struct arena *a, size_t len, size_t align)
 		a->now->next = b;
 	}
 	/* A large block is full at once; small requests go on in the block before it. */
-	if (a->now == NULL || cap == BLOCK_LEN)
+	if (a->now == NULL || cap == usual)
 		a->now = b;
 	return b->data;
 }

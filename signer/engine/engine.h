@@ -88,6 +88,7 @@ struct engine {
 	bool serving;           /* net answers transfers */
 	int64_t upkeep_ms;      /* monotonic: next upkeep of the store */
 	int64_t wrote_ms;       /* monotonic: something was published last */
+	int64_t trimmed_ms;     /* wrote_ms when memory was given back last */
 	bool upkeep_on;
 	int64_t drain_until_ms; /* monotonic; 0: not draining */
 	bool stopping;

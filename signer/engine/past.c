@@ -3,13 +3,30 @@
 #include "signer/engine/past.h"
 
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "arena/arena.h"
 #include "msg/msg.h"
 
 static bool same(const struct past_version *v, uint32_t serial, const uint8_t *id)
 {
 	return v->serial == serial && (id == NULL || memcmp(v->id, id, VERSION_ID_LEN) == 0);
+}
+
+void past_fini(struct past *p)
+{
+	free(p->v);
+	*p = (struct past){ .n = 0 };
+}
+
+struct past past_copy(const struct past *p)
+{
+	struct past copy = *p;
+
+	copy.room = p->n;
+	copy.v = mem_dup(p->v, p->n * sizeof(*p->v));
+	return copy;
 }
 
 void past_add(struct past *p, const struct past_version *v)
@@ -19,6 +36,10 @@ void past_add(struct past *p, const struct past_version *v)
 			p->v[i] = *v;
 			return;
 		}
+	if (p->n == p->room && p->n < PAST_MAX) {
+		p->room = p->room * 2 + 2 < PAST_MAX ? p->room * 2 + 2 : PAST_MAX;
+		p->v = mem_grow(p->v, p->room, sizeof(*p->v));
+	}
 	p->v[p->next] = *v;
 	p->next = (p->next + 1) % PAST_MAX;
 	p->n = p->n < PAST_MAX ? p->n + 1 : p->n;

@@ -20,10 +20,14 @@ struct past_version {
 };
 
 struct past {
-	struct past_version v[PAST_MAX];
-	size_t n;
+	struct past_version *v; /* room grows with n: most zones have few */
+	size_t n, room;
 	size_t next;
 };
+
+void past_fini(struct past *p);
+/* Its own memory for the same versions. */
+struct past past_copy(const struct past *p);
 
 /* The same serial and id: replaced; else it takes the place of the oldest. */
 void past_add(struct past *p, const struct past_version *v);

@@ -222,7 +222,9 @@ static void published(struct zwork *z, struct publishing *p)
 	version_unref(z->version);
 	z->version = p->writing.write.version;
 	z->engine->wrote_ms = clock_mono_ms();
+	past_fini(&z->kept.own);
 	z->kept = p->kept;
+	p->kept.own = (struct past){ .n = 0 };
 	z->signatures = p->made->stats.made + version_info(z->version)->soa_sig_count;
 	if (p->made->content != NULL)
 		taken(z);
@@ -260,6 +262,7 @@ static void publish_done(struct writing *w)
 	else
 		failed(z, "publish-failed", &w->write.err);
 	made_free(p->made);
+	past_fini(&p->kept.own);
 	arena_free(p->arena);
 	free(p->keep);
 	zwork_poke(z);
@@ -273,6 +276,7 @@ static void kept_next(const struct zwork *z, const struct made *m, struct kept *
 	struct past_version v = { .serial = info->serial, .earliest = info->earliest };
 
 	*k = z->kept;
+	k->own = past_copy(&z->kept.own);
 	k->mine = m->content != NULL ? z->input_id : z->kept.mine;
 	k->mine.steps = m->plan->steps;
 	k->last = info->serial;

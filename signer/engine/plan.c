@@ -59,7 +59,7 @@ static int64_t sig_expiration(const struct rr *sig, int64_t now)
 static int ready_read(struct plan *p, const json_t *o, const uint8_t *apex, struct ready_rrset *out, struct err *e)
 {
 	const char *type_text = msg_text(o, "type", 16, e);
-	struct rr rr;
+	struct rr rr, rrs[RECORDS_MAX], sigs[RECORDS_MAX];
 	uint8_t *octets;
 	size_t len;
 	struct rd r;
@@ -75,8 +75,6 @@ static int ready_read(struct plan *p, const json_t *o, const uint8_t *apex, stru
 		return -1;
 	r = rd_of(arena_dup(p->arena, octets, len), len);
 	free(octets);
-	out->rrs = arena_alloc(p->arena, RECORDS_MAX, sizeof(struct rr));
-	out->sigs = arena_alloc(p->arena, RECORDS_MAX, sizeof(struct rr));
 	while ((rc = rr_read(&r, &rr, e)) == 1) {
 		bool sig = rr.type == TYPE_RRSIG;
 
@@ -85,14 +83,16 @@ static int ready_read(struct plan *p, const json_t *o, const uint8_t *apex, stru
 		if (out->n == RECORDS_MAX || out->sig_count == RECORDS_MAX)
 			return err_set(e, ERR_LIMIT, "ready %s RRset has more than %d records", type_text, RECORDS_MAX);
 		if (sig)
-			out->sigs[out->sig_count++] = rr;
+			sigs[out->sig_count++] = rr;
 		else
-			out->rrs[out->n++] = rr;
+			rrs[out->n++] = rr;
 	}
 	if (rc != 0 || out->n == 0 || out->sig_count == 0)
 		return rc != 0 ? -1 : err_set(e, ERR_REFUSED, "ready %s RRset is empty or not signed", type_text);
-	qsort(out->rrs, out->n, sizeof(struct rr), by_rr);
-	qsort(out->sigs, out->sig_count, sizeof(struct rr), by_rr);
+	qsort(rrs, out->n, sizeof(struct rr), by_rr);
+	qsort(sigs, out->sig_count, sizeof(struct rr), by_rr);
+	out->rrs = arena_dup(p->arena, rrs, out->n * sizeof(struct rr));
+	out->sigs = arena_dup(p->arena, sigs, out->sig_count * sizeof(struct rr));
 	return 0;
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* upkeep: now and then, while no change is open, a volume that is partly dead is compacted. */
+#include <malloc.h>
+
 #include "clock/clock.h"
 #include "log/log.h"
 #include "signer/engine/netlink.h"
@@ -8,6 +10,7 @@
 #define EVERY_MS 60000
 #define AGAIN_MS 1000  /* there is more to do, or a change was open */
 #define IDLE_MS  10000 /* without a publication */
+#define TRIM_MS  3000
 
 /* Pages of a zone may lie elsewhere now, in a version that says the same. */
 static void versions_again(struct engine *e)
@@ -43,10 +46,20 @@ static void done(void *ctx, int rc, const struct err *err)
 	works_pause(e->works, false);
 }
 
+/* What many zones needed while they were loaded and signed goes back to the system. */
+static void trim(struct engine *e, int64_t now_ms)
+{
+	if (e->wrote_ms == e->trimmed_ms || now_ms - e->wrote_ms < TRIM_MS)
+		return;
+	e->trimmed_ms = e->wrote_ms;
+	malloc_trim(0);
+}
+
 void engine_upkeep(struct engine *e)
 {
 	int64_t now_ms = clock_mono_ms();
 
+	trim(e, now_ms);
 	if (e->upkeep_ms == 0)
 		e->upkeep_ms = now_ms + EVERY_MS;
 	if (e->upkeep_on || now_ms < e->upkeep_ms || works_long(e->works))

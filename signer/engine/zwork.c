@@ -38,9 +38,9 @@ struct zwork *zwork_new(struct engine *e, const char *name)
 
 	z->engine = e;
 	z->due_mono.of = z->due_wall.of = z;
+	z->name = mem_strdup(name);
 	if (dname_from_text(name, apex, NULL) == 0)
 		dname_lower(apex, z->apex);
-	dname_to_text(z->apex, z->name);
 	z->look_s = INT64_MAX;
 	z->look_ms = INT64_MAX;
 	z->overtake_at = INT64_MAX;
@@ -68,6 +68,9 @@ void zwork_free(struct zwork *z)
 	notices_free(z);
 	free(z->shown);
 	free(z->peer);
+	free(z->name);
+	past_fini(&z->kept.own);
+	past_fini(&z->others);
 	free(z->plan_error);
 	free(z->damage);
 	free(z->hold);

@@ -110,7 +110,7 @@ struct waiter;
 
 struct zwork {
 	struct engine *engine;
-	char name[DNAME_TEXT_MAX];
+	char *name;             /* as dname_to_text writes it, lower case */
 	uint8_t apex[DNAME_MAX];
 
 	struct plan *plan;      /* NULL: none heard in this run */

@@ -32,6 +32,7 @@ static void the_oldest_makes_room(void **state)
 	assert_int_equal(p.n, PAST_MAX);
 	for (uint32_t i = 1; i <= PAST_MAX + 3; i++)
 		assert_int_equal(past_find(&p, i, NULL) != NULL, i > 3);
+	past_fini(&p);
 }
 
 static void a_version_is_known_by_serial_and_id(void **state)
@@ -47,6 +48,7 @@ static void a_version_is_known_by_serial_and_id(void **state)
 	assert_int_equal(past_find(&p, 5, a.id)->content.number, 1);
 	assert_int_equal(past_find(&p, 5, b.id)->content.number, 2);
 	assert_int_equal(past_find(&p, 5, NULL)->content.number, 2); /* the newest */
+	past_fini(&p);
 }
 
 static void the_same_version_is_replaced(void **state)
@@ -60,6 +62,7 @@ static void the_same_version_is_replaced(void **state)
 	past_add(&p, &v);
 	assert_int_equal(p.n, 1);
 	assert_int_equal(past_find(&p, 5, v.id)->content.number, 9);
+	past_fini(&p);
 }
 
 static void what_is_kept_is_read_back(void **state)
@@ -86,6 +89,11 @@ static void what_is_kept_is_read_back(void **state)
 		assert_int_equal(a->earliest, b->earliest);
 		assert_int_equal(content_cmp_steps(&a->content, &b->content), 0);
 	}
+	past_fini(&p);
+	p = past_copy(&q);
+	past_fini(&q);
+	assert_int_equal(past_find(&p, PAST_MAX + 1, NULL)->content.steps, 7);
+	past_fini(&p);
 }
 
 static void nonsense_is_left_out(void **state)
