@@ -52,7 +52,7 @@ struct batch {
 	struct owner *owners;
 	struct hashed *hashed;
 	size_t n, owners_room, hashed_room;
-	size_t octets;             /* about what the names take in pages */
+	size_t octets;             /* of names and records */
 	uint8_t next[DNAME_MAX];   /* behind the batch: a name, or a hash */
 	uint8_t before[DNAME_MAX]; /* the last name with NSEC3 before the batch */
 	bool has_before;

@@ -13,7 +13,7 @@ struct flow {
 	struct pool *pool;
 	struct batch **ring; /* of `size`; `count` of them are out, from `first` on */
 	size_t size, first, count;
-	size_t batch_octets; /* what a batch's names take in pages, about */
+	size_t batch_octets; /* of the names and records of a batch, about */
 	/* Where results go. */
 	struct change *change;
 	const struct sign_text *text;

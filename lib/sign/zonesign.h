@@ -37,7 +37,7 @@ struct sign_params {
 	uint32_t margin_s; /* pages of `previous` that expire within it are signed anew */
 	bool full;         /* reuse nothing */
 	unsigned threads;     /* that sign, the caller among them; 0 is 1 */
-	size_t batch_octets;  /* of pages that a thread makes at a time; 0: 384 KiB */
+	size_t batch_octets;  /* of records that a thread takes at a time; 0: 384 KiB */
 	size_t sort_octets;   /* memory for NSEC3 hashes; 0: 64 MiB */
 	const char *sort_dir; /* for those beyond it; NULL: TMPDIR, or /var/tmp */
 };
