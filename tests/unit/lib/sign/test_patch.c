@@ -17,6 +17,7 @@
 #include <xxhash.h>
 
 #include "arena/arena.h"
+#include "nsec/nsec.h"
 #include "sign/apexkeys.h"
 #include "sign/patch.h"
 #include "sign/version_zone.h"
@@ -609,7 +610,7 @@ static void change_model(unsigned step)
 static void patched_is_what_whole_is(void **state)
 {
 	const char *rounds = getenv("PATCH_STEPS");
-	unsigned steps = rounds != NULL ? (unsigned)atoi(rounds) : 9;
+	unsigned steps = rounds != NULL ? (unsigned)atoi(rounds) : 6;
 
 	(void)state;
 	if (getenv("PATCH_SEED") != NULL)
@@ -686,6 +687,84 @@ static void one_change_touches_few_pages(void **state)
 			assert_true(s.stats.new_pages <= 20);
 			assert_true(s.stats.kept_pages + 20 >= before_len);
 			assert_true(s.stats.made <= 400);
+		}
+		z = zone_of(&now);
+		signer_open(&whole, modes[m].denial, keys);
+		sign_whole(&whole, z, now.serial);
+		same_records(&s, &whole);
+		whole_keeps_all(&s, z, now.serial);
+		zone_free(z);
+		signer_close(&whole);
+		signer_close(&s);
+		key_free(keys[0]);
+	}
+}
+
+/* The sort key of the name in one of the chains. */
+static size_t key_in(enum page_chain chain, const uint8_t *name, uint8_t out[DNAME_KEY_MAX])
+{
+	struct nsec3_params params = { .iterations = 0 };
+	uint8_t hashed[DNAME_MAX], hash[NSEC3_HASH_LEN];
+	struct nsec3_hasher *h = NULL;
+	struct err e;
+
+	if (chain == CHAIN_NAMES)
+		return dname_key(name, out);
+	assert_int_equal(nsec3_hasher_new(&params, &h, &e), 0);
+	assert_int_equal(nsec3_hash(h, name, hash, &e), 0);
+	nsec3_hasher_free(h);
+	hashed[0] = NSEC3_LABEL_LEN;
+	nsec3_label(hash, hashed + 1);
+	memcpy(hashed + 1 + NSEC3_LABEL_LEN, apex, sizeof(apex));
+	return dname_key(hashed, out);
+}
+
+static bool begins_page(const struct signer *s, enum page_chain chain, const uint8_t *name)
+{
+	const struct table *t = version_table(s->current);
+	uint8_t key[DNAME_KEY_MAX];
+	size_t len = key_in(chain, name, key);
+
+	for (size_t i = 0; i < table_len(t); i++) {
+		const struct page_row *row = table_row(t, i);
+
+		if (row->chain == chain && row->key_len == len && memcmp(row->key, key, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void replace(struct signer *s, struct node *n, enum profile profile)
+{
+	struct zone_diff *d;
+
+	before = now;
+	now.serial++;
+	n->profile = profile;
+	d = diff_of(&before, &now);
+	sign_patch(s, d, now.serial);
+	zone_diff_free(d);
+}
+
+static void the_first_of_a_page_goes_and_comes(void **state)
+{
+	(void)state;
+	for (size_t m = 0; m < 3; m++) {
+		enum page_chain chain = m == 0 ? CHAIN_NAMES : CHAIN_NSEC3;
+		struct key *keys[KEYS];
+		struct signer s, whole;
+		struct zone *z;
+		size_t gone = 0;
+
+		open_signed(&s, modes[m].denial, keys);
+		for (size_t i = 0; i < NODES; i++) {
+			enum profile was = now.node[i].profile;
+
+			if (was == NONE || was == CUT || was == SECURE || was == BRANCH || !begins_page(&s, chain, now.node[i].name))
+				continue;
+			replace(&s, &now.node[i], NONE);
+			if (gone++ % 2 == 0)
+				replace(&s, &now.node[i], was);
 		}
 		z = zone_of(&now);
 		signer_open(&whole, modes[m].denial, keys);
@@ -914,6 +993,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(patched_is_what_whole_is),
 		cmocka_unit_test(one_change_touches_few_pages),
+		cmocka_unit_test(the_first_of_a_page_goes_and_comes),
 		cmocka_unit_test(due_pages_are_renewed),
 		cmocka_unit_test(a_new_dnskey_rrset_touches_the_apex),
 		cmocka_unit_test(another_context_is_not_patched),
