@@ -416,6 +416,7 @@ static void budget_and_threads_change_nothing(void **state)
 	a = rows_of(whole);
 	b = rows_of(spilled);
 	assert_int_equal(a.n, b.n);
+	assert_memory_equal(a.rr[2].owner, "\11Host00001\7example", 19); /* as it came first */
 	for (size_t i = 0; i < a.n; i++) {
 		assert_memory_equal(a.rr[i].owner, b.rr[i].owner, dname_len(a.rr[i].owner));
 		assert_int_equal(rr_cmp(&a.rr[i], &b.rr[i]), 0);
