@@ -162,8 +162,11 @@ size_t create_wanted(const struct timeline_in *in, const struct timeline *t, str
 		if (!k->key->roll || !alive(k) || !settled(k) || roll_runs(t, k))
 			continue;
 		*rolled = k;
-		if (!same)
+		if (!same) {
+			/* one roll and one turn, whichever key was named */
+			*rolled = user_of(t, RECORD_DS) == NULL ? k : user_of(t, RECORD_DS);
 			return roll_runs(t, NULL) ? 0 : want_all(in, t, out);
+		}
 		want(&out[0], k->key->role, k->alg, k->sep ? p->ksk_method : METHOD_PREPUBLICATION, k, NULL);
 		return 1;
 	}

@@ -117,7 +117,7 @@ static bool left_out(const struct timeline_wait *w)
 	case RECORD_ZONE:
 		return FAULT(NO_WAIT_ZONE); /* in and out run side by side: either would do for the other */
 	case RECORD_DS:
-		return w->confirmed && ((in && FAULT(NO_WAIT_DS_IN)) || (out && FAULT(NO_WAIT_DS_OUT)));
+		return w->confirmed && out && FAULT(NO_WAIT_DS_OUT);
 	case KEY_RECORDS:
 		break;
 	}

@@ -24,7 +24,6 @@
 	X(STOPPED_BEFORE_PUBLISHED, "a promise is given before the version that keeps it is published")           \
 	X(NO_WAIT_DNSKEY_OUT, "no wait for caches that hold the old DNSKEY")                                      \
 	X(NO_WAIT_ZONE, "no wait for caches that hold RRsets with the old RRSIGs, or without")                   \
-	X(NO_WAIT_DS_IN, "no wait for caches that hold the DS RRset without the new DS")                          \
 	X(NO_WAIT_DS_OUT, "no wait for caches that hold the old DS")                                              \
 	X(NO_PARENT_DELAY, "no wait for a parent that is still at work on an older CDS")                          \
 	X(LAST_DS_TTL, "the last TTL of the DS instead of the largest")                                           \
@@ -47,6 +46,7 @@
 	X(DNSKEY_BEFORE_SIGNATURES, "the old ZSK's DNSKEY goes while its RRSIGs may be in caches")                \
 	X(NO_CHAIN_CHECK, "records go without a look at the chain of trust")                                      \
 	X(JOINER_WAKES_THE_DEAD, "what was gone for all is open again when a signer joins")                       \
+	X(RETIREMENT_AT_ONCE, "a dead signer leaves the conjunctions while caches have what it served")           \
 	/* end */
 
 enum fault_name {

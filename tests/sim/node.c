@@ -142,6 +142,20 @@ static void say_held(struct sim *s, struct node *n, const struct key_state *k)
 	node_say(s, n, "key.held", true, json_pack("{s:o,s:o}", "key", hex(k->hash), "probe", msg_json_base64(sig, 32)));
 }
 
+/* Whose turn it is creates at once, the next one an hour later. */
+static void check_turn(struct sim *s, const struct node *n, const uint8_t replaces[32])
+{
+	const int old = keys_find(s, replaces);
+
+	if (old < 0)
+		return;
+	if (s->made_at[old] > 0 && s->made_by[old] != n->i && s->now - s->rolled_at[old] < HOUR)
+		sim_fail(s, "two creators", "signers %d and %d make a key in place of k%d at the same time",
+			 s->made_by[old], n->i, old);
+	s->made_at[old] = s->now;
+	s->made_by[old] = n->i;
+}
+
 void node_create(struct sim *s, struct node *n, const struct timeline_create *c)
 {
 	const int at = keys_take(s, c->alg, c->role);
@@ -151,6 +165,7 @@ void node_create(struct sim *s, struct node *n, const struct timeline_create *c)
 
 	if (k == NULL)
 		sim_fail(s, "limit", "too many keys");
+	check_turn(s, n, c->replaces[0]);
 	for (size_t i = 0; i < KEY_REPLACES_MAX; i++)
 		if (!sodium_is_zero(c->replaces[i], 32))
 			json_array_append_new(replaces, hex(c->replaces[i]));
@@ -245,6 +260,7 @@ static void publish(struct sim *s, struct node *n, const struct timeline_publish
 	struct version *v = arena_alloc(s->arena, 1, sizeof(*v));
 
 	v->signer = n->i;
+	v->at = s->now;
 	v->published = *next;
 	v->number = ++n->disk.last_number;
 	v->serial = n->disk.last_serial = next_serial(s, n);

@@ -3,12 +3,17 @@
 #include "tests/sim/sim.h"
 
 #include "msg/msg.h"
+#include "timeline/fault.h"
 
 #include <sodium.h>
 #include <string.h>
 
 static void roll(struct sim *s, struct node *n, const struct timeline_key *k)
 {
+	const int at = keys_find(s, k->key->hash);
+
+	if (s->rolled_at[at] == 0)
+		s->rolled_at[at] = s->now;
 	node_say(s, n, "key.roll", true, json_pack("{s:o}", "key", msg_json_hex(k->key->hash, 32)));
 }
 
@@ -101,24 +106,49 @@ static void admit(struct sim *s, struct node *n)
 	node_wake(s, x);
 }
 
-/* The node is dead for good, which the operator swears, and its secondaries are given to others. */
-static void retire(struct sim *s, struct node *n, struct node *dead)
+static void swear(struct sim *s, struct node *n, const struct node *dead)
 {
 	json_t *upto = json_array();
-	uint8_t ids[NODES_MAX * 2][NODE_ID_LEN];
 	char random[17];
 
-	if (dead == n || dead->backup || dead->gone || !node_is_signer(state_node(n->state, dead->id.id)) ||
-	    state_counted(n->state, n->id.id, ids) < 3) {
-		json_decref(upto);
-		return;
-	}
 	for (int i = 0; i < n->disk.facts; i++)
 		if (n->log[i]->origin == dead->i) {
 			sodium_bin2hex(random, sizeof(random), n->log[i]->f.inc.random, 8);
 			json_array_append_new(upto, json_pack("[i,s,I]", (int)n->log[i]->f.inc.number, random,
 							      (json_int_t)n->log[i]->f.seq));
 		}
+	node_observe(s, n);
+	node_say(s, n, "retired", false,
+		 json_pack("{s:s,s:s,s:s,s:o}", "node", dead->id.id_text, "line", dead->line, "why", "fenced", "upto",
+			   upto));
+	node_wake(s, n);
+}
+
+/* What an operator swears to: nothing that the dead signer served, or its secondaries, is in any cache. */
+static void on_oath(struct sim *s, const struct event *ev)
+{
+	struct node *n = &s->node[ev->a];
+	bool over = n->up && n->compared;
+
+	if (n->gone)
+		return;
+	for (int i = 0; i < s->secondaries; i++)
+		over &= s->secondary[i].version->at >= (int64_t)ev->value;
+	if (over && ev->what != NULL) {
+		swear(s, n, &s->node[ev->b]);
+		return;
+	}
+	sim_later(s, over ? 4 * DAY : HOUR, on_oath, ev->a, ev->b, ev->value, over ? s : NULL);
+}
+
+/* The node is dead for good, and its secondaries are given to another. */
+static void retire(struct sim *s, struct node *n, struct node *dead)
+{
+	uint8_t ids[NODES_MAX * 2][NODE_ID_LEN];
+
+	if (dead == n || dead->backup || dead->gone || !node_is_signer(state_node(n->state, dead->id.id)) ||
+	    state_counted(n->state, n->id.id, ids) < 3)
+		return;
 	dead->gone = true;
 	dead->up = false;
 	for (int i = 0; i < s->secondaries; i++) {
@@ -126,10 +156,10 @@ static void retire(struct sim *s, struct node *n, struct node *dead)
 			s->secondary[i].primaries |= 1 << n->i;
 		s->secondary[i].watchers |= 1 << n->i;
 	}
-	node_observe(s, n);
-	node_say(s, n, "retired", false,
-		 json_pack("{s:s,s:s,s:s,s:o}", "node", dead->id.id_text, "line", dead->line, "why", "fenced", "upto",
-			   upto));
+	if (FAULT(RETIREMENT_AT_ONCE))
+		swear(s, n, dead);
+	else
+		sim_later(s, HOUR, on_oath, n->i, dead->i, (uint64_t)s->now, NULL);
 }
 
 void operator_acts(struct sim *s, const struct trouble *t)

@@ -106,7 +106,7 @@ static void on_parent_reads(struct sim *s, const struct event *ev)
 			sim_later(s, think + chance_between(&s->chance, 1, s->parent_delay / 2), on_parent_server, i,
 				  (int)s->parent_ttl, (uint64_t)s->parent_rev << 32 | ds, NULL);
 	}
-	sim_later(s, chance_between(&s->chance, HOUR, DAY), on_parent_reads, 0, 0, 0, NULL);
+	sim_later(s, chance_between(&s->chance, HOUR / 3, DAY / 2), on_parent_reads, 0, 0, 0, NULL);
 }
 
 void parent_begin(struct sim *s)
@@ -166,8 +166,8 @@ static void on_look_answered(struct sim *s, const struct event *ev)
 	const int i = (int)n->observer[ev->b & 255].id - 1;
 	const bool parent = i >= SECONDARIES_MAX;
 	const bool off = parent ? s->parent_server_off[i - SECONDARIES_MAX] > 0 : s->secondary_off[i] > 0;
-	const int64_t way = chance_of(&s->chance, 90) ? chance_between(&s->chance, 0, 5) :
-							chance_between(&s->chance, 0, 3 * HOUR);
+	const int64_t way = chance_of(&s->chance, 85) ? chance_between(&s->chance, 0, 5) :
+							chance_between(&s->chance, 0, 12 * HOUR);
 	struct timeline_look *look = NULL;
 
 	if (n->boot != ev->b >> 8)

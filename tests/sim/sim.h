@@ -55,6 +55,7 @@ struct version {
 	int signer;
 	uint32_t number; /* of this signer's versions */
 	uint32_t serial;
+	int64_t at;      /* published */
 	uint32_t dnskey_ttl, zone_ttl;
 	uint32_t mask[KEY_RECORDS]; /* bits of sim.key */
 	struct timeline_published published;
@@ -192,6 +193,8 @@ struct sim {
 	bool parent_off;
 	uint32_t parent_ds, parent_rev, parent_ttl;
 	int64_t parent_delay;
+	int64_t rolled_at[SIM_KEYS_MAX], made_at[SIM_KEYS_MAX]; /* first said; successor made */
+	int made_by[SIM_KEYS_MAX];
 	json_t *body[FACTS_MAX]; /* of all facts */
 	size_t bodies;
 	const struct sim_key *key[SIM_KEYS_MAX]; /* made so far */

@@ -84,7 +84,10 @@ void sim_plan(struct sim *s)
 	static const enum trouble_kind first[] = { TROUBLE_ROLL, TROUBLE_ROLL, TROUBLE_ROLL, TROUBLE_ROLL, TROUBLE_ROLL,
 						   TROUBLE_POLICY, TROUBLE_POLICY, TROUBLE_INSECURE };
 	const int64_t span = chance_between(&s->chance, 4, 25) * DAY;
-	const size_t n = chance_below(&s->chance, 10);
+	const size_t n = chance_below(&s->chance, 12);
+
+	/* Most trouble of a history is of few kinds, so that they meet. */
+	const enum trouble_kind theme[3] = { draw_kind(s), draw_kind(s), draw_kind(s) };
 
 	s->troubles = 0;
 	plan_one(s, first[chance_below(&s->chance, sizeof(first) / sizeof(first[0]))],
@@ -95,7 +98,7 @@ void sim_plan(struct sim *s)
 		const int64_t length = chance_of(&s->chance, 50) ? chance_between(&s->chance, MINUTE, DAY) :
 								   chance_between(&s->chance, HOUR, 10 * DAY);
 
-		plan_one(s, draw_kind(s), chance_between(&s->chance, 0, span), length);
+		plan_one(s, chance_of(&s->chance, 60) ? theme[chance_below(&s->chance, 3)] : draw_kind(s), chance_between(&s->chance, 0, span), length);
 	}
 	s->healed_at = 0;
 	for (size_t i = 0; i < s->troubles; i++)
