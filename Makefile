@@ -136,10 +136,10 @@ sim: $(O)/sim/duet-sim
 # The sanitized build with test controls (movable clock, fail-points), then every test.
 CHECK = $(MAKE) --no-print-directory SAN=address,undefined TEST=1
 CHECK_O = build/san-address-undefined/test
-check-build: all bench-programs
-	+$(Q)$(CHECK) all tests
+check-build: all bench-programs $(O)/sim/duet-sim
+	+$(Q)$(CHECK) all tests $(CHECK_O)/sim/duet-sim
 check: check-build
-	$(Q)tests/run --programs $(CHECK_O)/bin --unit $(CHECK_O)/unit --fuzz $(CHECK_O)/fuzz --release build/bin $(T)
+	$(Q)tests/run --programs $(CHECK_O)/bin --unit $(CHECK_O)/unit --fuzz $(CHECK_O)/fuzz --sim build/sim/duet-sim --sim $(CHECK_O)/sim/duet-sim --release build/bin $(T)
 
 # Commands and faults by chance, one cluster a seed: make soak-chaos SEED=100 RUNS=50, or MINUTES=60.
 soak-chaos:

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * chain: whether every validator finds a chain of trust, whatever it has in its caches ("Flexible and Robust Key
- * Rollover in DNSSEC", Schaeffer, Mekking and others; here over sets of keys instead of pairs).
+ * chain: whether every validator finds a chain of trust, whatever it has in its caches ("Flexible and Robust
+ * Key Rollover in DNSSEC", Schaeffer, Mekking and others; here over sets of keys instead of pairs).
  *
- * A validator has one DS RRset, one DNSKEY RRset with its RRSIGs, and RRsets of the zone, each of its own age.  All
- * that is known is which record may be missing from them.
+ * A validator has one DS RRset, one DNSKEY RRset with its RRSIGs, and RRsets of the zone, each of its own
+ * age.  All that is known is which record may be missing from them.
  */
 #include "timeline/order.h"
 
@@ -23,8 +23,8 @@ static bool anywhere(const struct timeline_key *k, enum key_record r)
 	return phase(k, r) != PHASE_HIDDEN;
 }
 
-/* Some key of the algorithm stands in every such RRset, though not always the same: all signers had one in it, and
- * no signer takes its last one away. */
+/* Some key of the algorithm stands in every such RRset, though not always the same: all signers had one in
+ * it, and no signer takes its last one away. */
 static bool always_one(const struct timeline *t, unsigned alg, enum key_record r)
 {
 	for (size_t i = 0; i < t->n; i++)
@@ -34,11 +34,12 @@ static bool always_one(const struct timeline *t, unsigned alg, enum key_record r
 }
 
 /*
- * Two RRsets of which each has at least one of the algorithm's keys: `upper` (DS, RRSIG) names keys, `lower` has them.
- * They match when 1. one key is in all of both; 2. whatever may be in `upper` is in all of `lower`; or 3. whatever
- * may be in `lower` is in all of `upper`.
+ * Two RRsets of which each has at least one of the algorithm's keys: `upper` (DS, RRSIG) names keys, `lower`
+ * has them. They match when 1. one key is in all of both; 2. whatever may be in `upper` is in all of `lower`;
+ * or 3. whatever may be in `lower` is in all of `upper`.  by_ds: asked for also where `lower` has none of the
+ * algorithm.
  */
-static bool match(const struct timeline *t, unsigned alg, enum key_record upper)
+static bool match(const struct timeline *t, unsigned alg, enum key_record upper, bool by_ds)
 {
 	bool one = false, up = false, up_in_low = true, low_in_up = true;
 
@@ -53,11 +54,11 @@ static bool match(const struct timeline *t, unsigned alg, enum key_record upper)
 		low_in_up &= !anywhere(k, RECORD_DNSKEY) || everywhere(k, upper);
 	}
 	return one || (up && up_in_low && (upper == RECORD_DS || always_one(t, alg, upper))) ||
-	       (low_in_up && always_one(t, alg, RECORD_DNSKEY));
+	       (low_in_up && (!by_ds || always_one(t, alg, RECORD_DNSKEY)));
 }
 
-/* Validators may ask for signatures of this algorithm: it is in a DS RRset (RFC 6840 section 5.11), or, for the
- * strict, in the DNSKEY RRset. */
+/* Validators may ask for signatures of this algorithm: it is in a DS RRset (RFC 6840 section 5.11), or, for
+ * the strict, in the DNSKEY RRset. */
 static bool asked_for(const struct timeline *t, unsigned alg, bool *by_ds)
 {
 	bool by_dnskey = false;
@@ -83,9 +84,9 @@ bool timeline_chain_holds(const struct timeline *t)
 
 		if (!asked_for(t, alg, &by_ds))
 			continue;
-		if (by_ds && !match(t, alg, RECORD_DS))
+		if (by_ds && !match(t, alg, RECORD_DS, true))
 			return false;
-		if (!match(t, alg, RECORD_ZONE))
+		if (!match(t, alg, RECORD_ZONE, by_ds))
 			return false;
 	}
 	return true;

@@ -3,8 +3,8 @@
 #define DUET_TIMELINE_FAULT_H
 
 /*
- * fault - named mistakes that the simulator puts into the engine, one at a time, to show that it would find them
- * (tests/sim/fault_list.h).  Every other build has none of it: FAULT is the constant false.
+ * fault - named mistakes that the simulator puts into the engine, one at a time, to show that it would find
+ * them (tests/sim/fault_list.h).  Every other build has none of it: FAULT is the constant false.
  */
 #ifdef DUET_SIM
 #include "tests/sim/fault_list.h"

@@ -22,8 +22,8 @@ static bool competes(const struct timeline_key *a, const struct timeline_key *b,
 {
 	if (!order_has(a, use) || !order_has(b, use))
 		return false;
-	return memcmp(a->key->replaces[0], b->key->replaces[0], 32) == 0 || replaces(b, a->key->replaces[0]) ||
-	       replaces(a, b->key->replaces[0]);
+	return memcmp(a->key->replaces[0], b->key->replaces[0], 32) == 0 ||
+	       replaces(b, a->key->replaces[0]) || replaces(a, b->key->replaces[0]);
 }
 
 /* Of competing keys that all have everywhere, the smallest hash is used: all nodes come to the same. */
@@ -31,10 +31,9 @@ static bool loses(const struct timeline *t, const struct timeline_key *k, enum k
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct timeline_key *o = &t->key[i];
-		const int order = memcmp(o->key->hash, k->key->hash, 32);
 
 		if (o != k && !o->dead && competes(o, k, use) && o->record[RECORD_DNSKEY].all_seen &&
-		    (FAULT(COMPETING_BY_TIME) ? o->key->created_at < k->key->created_at : order < 0))
+		    memcmp(o->key->hash, k->key->hash, 32) < 0)
 			return true;
 	}
 	return false;
@@ -54,8 +53,8 @@ static bool goes(const struct timeline *t, const struct timeline_key *k, enum ke
 	return order_has(k, use) && (loses(t, k, use) || replaced(t, k, use));
 }
 
-/* Somebody has ceased to name a key for which there is no other: the zone becomes insecure before it can become secure
- * anew. */
+/* Somebody has ceased to name a key for which there is no other: the zone becomes insecure before it can
+ * become secure anew. */
 static bool insecure_under_way(const struct timeline *t)
 {
 	for (size_t i = 0; i < t->n; i++)
@@ -100,9 +99,10 @@ static bool roll_runs(const struct timeline *t, const struct timeline_key *k)
 	for (size_t i = 0; i < t->n; i++) {
 		const struct timeline_key *o = &t->key[i];
 
-		if (o == k || o->dead)
+		if (o == k || o->dead || FAULT(ROLLS_OVERLAP))
 			continue;
-		if (k == NULL ? !alive(o) || !settled(o) : (o->sep && k->sep) || (o->zone_signing && k->zone_signing))
+		if (k == NULL ? !alive(o) || !settled(o)
+			      : (o->sep && k->sep) || (o->zone_signing && k->zone_signing))
 			return true;
 	}
 	return false;
@@ -135,7 +135,9 @@ static size_t want_all(const struct timeline_in *in, const struct timeline *t, s
 	const struct timeline_policy *p = in->policy;
 	const struct timeline_key *ksk = user_of(t, RECORD_DS), *zsk = user_of(t, RECORD_ZONE);
 	const bool first = ksk == NULL || zsk == NULL;
-	enum key_method method = first ? METHOD_FIRST : ksk->alg != p->algorithm ? p->algorithm_method : p->ksk_method;
+	enum key_method method = first                      ? METHOD_FIRST
+				 : ksk->alg != p->algorithm ? p->algorithm_method
+							    : p->ksk_method;
 
 	if (!p->split) {
 		want(&out[0], "csk", p->algorithm, method, ksk, zsk);
@@ -164,7 +166,9 @@ size_t create_wanted(const struct timeline_in *in, const struct timeline *t, str
 		*rolled = k;
 		if (!same) {
 			/* one roll and one turn, whichever key was named */
-			*rolled = user_of(t, RECORD_DS) == NULL ? k : user_of(t, RECORD_DS);
+			*rolled = user_of(t, RECORD_DS) == NULL || FAULT(TURN_BY_NAMED_KEY)
+					  ? k
+					  : user_of(t, RECORD_DS);
 			return roll_runs(t, NULL) ? 0 : want_all(in, t, out);
 		}
 		want(&out[0], k->key->role, k->alg, k->sep ? p->ksk_method : METHOD_PREPUBLICATION, k, NULL);

@@ -9,6 +9,7 @@
 #define ZONE    BIT(RECORD_ZONE)
 #define DS      BIT(RECORD_DS)
 
+/* clang-format off */
 /* One row per method: what must be omnipresent before the record may come in. */
 static const unsigned before[KEY_METHODS][KEY_RECORDS] = {
 	/*                             DNSKEY   RRSIG    DS                */
@@ -19,6 +20,7 @@ static const unsigned before[KEY_METHODS][KEY_RECORDS] = {
 	[METHOD_CONSERVATIVE]     = {  ZONE,    NOTHING, DNSKEY | ZONE },	/* RFC 6781 section 4.1.4 */
 	[METHOD_LIBERAL]          = {  NOTHING, NOTHING, DNSKEY | ZONE },
 };
+/* clang-format on */
 
 unsigned order_before(enum key_method method, enum key_record record)
 {

@@ -8,8 +8,8 @@
 
 #define BIT(record) (1u << (record))
 
-/* Records that must be omnipresent before this one comes in, as BIT()s.  RECORD_ZONE in it is about any key of the
- * algorithm. */
+/* Records that must be omnipresent before this one comes in, as BIT()s.  RECORD_ZONE in it is about any key
+ * of the algorithm. */
 unsigned order_before(enum key_method method, enum key_record record);
 /* Whether the key ever has such a record. */
 bool order_has(const struct timeline_key *k, enum key_record record);

@@ -46,7 +46,7 @@ static void say_stopped(struct says *s, const struct timeline_key *k, enum key_r
 
 	if (!v->retiring || v->stopped || v->gone || v->show)
 		return;
-	if (v->shown && !FAULT(STOPPED_BEFORE_PUBLISHED))
+	if (v->shown)
 		return;
 	if (s->in->making != NULL && key_set_has(&s->in->making->record[r], k->key->hash))
 		return; /* a promise binds what is on its way, too */
@@ -56,7 +56,8 @@ static void say_stopped(struct says *s, const struct timeline_key *k, enum key_r
 		say->ttl = r == RECORD_DNSKEY ? s->in->published->dnskey_ttl : s->in->published->zone_ttl;
 }
 
-static bool is_over(const struct says *s, const struct timeline_key *k, enum key_record r, enum wait_kind kind)
+static bool is_over(const struct says *s, const struct timeline_key *k, enum key_record r,
+		    enum wait_kind kind)
 {
 	const struct timeline_wait *w = timeline_wait_find(s->m, k->key->hash, r, kind);
 
@@ -70,7 +71,7 @@ static void say_of(struct says *s, const struct timeline_key *k, enum key_record
 	/* what was over for all others before this node came is over for it */
 	if (k->record[r].others_gone && !k->record[r].gone && !k->record[r].serves && !k->record[r].shown)
 		add(s, SAY_GONE, k, r);
-	if (!s->in->published->any)
+	if (!s->in->published->any && !FAULT(JOINER_PROMISES))
 		return; /* who serves nothing yet has nothing to say of it */
 	say_stopped(s, k, r);
 	if (is_over(s, k, r, WAIT_IN))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * show: what this node's next version has.  Records come in when order.c allows, and go when the chain of trust
- * holds without them, whatever the other signers do meanwhile.
+ * show: what this node's next version has.  Records come in when order.c allows, and go when the chain of
+ * trust holds without them, whatever the other signers do meanwhile.
  */
 #include "timeline/order.h"
 
@@ -26,17 +26,19 @@ static bool alg_complete(const struct timeline *t, unsigned alg)
 
 static bool may_come(const struct timeline *t, const struct timeline_key *k, enum key_record r)
 {
-	return order_has(k, r) && !k->record[r].retiring && !k->record[r].stopped && !k->record[r].any_stopped &&
-	       (k->distributed || FAULT(NOT_DISTRIBUTED)) && alg_complete(t, k->alg) && order_all_ready(t, k, r);
+	return order_has(k, r) && !k->record[r].retiring && !k->record[r].stopped &&
+	       !k->record[r].any_stopped && (k->distributed || FAULT(NOT_DISTRIBUTED)) &&
+	       alg_complete(t, k->alg) && order_all_ready(t, k, r);
 }
 
-/* What any signer serves as DNSKEY, all publish: so divergence heals.  One that begins names in CDS what the others
- * name, too. */
+/* What any signer serves as DNSKEY, all publish: so divergence heals.  One that begins names in CDS what the
+ * others name, too. */
 static bool others_show(const struct timeline_key *k, enum key_record r)
 {
 	const struct record_view *v = &k->record[r];
 
-	return v->any_serves && !v->any_stopped && !v->stopped && !FAULT(JOINER_NO_UNION);
+	return v->any_serves && ((!v->any_stopped && !v->stopped) || FAULT(PROMISE_FORGOTTEN)) &&
+	       !FAULT(JOINER_NO_UNION);
 }
 
 /* ---- going ---- */
@@ -45,7 +47,8 @@ static bool others_show(const struct timeline_key *k, enum key_record r)
 static bool ds_asks(const struct timeline *t, unsigned alg)
 {
 	for (size_t i = 0; i < t->n; i++)
-		if (t->key[i].alg == alg && t->key[i].sep && t->key[i].record[RECORD_DS].phase != PHASE_HIDDEN)
+		if (t->key[i].alg == alg && t->key[i].sep &&
+		    t->key[i].record[RECORD_DS].phase != PHASE_HIDDEN)
 			return true;
 	return false;
 }
@@ -53,7 +56,7 @@ static bool ds_asks(const struct timeline *t, unsigned alg)
 /* Nobody asks for the algorithm any more: its last signature may go. */
 static bool alg_is_over(const struct timeline *t, unsigned alg)
 {
-	for (size_t i = 0; i < t->n && t->strict; i++)
+	for (size_t i = 0; i < t->n && t->strict && !FAULT(SIGNATURES_WITH_DNSKEY); i++)
 		if (t->key[i].alg == alg && t->key[i].record[RECORD_DNSKEY].phase != PHASE_HIDDEN)
 			return false;
 	return !ds_asks(t, alg);
@@ -61,30 +64,33 @@ static bool alg_is_over(const struct timeline *t, unsigned alg)
 
 static bool insecure_now(const struct timeline *t)
 {
+	if (FAULT(INSECURE_AT_ONCE) && !t->secure)
+		return true;
 	for (size_t i = 0; i < t->n; i++)
 		if (t->key[i].sep && t->key[i].record[RECORD_DS].phase != PHASE_HIDDEN)
 			return false;
 	return true;
 }
 
-/* Another key that is to stay has what this one loses, and a DNSKEY that all have: it stays so until this node itself
- * promises not to use it. */
+/* Another key that is to stay has what this one loses, and a DNSKEY that all have: it stays so until this
+ * node itself promises not to use it. */
 static bool stands_in(const struct timeline *t, const struct timeline_key *k, enum key_record r)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct timeline_key *o = &t->key[i];
 
 		if (o != k && o->record[r].show && !o->record[r].retiring &&
-		    o->record[RECORD_DNSKEY].phase == PHASE_OMNIPRESENT && (r == RECORD_DS || o->alg == k->alg))
+		    o->record[RECORD_DNSKEY].phase == PHASE_OMNIPRESENT &&
+		    (r == RECORD_DS || o->alg == k->alg))
 			return true;
 	}
 	return FAULT(LAST_SIGNATURE_GOES);
 }
 
 /*
- * What signers decide at the same time must not meet: who takes a signature or a DS away relies on another key's
- * DNSKEY, so a DNSKEY goes only when all have promised not to sign with it and not to name it, and these promises are
- * kept everywhere; nobody relies on signatures or DS that others might take away.
+ * What signers decide at the same time must not meet: who takes a signature or a DS away relies on another
+ * key's DNSKEY, so a DNSKEY goes only when all have promised not to sign with it and not to name it, and
+ * these promises are kept everywhere; nobody relies on signatures or DS that others might take away.
  */
 static bool has_leave(const struct timeline *t, const struct timeline_key *k, enum key_record r)
 {
@@ -92,7 +98,8 @@ static bool has_leave(const struct timeline *t, const struct timeline_key *k, en
 		return !t->secure || stands_in(t, k, r);
 	if (r == RECORD_ZONE)
 		return stands_in(t, k, r) || alg_is_over(t, k->alg) || insecure_now(t);
-	if (FAULT(OLD_KEY_REMOVED_EARLY))
+	if (FAULT(OLD_KEY_REMOVED_EARLY) || FAULT(RELIES_ON_SIGNATURES) ||
+	    (FAULT(INSECURE_AT_ONCE) && !t->secure))
 		return true;
 	if (k->sep && k->record[RECORD_DS].phase != PHASE_HIDDEN)
 		return FAULT(DNSKEY_BEFORE_DS);
@@ -110,8 +117,11 @@ static bool may_go(struct timeline *t, struct timeline_key *k, enum key_record r
 	if (!has_leave(t, k, r))
 		return false;
 	v->phase = PHASE_UNRETENTIVE;
+	if (FAULT(OLD_KEY_REMOVED_EARLY) && r == RECORD_DNSKEY)
+		return true;
 	/* The DELETE of an insecure zone needs no chain for DS: it is what takes the chain away. */
-	holds = (r == RECORD_DS && !t->secure) || timeline_chain_holds(t) || FAULT(NO_CHAIN_CHECK);
+	holds = (r == RECORD_DS && !t->secure) || timeline_chain_holds(t) ||
+		(FAULT(INSECURE_AT_ONCE) && !t->secure);
 	if (!holds)
 		v->phase = before;
 	return holds;
@@ -133,13 +143,14 @@ static bool can_sign(const struct timeline *t, const struct timeline_key *k)
 {
 	if (t->joining && k->zone_signing && k->held && !k->record[RECORD_ZONE].any_stopped &&
 	    k->record[RECORD_ZONE].any_serves &&
-	    (k->record[RECORD_DNSKEY].all_seen || k->record[RECORD_ZONE].all_seen || FAULT(JOINER_SIGNS_EARLY)))
+	    (k->record[RECORD_DNSKEY].all_seen || k->record[RECORD_ZONE].all_seen))
 		return true; /* with what all others have served long enough */
 	return k->held && (may_come(t, k, RECORD_ZONE) ||
 			   (k->record[RECORD_ZONE].show && !k->record[RECORD_ZONE].stopped));
 }
 
-/* Per algorithm one key signs: of those that are to stay the smallest hash, else one that is still allowed. */
+/* Per algorithm one key signs: of those that are to stay the smallest hash, else one that is still allowed.
+ */
 static void choose_signing(struct timeline *t, unsigned alg)
 {
 	struct timeline_key *best = NULL;
@@ -175,7 +186,7 @@ static bool wants_delete(const struct timeline *t)
 
 		if (!k->sep || k->dead)
 			continue;
-		if (!k->record[RECORD_DS].all_stopped && !FAULT(DELETE_ALONE))
+		if (!k->record[RECORD_DS].all_stopped)
 			return false;
 		named |= k->record[RECORD_DNSKEY].show;
 		gone &= k->record[RECORD_DS].all_gone;
@@ -190,9 +201,11 @@ void show_decide(const struct timeline_in *in, struct timeline *t)
 	for (size_t i = 0; i < t->n; i++) {
 		struct timeline_key *k = &t->key[i];
 
-		k->record[RECORD_DNSKEY].show |= others_show(k, RECORD_DNSKEY) || may_come(t, k, RECORD_DNSKEY);
-		k->record[RECORD_DS].show |= (may_come(t, k, RECORD_DS) && parents_known(in, in->memory)) ||
-					     (t->joining && others_show(k, RECORD_DS));
+		k->record[RECORD_DNSKEY].show |=
+			others_show(k, RECORD_DNSKEY) || may_come(t, k, RECORD_DNSKEY);
+		k->record[RECORD_DS].show |=
+			(may_come(t, k, RECORD_DS) && parents_known(in, in->memory)) ||
+			(t->joining && others_show(k, RECORD_DS) && !FAULT(JOINER_NO_CDS));
 	}
 	for (size_t i = 0; i < t->n; i++)
 		choose_signing(t, t->key[i].alg);

@@ -5,8 +5,8 @@
 #include "fact/state.h"
 
 /*
- * timeline - the life of a zone's keys (DESIGN section 5): from facts, what this node publishes, what it has seen
- * and how long it ran, to what it is to show next, what it may say, and what each key waits for.
+ * timeline - the life of a zone's keys (DESIGN section 5): from facts, what this node publishes, what it has
+ * seen and how long it ran, to what it is to show next, what it may say, and what each key waits for.
  *
  * Pure: no clock, no I/O, no log.  Any thread, one caller per memory.
  *
@@ -16,15 +16,17 @@
  *   nobody needs it -> each has `stopped`  -> each finds it `gone` everywhere, long enough  goes out
  *
  * Why decisions made alone are safe together:
- *   1. Whoever adds a record needs a deed of every counted signer, this node's included (the table in order.c).
- *      So nobody is more than one step ahead: what needs a deed that this node has not said is shown by nobody.
+ *   1. Whoever adds a record needs a deed of every counted signer, this node's included (the table in
+ * order.c). So nobody is more than one step ahead: what needs a deed that this node has not said is shown by
+ * nobody.
  *   2. Whoever takes one away relies on promises only: what a signer has not `stopped`, it may show or use.
  *   3. What is relied upon is everywhere (omnipresent), and stays so until this node itself says `stopped`.
  */
 #define TIMELINE_KEYS_MAX      48
 #define TIMELINE_OBSERVERS_MAX 64
 
-/* As the slowest counted signer has it (RFC 7583 section 3.1 has times; these are the states of Schaeffer et al.). */
+/* As the slowest counted signer has it (RFC 7583 section 3.1 has times; these are the states of Schaeffer et
+ * al.). */
 enum record_phase {
 	PHASE_HIDDEN,      /* no validator has it, no signer shows it */
 	PHASE_RUMOURED,    /* a validator may have it or not: it comes in */
@@ -42,10 +44,10 @@ void key_set_add(struct key_set *s, const uint8_t hash[32]);
 
 struct timeline_policy {
 	unsigned algorithm;
-	bool split;                     /* KSK and ZSK; else CSK */
-	enum key_method ksk_method;     /* METHOD_DOUBLE_SIGNATURE or METHOD_DOUBLE_DS */
+	bool split;                       /* KSK and ZSK; else CSK */
+	enum key_method ksk_method;       /* METHOD_DOUBLE_SIGNATURE or METHOD_DOUBLE_DS */
 	enum key_method algorithm_method; /* METHOD_CONSERVATIVE or METHOD_LIBERAL */
-	int64_t extra_s;                /* added to every wait */
+	int64_t extra_s;                  /* added to every wait */
 	int64_t parent_delay_s;
 	size_t require_backups;
 };
@@ -67,7 +69,7 @@ struct timeline_observer {
 /* What one observer showed to one look. */
 struct timeline_look {
 	uint64_t observer, mark; /* mark: timeline_mark when the question was sent */
-	bool explained;          /* the version is this node's or in a signer's status; of a parent: validated */
+	bool explained; /* the version is this node's or in a signer's status; of a parent: validated */
 	struct key_set record[KEY_RECORDS]; /* of a parent only RECORD_DS */
 	uint32_t ds_ttl;
 };
@@ -77,11 +79,12 @@ struct timeline_wait {
 	uint8_t key[32];
 	enum key_record record; /* WAIT_CREATE: of no meaning */
 	enum wait_kind kind;
-	uint64_t opened;  /* mark */
-	uint64_t looked;  /* bits of timeline_memory.observer that have shown it since */
-	bool complete;    /* all have: time counts */
-	bool confirmed;   /* RECORD_DS: the parent can no longer be at work on an older CDS; all are looked at once more */
-	int64_t ran_ms;   /* this node ran since then */
+	uint64_t opened; /* mark */
+	uint64_t looked; /* bits of timeline_memory.observer that have shown it since */
+	bool complete;   /* all have: time counts */
+	bool confirmed;  /* RECORD_DS: the parent can no longer be at work on an older CDS; all are looked at
+			    once more */
+	int64_t ran_ms;  /* this node ran since then */
 	int64_t need_ms;
 };
 
@@ -93,7 +96,8 @@ struct timeline_memory {
 	struct timeline_wait *wait;
 	size_t waits;
 	uint32_t ds_ttl;  /* largest seen at the parent */
-	uint64_t parents; /* bits of observers: looked at since a wait for a DS ended, so ds_ttl is that of today */
+	uint64_t parents; /* bits of observers: looked at since a wait for a DS ended, so ds_ttl is that of
+			     today */
 };
 void timeline_memory_fini(struct timeline_memory *m);
 
@@ -104,7 +108,7 @@ struct timeline_in {
 	const struct timeline_policy *policy;
 	const struct timeline_published *published;
 	const struct timeline_memory *memory;
-	const struct timeline_published *making; /* on its way, and not to be stopped; NULL: none */
+	const struct timeline_published *making;  /* on its way, and not to be stopped; NULL: none */
 	const struct timeline_observer *observer; /* this node's secondaries, and the parent's servers */
 	size_t observers;
 };
@@ -114,9 +118,9 @@ struct record_view {
 	bool all_serve, any_serves, all_seen, any_stopped, all_stopped, all_gone; /* of the counted */
 	bool serves, seen, stopped, gone;                                         /* of this node */
 	bool others_gone;                                                         /* of all but this node */
-	bool retiring; /* it is to go */
-	bool shown;    /* by this node's published version */
-	bool show;     /* by its next one */
+	bool retiring;                                                            /* it is to go */
+	bool shown; /* by this node's published version */
+	bool show;  /* by its next one */
 };
 
 struct timeline_key {
@@ -139,11 +143,11 @@ struct timeline {
 	size_t n;
 	uint8_t counted[TIMELINE_OBSERVERS_MAX][NODE_ID_LEN];
 	size_t counted_n;
-	bool secure;     /* the zone is to be signed */
-	bool strict;     /* validators may ask for every algorithm in the DNSKEY RRset */
-	bool may_serve;  /* holds all, counts all, is counted by all */
-	bool joining;    /* others serve, this node has not begun */
-	bool stale;      /* the published version is older than this node's own facts: it must not be renewed */
+	bool secure;    /* the zone is to be signed */
+	bool strict;    /* validators may ask for every algorithm in the DNSKEY RRset */
+	bool may_serve; /* holds all, counts all, is counted by all */
+	bool joining;   /* others serve, this node has not begun */
+	bool stale; /* the published version is older than this node's own facts: it must not be renewed */
 	bool cds_delete; /* CDS and CDNSKEY say DELETE (RFC 8078 section 4) */
 };
 
@@ -152,7 +156,8 @@ void timeline_view(const struct timeline_in *in, struct timeline *out);
 /* The next version differs from the published one. */
 bool timeline_changes(const struct timeline *t, const struct timeline_published *p);
 /* The next version as a set, for who publishes. */
-void timeline_next(const struct timeline *t, const struct timeline_published *p, struct timeline_published *out);
+void timeline_next(const struct timeline *t, const struct timeline_published *p,
+		   struct timeline_published *out);
 
 /* Whether every combination of cached DS, DNSKEY and RRSIG validates. */
 bool timeline_chain_holds(const struct timeline *t);
@@ -165,11 +170,12 @@ struct timeline_say {
 	const struct timeline_key *key; /* not for SAY_SERVES, SAY_CREATE */
 	enum key_record record;
 	uint32_t ttl;
-	bool insecure; /* SAY_STOPPED of a DS, for the zone is to become insecure */
+	bool insecure;                    /* SAY_STOPPED of a DS, for the zone is to become insecure */
 	struct timeline_create create[2]; /* together or not at all */
 	size_t creates;
 };
-/* Facts that this node may say now, at most max; returns their number.  SAY_SERVES: of all that is published. */
+/* Facts that this node may say now, at most max; returns their number.  SAY_SERVES: of all that is published.
+ */
 size_t timeline_says(const struct timeline_in *in, const struct timeline *t, const struct timeline_memory *m,
 		     struct timeline_say *out, size_t max);
 
@@ -184,7 +190,8 @@ int64_t timeline_left(const struct timeline_memory *m);
 /* To be taken when a question is sent, and given back with the answer. */
 uint64_t timeline_mark(const struct timeline_memory *m);
 /* True when it tells anything new. */
-bool timeline_looked(struct timeline_memory *m, const struct timeline_in *in, const struct timeline_look *look);
+bool timeline_looked(struct timeline_memory *m, const struct timeline_in *in,
+		     const struct timeline_look *look);
 /* Whether a look at this kind of observer is of use now. */
 bool timeline_wants(const struct timeline_in *in, const struct timeline_memory *m, uint64_t observer);
 

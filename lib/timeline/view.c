@@ -54,7 +54,8 @@ static bool all_count_each_other(const struct timeline_in *in, const struct time
 {
 	for (size_t i = 0; i < t->counted_n; i++)
 		for (size_t j = 0; j < t->counted_n; j++)
-			if (i != j && !id_set_has(&state_node(in->facts, t->counted[i])->counts, t->counted[j]))
+			if (i != j &&
+			    !id_set_has(&state_node(in->facts, t->counted[i])->counts, t->counted[j]))
 				return false;
 	return t->counted_n > 0;
 }
@@ -105,15 +106,16 @@ static bool is_distributed(const struct timeline_in *in, const struct timeline *
 	}
 	if (count_stored(in->facts, ks) < in->policy->require_backups && !FAULT(BACKUP_NOT_WAITED_FOR))
 		return false;
-	return all_count_each_other(in, t) || FAULT(COUNTS_NOT_MUTUAL);
+	return all_count_each_other(in, t);
 }
 
 /*
- * Gone for everybody.  Who never served the record need not say it once this node has: this node did so when all whom
- * it counted then had promised, and who was counted later held that promise of this node before it began.  So what is
- * over stays over when a signer joins.
+ * Gone for everybody.  Who never served the record need not say it once this node has: this node did so when
+ * all whom it counted then had promised, and who was counted later held that promise of this node before it
+ * began.  So what is over stays over when a signer joins.
  */
-static bool all_gone(const struct timeline *t, const struct record_state *s, const uint8_t *self, const uint8_t *except)
+static bool all_gone(const struct timeline *t, const struct record_state *s, const uint8_t *self,
+		     const uint8_t *except)
 {
 	const bool own = id_set_has(&s->gone, self) && !FAULT(JOINER_WAKES_THE_DEAD);
 
@@ -140,7 +142,7 @@ static void view_record(const struct timeline_in *in, const struct timeline *t, 
 	v->any_serves = any(t, &s->serves);
 	v->all_seen = FAULT(ANY_SEEN_IS_ENOUGH) ? any(t, &s->seen) : every(t, &s->seen, except);
 	v->any_stopped = any(t, &s->stopped);
-	v->all_stopped = FAULT(ANY_STOPPED_IS_ENOUGH) ? any(t, &s->stopped) : every(t, &s->stopped, except);
+	v->all_stopped = every(t, &s->stopped, except);
 	v->all_gone = FAULT(ANY_GONE_IS_ENOUGH) ? any(t, &s->gone) : all_gone(t, s, in->self, except);
 	v->others_gone = every(t, &s->gone, in->self);
 	v->serves = id_set_has(&s->serves, in->self);
@@ -156,7 +158,7 @@ static enum record_phase phase_of(const struct timeline *t, const struct timelin
 {
 	const struct record_view *v = &k->record[r];
 
-	if (v->all_gone)
+	if (v->all_gone || (k->dead && FAULT(DEAD_WITH_DNSKEY)))
 		return PHASE_HIDDEN;
 	if (v->any_stopped)
 		return PHASE_UNRETENTIVE;
@@ -169,7 +171,8 @@ static enum record_phase phase_of(const struct timeline *t, const struct timelin
 
 static int by_hash(const void *a, const void *b)
 {
-	return memcmp(((const struct timeline_key *)a)->key->hash, ((const struct timeline_key *)b)->key->hash, 32);
+	return memcmp(((const struct timeline_key *)a)->key->hash,
+		      ((const struct timeline_key *)b)->key->hash, 32);
 }
 
 static void view_keys(const struct timeline_in *in, struct timeline *t)
@@ -187,8 +190,6 @@ static void view_keys(const struct timeline_in *in, struct timeline *t)
 	qsort(t->key, t->n, sizeof(t->key[0]), by_hash);
 	t->joining = others_serve && !self_serves;
 	t->may_serve = all_count_each_other(in, t) && !knows_uncounted(in, t);
-	if (FAULT(JOINER_SERVES_WHEN_ADMITTED))
-		t->may_serve = true;
 	for (size_t i = 0; i < t->n; i++) {
 		struct timeline_key *k = &t->key[i];
 
@@ -199,18 +200,19 @@ static void view_keys(const struct timeline_in *in, struct timeline *t)
 		for (enum key_record r = 0; r < KEY_RECORDS; r++)
 			view_record(in, t, k, r);
 		k->dead = true;
-		for (enum key_record r = 0; r < KEY_RECORDS; r++)
+		for (enum key_record r = 0; r < KEY_RECORDS && !FAULT(DEAD_WITH_DNSKEY); r++)
 			k->dead &= k->record[r].all_gone || !order_has(k, r);
+		if (FAULT(DEAD_WITH_DNSKEY))
+			k->dead = k->record[RECORD_DNSKEY].all_gone;
 		k->distributed = k->record[RECORD_DNSKEY].any_serves || k->record[RECORD_ZONE].any_serves ||
 				 is_distributed(in, t, k->key);
-		if (t->joining && !k->held && !k->dead && k->record[RECORD_DNSKEY].any_serves &&
-		    !FAULT(JOINER_SERVES_WHEN_ADMITTED))
+		if (t->joining && !k->held && !k->dead && k->record[RECORD_DNSKEY].any_serves)
 			t->may_serve = false;
 	}
 }
 
-/* The published version is older than this node's own facts: an old copy was put back.  What it said counts, not what
- * the copy shows. */
+/* The published version is older than this node's own facts: an old copy was put back.  What it said counts,
+ * not what the copy shows. */
 static bool is_stale(const struct timeline_in *in, const struct timeline *t)
 {
 	for (size_t i = 0; i < t->n; i++)
@@ -250,9 +252,8 @@ void timeline_view(const struct timeline_in *in, struct timeline *out)
 	view_keys(in, out);
 	for (size_t i = 0; i < out->n; i++)
 		for (enum key_record r = 0; r < KEY_RECORDS; r++)
-			out->key[i].record[r].phase = order_has(&out->key[i], r) ?
-							      phase_of(out, &out->key[i], r) :
-							      PHASE_HIDDEN;
+			out->key[i].record[r].phase =
+				order_has(&out->key[i], r) ? phase_of(out, &out->key[i], r) : PHASE_HIDDEN;
 	goals_decide(in, out);
 	out->stale = is_stale(in, out) && !FAULT(COPY_OVER_FACTS);
 	if (out->stale)
@@ -283,9 +284,12 @@ bool timeline_changes(const struct timeline *t, const struct timeline_published 
 	return false;
 }
 
-void timeline_next(const struct timeline *t, const struct timeline_published *p, struct timeline_published *out)
+void timeline_next(const struct timeline *t, const struct timeline_published *p,
+		   struct timeline_published *out)
 {
-	struct timeline_published next = { .any = true, .dnskey_ttl = p->dnskey_ttl, .zone_ttl = p->zone_ttl };
+	struct timeline_published next = { .any = true,
+					   .dnskey_ttl = p->dnskey_ttl,
+					   .zone_ttl = p->zone_ttl };
 
 	for (size_t i = 0; i < t->n; i++)
 		for (enum key_record r = 0; r < KEY_RECORDS; r++)

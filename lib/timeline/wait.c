@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * wait: a record is everywhere, or gone, when all signers say so, every server that this node looks at has shown it
- * since, and what was cached before has had the time to leave the caches while this node ran.
+ * wait: a record is everywhere, or gone, when all signers say so, every server that this node looks at has
+ * shown it since, and what was cached before has had the time to leave the caches while this node ran.
  */
 #include "timeline/order.h"
 
@@ -23,7 +23,8 @@ struct timeline_wait *timeline_wait_find(const struct timeline_memory *m, const 
 					 enum key_record record, enum wait_kind kind)
 {
 	for (size_t i = 0; i < m->waits; i++)
-		if (m->wait[i].kind == kind && m->wait[i].record == record && memcmp(m->wait[i].key, key, 32) == 0)
+		if (m->wait[i].kind == kind && m->wait[i].record == record &&
+		    memcmp(m->wait[i].key, key, 32) == 0)
 			return &m->wait[i];
 	return NULL;
 }
@@ -46,8 +47,8 @@ static size_t slot(struct timeline_memory *m, uint64_t observer)
 	return i;
 }
 
-/* Whom a wait is about: the DS is at the parent, and its CDS at the secondaries, where a parent reads it.  A parent
- * that reads an old CDS takes the DS back, now or after its delay. */
+/* Whom a wait is about: the DS is at the parent, and its CDS at the secondaries, where a parent reads it.  A
+ * parent that reads an old CDS takes the DS back, now or after its delay. */
 static bool concerns(const struct timeline_wait *w, enum observer_kind kind)
 {
 	if (w->kind == WAIT_CREATE)
@@ -58,7 +59,8 @@ static bool concerns(const struct timeline_wait *w, enum observer_kind kind)
 	return kind == OBSERVER_PARENT || !FAULT(CDS_NOT_LOOKED_AT);
 }
 
-static bool all_looked(const struct timeline_in *in, const struct timeline_memory *m, const struct timeline_wait *w)
+static bool all_looked(const struct timeline_in *in, const struct timeline_memory *m,
+		       const struct timeline_wait *w)
 {
 	bool looked_secondary = false, looked_parent = false;
 
@@ -96,12 +98,16 @@ bool parents_known(const struct timeline_in *in, const struct timeline_memory *m
 
 /* ---- lengths ---- */
 
-static int64_t need_s(const struct timeline_in *in, const struct timeline_memory *m, const struct timeline_wait *w)
+static int64_t need_s(const struct timeline_in *in, const struct timeline_memory *m,
+		      const struct timeline_wait *w)
 {
 	const struct key_state *k = zone_key(in->zone, w->key);
 	const struct record_state *r = &k->record[w->record];
-	const uint64_t ds_ttl = m->ds_ttl > in->zone->ds_ttl || FAULT(LAST_DS_TTL) ? m->ds_ttl : in->zone->ds_ttl;
+	const uint64_t ds_ttl =
+		m->ds_ttl > in->zone->ds_ttl || FAULT(LAST_DS_TTL) ? m->ds_ttl : in->zone->ds_ttl;
 
+	if (FAULT(POLICY_TTL))
+		return 3600; /* as the policy has it now */
 	if (w->record == RECORD_DS)
 		return w->confirmed ? (int64_t)ds_ttl : in->policy->parent_delay_s;
 	return (int64_t)(w->kind == WAIT_IN ? r->before_ttl : r->ttl);
@@ -124,7 +130,8 @@ static bool left_out(const struct timeline_wait *w)
 	return false;
 }
 
-static int64_t need_ms(const struct timeline_in *in, const struct timeline_memory *m, const struct timeline_wait *w)
+static int64_t need_ms(const struct timeline_in *in, const struct timeline_memory *m,
+		       const struct timeline_wait *w)
 {
 	return left_out(w) ? 0 : (need_s(in, m, w) + in->policy->extra_s) * 1000;
 }
@@ -138,9 +145,9 @@ static bool wanted(const struct timeline_key *k, enum key_record r, enum wait_ki
 	if (!order_has(k, r))
 		return false;
 	if (kind == WAIT_IN)
-		return (v->all_serve || (FAULT(OWN_SERVES_IS_ENOUGH) && v->serves)) && !v->any_stopped && !v->seen &&
-		       !v->stopped;
-	return (v->all_stopped || (FAULT(OWN_STOPPED_IS_ENOUGH) && v->stopped)) && v->stopped && !v->gone;
+		return (v->all_serve || (FAULT(OWN_SERVES_IS_ENOUGH) && v->serves)) && !v->any_stopped &&
+		       !v->seen && !v->stopped;
+	return v->all_stopped && v->stopped && !v->gone;
 }
 
 static struct timeline_wait *open_wait(struct timeline_memory *m, const uint8_t key[32], enum key_record r,
@@ -173,7 +180,7 @@ static void judge(const struct timeline_in *in, const struct timeline_memory *m,
 {
 	const bool complete = w->kind == WAIT_CREATE || all_looked(in, m, w);
 
-	if (!complete)
+	if (!complete && !FAULT(TIME_BEFORE_LOOKS))
 		w->ran_ms = 0; /* a server more to look at: the time begins when it has shown it */
 	w->complete = complete;
 }
@@ -198,7 +205,8 @@ static void tend_create(const struct timeline_in *in, const struct timeline *t, 
 	struct timeline_wait *w;
 
 	for (size_t i = m->waits; i-- > 0;)
-		if (m->wait[i].kind == WAIT_CREATE && (n == 0 || memcmp(m->wait[i].key, rolled->key->hash, 32) != 0))
+		if (m->wait[i].kind == WAIT_CREATE &&
+		    (n == 0 || memcmp(m->wait[i].key, rolled->key->hash, 32) != 0))
 			close_wait(m, &m->wait[i]);
 	if (n == 0)
 		return;
@@ -234,7 +242,7 @@ void timeline_tend(const struct timeline_in *in, const struct timeline *t, struc
 void timeline_ran(struct timeline_memory *m, int64_t ms)
 {
 	for (size_t i = 0; i < m->waits; i++)
-		if (m->wait[i].complete)
+		if (m->wait[i].complete || FAULT(TIME_BEFORE_LOOKS))
 			m->wait[i].ran_ms += ms;
 }
 
@@ -271,7 +279,8 @@ bool timeline_wants(const struct timeline_in *in, const struct timeline_memory *
 	return false;
 }
 
-bool timeline_looked(struct timeline_memory *m, const struct timeline_in *in, const struct timeline_look *look)
+bool timeline_looked(struct timeline_memory *m, const struct timeline_in *in,
+		     const struct timeline_look *look)
 {
 	enum observer_kind kind = OBSERVER_SECONDARY;
 	const size_t s = slot(m, look->observer);
@@ -284,7 +293,7 @@ bool timeline_looked(struct timeline_memory *m, const struct timeline_in *in, co
 			kind = in->observer[i].kind;
 	if (kind == OBSERVER_PARENT && (look->ds_ttl > m->ds_ttl || FAULT(LAST_DS_TTL)))
 		m->ds_ttl = look->ds_ttl;
-	if (s == TIMELINE_OBSERVERS_MAX || (!look->explained && !FAULT(UNEXPLAINED_COUNTS)))
+	if (s == TIMELINE_OBSERVERS_MAX || !look->explained)
 		return false;
 	if (kind == OBSERVER_PARENT)
 		m->parents |= bit;
@@ -292,7 +301,7 @@ bool timeline_looked(struct timeline_memory *m, const struct timeline_in *in, co
 		struct timeline_wait *w = &m->wait[i];
 		const bool shows = key_set_has(&look->record[w->record], w->key);
 
-		if (!concerns(w, kind) || (look->mark < w->opened && !FAULT(OLD_LOOK_COUNTS)))
+		if (!concerns(w, kind) || look->mark < w->opened)
 			continue;
 		if ((shows == (w->kind == WAIT_IN)) == ((w->looked & bit) != 0))
 			continue;

@@ -28,8 +28,8 @@ static size_t count(const struct timeline *t, const struct id_set *set, char mis
 }
 
 /* A wait of this node: what is still to be shown, or how long it lasts. */
-static bool of_wait(const struct timeline_in *in, const struct timeline_memory *m, const struct timeline_key *k,
-		    enum key_record r, char out[TIMELINE_WHY_LEN])
+static bool of_wait(const struct timeline_in *in, const struct timeline_memory *m,
+		    const struct timeline_key *k, enum key_record r, char out[TIMELINE_WHY_LEN])
 {
 	const struct timeline_wait *w = timeline_wait_find(m, k->key->hash, r, WAIT_IN);
 	size_t seen = 0;
@@ -45,8 +45,10 @@ static bool of_wait(const struct timeline_in *in, const struct timeline_memory *
 			 w->kind == WAIT_IN ? "is everywhere" : "is gone",
 			 (long long)((w->need_ms - w->ran_ms + 999) / 1000));
 	else
-		snprintf(out, TIMELINE_WHY_LEN, "not every server looked at has shown %s %s yet; seen %zu of %zu",
-			 w->kind == WAIT_IN ? "a version with" : "a version without", what[r], seen, in->observers);
+		snprintf(out, TIMELINE_WHY_LEN,
+			 "not every server looked at has shown %s %s yet; seen %zu of %zu",
+			 w->kind == WAIT_IN ? "a version with" : "a version without", what[r], seen,
+			 in->observers);
 	return true;
 }
 
@@ -87,7 +89,8 @@ char *timeline_why(const struct timeline_in *in, const struct timeline *t, const
 		return out;
 	}
 	if (!k->distributed) {
-		snprintf(out, TIMELINE_WHY_LEN, "not every signer has proven that it holds it, or no backup stores it");
+		snprintf(out, TIMELINE_WHY_LEN,
+			 "not every signer has proven that it holds it, or no backup stores it");
 		return out;
 	}
 	for (enum key_record r = 0; r < KEY_RECORDS; r++)
@@ -96,11 +99,13 @@ char *timeline_why(const struct timeline_in *in, const struct timeline *t, const
 	for (enum key_record r = 0; r < KEY_RECORDS; r++) {
 		if (!order_has(k, r) || k->record[r].phase == PHASE_OMNIPRESENT || k->record[r].retiring)
 			continue;
-		snprintf(out, TIMELINE_WHY_LEN, "%s may come in once what must be there before it is everywhere", what[r]);
+		snprintf(out, TIMELINE_WHY_LEN,
+			 "%s may come in once what must be there before it is everywhere", what[r]);
 		return out;
 	}
 	snprintf(out, TIMELINE_WHY_LEN, "nothing: %s",
-		 k->record[RECORD_DNSKEY].retiring ? "its place is taken by another key, once that is everywhere" :
-						      "it is in use");
+		 k->record[RECORD_DNSKEY].retiring
+			 ? "its place is taken by another key, once that is everywhere"
+			 : "it is in use");
 	return out;
 }

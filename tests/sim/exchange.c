@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* exchange: facts and status from node to node, late, twice, out of order or not at all; held only in order. */
+/* exchange: facts and status from node to node, late, twice, out of order or not at all; held only in order.
+ */
 #include "tests/sim/sim.h"
 
 #include <string.h>
@@ -60,7 +61,8 @@ bool exchange_all(struct sim *s, struct node *from, struct node *to, int upto)
 			to->heard_version[i] = from->heard_version[i];
 			to->heard_serial[i] = from->heard_serial[i];
 		}
-	if (from->heard_version[to->i] > to->disk.last_number) { /* versions of its own that it does not know */
+	if (from->heard_version[to->i] >
+	    to->disk.last_number) { /* versions of its own that it does not know */
 		to->disk.last_number = from->heard_version[to->i];
 		to->disk.last_serial = from->heard_serial[to->i];
 		to->set_back = true;
@@ -78,8 +80,8 @@ static void on_arrives(struct sim *s, const struct event *ev)
 		/* peers compare again and again: it comes once they hear each other */
 		if (from->gone || to->gone)
 			return;
-		sim_later(s, chance_between(&s->chance, 10 * MINUTE, 6 * HOUR), on_arrives, ev->a, ev->b, ev->value,
-			  NULL);
+		sim_later(s, chance_between(&s->chance, 10 * MINUTE, 6 * HOUR), on_arrives, ev->a, ev->b,
+			  ev->value, NULL);
 		return;
 	}
 	if ((to->backup || to->compared) && exchange_all(s, from, to, (int)ev->value))

@@ -12,16 +12,12 @@
 	X(ANY_SERVES_IS_ENOUGH, "what any signer serves counts as served by all")                                 \
 	X(OWN_SEEN_IS_ENOUGH, "what this signer has seen counts as seen by all")                                  \
 	X(ANY_SEEN_IS_ENOUGH, "what any signer has seen counts as seen by all")                                   \
-	X(OWN_STOPPED_IS_ENOUGH, "this signer's promise is taken for everybody's")                                \
-	X(ANY_STOPPED_IS_ENOUGH, "any signer's promise is taken for everybody's")                                 \
 	X(ANY_GONE_IS_ENOUGH, "what any signer finds gone counts as gone")                                        \
 	X(OWN_HELD_IS_ENOUGH, "a key that this signer holds counts as distributed")                               \
 	X(BACKUP_NOT_WAITED_FOR, "a key that no backup stores counts as distributed")                             \
 	X(NOT_DISTRIBUTED, "a key is used before it is distributed")                                              \
 	X(SIGNS_BEFORE_DNSKEY, "a new key signs before its DNSKEY is everywhere")                                 \
 	X(OLD_KEY_REMOVED_EARLY, "the old DNSKEY goes as soon as another key is there")                           \
-	X(OLD_LOOK_COUNTS, "a look begun before all served counts")                                               \
-	X(STOPPED_BEFORE_PUBLISHED, "a promise is given before the version that keeps it is published")           \
 	X(NO_WAIT_DNSKEY_OUT, "no wait for caches that hold the old DNSKEY")                                      \
 	X(NO_WAIT_ZONE, "no wait for caches that hold RRsets with the old RRSIGs, or without")                   \
 	X(NO_WAIT_DS_OUT, "no wait for caches that hold the old DS")                                              \
@@ -29,24 +25,33 @@
 	X(LAST_DS_TTL, "the last TTL of the DS instead of the largest")                                           \
 	X(ONE_PARENT, "one server of the parent instead of all")                                                  \
 	X(CDS_NOT_LOOKED_AT, "the old KSK goes though a secondary still shows its CDS")                           \
-	X(UNEXPLAINED_COUNTS, "a look at a version that no signer explains counts")                               \
 	X(DS_BEFORE_DNSKEY, "the DS is asked for before the DNSKEY is everywhere")                                \
 	X(DS_BEFORE_SIGNATURES, "the DS is asked for before the RRSIGs are everywhere")                           \
 	X(CONSERVATIVE_DNSKEY_AT_ONCE, "a new algorithm's DNSKEY comes with its RRSIGs")                          \
-	X(COMPETING_BY_TIME, "of competing keys the older is used, by its creator's clock")                       \
 	X(EVERYBODY_CREATES, "nobody waits for another's turn to create")                                         \
 	X(LAST_SIGNATURE_GOES, "the last signature of an algorithm goes while it is asked for")                   \
-	X(DELETE_ALONE, "DELETE is published before all have ceased to name keys")                                \
-	X(COUNTS_NOT_MUTUAL, "signers that do not count each other act")                                          \
-	X(JOINER_SERVES_WHEN_ADMITTED, "a joiner serves on being admitted alone")                                 \
 	X(JOINER_NO_UNION, "a joiner does not publish what the others serve")                                     \
-	X(JOINER_SIGNS_EARLY, "a joiner signs with what the others have not served long enough")                  \
 	X(COPY_OVER_FACTS, "after a set-back, what the old copy shows counts more than the node's own facts")     \
 	X(DNSKEY_BEFORE_DS, "the old KSK's DNSKEY goes while its DS may be in caches")                            \
 	X(DNSKEY_BEFORE_SIGNATURES, "the old ZSK's DNSKEY goes while its RRSIGs may be in caches")                \
-	X(NO_CHAIN_CHECK, "records go without a look at the chain of trust")                                      \
 	X(JOINER_WAKES_THE_DEAD, "what was gone for all is open again when a signer joins")                       \
 	X(RETIREMENT_AT_ONCE, "a dead signer leaves the conjunctions while caches have what it served")           \
+	X(DEAD_WITH_DNSKEY, "a key is forgotten when its DNSKEY is gone, whatever it still signs") \
+	X(POLICY_TTL, "waits are as long as policy has it, not as what was published") \
+	X(TIME_BEFORE_LOOKS, "a wait counts time before all servers have shown the record") \
+	X(PROMISE_FORGOTTEN, "what a signer has stopped is published again since others serve it") \
+	X(JOINER_NO_CDS, "a joiner does not name in CDS what the others name") \
+	X(SIGNATURES_WITH_DNSKEY, "the last signatures of an algorithm go with its DNSKEY") \
+	X(INSECURE_AT_ONCE, "a zone that is to be insecure drops its signatures before the DS is gone") \
+	X(RELIES_ON_SIGNATURES, "a DNSKEY goes on the strength of signatures that others may take away") \
+	X(JOINER_PROMISES, "a joiner gives promises before it serves") \
+	X(ROLLS_OVERLAP, "a roll begins while another one of the same use runs") \
+	X(TURN_BY_NAMED_KEY, "whose turn it is depends on the key that was named") \
+	X(NO_HOLD_AFTER_START, "a node acts after a start before it has compared") \
+	X(ONE_PEER_AFTER_SET_BACK, "a node that was set back goes on after one comparison") \
+	X(SENT_BEFORE_DURABLE, "facts are sent before they are on disk") \
+	X(WALL_CLOCK_WAITS, "waits are measured by the wall clock") \
+	X(STALE_RENEWED, "a version older than the node's own facts is renewed") \
 	/* end */
 
 enum fault_name {

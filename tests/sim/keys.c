@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* keys: DNSKEYs that look real and are the same each time; their signatures are hashes, which the simulator's own
- * key_verify knows. */
+/* keys: DNSKEYs that look real and are the same each time; their signatures are hashes, which the simulator's
+ * own key_verify knows. */
 #include "tests/sim/sim.h"
 
 #include "key/key.h"
@@ -112,10 +112,10 @@ void keys_probe(const struct sim_key *k, const uint8_t *data, size_t len, uint8_
 	crypto_generichash_final(&st, sig, 32);
 }
 
-int __wrap_key_verify(const struct key *k, const uint8_t *data, size_t len, const uint8_t *sig, size_t sig_len,
-		      struct err *e);
-int __wrap_key_verify(const struct key *k, const uint8_t *data, size_t len, const uint8_t *sig, size_t sig_len,
-		      struct err *e)
+int __wrap_key_verify(const struct key *k, const uint8_t *data, size_t len, const uint8_t *sig,
+		      size_t sig_len, struct err *e);
+int __wrap_key_verify(const struct key *k, const uint8_t *data, size_t len, const uint8_t *sig,
+		      size_t sig_len, struct err *e)
 {
 	struct sim_key as = { .len = 0 };
 	uint8_t want[32];

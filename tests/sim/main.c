@@ -2,8 +2,8 @@
 /*
  * duet-sim [--runs N] [--seed S] [--jobs J] [--fault NAME] [--story] | --faults [--runs N]
  *
- * Runs histories of seeds S, S + 1, ...; ends with the first that breaks an invariant, made as small as it gets and
- * told as a story.  --faults puts each mistake of fault_list.h into the engine and wants it found.
+ * Runs histories of seeds S, S + 1, ...; ends with the first that breaks an invariant, made as small as it
+ * gets and told as a story.  --faults puts each mistake of fault_list.h into the engine and wants it found.
  */
 #include "tests/sim/sim.h"
 
@@ -20,10 +20,9 @@ enum fault_name fault_now;
 
 static const struct {
 	const char *name, *text;
-} faults[FAULTS] = {
-	[FAULT_NONE] = { "NONE", "" },
+} faults[FAULTS] = { [FAULT_NONE] = { "NONE", "" },
 #define X(name, text) [FAULT_##name] = { #name, text },
-	FAULT_LIST(X)
+		     FAULT_LIST(X)
 #undef X
 };
 
@@ -86,7 +85,8 @@ static void shrink(struct sim *s, uint64_t seed)
 }
 
 /* Runs every `step`th history; returns the number done until one failed, 0: none did. */
-static uint64_t run_many(struct sim *s, uint64_t seed, uint64_t runs, uint64_t first, uint64_t step, uint64_t *bad)
+static uint64_t run_many(struct sim *s, uint64_t seed, uint64_t runs, uint64_t first, uint64_t step,
+			 uint64_t *bad)
 {
 	for (uint64_t i = first; i < runs; i += step) {
 		run_history(s, seed + i, 0, false);
@@ -125,8 +125,10 @@ static int run_clean(uint64_t seed, uint64_t runs, uint64_t jobs)
 		failed |= status != 0;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &b);
-	printf("%llu histories from seed %llu in %.1f s: %s\n", (unsigned long long)runs, (unsigned long long)seed,
-	       (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9, failed ? "FAILED" : "no failure");
+	printf("%llu histories from seed %llu in %.1f s: %s\n", (unsigned long long)runs,
+	       (unsigned long long)seed,
+	       (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9,
+	       failed ? "FAILED" : "no failure");
 	return failed;
 }
 
@@ -139,10 +141,11 @@ static bool find_fault(enum fault_name f, uint64_t seed, uint64_t runs)
 	fault_now = f;
 	after = run_many(s, seed, runs, 0, 1, &bad);
 	if (after == 0)
-		printf("NOT FOUND in %llu histories: %s (%s)\n", (unsigned long long)runs, faults[f].name, faults[f].text);
-	else
-		printf("found after %4llu by \"%s\": %s (%s)\n", (unsigned long long)after, s->failed, faults[f].name,
+		printf("NOT FOUND in %llu histories: %s (%s)\n", (unsigned long long)runs, faults[f].name,
 		       faults[f].text);
+	else
+		printf("found after %4llu by \"%s\": %s (%s)\n", (unsigned long long)after, s->failed,
+		       faults[f].name, faults[f].text);
 	fflush(stdout);
 	arena_free(s->arena);
 	free(s);
@@ -174,9 +177,12 @@ static int run_faults(uint64_t seed, uint64_t runs, uint64_t jobs)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "runs", required_argument, NULL, 'r' }, { "seed", required_argument, NULL, 's' },
-		{ "jobs", required_argument, NULL, 'j' }, { "fault", required_argument, NULL, 'f' },
-		{ "faults", no_argument, NULL, 'F' },     { "story", no_argument, NULL, 't' },
+		{ "runs", required_argument, NULL, 'r' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "jobs", required_argument, NULL, 'j' },
+		{ "fault", required_argument, NULL, 'f' },
+		{ "faults", no_argument, NULL, 'F' },
+		{ "story", no_argument, NULL, 't' },
 		{ NULL, 0, NULL, 0 },
 	};
 	uint64_t runs = 0, seed = 1, jobs = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);

@@ -3,6 +3,7 @@
 #include "tests/sim/sim.h"
 
 #include "msg/msg.h"
+#include "timeline/fault.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -74,10 +75,12 @@ static void tell(struct sim *s, const struct node *n, const char *kind, const js
 			uint8_t hash[32];
 
 			if (text != NULL && sodium_hex2bin(hash, 32, text, 64, NULL, NULL, NULL) == 0)
-				at += (size_t)snprintf(line + at, sizeof(line) - at, " k%d", keys_find(s, hash));
+				at += (size_t)snprintf(line + at, sizeof(line) - at, " k%d",
+						       keys_find(s, hash));
 		}
 	}
-	sim_say(s, "node %d says %s%s%s%s", n->i, kind, line, record == NULL ? "" : " ", record == NULL ? "" : record);
+	sim_say(s, "node %d says %s%s%s%s", n->i, kind, line, record == NULL ? "" : " ",
+		record == NULL ? "" : record);
 }
 
 bool node_say(struct sim *s, struct node *n, const char *kind, bool zone, json_t *body)
@@ -139,7 +142,8 @@ static void say_held(struct sim *s, struct node *n, const struct key_state *k)
 	const size_t len = key_probe_data(sim_zone, k->hash, n->id.id, data);
 
 	keys_probe(s->key[keys_find(s, k->hash)], data, len, sig);
-	node_say(s, n, "key.held", true, json_pack("{s:o,s:o}", "key", hex(k->hash), "probe", msg_json_base64(sig, 32)));
+	node_say(s, n, "key.held", true,
+		 json_pack("{s:o,s:o}", "key", hex(k->hash), "probe", msg_json_base64(sig, 32)));
 }
 
 /* Whose turn it is creates at once, the next one an hour later. */
@@ -171,12 +175,15 @@ void node_create(struct sim *s, struct node *n, const struct timeline_create *c)
 			json_array_append_new(replaces, hex(c->replaces[i]));
 	for (int i = 0; i < s->nodes; i++)
 		if (!s->node[i].backup)
-			json_array_append_new(boxes, json_pack("{s:s,s:s}", "to", s->node[i].id.id_text, "box", "AA"));
-	sim_say(s, "node %d makes k%d (%s, algorithm %u, %s)", n->i, at, c->role, c->alg, key_method_names[c->method]);
+			json_array_append_new(
+				boxes, json_pack("{s:s,s:s}", "to", s->node[i].id.id_text, "box", "AA"));
+	sim_say(s, "node %d makes k%d (%s, algorithm %u, %s)", n->i, at, c->role, c->alg,
+		key_method_names[c->method]);
 	node_say(s, n, "key.created", true,
 		 json_pack("{s:o,s:o,s:s,s:o,s:s,s:o,s:[{s:s,s:s}]}", "key", hex(k->hash), "dnskey",
 			   msg_json_base64(k->rdata, k->len), "role", c->role, "replaces", replaces, "method",
-			   key_method_names[c->method], "boxes", boxes, "recovery", "id", "8899aabbccddeeff", "box", "BB"));
+			   key_method_names[c->method], "boxes", boxes, "recovery", "id", "8899aabbccddeeff",
+			   "box", "BB"));
 	ks = zone_key(state_zone(n->state, sim_zone), k->hash);
 	say_held(s, n, ks);
 }
@@ -194,11 +201,12 @@ static void say(struct sim *s, struct node *n, const struct timeline_say *w)
 	switch (w->kind) {
 	case SAY_SERVES:
 		node_say(s, n, "key.serves", true,
-			 json_pack("{s:o,s:o,s:o,s:I,s:I,s:I,s:I}", "keys", hashes(&p->record[RECORD_DNSKEY]), "signing",
-				   hashes(&p->record[RECORD_ZONE]), "cds", hashes(&p->record[RECORD_DS]), "dnskey_ttl",
-				   (json_int_t)n->disk.dnskey_ttl, "largest_ttl", (json_int_t)n->disk.zone_ttl,
-				   "unsigned_ttl", (json_int_t)n->disk.zone_ttl, "ds_ttl",
-				   (json_int_t)n->disk.memory.ds_ttl));
+			 json_pack("{s:o,s:o,s:o,s:I,s:I,s:I,s:I}", "keys", hashes(&p->record[RECORD_DNSKEY]),
+				   "signing", hashes(&p->record[RECORD_ZONE]), "cds",
+				   hashes(&p->record[RECORD_DS]), "dnskey_ttl",
+				   (json_int_t)n->disk.dnskey_ttl, "largest_ttl",
+				   (json_int_t)n->disk.zone_ttl, "unsigned_ttl", (json_int_t)n->disk.zone_ttl,
+				   "ds_ttl", (json_int_t)n->disk.memory.ds_ttl));
 		break;
 	case SAY_CREATE:
 		for (size_t i = 0; i < w->creates; i++)
@@ -209,7 +217,8 @@ static void say(struct sim *s, struct node *n, const struct timeline_say *w)
 	case SAY_GONE:
 		node_say(s, n, kinds[w->kind], true,
 			 json_pack("{s:o,s:s,s:I,s:b}", "key", hex(w->key->key->hash), "record",
-				   key_record_names[w->record], "ttl", (json_int_t)w->ttl, "insecure", w->insecure));
+				   key_record_names[w->record], "ttl", (json_int_t)w->ttl, "insecure",
+				   w->insecure));
 		break;
 	}
 }
@@ -233,8 +242,10 @@ static void check_held(struct sim *s, uint32_t mask)
 				continue;
 			any_backup |= n->backup;
 			stored |= n->backup && ks != NULL && ks->storeds > 0;
-			if (!n->backup && n->disk.version != NULL && (ks == NULL || !key_held_by(z, ks, n->id.id)))
-				sim_fail(s, "not held", "k%d is published, and signer %d does not have it", k, i);
+			if (!n->backup && n->disk.version != NULL &&
+			    (ks == NULL || !key_held_by(z, ks, n->id.id)))
+				sim_fail(s, "not held", "k%d is published, and signer %d does not have it", k,
+					 i);
 		}
 		if (any_backup && !stored)
 			sim_fail(s, "not stored", "k%d is published, and no backup has it", k);
@@ -265,7 +276,8 @@ static void publish(struct sim *s, struct node *n, const struct timeline_publish
 	v->number = ++n->disk.last_number;
 	v->serial = n->disk.last_serial = next_serial(s, n);
 	if (n->highest_serial != 0 && (int32_t)(v->serial - n->highest_serial) <= 0)
-		sim_fail(s, "serial", "signer %d publishes serial %u after %u", n->i, v->serial, n->highest_serial);
+		sim_fail(s, "serial", "signer %d publishes serial %u after %u", n->i, v->serial,
+			 n->highest_serial);
 	n->highest_serial = v->serial;
 	v->dnskey_ttl = s->dnskey_ttl;
 	v->zone_ttl = s->zone_ttl;
@@ -299,7 +311,8 @@ static void on_publish(struct sim *s, const struct event *ev)
 	if (!n->making || n->making_id != ev->value || !n->up || n->gone)
 		return;
 	if (n->halted > 0) {
-		sim_later(s, chance_between(&s->chance, HOUR, 12 * HOUR), on_publish, ev->a, 0, ev->value, NULL);
+		sim_later(s, chance_between(&s->chance, HOUR, 12 * HOUR), on_publish, ev->a, 0, ev->value,
+			  NULL);
 		return;
 	}
 	n->making = false;
@@ -320,7 +333,7 @@ void node_renews(struct sim *s, const struct event *ev)
 		struct timeline t;
 
 		node_view(s, n, &in, &t);
-		if (!t.stale)
+		if (!t.stale || FAULT(STALE_RENEWED))
 			publish(s, n, &v->published);
 	}
 	sim_later(s, chance_between(&s->chance, 12 * HOUR, 4 * DAY), node_renews, ev->a, 0, 0, NULL);
@@ -333,7 +346,9 @@ static void make_version(struct sim *s, struct node *n, const struct timeline *t
 
 	timeline_next(t, p, &n->next);
 	n->making = true;
-	sim_later(s, chance_of(&s->chance, 80) ? chance_between(&s->chance, 1, 2 * MINUTE) : chance_between(&s->chance, 1, HOUR),
+	sim_later(s,
+		  chance_of(&s->chance, 80) ? chance_between(&s->chance, 1, 2 * MINUTE)
+					    : chance_between(&s->chance, 1, HOUR),
 		  on_publish, n->i, 0, ++n->making_id, NULL);
 }
 
@@ -363,10 +378,15 @@ void node_in(struct sim *s, struct node *n, struct timeline_in *in)
 	struct zone_state *z = state_zone(n->state, sim_zone);
 
 	read_policy(s, n);
-	*in = (struct timeline_in){ n->state,	  z,
-				    n->id.id,	  &n->policy,
+	*in = (struct timeline_in){ n->state,
+				    z,
+				    n->id.id,
+				    &n->policy,
 				    n->disk.version == NULL ? &nothing : &n->disk.version->published,
-				    &n->disk.memory, n->making ? &n->next : NULL, n->observer, n->observers };
+				    &n->disk.memory,
+				    n->making ? &n->next : NULL,
+				    n->observer,
+				    n->observers };
 }
 
 void node_view(struct sim *s, struct node *n, struct timeline_in *in, struct timeline *t)
@@ -377,8 +397,10 @@ void node_view(struct sim *s, struct node *n, struct timeline_in *in, struct tim
 
 void node_count_time(const struct sim *s, struct node *n)
 {
-	timeline_ran(&n->disk.memory, (s->now - n->ran_at) * 1000);
-	n->ran_at = s->now;
+	const int64_t now = s->now + (FAULT(WALL_CLOCK_WAITS) ? n->clock_off : 0);
+
+	timeline_ran(&n->disk.memory, (now - n->ran_at) * 1000);
+	n->ran_at = now;
 }
 
 static bool hold_keys(struct sim *s, struct node *n)
@@ -478,7 +500,8 @@ void node_wake(struct sim *s, struct node *n)
 		return;
 	}
 	node_count_time(s, n);
-	if (n->compared && state_zone(n->state, sim_zone) != NULL && node_is_signer(state_node(n->state, n->id.id)))
+	if (n->compared && state_zone(n->state, sim_zone) != NULL &&
+	    node_is_signer(state_node(n->state, n->id.id)))
 		work(s, n);
 }
 
@@ -488,7 +511,8 @@ void node_observe(struct sim *s, struct node *n)
 	n->observers = 0;
 	for (int i = 0; i < s->secondaries; i++)
 		if ((s->secondary[i].watchers >> n->i & 1) != 0)
-			n->observer[n->observers++] = (struct timeline_observer){ (uint64_t)i + 1, OBSERVER_SECONDARY };
+			n->observer[n->observers++] =
+				(struct timeline_observer){ (uint64_t)i + 1, OBSERVER_SECONDARY };
 	for (int i = 0; i < s->parents; i++)
 		n->observer[n->observers++] =
 			(struct timeline_observer){ (uint64_t)(SECONDARIES_MAX + i + 1), OBSERVER_PARENT };

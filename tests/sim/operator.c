@@ -45,8 +45,9 @@ static void change_policy(struct sim *s, struct node *n, int64_t value)
 	node_view(s, n, &in, &t);
 	node_say(s, n, "policy", false,
 		 json_pack("{s:{s:s,s:i,s:b},s:I}", "policy", "name", "p", "algorithm",
-			   value % 3 != 0 ? 8 + 15 - (int)n->policy.algorithm : (int)n->policy.algorithm, "split",
-			   value % 3 == 1 ? n->policy.split : !n->policy.split, "rev", (json_int_t)rev + 1));
+			   value % 3 != 0 ? 8 + 15 - (int)n->policy.algorithm : (int)n->policy.algorithm,
+			   "split", value % 3 == 1 ? n->policy.split : !n->policy.split, "rev",
+			   (json_int_t)rev + 1));
 	roll_keys(s, n, true);
 }
 
@@ -119,8 +120,8 @@ static void swear(struct sim *s, struct node *n, const struct node *dead)
 		}
 	node_observe(s, n);
 	node_say(s, n, "retired", false,
-		 json_pack("{s:s,s:s,s:s,s:o}", "node", dead->id.id_text, "line", dead->line, "why", "fenced", "upto",
-			   upto));
+		 json_pack("{s:s,s:s,s:s,s:o}", "node", dead->id.id_text, "line", dead->line, "why", "fenced",
+			   "upto", upto));
 	node_wake(s, n);
 }
 

@@ -63,6 +63,11 @@ static void on_parent_server(struct sim *s, const struct event *ev)
 	const uint32_t old = p->ds, old_ttl = p->ttl;
 	char text[96];
 
+	if (s->parent_server_off[ev->a] > 0) { /* it does not hear its primary either */
+		sim_later(s, chance_between(&s->chance, HOUR, 6 * HOUR), on_parent_server, ev->a, ev->b,
+			  ev->value, NULL);
+		return;
+	}
 	if (ev->value >> 32 <= p->rev && p->rev != 0)
 		return;
 	p->rev = (uint32_t)(ev->value >> 32);
@@ -103,8 +108,9 @@ static void on_parent_reads(struct sim *s, const struct event *ev)
 		s->parent_rev++;
 		sim_say(s, "the parent reads CDS %s from secondary %d", mask_text(s, ds, text), from);
 		for (int i = 0; i < s->parents; i++)
-			sim_later(s, think + chance_between(&s->chance, 1, s->parent_delay / 2), on_parent_server, i,
-				  (int)s->parent_ttl, (uint64_t)s->parent_rev << 32 | ds, NULL);
+			sim_later(s, think + chance_between(&s->chance, 1, s->parent_delay / 2),
+				  on_parent_server, i, (int)s->parent_ttl, (uint64_t)s->parent_rev << 32 | ds,
+				  NULL);
 	}
 	sim_later(s, chance_between(&s->chance, HOUR / 3, DAY / 2), on_parent_reads, 0, 0, 0, NULL);
 }
@@ -166,8 +172,8 @@ static void on_look_answered(struct sim *s, const struct event *ev)
 	const int i = (int)n->observer[ev->b & 255].id - 1;
 	const bool parent = i >= SECONDARIES_MAX;
 	const bool off = parent ? s->parent_server_off[i - SECONDARIES_MAX] > 0 : s->secondary_off[i] > 0;
-	const int64_t way = chance_of(&s->chance, 85) ? chance_between(&s->chance, 0, 5) :
-							chance_between(&s->chance, 0, 12 * HOUR);
+	const int64_t way = chance_of(&s->chance, 85) ? chance_between(&s->chance, 0, 5)
+						      : chance_between(&s->chance, 0, 12 * HOUR);
 	struct timeline_look *look = NULL;
 
 	if (n->boot != ev->b >> 8)
@@ -194,11 +200,12 @@ void look_begin(struct sim *s, struct node *n, size_t observer)
 {
 	const uint64_t bit = UINT64_C(1) << observer;
 	/* again and again, but not each minute of a year */
-	const int64_t delay = chance_of(&s->chance, 30) ? chance_between(&s->chance, 1, 10 * MINUTE) :
-							  chance_between(&s->chance, 10 * MINUTE, 10 * HOUR);
+	const int64_t delay = chance_of(&s->chance, 30) ? chance_between(&s->chance, 1, 10 * MINUTE)
+							: chance_between(&s->chance, 10 * MINUTE, 10 * HOUR);
 
 	if ((n->looking & bit) != 0)
 		return;
 	n->looking |= bit;
-	sim_later(s, delay, on_look_answered, n->i, (int)observer | n->boot << 8, timeline_mark(&n->disk.memory), NULL);
+	sim_later(s, delay, on_look_answered, n->i, (int)observer | n->boot << 8,
+		  timeline_mark(&n->disk.memory), NULL);
 }

@@ -3,9 +3,9 @@
 #define DUET_SIM_H
 
 /*
- * sim - one zone in a small world: signers that run the production engine (lib/timeline) and the production fact
- * code (lib/fact), backups, secondaries, the parent's servers, and validators that keep whatever they may keep.
- * Everything follows from a seed: a history is the same each time it is run.
+ * sim - one zone in a small world: signers that run the production engine (lib/timeline) and the production
+ * fact code (lib/fact), backups, secondaries, the parent's servers, and validators that keep whatever they
+ * may keep. Everything follows from a seed: a history is the same each time it is run.
  */
 #include "arena/arena.h"
 #include "fact/fact.h"
@@ -34,7 +34,7 @@ struct chance {
 	uint64_t state;
 };
 uint64_t chance_u64(struct chance *c);
-uint32_t chance_below(struct chance *c, uint32_t n);              /* 0 .. n - 1 */
+uint32_t chance_below(struct chance *c, uint32_t n); /* 0 .. n - 1 */
 int64_t chance_between(struct chance *c, int64_t least, int64_t most);
 bool chance_of(struct chance *c, uint32_t percent);
 
@@ -55,7 +55,7 @@ struct version {
 	int signer;
 	uint32_t number; /* of this signer's versions */
 	uint32_t serial;
-	int64_t at;      /* published */
+	int64_t at; /* published */
 	uint32_t dnskey_ttl, zone_ttl;
 	uint32_t mask[KEY_RECORDS]; /* bits of sim.key */
 	struct timeline_published published;
@@ -92,13 +92,13 @@ struct node {
 	struct node_disk disk;
 	struct node_disk snapshot;
 	bool has_snapshot;
-	uint32_t compared_with; /* bits of nodes, since the start */
-	int heard[NODES_MAX];             /* of each node's log, how much has come */
+	uint32_t compared_with;            /* bits of nodes, since the start */
+	int heard[NODES_MAX];              /* of each node's log, how much has come */
 	uint32_t heard_version[NODES_MAX]; /* newest status */
 	uint32_t heard_serial[NODES_MAX];
 	int64_t ran_at; /* waits were counted until then */
 	int64_t clock_off;
-	bool making;    /* a version is on its way */
+	bool making; /* a version is on its way */
 	uint32_t making_id;
 	struct timeline_published next;
 	int boot;         /* how often it was started */
@@ -128,8 +128,8 @@ struct parent_server {
 struct content {
 	enum key_record record;
 	uint32_t mask;
-	int servers;    /* that show it now */
-	int64_t until;  /* when the last cache forgets it */
+	int servers;   /* that show it now */
+	int64_t until; /* when the last cache forgets it */
 };
 
 /* ---- trouble ---- */
@@ -150,8 +150,8 @@ enum trouble_kind {
 	TROUBLE_POLICY,     /* an operator at a changes policy and rolls */
 	TROUBLE_INSECURE,   /* an operator at a */
 	TROUBLE_SECURE,
-	TROUBLE_JOIN,       /* node b is admitted at a */
-	TROUBLE_RETIRE,     /* node b is gone for good, which an operator swears to a */
+	TROUBLE_JOIN,   /* node b is admitted at a */
+	TROUBLE_RETIRE, /* node b is gone for good, which an operator swears to a */
 	TROUBLES
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * validator: all validators at once.  Whatever a server shows may be in some cache, for as long as its TTL allows
- * after the last server has ceased to show it; every combination of what may be cached must validate.
+ * validator: all validators at once.  Whatever a server shows may be in some cache, for as long as its TTL
+ * allows after the last server has ceased to show it; every combination of what may be cached must validate.
  */
 #include "tests/sim/sim.h"
 
@@ -25,8 +25,8 @@ static uint32_t seps(const struct sim *s, uint32_t mask)
 	return mask;
 }
 
-/* RFC 6840 section 5.11, as a validator that takes it at its word: every algorithm of the DS RRset, and for the
- * strict also every one of the DNSKEY RRset, must have signed. */
+/* RFC 6840 section 5.11, as a validator that takes it at its word: every algorithm of the DS RRset, and for
+ * the strict also every one of the DNSKEY RRset, must have signed. */
 static bool validates(const struct sim *s, uint32_t ds, uint32_t dnskey, uint32_t zone)
 {
 	const uint32_t asked = algs_of(s, ds) | (s->strict ? algs_of(s, dnskey) : 0);
@@ -46,7 +46,8 @@ static bool alive(const struct sim *s, const struct content *c)
 }
 
 /* Contents of a kind; the one that is new is the only one of its own kind. */
-static size_t collect(const struct sim *s, enum key_record record, const struct content *fresh, uint32_t out[CONTENTS_MAX])
+static size_t collect(const struct sim *s, enum key_record record, const struct content *fresh,
+		      uint32_t out[CONTENTS_MAX])
 {
 	size_t n = 0;
 
@@ -63,7 +64,8 @@ static size_t collect(const struct sim *s, enum key_record record, const struct 
 static void check(struct sim *s, const struct content *fresh)
 {
 	uint32_t ds[CONTENTS_MAX], dnskey[CONTENTS_MAX], zone[CONTENTS_MAX];
-	const size_t ds_n = collect(s, RECORD_DS, fresh, ds), dnskey_n = collect(s, RECORD_DNSKEY, fresh, dnskey),
+	const size_t ds_n = collect(s, RECORD_DS, fresh, ds),
+		     dnskey_n = collect(s, RECORD_DNSKEY, fresh, dnskey),
 		     zone_n = collect(s, RECORD_ZONE, fresh, zone);
 	char a[96], b[96], c[96];
 
@@ -71,7 +73,8 @@ static void check(struct sim *s, const struct content *fresh)
 		for (size_t j = 0; j < dnskey_n; j++)
 			for (size_t k = 0; k < zone_n; k++)
 				if (!validates(s, ds[i], dnskey[j], zone[k]))
-					sim_fail(s, "bogus", "a validator may have DS %s, DNSKEY %s and RRSIGs by %s",
+					sim_fail(s, "bogus",
+						 "a validator may have DS %s, DNSKEY %s and RRSIGs by %s",
 						 mask_text(s, ds[i], a), mask_text(s, dnskey[j], b),
 						 mask_text(s, zone[k], c));
 }

@@ -81,8 +81,9 @@ static enum trouble_kind draw_kind(struct sim *s)
 
 void sim_plan(struct sim *s)
 {
-	static const enum trouble_kind first[] = { TROUBLE_ROLL, TROUBLE_ROLL, TROUBLE_ROLL, TROUBLE_ROLL, TROUBLE_ROLL,
-						   TROUBLE_POLICY, TROUBLE_POLICY, TROUBLE_INSECURE };
+	static const enum trouble_kind first[] = { TROUBLE_ROLL,   TROUBLE_ROLL,    TROUBLE_ROLL,
+						   TROUBLE_ROLL,   TROUBLE_ROLL,    TROUBLE_POLICY,
+						   TROUBLE_POLICY, TROUBLE_INSECURE };
 	const int64_t span = chance_between(&s->chance, 4, 25) * DAY;
 	const size_t n = chance_below(&s->chance, 12);
 
@@ -93,12 +94,14 @@ void sim_plan(struct sim *s)
 	plan_one(s, first[chance_below(&s->chance, sizeof(first) / sizeof(first[0]))],
 		 chance_between(&s->chance, HOUR, DAY), 0);
 	if (chance_of(&s->chance, 40)) /* the same on another node, or another key */
-		plan_one(s, s->trouble[0].kind, s->trouble[0].from + chance_between(&s->chance, 0, 2 * DAY), 0);
+		plan_one(s, s->trouble[0].kind, s->trouble[0].from + chance_between(&s->chance, 0, 2 * DAY),
+			 0);
 	for (size_t i = 0; i < n; i++) {
-		const int64_t length = chance_of(&s->chance, 50) ? chance_between(&s->chance, MINUTE, DAY) :
-								   chance_between(&s->chance, HOUR, 10 * DAY);
+		const int64_t length = chance_of(&s->chance, 50) ? chance_between(&s->chance, MINUTE, DAY)
+								 : chance_between(&s->chance, HOUR, 10 * DAY);
 
-		plan_one(s, chance_of(&s->chance, 60) ? theme[chance_below(&s->chance, 3)] : draw_kind(s), chance_between(&s->chance, 0, span), length);
+		plan_one(s, chance_of(&s->chance, 60) ? theme[chance_below(&s->chance, 3)] : draw_kind(s),
+			 chance_between(&s->chance, 0, span), length);
 	}
 	s->healed_at = 0;
 	for (size_t i = 0; i < s->troubles; i++)
@@ -211,7 +214,8 @@ static void share(struct sim *s)
 
 static json_t *admission(const struct node *n)
 {
-	return json_pack("{s:s,s:s,s:s}", "line", n->line, "name", n->id.id_text, "role", n->backup ? "backup" : "signer");
+	return json_pack("{s:s,s:s,s:s}", "line", n->line, "name", n->id.id_text, "role",
+			 n->backup ? "backup" : "signer");
 }
 
 static void set_up_nodes(struct sim *s)
@@ -231,7 +235,8 @@ static void set_up_nodes(struct sim *s)
 			if (i != j)
 				node_say(s, &s->node[i], "counts", false,
 					 json_pack("{s:s}", "node", s->node[j].id.id_text));
-	node_say(s, &s->node[0], "zone.add", true, json_pack("{s:s,s:s,s:i}", "source", "file:x", "policy", "p", "rev", 1));
+	node_say(s, &s->node[0], "zone.add", true,
+		 json_pack("{s:s,s:s,s:i}", "source", "file:x", "policy", "p", "rev", 1));
 	share(s);
 }
 
@@ -243,15 +248,16 @@ static int set_up_key(struct sim *s, const char *role)
 
 	node_say(s, &s->node[0], "key.created", true,
 		 json_pack("{s:o,s:o,s:s,s:[],s:[{s:s,s:s}]}", "key", msg_json_hex(k->hash, 32), "dnskey",
-			   msg_json_base64(k->rdata, k->len), "role", role, "boxes", "recovery", "id", "8899aabbccddeeff",
-			   "box", "BB"));
+			   msg_json_base64(k->rdata, k->len), "role", role, "boxes", "recovery", "id",
+			   "8899aabbccddeeff", "box", "BB"));
 	share(s);
 	node_say(s, &s->node[s->nodes - 1], "key.stored", true,
 		 json_pack("{s:o,s:s}", "key", msg_json_hex(k->hash, 32), "recovery", "8899aabbccddeeff"));
 	for (int i = 0; i < s->members; i++) {
 		keys_probe(k, data, key_probe_data(sim_zone, k->hash, s->node[i].id.id, data), sig);
 		node_say(s, &s->node[i], "key.held", true,
-			 json_pack("{s:o,s:o}", "key", msg_json_hex(k->hash, 32), "probe", msg_json_base64(sig, 32)));
+			 json_pack("{s:o,s:o}", "key", msg_json_hex(k->hash, 32), "probe",
+				   msg_json_base64(sig, 32)));
 		node_say(s, &s->node[i], "key.serves", true,
 			 json_pack("{s:[o],s:[o*],s:[o*]}", "keys", msg_json_hex(k->hash, 32), "signing",
 				   k->zone_signing ? msg_json_hex(k->hash, 32) : NULL, "cds",
@@ -304,7 +310,8 @@ static void set_up_servers(struct sim *s)
 
 		sec->primaries = 1 + (int)chance_below(&s->chance, (1u << s->members) - 1);
 		sec->watchers = 1 + (int)chance_below(&s->chance, (1u << s->members) - 1);
-		sec->refresh = chance_between(&s->chance, 10 * MINUTE, chance_of(&s->chance, 30) ? 2 * DAY : 2 * HOUR);
+		sec->refresh = chance_between(&s->chance, 10 * MINUTE,
+					      chance_of(&s->chance, 30) ? 2 * DAY : 2 * HOUR);
 		for (int n = 0; n < s->members; n++)
 			if ((sec->primaries >> n & 1) != 0)
 				sec->version = s->node[n].disk.version;
