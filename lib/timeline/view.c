@@ -117,7 +117,7 @@ static bool is_distributed(const struct timeline_in *in, const struct timeline *
 static bool all_gone(const struct timeline *t, const struct record_state *s, const uint8_t *self,
 		     const uint8_t *except)
 {
-	const bool own = id_set_has(&s->gone, self) && !FAULT(JOINER_WAKES_THE_DEAD);
+	const bool own = id_set_has(&s->gone, self);
 
 	for (size_t i = 0; i < t->counted_n; i++) {
 		const uint8_t *id = t->counted[i];

@@ -34,7 +34,6 @@
 	X(COPY_OVER_FACTS, "after a set-back, what the old copy shows counts more than the node's own facts")     \
 	X(DNSKEY_BEFORE_DS, "the old KSK's DNSKEY goes while its DS may be in caches")                            \
 	X(DNSKEY_BEFORE_SIGNATURES, "the old ZSK's DNSKEY goes while its RRSIGs may be in caches")                \
-	X(JOINER_WAKES_THE_DEAD, "what was gone for all is open again when a signer joins")                       \
 	X(RETIREMENT_AT_ONCE, "a dead signer leaves the conjunctions while caches have what it served")           \
 	X(DEAD_WITH_DNSKEY, "a key is forgotten when its DNSKEY is gone, whatever it still signs") \
 	X(POLICY_TTL, "waits are as long as policy has it, not as what was published") \
@@ -47,9 +46,6 @@
 	X(JOINER_PROMISES, "a joiner gives promises before it serves") \
 	X(ROLLS_OVERLAP, "a roll begins while another one of the same use runs") \
 	X(TURN_BY_NAMED_KEY, "whose turn it is depends on the key that was named") \
-	X(NO_HOLD_AFTER_START, "a node acts after a start before it has compared") \
-	X(ONE_PEER_AFTER_SET_BACK, "a node that was set back goes on after one comparison") \
-	X(SENT_BEFORE_DURABLE, "facts are sent before they are on disk") \
 	X(WALL_CLOCK_WAITS, "waits are measured by the wall clock") \
 	X(STALE_RENEWED, "a version older than the node's own facts is renewed") \
 	/* end */

@@ -3,8 +3,6 @@
  * "Set back"). */
 #include "tests/sim/sim.h"
 
-#include "timeline/fault.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,22 +34,11 @@ static void rebuild(struct node *n)
 			fact_state_apply(n->state, &n->log[i]->f);
 }
 
-/* What the disk had not taken yet. */
-static void lose_tail(const struct sim *s, struct node *n)
-{
-	while (n->disk.facts > 0 && n->log[n->disk.facts - 1]->origin == n->i &&
-	       n->log[n->disk.facts - 1]->f.time > s->now + n->clock_off - 12 * HOUR)
-		n->disk.facts--;
-	rebuild(n);
-}
-
 void node_stop(struct sim *s, struct node *n)
 {
 	struct timeline_memory *m = &n->disk.memory;
 
 	sim_say(s, "node %d ends", n->i);
-	if (FAULT(SENT_BEFORE_DURABLE))
-		lose_tail(s, n);
 	n->up = n->frozen = false;
 	for (size_t i = 0; i < m->waits; i++) { /* what ran since the last minute is lost */
 		m->wait[i].ran_ms -= chance_between(&s->chance, 0, MINUTE) * 1000;
@@ -98,7 +85,7 @@ static void on_compare(struct sim *s, const struct event *ev)
 		}
 		all &= (n->compared_with >> i & 1) != 0;
 	}
-	if (all || (n->compared_with != 0 && (!n->set_back || FAULT(ONE_PEER_AFTER_SET_BACK)))) {
+	if (all || (n->compared_with != 0 && !n->set_back)) {
 		sim_say(s, "node %d has compared%s", n->i, n->set_back ? " and was set back" : "");
 		n->compared = true;
 		exchange_push(s, n);
@@ -120,8 +107,7 @@ void node_start(struct sim *s, struct node *n)
 	n->looking = 0;
 	n->wake_at = 0;
 	n->inc.number = 0;
-	n->compared = FAULT(NO_HOLD_AFTER_START);
-	n->set_back = false;
+	n->compared = n->set_back = false;
 	n->compared_with = 0;
 	memset(n->heard, 0, sizeof(n->heard));
 	for (int i = 0; i < s->nodes; i++)
