@@ -35,3 +35,7 @@ def test_bench_change(lab):
 
 def test_bench_axfr(lab):
     smoke(lab, "axfr", 11)
+
+
+def test_bench_farm(lab):
+    smoke(lab, "farm", 8)
