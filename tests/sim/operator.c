@@ -129,10 +129,11 @@ static void swear(struct sim *s, struct node *n, const struct node *dead)
 static void on_oath(struct sim *s, const struct event *ev)
 {
 	struct node *n = &s->node[ev->a];
-	bool over = n->up && n->compared;
+	bool over;
 
-	if (n->gone)
-		return;
+	for (int i = 0; n->gone && i < s->members; i++) /* died meanwhile: the operator swears it to another */
+		n = &s->node[i];
+	over = n->up && n->compared;
 	for (int i = 0; i < s->secondaries; i++)
 		over &= s->secondary[i].version->at >= (int64_t)ev->value;
 	if (over && ev->what != NULL) {
