@@ -33,10 +33,13 @@ static int content_owner(struct view *v, const uint8_t *name, bool apex, const s
 			 struct zone_summer *summer, struct patch_content *c, struct err *e)
 {
 	const struct zone_owner *was, *is;
+	struct owner_traits t;
 
 	if (view_owner(v, WAS, name, &was, e) != 0 || view_owner(v, IS, name, &is, e) != 0)
 		return -1;
-	if (is != NULL && zone_owner_check(is, apex, limits, e) != 0)
+	if (is != NULL)
+		t = owner_traits_of(is, apex);
+	if (is != NULL && zone_owner_check(is, &t, limits, NULL, e) != 0)
 		return -1;
 	sum_owner(c, summer, was, is);
 	return 0;

@@ -3,103 +3,21 @@
 #include <string.h>
 
 #include "zone/zone_build.h"
+#include "zone/zone_owner.h"
 
 #define BIND_TYPES_MAX 100 /* at an owner, RRSIGs count */
 
-/* What an owner has: the index of the first of each, or NONE. */
-#define NONE SIZE_MAX
-struct traits {
-	size_t types;
-	size_t cname, dname, ns, ds;
-	size_t cnames, dnames;
-	bool apex;
-};
-
-static struct traits traits_of(const struct zone_cursor *c)
-{
-	struct traits t = { .cname = NONE, .dname = NONE, .ns = NONE, .ds = NONE, .apex = c->key_len == 0 };
-	uint16_t last = 0;
-
-	for (size_t i = 0; i < c->n; i++) {
-		uint16_t type = c->rr[i].type;
-
-		if (type != last) {
-			t.types++;
-			last = type;
-			if (type == TYPE_NS)
-				t.ns = i;
-			else if (type == TYPE_DS)
-				t.ds = i;
-			else if (type == TYPE_CNAME)
-				t.cname = i;
-			else if (type == TYPE_DNAME)
-				t.dname = i;
-		}
-		t.cnames += type == TYPE_CNAME;
-		t.dnames += type == TYPE_DNAME;
-	}
-	return t;
-}
-
-/* What is wrong, of what owner_check has found. */
-static int refuse(const struct zone_cursor *c, const struct traits *t, struct err *e)
+/* What secondaries of others may refuse. */
+static void sizes(struct zone_build *b, const struct zone_cursor *c, const struct owner_traits *t)
 {
 	char name[DNAME_TEXT_MAX], type[16];
+	size_t first = 0;
 
-	dname_to_text(c->name, name);
-	if (t->cname != NONE && t->types > 1)
-		return place_err(e, ERR_REFUSED, c->places[t->cname],
-				 "%s has a CNAME and other data (%s), which excludes each other (RFC 1034 "
-				 "section 3.6.2)",
-				 name, rr_type_text(c->rr[t->cname == 0 ? t->cnames : 0].type, type));
-	if (t->cnames > 1)
-		return place_err(e, ERR_REFUSED, c->places[t->cname + 1],
-				 "%s has %zu CNAMEs, may have one (RFC 2181 section 10.1)", name, t->cnames);
-	if (t->dnames > 1)
-		return place_err(e, ERR_REFUSED, c->places[t->dname + 1],
-				 "%s has %zu DNAMEs, may have one (RFC 6672 section 2.4)", name, t->dnames);
-	if (t->dname != NONE && t->ns != NONE && !t->apex)
-		return place_err(e, ERR_REFUSED, c->places[t->dname],
-				 "%s has NS and DNAME, which only the apex may (RFC 6672 section 2.3)", name);
-	if (t->ds != NONE && t->apex)
-		return place_err(e, ERR_REFUSED, c->places[t->ds],
-				 "DS at the apex %s; it belongs to the parent (RFC 4035 section 2.4)", name);
-	if (t->ds != NONE && t->ns == NONE)
-		return place_err(e, ERR_REFUSED, c->places[t->ds], "%s has DS without NS (RFC 4035 section 2.4)", name);
-	return place_err(e, ERR_REFUSED, c->places[t->ns], "%s is a wildcard with NS (RFC 4592 section 4.2)", name);
-}
-
-static int owner_check(const struct zone_cursor *c, const struct traits *t, struct err *e)
-{
-	char name[DNAME_TEXT_MAX];
-
-	if (t->apex && t->ns == NONE)
-		return err_set(e, ERR_REFUSED, "no NS at the apex %s; a zone has its name servers there (RFC 1034 section 4.2.1)",
-			       dname_to_text(c->name, name));
-	if ((t->cname != NONE && t->types > 1) || t->cnames > 1 || t->dnames > 1 ||
-	    (t->dname != NONE && t->ns != NONE && !t->apex) || (t->ds != NONE && (t->apex || t->ns == NONE)) ||
-	    (t->ns != NONE && dname_is_wildcard(c->name)))
-		return refuse(c, t, e);
-	return 0;
-}
-
-static int rrset_sizes(struct zone_build *b, const struct zone_cursor *c, const struct traits *t, struct err *e)
-{
-	char name[DNAME_TEXT_MAX], type[16];
-	size_t octets = 0, first = 0, name_len = dname_len(c->name);
-
-	for (size_t i = 0; i < c->n; i++) {
+	for (size_t i = 1; i < c->n; i++) {
 		const struct rr *rr = &c->rr[i];
 
-		if (i > 0 && rr->type != rr[-1].type) {
-			octets = 0;
+		if (rr->type != rr[-1].type)
 			first = i;
-		}
-		octets += name_len + 10 + rr->rdlen;
-		if (octets > b->limits.max_rrset_octets)
-			return place_err(e, ERR_LIMIT, c->places[i], "RRset %s %s has more than %zu octets of wire",
-					 dname_to_text(c->name, name), rr_type_text(rr->type, type),
-					 b->limits.max_rrset_octets);
 		if (i - first == b->limits.warn_rrset_records)
 			zone_build_notice(b, NOTICE_LARGE, "RRset %s %s has more than %zu records; BIND refuses such a zone",
 					  dname_to_text(c->name, name), rr_type_text(rr->type, type),
@@ -108,7 +26,6 @@ static int rrset_sizes(struct zone_build *b, const struct zone_cursor *c, const 
 	if (t->types * 2 + 2 > BIND_TYPES_MAX) /* each has its RRSIG, and there is NSEC */
 		zone_build_notice(b, NOTICE_TYPES, "%s has %zu types; with RRSIGs more than the %d that BIND takes",
 				  dname_to_text(c->name, name), t->types, BIND_TYPES_MAX);
-	return 0;
 }
 
 /* Is the owner the cut itself or below it? */
@@ -139,10 +56,10 @@ static void occlusion(struct zone_build *b, const struct zone_cursor *c, const s
 	}
 }
 
-static void cut_here(const struct zone_cursor *c, const struct traits *t, struct zone_cut *cut)
+static void cut_here(const struct zone_cursor *c, const struct owner_traits *t, struct zone_cut *cut)
 {
 	cut->there = true;
-	cut->delegation = t->ns != NONE && !t->apex;
+	cut->delegation = t->ns != TRAIT_NONE && !t->apex;
 	cut->key_len = c->key_len;
 	memcpy(cut->key, c->key, c->key_len);
 	memcpy(cut->name, c->name, dname_len(c->name));
@@ -150,13 +67,16 @@ static void cut_here(const struct zone_cursor *c, const struct traits *t, struct
 
 int zone_check(struct zone_build *b, const struct zone_cursor *c, struct zone_cut *cut, struct err *e)
 {
-	struct traits t = traits_of(c);
+	const struct zone_owner o = { .name = c->name, .rr = c->rr, .n = c->n };
+	struct owner_traits t = owner_traits_of(&o, c->key_len == 0);
+	size_t at;
 
-	if (owner_check(c, &t, e) != 0 || rrset_sizes(b, c, &t, e) != 0)
-		return -1;
+	if (zone_owner_check(&o, &t, &b->limits, &at, e) != 0)
+		return at == TRAIT_NONE ? -1 : place_ctx(e, c->places[at]);
+	sizes(b, c, &t);
 	if (cut->there && !is_under(c, cut))
 		cut->there = false;
-	if (!cut->there && ((t.ns != NONE && !t.apex) || t.dname != NONE))
+	if (!cut->there && ((t.ns != TRAIT_NONE && !t.apex) || t.dname != TRAIT_NONE))
 		cut_here(c, &t, cut);
 	if (cut->there)
 		occlusion(b, c, cut);

@@ -2,60 +2,93 @@
 /* zone_owner: the rules about the records of one owner. */
 #include "zone/zone_owner.h"
 
-/* The first record of the type, and how many there are. */
-static const struct rr *of_type(const struct zone_owner *o, uint16_t type, size_t *n)
+struct owner_traits owner_traits_of(const struct zone_owner *o, bool apex)
 {
-	const struct rr *first = NULL;
+	struct owner_traits t = { .cname = TRAIT_NONE, .dname = TRAIT_NONE, .ns = TRAIT_NONE, .ds = TRAIT_NONE,
+				  .apex = apex };
+	uint16_t last = 0;
 
-	*n = 0;
-	for (size_t i = 0; i < o->n; i++)
-		if (o->rr[i].type == type && (*n)++ == 0)
-			first = &o->rr[i];
-	return first;
+	for (size_t i = 0; i < o->n; i++) {
+		uint16_t type = o->rr[i].type;
+
+		if (type != last) {
+			t.types++;
+			last = type;
+			if (type == TYPE_NS)
+				t.ns = i;
+			else if (type == TYPE_DS)
+				t.ds = i;
+			else if (type == TYPE_CNAME)
+				t.cname = i;
+			else if (type == TYPE_DNAME)
+				t.dname = i;
+		}
+		t.cnames += type == TYPE_CNAME;
+		t.dnames += type == TYPE_DNAME;
+	}
+	return t;
 }
 
-static int together(const struct zone_owner *o, bool apex, struct err *e)
+/* What is wrong, of what `together` has found. */
+static int refuse(const struct zone_owner *o, const struct owner_traits *t, size_t *at, struct err *e)
 {
-	size_t cnames, dnames, nss, dss;
-	const struct rr *cname = of_type(o, TYPE_CNAME, &cnames);
 	char name[DNAME_TEXT_MAX], type[16];
 
-	of_type(o, TYPE_DNAME, &dnames);
-	of_type(o, TYPE_NS, &nss);
-	of_type(o, TYPE_DS, &dss);
 	dname_to_text(o->name, name);
-	if (cnames > 0 && cnames < o->n)
-		return err_set(e, ERR_REFUSED,
-			       "%s has a CNAME and other data (%s), which excludes each other (RFC 1034 section 3.6.2)", name,
-			       rr_type_text(o->rr == cname ? o->rr[cnames].type : o->rr[0].type, type));
-	if (cnames > 1)
-		return err_set(e, ERR_REFUSED, "%s has %zu CNAMEs, may have one (RFC 2181 section 10.1)", name, cnames);
-	if (dnames > 1)
-		return err_set(e, ERR_REFUSED, "%s has %zu DNAMEs, may have one (RFC 6672 section 2.4)", name, dnames);
-	if (dnames > 0 && nss > 0 && !apex)
+	*at = TRAIT_NONE;
+	if (t->apex && t->ns == TRAIT_NONE)
+		return err_set(e, ERR_REFUSED, "no NS at the apex %s; a zone has its name servers there (RFC 1034 section 4.2.1)",
+			       name);
+	*at = t->cname;
+	if (t->cname != TRAIT_NONE && t->types > 1)
+		return err_set(e, ERR_REFUSED, "%s has a CNAME and other data (%s), which excludes each other (RFC 1034 "
+			       "section 3.6.2)", name, rr_type_text(o->rr[t->cname == 0 ? t->cnames : 0].type, type));
+	*at = t->cname + 1;
+	if (t->cnames > 1)
+		return err_set(e, ERR_REFUSED, "%s has %zu CNAMEs, may have one (RFC 2181 section 10.1)", name, t->cnames);
+	*at = t->dname + 1;
+	if (t->dnames > 1)
+		return err_set(e, ERR_REFUSED, "%s has %zu DNAMEs, may have one (RFC 6672 section 2.4)", name, t->dnames);
+	*at = t->dname;
+	if (t->dname != TRAIT_NONE && t->ns != TRAIT_NONE && !t->apex)
 		return err_set(e, ERR_REFUSED, "%s has NS and DNAME, which only the apex may (RFC 6672 section 2.3)", name);
-	if (dss > 0 && apex)
+	*at = t->ds;
+	if (t->ds != TRAIT_NONE && t->apex)
 		return err_set(e, ERR_REFUSED, "DS at the apex %s; it belongs to the parent (RFC 4035 section 2.4)", name);
-	if (dss > 0 && nss == 0)
+	if (t->ds != TRAIT_NONE && t->ns == TRAIT_NONE)
 		return err_set(e, ERR_REFUSED, "%s has DS without NS (RFC 4035 section 2.4)", name);
-	if (nss > 0 && dname_is_wildcard(o->name))
-		return err_set(e, ERR_REFUSED, "%s is a wildcard with NS (RFC 4592 section 4.2)", name);
-	return 0;
+	*at = t->ns;
+	return err_set(e, ERR_REFUSED, "%s is a wildcard with NS (RFC 4592 section 4.2)", name);
 }
 
-int zone_owner_check(const struct zone_owner *o, bool apex, const struct zone_limits *limits, struct err *e)
+static bool together(const struct zone_owner *o, const struct owner_traits *t)
+{
+	return !((t->apex && t->ns == TRAIT_NONE) || (t->cname != TRAIT_NONE && t->types > 1) || t->cnames > 1 ||
+		 t->dnames > 1 || (t->dname != TRAIT_NONE && t->ns != TRAIT_NONE && !t->apex) ||
+		 (t->ds != TRAIT_NONE && (t->apex || t->ns == TRAIT_NONE)) ||
+		 (t->ns != TRAIT_NONE && dname_is_wildcard(o->name)));
+}
+
+int zone_owner_check(const struct zone_owner *o, const struct owner_traits *t, const struct zone_limits *limits,
+		     size_t *at, struct err *e)
 {
 	char name[DNAME_TEXT_MAX], type[16];
-	size_t octets = 0;
+	size_t octets = 0, name_len = dname_len(o->name), unwanted;
 
+	if (at == NULL)
+		at = &unwanted;
+	if (!together(o, t))
+		return refuse(o, t, at, e);
 	for (size_t i = 0; i < o->n; i++) {
 		if (i > 0 && o->rr[i].type != o->rr[i - 1].type)
 			octets = 0;
-		octets += rr_wire_len(&o->rr[i]);
-		if (octets > limits->max_rrset_octets)
+		octets += name_len + 10 + o->rr[i].rdlen;
+		if (octets > limits->max_rrset_octets) {
+			*at = i;
 			return err_set(e, ERR_LIMIT, "RRset %s %s has more than %zu octets of wire",
 				       dname_to_text(o->name, name), rr_type_text(o->rr[i].type, type),
 				       limits->max_rrset_octets);
+		}
 	}
-	return together(o, apex, e);
+	return 0;
 }
