@@ -114,8 +114,10 @@ static int load_rr(void *ctx, const struct rr *rr)
 	}
 	to = &g->rr[g->n++];
 	*to = *rr;
-	to->owner = last != NULL && memcmp(last->owner, rr->owner, len) == 0 ? last->owner
-									      : arena_dup(g->l->arena, rr->owner, len);
+	if (last != NULL && dname_len(last->owner) == len && memcmp(last->owner, rr->owner, len) == 0)
+		to->owner = last->owner;
+	else
+		to->owner = arena_dup(g->l->arena, rr->owner, len);
 	to->rdata = arena_dup(g->l->arena, rr->rdata, rr->rdlen);
 	return 0;
 }

@@ -21,7 +21,8 @@ int text_input_more(struct text_input *in, const char *path, struct err *e)
 	size_t left = in->len - in->at;
 	ssize_t n;
 
-	memmove(in->octets, in->octets + in->at, left);
+	if (left > 0)
+		memmove(in->octets, in->octets + in->at, left);
 	in->at = 0;
 	in->len = left;
 	if (in->room - left < INPUT_OCTETS / 2) {

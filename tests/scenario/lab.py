@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 import dns.exception
@@ -320,10 +321,11 @@ class Lab:
         """Writes a file below the folder, all at once (rename); returns its path."""
         path = name if os.path.isabs(name) else self.path(name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path + ".new", "w" if isinstance(text, str) else "wb") as f:
+        new = "%s.%d.new" % (path, threading.get_ident())   # several threads may write the same file
+        with open(new, "w" if isinstance(text, str) else "wb") as f:
             f.write(text)
-        os.chmod(path + ".new", mode)
-        os.rename(path + ".new", path)
+        os.chmod(new, mode)
+        os.rename(new, path)
         return path
 
     def addr(self, n=None):
