@@ -154,8 +154,8 @@ static void retire(struct sim *s, struct node *n, struct node *dead)
 	dead->gone = true;
 	dead->up = false;
 	for (int i = 0; i < s->secondaries; i++) {
-		if ((s->secondary[i].primaries & ~(1 << dead->i)) == 0)
-			s->secondary[i].primaries |= 1 << n->i;
+		s->secondary[i].primaries &= ~(1 << dead->i);
+		s->secondary[i].primaries |= 1 << n->i;
 		s->secondary[i].watchers |= 1 << n->i;
 	}
 	if (FAULT(RETIREMENT_AT_ONCE))
