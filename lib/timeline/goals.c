@@ -58,8 +58,9 @@ static bool goes(const struct timeline *t, const struct timeline_key *k, enum ke
 static bool insecure_under_way(const struct timeline *t)
 {
 	for (size_t i = 0; i < t->n; i++)
-		if (!t->key[i].dead && t->key[i].key->record[RECORD_DS].insecure)
-			return true;
+		for (enum key_record r = 0; r < KEY_RECORDS && !t->key[i].dead; r++)
+			if (t->key[i].key->record[r].insecure)
+				return true;
 	return false;
 }
 

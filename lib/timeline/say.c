@@ -51,7 +51,7 @@ static void say_stopped(struct says *s, const struct timeline_key *k, enum key_r
 	if (s->in->making != NULL && key_set_has(&s->in->making->record[r], k->key->hash))
 		return; /* a promise binds what is on its way, too */
 	say = add(s, SAY_STOPPED, k, r);
-	say->insecure = r == RECORD_DS && !s->t->secure;
+	say->insecure = !s->t->secure;
 	if (r != RECORD_DS)
 		say->ttl = r == RECORD_DNSKEY ? s->in->published->dnskey_ttl : s->in->published->zone_ttl;
 }

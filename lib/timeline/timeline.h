@@ -170,7 +170,7 @@ struct timeline_say {
 	const struct timeline_key *key; /* not for SAY_SERVES, SAY_CREATE */
 	enum key_record record;
 	uint32_t ttl;
-	bool insecure;                    /* SAY_STOPPED of a DS, for the zone is to become insecure */
+	bool insecure;                    /* SAY_STOPPED, for the zone is to become insecure */
 	struct timeline_create create[2]; /* together or not at all */
 	size_t creates;
 };

@@ -63,9 +63,9 @@ static void on_parent_server(struct sim *s, const struct event *ev)
 	const uint32_t old = p->ds, old_ttl = p->ttl;
 	char text[96];
 
-	if (s->parent_server_off[ev->a] > 0) { /* it does not hear its primary either */
-		sim_later(s, chance_between(&s->chance, HOUR, 6 * HOUR), on_parent_server, ev->a, ev->b,
-			  ev->value, NULL);
+	if (s->parent_server_off[ev->a] > 0) { /* it does not hear its primary either, and then the newest */
+		sim_later(s, chance_between(&s->chance, HOUR, 6 * HOUR), on_parent_server, ev->a, (int)s->parent_ttl,
+			  (uint64_t)s->parent_rev << 32 | s->parent_ds, NULL);
 		return;
 	}
 	if (ev->value >> 32 <= p->rev && p->rev != 0)
