@@ -117,7 +117,7 @@ struct keydist {
 	size_t tsig_boxes;
 	struct asked *asked; /* requests that the engine works on */
 	uint64_t asked_id;
-	bool held; /* in the second before */
+	bool held, words_due; /* in the second before */
 	bool clock_good;
 	char clock_why[160];
 };

@@ -136,9 +136,10 @@ void keydist_tick(struct keydist *k)
 		log_event(LOG_ERROR, "clock-doubted", "msg=%s; no signature is made", k->clock_why);
 	else if (!before && k->clock_good)
 		log_event(LOG_NOTICE, "clock-vouched", "msg=%s", k->clock_why);
-	if (before != k->clock_good || (hold != NULL) != k->held)
+	if (before != k->clock_good || (hold != NULL) != k->held || k->words_due != cluster_words_due(k->cluster))
 		zones_touch_all(k);
 	k->held = hold != NULL;
+	k->words_due = cluster_words_due(k->cluster);
 	touch_what_is_due(k);
 	waits_tick(k);
 	keydist_turn_soon(k);

@@ -55,6 +55,7 @@ struct cluster_peer {
 	/* its statuses for us */
 	uint64_t got_upto; /* its revision up to which we have whole runs */
 	bool got_any, hole, ask_again; /* hole: words of nodes that we do not know were left out */
+	int64_t words_due_ms;          /* since when they are asked for again, now that we know the nodes; 0: not */
 	uint64_t in_run, in_part;
 };
 
@@ -122,6 +123,8 @@ int cluster_cut(struct cluster *c, fact_which_fn *which, void *ctx, size_t *n, s
 /* ---- the comparison after a start ---- */
 
 bool cluster_compared(const struct cluster *c); /* facts may be said, steps taken */
+/* Words on zones of nodes that only now are known are on their way; never for longer than a few seconds. */
+bool cluster_words_due(const struct cluster *c);
 bool cluster_alone(const struct cluster *c);    /* no peer has answered since the start */
 bool cluster_set_back(const struct cluster *c);
 const char *cluster_hold(const struct cluster *c); /* why this node holds, NULL when it does not */

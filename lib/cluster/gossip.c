@@ -165,6 +165,8 @@ void gossip_nodes_changed(struct cluster *c)
 		p->ask_again = true;
 		p->hole = p->got_any = false;
 		p->got_upto = 0;
+		p->words_due_ms = clock_mono_ms();
+		sync_soon(c);
 	}
 }
 
@@ -232,5 +234,7 @@ void gossip_on_status(void *ctx, const struct msg_peer *from, json_t *msg)
 		return;
 	p->got_upto = upto;
 	p->got_any = true;
+	if (!p->hole)
+		p->words_due_ms = 0;
 	start_compare(c, p);
 }

@@ -13,6 +13,8 @@
 #include <sodium.h>
 #include <string.h>
 
+#define WORDS_DUE_MS 5000 /* who does not answer by then holds nobody up */
+
 void start_compare(struct cluster *c, struct cluster_peer *p)
 {
 	const bool before = cluster_compared(c);
@@ -103,6 +105,17 @@ bool cluster_compared(const struct cluster *c)
 	for (size_t i = 0; i < c->peers; i++)
 		if (c->peer[i].compared)
 			return true;
+	return false;
+}
+
+bool cluster_words_due(const struct cluster *c)
+{
+	for (size_t i = 0; i < c->peers; i++) {
+		const struct cluster_peer *p = &c->peer[i];
+
+		if (p->words_due_ms != 0 && clock_mono_ms() - p->words_due_ms < WORDS_DUE_MS)
+			return true;
+	}
 	return false;
 }
 
