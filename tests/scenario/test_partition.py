@@ -89,11 +89,11 @@ class World:
             wait_until(lambda server=s: word_of(server) == word, timeout, "%s serves %s" % (s.name, word), every=0.05)
 
     def wait_in_step(self, word):
-        """All serve the newest content, and both signers one serial."""
+        """All secondaries serve the newest content, under a serial that a signer has for it.  The signers' own serials
+        may differ for the same content: nobody publishes again for the sake of a number."""
         self.wait_word(self.secondaries, word, 60)
-        wait_until(lambda: self.s1.serial(ZONE) == self.s2.serial(ZONE), 60, "both signers show one serial")
         for s in self.secondaries:
-            s.wait_serial(ZONE, self.s1.serial(ZONE), 60)
+            s.wait_serial(ZONE, lambda n: n in (self.s1.serial(ZONE), self.s2.serial(ZONE)), 60)
 
     def end(self):
         for s in self.secondaries:      # NSD closes connections when it reloads
