@@ -218,7 +218,8 @@ def test_key_create_says_who_is_missing(lab):
         raise Failed("used before it is stored: %s" % key)
     # Interrupted: the facts go on.
     waiting = subprocess.Popen([lab.program("duetctl"), "-c", s1.yaml, "key", "create", ZONE], env=dict(os.environ, **s1.env()),
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     wait_until(lambda: "waiting for" in waiting.stdout.readline(), 10, "it waits")
     waiting.send_signal(signal.SIGINT)
     waiting.communicate()
