@@ -248,7 +248,8 @@ static void derive_rest(struct derived *d)
 		const bool good = has_right(d, c) && !is_closed(d, c);
 
 		take_line(n, c, good && c->kind == CLAIM_ADMITTED);
-		if (good && c->kind == CLAIM_ADMITTED) {
+		/* Admitted in both roles: a signer, as above, so that who is left is a signer in the state, too. */
+		if (good && c->kind == CLAIM_ADMITTED && (c->role == NODE_SIGNER || !d->signer[number_of(s, n)])) {
 			reg_take(&n->admitted, 0, c->hash, c->body);
 			if (memcmp(n->admitted.hash, c->hash, FACT_HASH_LEN) == 0)
 				n->role = c->role;
