@@ -110,6 +110,7 @@ void load_start(struct zwork *z)
 
 	l->z = z;
 	l->limits = ZONE_LIMITS_DEFAULT;
+	l->limits.threads = works_threads(z->engine->works);
 	l->limits.max_ttl_s = max_ttl > 0 && max_ttl < UINT32_MAX ? (uint32_t)max_ttl : 0;
 	if (s->kind == SOURCE_FILE) {
 		l->path = mem_strdup(s->path);
