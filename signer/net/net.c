@@ -101,7 +101,7 @@ static int warm_up(struct err *e)
 	return rc;
 }
 
-static void net_stop(struct net *net)
+int net_stop(struct net *net)
 {
 	struct net_zone *next;
 
@@ -123,7 +123,7 @@ static void net_stop(struct net *net)
 	link_stop(net);
 	blocks_free(net);
 	uv_run(&net->loop, UV_RUN_DEFAULT); /* handles close */
-	uv_loop_close(&net->loop);
+	return uv_loop_close(&net->loop);
 }
 
 int net_main(const struct net_config *config, int sock)
@@ -159,7 +159,7 @@ int net_main(const struct net_config *config, int sock)
 	link_send(net, "ready", json_object(), -1, false);
 	uv_run(&net->loop, UV_RUN_DEFAULT);
 	code = net->exit_code;
-	net_stop(net);
+	(void)net_stop(net);
 	free(net);
 	return code;
 out:

@@ -102,6 +102,9 @@ struct net {
 	int exit_code;
 };
 
+/* net.c: closes everything and the loop.  0, or UV_EBUSY when a handle was left open, which is our mistake. */
+int net_stop(struct net *net);
+
 /* zones.c */
 struct net_zone *net_zone_find(struct net *net, const uint8_t *apex); /* any case; NULL when unknown */
 struct net_zone *net_zone_get(struct net *net, const uint8_t *apex);  /* made when unknown */

@@ -49,22 +49,10 @@ static struct net *start(int *engine)
 
 static void end(struct net *net, int engine)
 {
-	notify_cancel_all(net);
-	for (size_t i = 0; i < ZONE_BUCKETS && net->zone_count > 0; i++)
-		while (net->zones[i] != NULL)
-			net_zone_forget(net, net->zones[i]);
-	exchanges_fini(net);
-	tcp_stop(net);
-	io_close(net->drain_timer);
-	while (net->volumes != NULL)
-		net_volume_gone(net, net->volumes->number);
-	access_free(net);
-	keyring_free(&net->keys);
-	keyring_free(&net->incoming_keys);
-	link_stop(net);
+	int rc = net_stop(net);
+
 	close(engine);
-	uv_run(&net->loop, UV_RUN_DEFAULT);
-	assert(uv_loop_close(&net->loop) == 0);
+	assert(rc == 0); /* every handle was closed */
 	free(net);
 }
 
