@@ -50,6 +50,8 @@ static void on_soon(uv_timer_t *timer)
 	struct zwork *last = TAILQ_LAST(&e->poked, poked_list), *z;
 	bool more = true;
 
+	if (e->stopping) /* what a step would begin now nobody would end */
+		return;
 	for (size_t n = 0; more && n < ROUND_MAX && (z = TAILQ_FIRST(&e->poked)) != NULL; n++) {
 		more = z != last;
 		TAILQ_REMOVE(&e->poked, z, poked_entry);

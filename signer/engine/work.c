@@ -111,7 +111,7 @@ void works_end(struct works *ws)
 
 	for (int k = WORK_SIGN; k <= WORK_LOAD; k++)
 		while ((w = take(&ws->small[k])) != NULL || (w = take(&ws->large[k])) != NULL) {
-					w->cancelled = true;
+			w->cancelled = true;
 			w->done(w);
 		}
 	ws->paused = true;
