@@ -6,7 +6,6 @@
 
 #include <openssl/err.h>
 #include <openssl/sha.h>
-#include <openssl/x509.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,69 +200,6 @@ int key_generate(unsigned alg, uint16_t flags, unsigned bits, struct key **out, 
 out:
 	EVP_PKEY_free(priv);
 	key_free(k);
-	return rc;
-}
-
-int key_join_pkcs8(struct key *k, struct secret *der, struct err *e)
-{
-	PKCS8_PRIV_KEY_INFO *info = NULL;
-	EVP_PKEY *priv = NULL;
-	const uint8_t *p;
-	int rc = -1;
-
-	p = secret_open(der);
-	if ((info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)secret_len(der))) != NULL)
-		priv = EVP_PKCS82PKEY(info);
-	secret_close(der);
-	if (priv == NULL)
-		key_evp_err(e, "PKCS #8");
-	else
-		rc = key_join(k, &priv, e);
-	PKCS8_PRIV_KEY_INFO_free(info); /* wipes the octets */
-	EVP_PKEY_free(priv);
-	return rc;
-}
-
-int key_from_pkcs8(const uint8_t *rdata, size_t len, struct secret *der, struct key **out, struct err *e)
-{
-	struct key *k = NULL;
-
-	if (key_from_dnskey(rdata, len, &k, e) != 0)
-		return -1;
-	if (key_join_pkcs8(k, der, e) != 0) {
-		key_free(k);
-		return -1;
-	}
-	*out = k;
-	return 0;
-}
-
-int key_pkcs8(const struct key *k, struct secret **out, struct err *e)
-{
-	PKCS8_PRIV_KEY_INFO *info = NULL;
-	struct secret *der = NULL;
-	uint8_t *p;
-	int len, rc = -1;
-
-	if (k->priv == NULL)
-		return err_set(e, ERR_NOTFOUND, "key %u/%s has no private half here", k->tag, k->alg->text);
-	if ((info = EVP_PKEY2PKCS8(k->priv)) == NULL || (len = i2d_PKCS8_PRIV_KEY_INFO(info, NULL)) <= 0 ||
-	    len > SECRET_MAX) {
-		key_evp_err(e, "PKCS #8");
-		goto out;
-	}
-	der = secret_new((size_t)len);
-	p = secret_open_rw(der);
-	rc = i2d_PKCS8_PRIV_KEY_INFO(info, &p) == len ? 0 : -1;
-	secret_close(der);
-	if (rc != 0) {
-		key_evp_err(e, "PKCS #8");
-		secret_free(der);
-		goto out;
-	}
-	*out = der;
-out:
-	PKCS8_PRIV_KEY_INFO_free(info);
 	return rc;
 }
 

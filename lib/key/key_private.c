@@ -113,7 +113,7 @@ static EVP_PKEY *rsa_private(const struct key_alg *alg, const char *text, size_t
 	return pkey;
 }
 
-static EVP_PKEY *ec_private(const struct key *k, const uint8_t *octets, size_t len)
+EVP_PKEY *key_private_ec(const struct key *k, const uint8_t *octets, size_t len)
 {
 	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
 	uint8_t point[1 + 96] = { 0x04 };
@@ -156,7 +156,7 @@ int key_private_read(const char *path, struct key *k, struct err *e)
 	else if ((n = field_octets(text, len, "PrivateKey", buf)) == 0)
 		priv = NULL;
 	else if (k->alg->group != NULL)
-		priv = ec_private(k, buf, n);
+		priv = key_private_ec(k, buf, n);
 	else
 		priv = EVP_PKEY_new_raw_private_key_ex(NULL, k->alg->type, NULL, buf, n);
 	if (priv == NULL) {

@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <openssl/x509.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +122,38 @@ static void new_keys_sign_and_survive_pkcs8(void **state)
 		key_free(k);
 		key_free(back);
 		key_free(public);
+	}
+}
+
+/* What is written without OpenSSL's encoders is, octet by octet, what they write. */
+static void pkcs8_is_openssls(void **state)
+{
+	static const unsigned algs[] = { ALG_ECDSAP256SHA256, ALG_ECDSAP384SHA384, ALG_ED25519, ALG_ED448 };
+
+	(void)state;
+	for (size_t i = 0; i < 4 * sizeof(algs) / sizeof(algs[0]); i++) {
+		struct secret *der = NULL;
+		PKCS8_PRIV_KEY_INFO *info;
+		EVP_PKEY *pkey = NULL;
+		struct key *k = NULL;
+		uint8_t *again = NULL;
+		const uint8_t *p;
+		struct err e;
+
+		assert_int_equal(key_generate(algs[i % 4], 257, 0, &k, &e), 0);
+		assert_int_equal(key_pkcs8(k, &der, &e), 0);
+		p = secret_open(der);
+		pkey = d2i_AutoPrivateKey(NULL, &p, (long)secret_len(der));
+		assert_non_null(pkey);
+		info = EVP_PKEY2PKCS8(pkey);
+		assert_int_equal(i2d_PKCS8_PRIV_KEY_INFO(info, &again), secret_len(der));
+		assert_memory_equal(again, p - secret_len(der), secret_len(der));
+		secret_close(der);
+		OPENSSL_free(again);
+		PKCS8_PRIV_KEY_INFO_free(info);
+		EVP_PKEY_free(pkey);
+		secret_free(der);
+		key_free(k);
 	}
 }
 
@@ -458,6 +491,7 @@ int main(void)
 		cmocka_unit_test(tag_folds_the_carry_once),
 		cmocka_unit_test(hash_ignores_revoke),
 		cmocka_unit_test(new_keys_sign_and_survive_pkcs8),
+		cmocka_unit_test(pkcs8_is_openssls),
 		cmocka_unit_test(halves_that_do_not_match_are_refused),
 		cmocka_unit_test(dnskeys_that_are_not_sane_are_refused),
 		cmocka_unit_test(limits_of_new_keys),
