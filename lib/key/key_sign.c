@@ -4,24 +4,24 @@
  *
  * A signer has its digest and signing contexts made once: fetching them anew costs OpenSSL 3 more than half of
  * a P-256 signature.  Ed25519 is signed by libsodium, which does it in less than half of OpenSSL's time.  RSA
- * gets a copy of the key, since OpenSSL guards the blinding of a shared one by a lock.
+ * gets a copy of the key, since OpenSSL guards the blinding of a shared one by a lock; ECDSA has one of its own kind
+ * (key_ecdsa.c).
  */
-#include "key/key_evp.h"
+#include "key/key_ecdsa.h"
 
-#include <openssl/ec.h>
 #include <openssl/rsa.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "arena/arena.h"
-#include "wire/wire.h"
 
 struct key_signer {
 	const struct key *key;
 	EVP_MD_CTX *md_ctx;   /* the digest, or EdDSA in one go */
 	EVP_PKEY *copy;       /* RSA's */
-	EVP_PKEY_CTX *signer; /* RSA and ECDSA */
+	EVP_PKEY_CTX *rsa;
+	EC_KEY *ecdsa;
 	uint8_t *ed25519;     /* libsodium's form of the private half, in memory of sodium_malloc */
 };
 
@@ -30,17 +30,15 @@ static bool pkcs1(const struct key *k, EVP_PKEY_CTX *ctx)
 	return k->alg->group != NULL || EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) > 0;
 }
 
-/* For RSA and ECDSA. */
-static bool digest_signer(struct key_signer *s)
+static bool rsa_signer(struct key_signer *s)
 {
 	const struct key *k = s->key;
-	EVP_PKEY *priv = k->priv;
 
-	if (k->alg->group == NULL && (priv = s->copy = EVP_PKEY_dup(k->priv)) == NULL)
+	if ((s->copy = EVP_PKEY_dup(k->priv)) == NULL)
 		return false;
-	s->signer = EVP_PKEY_CTX_new_from_pkey(NULL, priv, NULL);
-	return s->signer != NULL && EVP_PKEY_sign_init(s->signer) > 0 && pkcs1(k, s->signer) &&
-	       EVP_PKEY_CTX_set_signature_md(s->signer, k->md) > 0;
+	s->rsa = EVP_PKEY_CTX_new_from_pkey(NULL, s->copy, NULL);
+	return s->rsa != NULL && EVP_PKEY_sign_init(s->rsa) > 0 && pkcs1(k, s->rsa) &&
+	       EVP_PKEY_CTX_set_signature_md(s->rsa, k->md) > 0;
 }
 
 /* Not a struct secret: opening one for each signature costs as much as the signature does, and they are one
@@ -77,7 +75,11 @@ int key_signer_new(const struct key *k, struct key_signer **out, struct err *e)
 	if (k->alg->number == ALG_ED25519)
 		ok = ed25519_signer(s);
 	else
-		ok = (s->md_ctx = EVP_MD_CTX_new()) != NULL && (k->md == NULL || digest_signer(s));
+		ok = (s->md_ctx = EVP_MD_CTX_new()) != NULL;
+	if (ok && k->alg->group != NULL)
+		ok = (s->ecdsa = key_ecdsa_new(k)) != NULL;
+	else if (ok && k->md != NULL)
+		ok = rsa_signer(s);
 	if (!ok) {
 		key_signer_free(s);
 		key_evp_err(e, "signing");
@@ -91,7 +93,8 @@ void key_signer_free(struct key_signer *s)
 {
 	if (s == NULL)
 		return;
-	EVP_PKEY_CTX_free(s->signer);
+	EVP_PKEY_CTX_free(s->rsa);
+	key_ecdsa_free(s->ecdsa);
 	EVP_PKEY_free(s->copy);
 	EVP_MD_CTX_free(s->md_ctx);
 	sodium_free(s->ed25519);
@@ -103,58 +106,19 @@ const struct key *key_signer_key(const struct key_signer *s)
 	return s->key;
 }
 
-/* One INTEGER of an ECDSA-Sig-Value, right-aligned in half octets. */
-static void der_integer(struct rd *r, uint8_t *out, size_t half)
-{
-	size_t len;
-	const uint8_t *p;
-
-	r->bad |= rd_u8(r) != 0x02;
-	len = rd_u8(r);
-	p = rd_bytes(r, len);
-	while (!r->bad && len > 0 && *p == 0) {
-		p++;
-		len--;
-	}
-	if (r->bad || len > half) {
-		r->bad = true;
-		return;
-	}
-	memset(out, 0, half - len);
-	memcpy(out + half - len, p, len);
-}
-
-/* DER (at most 104 octets for P-384, so lengths have one octet) to r | s. */
-static bool ecdsa_from_der(const uint8_t *der, size_t len, uint8_t *sig, size_t half)
-{
-	struct rd r = rd_of(der, len);
-
-	r.bad |= rd_u8(&r) != 0x30;
-	r.bad |= rd_u8(&r) != len - 2;
-	der_integer(&r, sig, half);
-	der_integer(&r, sig + half, half);
-	return !r.bad && rd_left(&r) == 0;
-}
-
 static bool sign_digest(struct key_signer *s, const uint8_t *data, size_t len, uint8_t *sig, size_t *sig_len)
 {
-	uint8_t digest[EVP_MAX_MD_SIZE], der[128];
+	uint8_t digest[EVP_MAX_MD_SIZE];
 	const struct key *k = s->key;
 	unsigned n;
 
 	if (!EVP_DigestInit_ex2(s->md_ctx, k->md, NULL) || !EVP_DigestUpdate(s->md_ctx, data, len) ||
 	    !EVP_DigestFinal_ex(s->md_ctx, digest, &n))
 		return false;
-	if (k->alg->group == NULL) {
-		*sig_len = KEY_SIG_MAX;
-		return EVP_PKEY_sign(s->signer, sig, sig_len, digest, n) > 0;
-	}
-	*sig_len = sizeof(der);
-	if (EVP_PKEY_sign(s->signer, der, sig_len, digest, n) <= 0 ||
-	    !ecdsa_from_der(der, *sig_len, sig, k->alg->sig_len / 2))
-		return false;
+	if (s->ecdsa == NULL)
+		return EVP_PKEY_sign(s->rsa, sig, sig_len, digest, n) > 0;
 	*sig_len = k->alg->sig_len;
-	return true;
+	return key_ecdsa_sign(s->ecdsa, k, digest, n, sig);
 }
 
 int key_signer_sign(struct key_signer *s, const uint8_t *data, size_t len, uint8_t *sig, size_t *sig_len,
@@ -193,25 +157,6 @@ int key_sign(const struct key *k, const uint8_t *data, size_t len, uint8_t *sig,
 	return rc;
 }
 
-/* r | s to DER in der, which has room; 0 on failure. */
-static size_t ecdsa_to_der(const uint8_t *sig, size_t half, uint8_t *der, size_t cap)
-{
-	ECDSA_SIG *pair = ECDSA_SIG_new();
-	BIGNUM *r = BN_bin2bn(sig, (int)half, NULL), *s = BN_bin2bn(sig + half, (int)half, NULL);
-	int n = 0;
-
-	if (pair == NULL || r == NULL || s == NULL || !ECDSA_SIG_set0(pair, r, s)) {
-		BN_free(r);
-		BN_free(s);
-	} else if ((n = i2d_ECDSA_SIG(pair, NULL)) > 0 && (size_t)n <= cap) {
-		n = i2d_ECDSA_SIG(pair, &der);
-	} else {
-		n = 0;
-	}
-	ECDSA_SIG_free(pair);
-	return n > 0 ? (size_t)n : 0;
-}
-
 static bool verify_digest(const struct key *k, const uint8_t *data, size_t len, const uint8_t *sig,
 			  size_t sig_len)
 {
@@ -221,7 +166,7 @@ static bool verify_digest(const struct key *k, const uint8_t *data, size_t len, 
 	bool ok = false;
 
 	if (k->alg->group != NULL) {
-		sig_len = ecdsa_to_der(sig, k->alg->sig_len / 2, der, sizeof(der));
+		sig_len = key_ecdsa_der(k, sig, der, sizeof(der));
 		sig = der;
 		if (sig_len == 0)
 			return false;
