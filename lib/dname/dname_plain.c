@@ -33,11 +33,33 @@ static size_t copy_labels(const char *text, uint8_t *out, size_t *last)
 	return at < DNAME_MAX && plain_is_end(text[at]) ? at : 0;
 }
 
+/* The same for a word of up to 31 octets; 0 also where it is longer. */
+static inline size_t copy_short(const char *text, uint8_t *out, size_t *last)
+{
+	uint32_t stops = plain_stops(text) | plain_stops(text + 16) << 16, before = (stops & -stops) - 1;
+	uint32_t dots = (plain_equals(text, '.') | plain_equals(text + 16, '.') << 16) & before;
+	unsigned at, label = 0, dot;
+
+	if (stops == 0)
+		return 0;
+	memcpy(out + 1, text, 32);
+	at = (unsigned)__builtin_ctz(stops);
+	for (; dots != 0; dots &= dots - 1) {
+		dot = (unsigned)__builtin_ctz(dots);
+		if (dot == label)
+			return 0;
+		out[label] = (uint8_t)(dot - label);
+		label = dot + 1;
+	}
+	*last = label;
+	return plain_is_end(text[at]) ? at : 0;
+}
+
 size_t dname_from_plain(const char *text, const uint8_t *origin, size_t origin_len, uint8_t *out, size_t *out_len)
 {
 	size_t last, len;
 
-	if ((text[0] == '.' || text[0] == '@') && plain_is_end(text[1])) {
+	if (plain_is_end(text[1]) && (text[0] == '.' || text[0] == '@')) {
 		out[0] = 0;
 		*out_len = 1;
 		if (text[0] == '@') {
@@ -46,7 +68,7 @@ size_t dname_from_plain(const char *text, const uint8_t *origin, size_t origin_l
 		}
 		return 1;
 	}
-	if ((len = copy_labels(text, out, &last)) == 0)
+	if ((len = copy_short(text, out, &last)) == 0 && (len = copy_labels(text, out, &last)) == 0)
 		return 0;
 	if (last == len) { /* it ends with a dot */
 		out[last] = 0;

@@ -32,7 +32,7 @@ static inline bool plain_is_end(char c)
 
 static inline const char *plain_skip(const char *p)
 {
-	while (plain_is_blank(*p))
+	while (plain_is_end(*p) && plain_is_blank(*p))
 		p++;
 	return p;
 }
@@ -62,6 +62,16 @@ static inline unsigned plain_stops(const char *p)
 #endif
 }
 
+#ifdef __SSE2__
+/* Bit i says that p[i] is not q[i]. */
+static inline unsigned plain_differs(const char *p, const char *q)
+{
+	__m128i a = _mm_loadu_si128((const __m128i *)(const void *)p), b = _mm_loadu_si128((const __m128i *)(const void *)q);
+
+	return 0xffff ^ (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(a, b));
+}
+#endif
+
 /* Bit i says that p[i] is c. */
 static inline unsigned plain_equals(const char *p, char c)
 {
@@ -75,6 +85,25 @@ static inline unsigned plain_equals(const char *p, char c)
 	for (unsigned i = 0; i < 16; i++)
 		mask |= (unsigned)(p[i] == c) << i;
 	return mask;
+#endif
+}
+
+static inline unsigned plain_blanks(const char *p)
+{
+	return plain_equals(p, '\t') | plain_equals(p, ' ') | plain_equals(p, '\r');
+}
+
+/* Whether the first len octets of both are the same; PLAIN_PAD octets behind both can be read. */
+static inline bool plain_is_same(const char *p, const char *q, size_t len)
+{
+#ifdef __SSE2__
+	for (; len > 16; p += 16, q += 16, len -= 16) {
+		if (plain_differs(p, q) != 0)
+			return false;
+	}
+	return plain_differs(p, q) << (32 - len) == 0;
+#else
+	return memcmp(p, q, len) == 0;
 #endif
 }
 

@@ -121,7 +121,7 @@ static int sign_chains(struct flow *f, const struct zone *z, struct err *e)
 	if (flow_init(f, e) != 0)
 		return -1;
 	if (signing_nsec3(s))
-		f->hashes = sorter_new(s->p->sort_octets > 0 ? s->p->sort_octets : SORT_OCTETS, s->p->sort_dir);
+		f->hashes = sorter_new(s->p->sort_octets > 0 ? s->p->sort_octets : SORT_OCTETS, s->p->sort_dir, NULL);
 	if (feed_names(f, z, e) != 0)
 		return -1;
 	if (!signing_nsec3(s))

@@ -7,30 +7,25 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "arena/arena.h"
 #include "sort/sort_impl.h"
 
-#define ROOM_FIRST   ((size_t)16 << 10)
 #define WRITE_OCTETS ((size_t)1 << 20)
-#define HUGE_OCTETS  ((size_t)4 << 20) /* from here on, memory in huge pages: the order jumps about in it */
 #define AHEAD        8
 
 struct sorter {
 	struct sorted *out;
 	char *dir;
-	uint8_t *octets;
-	size_t used, room;
-	struct entry *entries;
-	size_t n, entry_room;
-	size_t last;     /* offset of the record before, or of the one that has begun */
-	size_t data;     /* offset of the data of that one */
+	struct area octets, entries;
+	size_t used;     /* of octets */
+	size_t n;        /* entries */
+	size_t last;     /* offset of the record before */
 	bool in_order;   /* the records in memory came in order */
 };
 
-struct sorter *sorter_new(size_t budget, const char *dir)
+struct sorter *sorter_new(size_t budget, const char *dir, struct sort_memory *memory)
 {
 	struct sorter *s = mem_new(1, sizeof(*s));
 	const char *tmp = getenv("TMPDIR");
@@ -38,6 +33,7 @@ struct sorter *sorter_new(size_t budget, const char *dir)
 	s->out = mem_new(1, sizeof(*s->out));
 	s->out->fd = -1;
 	s->out->budget = budget;
+	s->out->memory = memory;
 	s->dir = mem_strdup(dir != NULL ? dir : tmp != NULL && *tmp != '\0' ? tmp : "/var/tmp");
 	s->in_order = true;
 	return s;
@@ -47,9 +43,11 @@ void sorter_free(struct sorter *s)
 {
 	if (s == NULL)
 		return;
+	if (s->out != NULL) {
+		area_end(&s->octets, AREA_OCTETS, s->out->memory);
+		area_end(&s->entries, AREA_ENTRIES, s->out->memory);
+	}
 	sorted_free(s->out);
-	free(s->octets);
-	free(s->entries);
 	free(s->dir);
 	free(s);
 }
@@ -60,8 +58,8 @@ void sorted_free(struct sorted *s)
 		return;
 	if (s->fd >= 0)
 		close(s->fd);
-	free(s->octets);
-	free(s->entries);
+	area_end(&s->octets, AREA_OCTETS, s->memory);
+	area_end(&s->entries, AREA_ENTRIES, s->memory);
 	free(s->runs);
 	free(s);
 }
@@ -76,43 +74,21 @@ bool sorted_in_memory(const struct sorted *s)
 	return s->fd < 0;
 }
 
-/* Grows to twice the size; large memory moves without being copied. */
-static void *grow(void *p, size_t *room, size_t want, size_t size)
+static struct entry *entries_of(struct sorter *s)
 {
-	uintptr_t from;
-
-	while (*room < want)
-		*room = *room * 2 < ROOM_FIRST / size ? ROOM_FIRST / size : *room * 2;
-	p = mem_grow(p, *room, size);
-	if (*room * size >= HUGE_OCTETS) {
-		from = ((uintptr_t)p + 4095) & ~(uintptr_t)4095;
-		madvise((void *)from, ((uintptr_t)p + *room * size - from) & ~(uintptr_t)4095, MADV_HUGEPAGE);
-	}
-	return p;
-}
-
-uint8_t *sorter_room(struct sorter *s, size_t n)
-{
-	if (s->room - s->used < n)
-		s->octets = grow(s->octets, &s->room, s->used + n, 1);
-	return s->octets + s->used;
-}
-
-void sorter_used(struct sorter *s, size_t n)
-{
-	assert(n <= s->room - s->used);
-	s->used += n;
+	return (struct entry *)(void *)s->entries.p;
 }
 
 static void sort_run(struct sorter *s)
 {
-	struct entry *spare;
+	struct area spare = { .p = NULL };
+	size_t len = s->n * sizeof(struct entry);
 
 	if (s->in_order)
 		return;
-	spare = mem_grow(NULL, s->n, sizeof(*spare));
-	entries_sort(s->entries, spare, s->n, s->octets);
-	free(spare);
+	area_grow(&spare, AREA_SPARE, 0, len, len, s->out->memory);
+	entries_sort(entries_of(s), (struct entry *)(void *)spare.p, s->n, s->octets.p);
+	area_end(&spare, AREA_SPARE, s->out->memory);
 	s->in_order = true;
 }
 
@@ -149,16 +125,17 @@ static int write_all(int fd, const uint8_t *p, size_t len, off_t at, struct err 
 
 static int write_run(struct sorter *s, struct run *run, struct err *e)
 {
-	uint8_t *buffer = mem_grow(NULL, WRITE_OCTETS, 1);
+	uint8_t *buffer = mem_grow(NULL, WRITE_OCTETS, 1), *octets = s->octets.p;
+	const struct entry *entries = entries_of(s);
 	size_t used = 0;
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < s->n; i++) {
-		struct sort_record r = record_at(s->octets + s->entries[i].at);
+		struct sort_record r = record_at(octets + entries[i].at);
 		size_t len = HEADER_LEN + r.key_len + r.len;
 
 		if (i + AHEAD < s->n)
-			__builtin_prefetch(s->octets + s->entries[i + AHEAD].at);
+			__builtin_prefetch(octets + entries[i + AHEAD].at);
 		if (WRITE_OCTETS - used < len) {
 			rc = write_all(s->out->fd, buffer, used, run->at + (off_t)run->len, e);
 			run->len += used;
@@ -199,49 +176,62 @@ static int spill(struct sorter *s, struct err *e)
 	return 0;
 }
 
-int sorter_begin(struct sorter *s, const void *key, size_t key_len, struct err *e)
+uint8_t *sorter_more(struct sorter *s, size_t used, size_t room)
 {
-	struct sort_record last;
-	uint8_t *p;
+	size_t there = used == 0 ? s->used : s->used + HEADER_LEN + used;
+	size_t want = s->used + HEADER_LEN + used + room + KEY_PAD;
 
-	assert(key_len <= SORT_KEY_MAX);
-	/* two entries for each record: the order is made beside the entries */
-	if (s->n > 0 && s->used + HEADER_LEN + key_len + 2 * (s->n + 1) * sizeof(*s->entries) > s->out->budget &&
-	    spill(s, e) != 0)
-		return -1;
-	if (s->n > 0 && s->in_order) {
-		last = record_at(s->octets + s->last);
-		s->in_order = key_cmp(last.key, last.key_len, key, key_len) <= 0;
-	}
-	if (s->n == s->entry_room)
-		s->entries = grow(s->entries, &s->entry_room, s->n + 1, sizeof(*s->entries));
-	s->entries[s->n] = (struct entry){ .head = head_of(key, key_len), .at = s->used };
-	p = sorter_room(s, HEADER_LEN + key_len);
-	memcpy(p + 4, &(uint16_t){ (uint16_t)key_len }, 2);
-	if (key_len > 0)
-		memcpy(p + HEADER_LEN, key, key_len);
-	s->last = s->used;
-	s->used += HEADER_LEN + key_len;
-	s->data = s->used;
-	return 0;
+	if (s->octets.room < want)
+		area_grow(&s->octets, AREA_OCTETS, there, want, s->out->budget + 2 * room, s->out->memory);
+	return s->octets.p + s->used + HEADER_LEN;
 }
 
-void sorter_commit(struct sorter *s)
+uint8_t *sorter_begin(struct sorter *s, size_t room, struct err *e)
 {
-	assert(s->used - s->data <= UINT32_MAX);
-	memcpy(s->octets + s->last, &(uint32_t){ (uint32_t)(s->used - s->data) }, 4);
+	/* two entries for each record: the order is made beside the entries */
+	if (s->n > 0 && s->used + 2 * (s->n + 1) * sizeof(struct entry) > s->out->budget && spill(s, e) != 0)
+		return NULL;
+	return sorter_more(s, 0, room);
+}
+
+static bool is_in_order(const struct sorter *s, const uint8_t *key, size_t key_len)
+{
+	struct sort_record last = record_at(s->octets.p + s->last);
+
+	return key_cmp(last.key, last.key_len, key, key_len) <= 0;
+}
+
+void sorter_commit(struct sorter *s, size_t key_len, size_t len)
+{
+	uint8_t *p = s->octets.p + s->used;
+	size_t entries = (s->n + 1) * sizeof(struct entry);
+
+	assert(key_len <= SORT_KEY_MAX && len <= UINT32_MAX && 
+	       HEADER_LEN + key_len + len <= s->octets.room - s->used);
+	if (s->n > 0 && s->in_order)
+		s->in_order = is_in_order(s, p + HEADER_LEN, key_len);
+	if (entries > s->entries.room)
+		area_grow(&s->entries, AREA_ENTRIES, entries - sizeof(struct entry), entries, s->out->budget / 2, s->out->memory);
+	entries_of(s)[s->n] = (struct entry){ .head = head_of(p + HEADER_LEN, key_len), .at = s->used };
+	memcpy(p, &(uint32_t){ (uint32_t)len }, 4);
+	memcpy(p + 4, &(uint16_t){ (uint16_t)key_len }, 2);
+	s->last = s->used;
+	s->used += HEADER_LEN + key_len + len;
 	s->n++;
 	s->out->count++;
 }
 
 int sorter_add(struct sorter *s, const void *key, size_t key_len, const void *data, size_t len, struct err *e)
 {
-	if (sorter_begin(s, key, key_len, e) != 0)
+	uint8_t *p = sorter_begin(s, key_len + len, e);
+
+	if (p == NULL)
 		return -1;
+	if (key_len > 0)
+		memcpy(p, key, key_len);
 	if (len > 0)
-		memcpy(sorter_room(s, len), data, len);
-	sorter_used(s, len);
-	sorter_commit(s);
+		memcpy(p + key_len, data, len);
+	sorter_commit(s, key_len, len);
 	return 0;
 }
 
@@ -251,11 +241,11 @@ int sorter_end(struct sorter *s, struct sorted **out, struct err *e)
 
 	(void)e;
 	sort_run(s);
-	sorted->octets = mem_grow(s->octets, s->used, 1);
-	sorted->entries = mem_grow(s->entries, s->n, sizeof(*s->entries));
+	area_fit(&s->octets, s->used + KEY_PAD);
+	area_fit(&s->entries, s->n * sizeof(struct entry));
+	sorted->octets = s->octets;
+	sorted->entries = s->entries;
 	sorted->entry_count = s->n;
-	s->octets = NULL;
-	s->entries = NULL;
 	s->out = NULL;
 	*out = sorted;
 	sorter_free(s);

@@ -24,9 +24,19 @@ struct sort_record {
 	size_t len;
 };
 
-/* budget in octets, index included; dir for what does not fit (NULL: TMPDIR, or /var/tmp). */
+/*
+ * Memory that large sorts leave to those after them, so that its pages are asked of the system once: as much as one sort
+ * has.  Any thread.  sort_memory_trim gives back what lies idle; sorts that have it end before sort_memory_free.
+ */
+struct sort_memory;
+struct sort_memory *sort_memory_new(void);
+void sort_memory_trim(struct sort_memory *m);
+/* NULL does nothing. */
+void sort_memory_free(struct sort_memory *m);
+
+/* budget in octets, index included; dir for what does not fit (NULL: TMPDIR, or /var/tmp); memory may be NULL. */
 struct sorter;
-struct sorter *sorter_new(size_t budget, const char *dir);
+struct sorter *sorter_new(size_t budget, const char *dir, struct sort_memory *memory);
 /* NULL does nothing. */
 void sorter_free(struct sorter *s);
 
@@ -34,14 +44,15 @@ void sorter_free(struct sorter *s);
 int sorter_add(struct sorter *s, const void *key, size_t key_len, const void *data, size_t len, struct err *e);
 
 /*
- * The same in steps, for data that grows: begin with the key, any number of times room and used, commit.  Room is
- * memory for at least n more octets; it lives until the next call, and used says how many were written.  A record is
- * held in memory as a whole, whatever the budget.
+ * The same in steps, for records that are made where they will lie: begin, any number of times more, commit.
+ *
+ * Begin gives memory for at least room octets, where the key is to be written and the data right behind it; NULL with
+ * ERR_IO.  More asks for room octets behind the used ones, and gives the memory anew, which may have moved.  A record that
+ * is not committed is none.  A record is held in memory as a whole, whatever the budget.
  */
-int sorter_begin(struct sorter *s, const void *key, size_t key_len, struct err *e);
-uint8_t *sorter_room(struct sorter *s, size_t n);
-void sorter_used(struct sorter *s, size_t n);
-void sorter_commit(struct sorter *s);
+uint8_t *sorter_begin(struct sorter *s, size_t room, struct err *e);
+uint8_t *sorter_more(struct sorter *s, size_t used, size_t room);
+void sorter_commit(struct sorter *s, size_t key_len, size_t len);
 
 /* All records in order.  Frees s, also on failure. */
 struct sorted;

@@ -42,7 +42,7 @@ static int fill(const struct sorted *s, struct source *r, size_t want, struct er
 	r->used -= r->from;
 	r->from = 0;
 	if (r->room < want)
-		r->buffer = mem_grow(r->buffer, r->room = want, 1);
+		r->buffer = mem_grow(r->buffer, (r->room = want) + KEY_PAD, 1);
 	while (r->used < want) {
 		size_t len = r->room - r->used < r->file_left ? r->room - r->used : (size_t)r->file_left;
 		ssize_t n = pread(s->fd, r->buffer + r->used, len, r->file_at);
@@ -153,10 +153,10 @@ int sorted_cursor_open(const struct sorted *s, struct sorted_cursor **out, struc
 		if (i < s->run_count) {
 			r->file_at = s->runs[i].at;
 			r->file_left = s->runs[i].len;
-			r->buffer = mem_grow(NULL, r->room = room, 1);
+			r->buffer = mem_grow(NULL, (r->room = room) + KEY_PAD, 1);
 		} else {
-			r->octets = s->octets;
-			r->entries = s->entries;
+			r->octets = s->octets.p;
+			r->entries = (const struct entry *)(const void *)s->entries.p;
 			r->n = s->entry_count;
 		}
 	}

@@ -13,6 +13,7 @@
  * key (2 octets), the key, the data; numbers as the machine has them, since the file does not outlive the process.
  */
 #define HEADER_LEN 6
+#define KEY_PAD    8
 
 /* One record in memory. */
 struct entry {
@@ -26,10 +27,26 @@ struct run {
 	uint64_t len;
 };
 
+/* What sorts leave to each other: the octets of records, their entries, and room to bring those into order. */
+enum area_role { AREA_OCTETS, AREA_ENTRIES, AREA_SPARE, AREA_ROLES };
+struct area {
+	uint8_t *p;
+	size_t room;
+};
+
+/* Room for want octets, of which used are there already; a large area gets whole at least, which is what it can come to.
+ * m may be NULL. */
+void area_grow(struct area *a, enum area_role role, size_t used, size_t want, size_t whole, struct sort_memory *m);
+/* It grows no more: gives back what a small one has beyond used. */
+void area_fit(struct area *a, size_t used);
+/* The area is empty afterwards. */
+void area_end(struct area *a, enum area_role role, struct sort_memory *m);
+
 struct sorted {
-	uint8_t *octets; /* the last run, which stays in memory */
-	struct entry *entries;
+	struct area octets; /* the last run, which stays in memory */
+	struct area entries;
 	size_t entry_count;
+	struct sort_memory *memory; /* or NULL */
 	int fd; /* of the runs before it; -1: there are none */
 	struct run *runs;
 	size_t run_count;
@@ -37,12 +54,13 @@ struct sorted {
 	size_t budget;
 };
 
+/* KEY_PAD octets behind a key can be read. */
 static inline uint64_t head_of(const uint8_t *key, size_t len)
 {
-	uint64_t v = 0;
+	uint64_t v;
 
-	memcpy(&v, key, len < 8 ? len : 8);
-	return be64toh(v);
+	memcpy(&v, key, 8);
+	return len == 0 ? 0 : be64toh(v) & (len < 8 ? ~(UINT64_MAX >> 8 * len) : UINT64_MAX);
 }
 
 static inline struct sort_record record_at(const uint8_t *p)

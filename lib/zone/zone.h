@@ -52,6 +52,7 @@ struct zone_limits {
 	const char *include_root;  /* $INCLUDE must stay inside this folder (after symlinks); NULL: none allowed */
 	size_t sort_octets;        /* memory for records; what is above goes into a file */
 	const char *sort_dir;      /* for that file; NULL: TMPDIR, or /var/tmp */
+	struct sort_memory *sort_memory; /* of zones before, and for zones after; NULL: none */
 	unsigned threads;          /* that sum up a large zone */
 	bool without_sum;          /* leaves sum and digest 0: for who needs neither */
 	bool with_dnssec;          /* a signed zone: keeps what signing made, does not check what may stand together */

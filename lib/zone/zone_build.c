@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "arena/arena.h"
-#include "rrset/rdata_plain.h"
 
 #define NOTICES_MAX  10                  /* of one kind */
 #define ENTRY_OCTETS ((size_t)256 << 10) /* of one entry, about: an owner with more has several */
@@ -43,8 +42,10 @@ struct zone_build *zone_build_new(const uint8_t *apex, const struct zone_limits 
 	b->apex_len = dname_len(apex);
 	memcpy(b->z->apex, apex, b->apex_len);
 	b->limits = *limits;
-	b->sorter = sorter_new(limits->sort_octets, limits->sort_dir);
+	b->sorter = sorter_new(limits->sort_octets, limits->sort_dir, limits->sort_memory);
 	b->file = ENTRY_NO_FILE;
+	b->left = limits->max_records;
+	b->ttl_most = limits->max_ttl_s != 0 ? limits->max_ttl_s : UINT32_MAX;
 	zone_build_owner(b, b->z->apex, b->apex_len);
 	return b;
 }
@@ -98,9 +99,9 @@ static void notice_the_rest(struct zone_build *b)
 
 static void close_entry(struct zone_build *b)
 {
-	if (b->in_entry)
-		sorter_commit(b->sorter);
-	b->in_entry = false;
+	if (b->entry != NULL)
+		sorter_commit(b->sorter, b->key_len, (size_t)(b->at - b->entry) - b->key_len);
+	b->entry = b->at = b->end = NULL;
 }
 
 static struct place place_at(const struct zone_build *b, uint32_t line)
@@ -179,7 +180,7 @@ static void place_owner(struct zone_build *b)
 
 void zone_build_owner(struct zone_build *b, const uint8_t *owner, size_t len)
 {
-	if (b->in_entry && len == b->owner_len && memcmp(b->owner, owner, len) == 0)
+	if (b->entry != NULL && len == b->owner_len && memcmp(b->owner, owner, len) == 0)
 		return;
 	close_entry(b);
 	memcpy(b->owner, owner, len);
@@ -189,29 +190,36 @@ void zone_build_owner(struct zone_build *b, const uint8_t *owner, size_t len)
 
 static int open_entry(struct zone_build *b, struct err *e)
 {
-	uint8_t *p;
+	uint8_t owner_len = b->as_key ? 0 : (uint8_t)b->owner_len, *p;
 
-	close_entry(b);
 	if (!b->within)
 		b->key_len = 0; /* refused below */
-	if (sorter_begin(b->sorter, b->key, b->key_len, e) != 0)
+	p = sorter_begin(b->sorter, b->key_len + ENTRY_HEAD_LEN + owner_len + 2 * ENTRY_ROOM, e);
+	if (p == NULL)
 		return -1;
-	p = sorter_room(b->sorter, ENTRY_HEAD_LEN + DNAME_MAX);
+	b->entry = p;
+	memcpy(p, b->key, b->key_len);
+	p += b->key_len;
 	memcpy(p, &b->file, 2);
-	p[2] = b->as_key ? 0 : (uint8_t)b->owner_len;
-	memcpy(p + ENTRY_HEAD_LEN, b->owner, p[2]);
-	sorter_used(b->sorter, ENTRY_HEAD_LEN + p[2]);
-	b->in_entry = true;
-	b->entry_octets = 0;
+	p[2] = owner_len;
+	memcpy(p + ENTRY_HEAD_LEN, b->owner, owner_len);
+	b->at = p + ENTRY_HEAD_LEN + owner_len;
+	b->end = b->at + 2 * ENTRY_ROOM;
 	return 0;
 }
 
-uint8_t *zone_build_room(struct zone_build *b, struct err *e)
+int zone_build_more(struct zone_build *b, struct err *e)
 {
-	if ((!b->in_entry || b->entry_octets > ENTRY_OCTETS) && open_entry(b, e) != 0)
-		return NULL;
-	b->room = sorter_room(b->sorter, sizeof(struct entry_rr) + RDATA_PLAIN_ROOM);
-	return b->room + sizeof(struct entry_rr);
+	size_t used = (size_t)(b->at - b->entry);
+
+	if (used > ENTRY_OCTETS)
+		close_entry(b);
+	if (b->entry == NULL)
+		return open_entry(b, e);
+	b->entry = sorter_more(b->sorter, used, 2 * ENTRY_ROOM);
+	b->at = b->entry + used;
+	b->end = b->at + 2 * ENTRY_ROOM;
+	return 0;
 }
 
 static int refuse_outside(const struct zone_build *b, uint32_t line, struct err *e)
@@ -242,33 +250,27 @@ static int too_many(const struct zone_build *b, uint32_t line, struct err *e)
 	return place_err(e, ERR_LIMIT, place_at(b, line), "more than %zu records", b->limits.max_records);
 }
 
-int zone_build_put(struct zone_build *b, uint16_t type, uint32_t ttl, size_t rdlen, uint32_t line, struct err *e)
+int zone_build_verdict(struct zone_build *b, uint16_t type, uint32_t ttl, size_t rdlen, uint32_t line, struct err *e)
 {
-	uint8_t *p = b->room;
-	struct entry_rr head = { .type = type, .rdlen = (uint16_t)rdlen, .ttl = ttl, .line = line };
-	struct rr rr = { .rdata = p + sizeof(head), .type = type, .ttl = ttl, .rdlen = (uint16_t)rdlen };
+	struct rr rr = { .rdata = b->at + sizeof(struct entry_rr), .type = type, .ttl = ttl, .rdlen = (uint16_t)rdlen };
 	char name[DNAME_TEXT_MAX], word[16];
 	int verdict;
 
 	if (!b->within)
 		return refuse_outside(b, line, e);
-	if (b->n + b->z->dropped >= b->limits.max_records)
+	if (b->left == 0)
 		return too_many(b, line, e);
-	if (b->limits.max_ttl_s != 0 && ttl > b->limits.max_ttl_s)
+	if (ttl > b->ttl_most)
 		return place_err(e, ERR_LIMIT, place_at(b, line), "TTL %u of %s %s is above the largest allowed, %u", ttl,
 				 dname_to_text(b->owner, name), rr_type_text(type, word), b->limits.max_ttl_s);
-	if (type == TYPE_SOA) {
-		if ((verdict = soa_check(b, &rr, line, e)) != 0)
-			return verdict < 0 ? -1 : 0;
-		b->z->soa = rr;
-		b->z->soa.owner = arena_dup(b->z->arena, b->owner, b->owner_len);
-		b->z->soa.rdata = arena_dup(b->z->arena, rr.rdata, rdlen);
-		b->soa_seen = true;
-	}
-	memcpy(p, &head, sizeof(head));
-	sorter_used(b->sorter, sizeof(head) + rdlen);
-	b->entry_octets += sizeof(head) + rdlen;
-	b->n++;
+	if (type != TYPE_SOA)
+		return 0;
+	if ((verdict = soa_check(b, &rr, line, e)) != 0)
+		return verdict;
+	b->z->soa = rr;
+	b->z->soa.owner = arena_dup(b->z->arena, b->owner, b->owner_len);
+	b->z->soa.rdata = arena_dup(b->z->arena, rr.rdata, rdlen);
+	b->soa_seen = true;
 	return 0;
 }
 
@@ -293,8 +295,9 @@ int zone_build_add(struct zone_build *b, const struct rr *rr, uint32_t line, str
 
 int zone_build_drop(struct zone_build *b, uint32_t line, struct err *e)
 {
-	if (b->n + b->z->dropped >= b->limits.max_records)
+	if (b->left == 0)
 		return too_many(b, line, e);
+	b->left--;
 	b->z->dropped++;
 	return 0;
 }

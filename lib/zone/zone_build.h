@@ -3,6 +3,7 @@
 #define DUET_ZONE_BUILD_H
 
 #include "dname/plain.h"
+#include "rrset/rdata_plain.h"
 #include "sort/sort.h"
 #include "zone/zone.h"
 
@@ -36,7 +37,7 @@ struct zone_build {
 	struct zone *z;
 	struct zone_limits limits;
 	struct sorter *sorter;
-	size_t n; /* records, duplicates among them */
+	size_t left; /* records that may still come, duplicates among them */
 	size_t apex_len;
 	/* the owner of what is added next */
 	uint8_t owner[DNAME_MAX + PLAIN_PAD];
@@ -45,9 +46,9 @@ struct zone_build {
 	size_t key_len;
 	bool within;     /* the apex */
 	bool as_key;     /* the key tells its case, too */
-	bool in_entry;   /* an entry has begun */
-	size_t entry_octets;
-	uint8_t *room;   /* of the record that zone_build_room was asked for */
+	/* the entry that has begun, in the memory of the sort: its key, what is behind its records, and behind its room */
+	uint8_t *entry, *at, *end; /* all NULL: none */
+	uint32_t ttl_most;
 	char **files;    /* names of files, as places have them */
 	size_t file_count;
 	uint16_t file;   /* of what is added next */
@@ -68,8 +69,32 @@ void zone_build_owner(struct zone_build *b, const uint8_t *owner, size_t len);
  * A record of the owner in two steps: room for its rdata (RDATA_PLAIN_ROOM octets, until the next call), and the record
  * itself, unless the room was not used after all.  Not for types that are left out.  -1: ERR_IO, ERR_REFUSED, ERR_LIMIT.
  */
-uint8_t *zone_build_room(struct zone_build *b, struct err *e);
-int zone_build_put(struct zone_build *b, uint16_t type, uint32_t ttl, size_t rdlen, uint32_t line, struct err *e);
+#define ENTRY_ROOM (sizeof(struct entry_rr) + RDATA_PLAIN_ROOM)
+int zone_build_more(struct zone_build *b, struct err *e); /* begins an entry where there is none, makes room in it */
+static inline uint8_t *zone_build_room(struct zone_build *b, struct err *e)
+{
+	if ((size_t)(b->end - b->at) < ENTRY_ROOM && zone_build_more(b, e) != 0)
+		return NULL;
+	return b->at + sizeof(struct entry_rr);
+}
+
+/* The record in the room, if it may be: 0, 1 if it is left out, -1. */
+int zone_build_verdict(struct zone_build *b, uint16_t type, uint32_t ttl, size_t rdlen, uint32_t line, struct err *e);
+static inline int zone_build_put(struct zone_build *b, uint16_t type, uint32_t ttl, size_t rdlen, uint32_t line,
+				 struct err *e)
+{
+	struct entry_rr head = { .type = type, .rdlen = (uint16_t)rdlen, .ttl = ttl, .line = line };
+	int verdict;
+
+	if (type == TYPE_SOA || ttl > b->ttl_most || b->left == 0 || !b->within) {
+		if ((verdict = zone_build_verdict(b, type, ttl, rdlen, line, e)) != 0)
+			return verdict < 0 ? -1 : 0;
+	}
+	memcpy(b->at, &head, sizeof(head));
+	b->at += sizeof(head) + rdlen;
+	b->left--;
+	return 0;
+}
 /* A record of the owner whose rdata has been checked, copied; rr->owner is not looked at. */
 int zone_build_add(struct zone_build *b, const struct rr *rr, uint32_t line, struct err *e);
 /* One that is left out. */

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* zone_plain: a record from one plain line, straight into the memory of the sort. */
+/*
+ * zone_plain: a record from one plain line, straight into the memory of the sort.  What stands between owner and rdata is
+ * the same few words in most lines, so the last of each kind is remembered with what it says.
+ */
+#include <endian.h>
 #include <string.h>
 
 #include "zone/zone_text.h"
@@ -11,7 +15,7 @@ static const char *plain_owner(struct zone_text *t, const char *p)
 
 	if (plain_is_blank(*p))
 		return t->s.has_owner ? p : NULL;
-	if (len > 0 && memcmp(p, t->owner_word, len) == 0 && plain_is_end(p[len]))
+	if (len > 0 && plain_is_same(p, t->owner_word, len) && plain_is_end(p[len]))
 		return p + len;
 	took = dname_from_plain(p, t->s.origin, t->origin_len, t->s.owner, &wire_len);
 	if (took == 0) {
@@ -25,13 +29,14 @@ static const char *plain_owner(struct zone_text *t, const char *p)
 	return p + took;
 }
 
-/* [TTL] [IN] type, TTL and class in either order.  Returns the text behind, or NULL. */
-static const char *plain_head(struct zone_text *t, const char *p, uint32_t *ttl, const struct type_word **type)
+/* [TTL] [IN] type, TTL and class in either order.  Returns the text behind, or NULL; h->a is 0 where not both are there. */
+static const char *read_head(struct zone_text *t, const char *p, struct plain_head *h)
 {
 	bool has_ttl = false, has_class = false;
-	uint64_t v;
+	uint64_t v = 0;
+	size_t len;
 
-	for (p = plain_skip(p);; p = plain_skip(p)) {
+	for (;; p = plain_skip(p)) {
 		if (!has_ttl && (uint8_t)(*p - '0') < 10) {
 			if ((p = number_from_plain(p, INT32_MAX, &v)) == NULL)
 				return NULL;
@@ -43,14 +48,54 @@ static const char *plain_head(struct zone_text *t, const char *p, uint32_t *ttl,
 			break;
 		}
 	}
-
-	size_t len = plain_len(p);
-
-	*type = type_words_find(&t->words, p, len);
-	if (*type == NULL || !plain_is_end(p[len]) || !(has_ttl || t->s.has_default_ttl || t->s.has_last_ttl))
+	len = plain_len(p);
+	h->type = type_words_find(&t->words, p, len);
+	if (h->type == NULL || !plain_is_end(p[len]) || !(has_ttl || t->s.has_default_ttl || t->s.has_last_ttl))
 		return NULL;
-	*ttl = has_ttl ? (uint32_t)v : t->s.has_default_ttl ? t->s.default_ttl : t->s.last_ttl;
+	h->ttl = has_ttl ? (uint32_t)v : t->s.has_default_ttl ? t->s.default_ttl : t->s.last_ttl;
+	if (!has_ttl || !has_class)
+		h->a = 0;
 	return p + len;
+}
+
+/* Octets up to the end of the third word at p if they are 16 at most, else 0. */
+static inline unsigned three_words(const char *p)
+{
+	unsigned words = 0xffff & ~plain_blanks(p);
+
+	words &= words + (words & -words); /* without the lowest run of ones, which is the first word */
+	words &= words + (words & -words);
+	words &= ~(words + (words & -words)); /* the third alone */
+	return words == 0 ? 0 : 32 - (unsigned)__builtin_clz(words);
+}
+
+/*
+ * What stands between owner and rdata.  Three words that hold TTL, class and type say so whatever follows, so that they are
+ * looked up as they stand.  Returns the text behind, or NULL.
+ */
+static const char *plain_head(struct zone_text *t, const char *p, struct plain_head *h)
+{
+	struct plain_head *known;
+	const char *behind;
+	unsigned len;
+
+	p = plain_skip(p);
+	len = three_words(p);
+	if (len <= 8 || !plain_is_blank(p[len])) {
+		h->a = 0;
+		return read_head(t, p, h);
+	}
+	memcpy(&h->a, p, 8);
+	memcpy(&h->b, p + 8, 8);
+	h->b = le64toh(h->b) & UINT64_MAX >> (128 - 8 * len);
+	known = &t->heads[(h->a ^ h->b * 0x9e3779b97f4a7c15) * 0x9e3779b97f4a7c15 >> (64 - PLAIN_HEADS_LOG)];
+	if (known->a == h->a && known->b == h->b) {
+		*h = *known;
+		return p + len;
+	}
+	if ((behind = read_head(t, p, h)) == p + len && h->a != 0)
+		*known = *h;
+	return behind;
 }
 
 /* The rest of a line that is left out: it must be plain to end here. */
@@ -67,32 +112,31 @@ static const char *plain_rest(const char *p)
 
 int zone_text_plain(struct zone_text *t, const char **at, struct err *e)
 {
-	const struct type_word *type;
 	const char *p = plain_owner(t, *at);
+	struct plain_head h;
 	uint8_t *room;
-	uint32_t ttl;
 	size_t len;
 
-	if (p == NULL || (p = plain_head(t, p, &ttl, &type)) == NULL)
+	if (p == NULL || (p = plain_head(t, p, &h)) == NULL)
 		return 0;
-	if (type->dropped && t->b->within && !t->b->limits.with_dnssec) {
+	if (h.type->dropped && t->b->within && !t->b->limits.with_dnssec) {
 		if ((p = plain_rest(p)) == NULL)
 			return 0;
 		if (zone_build_drop(t->b, t->line, e) != 0)
 			return -1;
 	} else {
-		if (!type->plain || !t->b->within)
+		if (!h.type->plain || !t->b->within)
 			return 0;
 		if ((room = zone_build_room(t->b, e)) == NULL)
 			return -1;
-		p = rdata_from_plain(type->info, p, t->s.origin, t->origin_len, room, &len);
-		if (p == NULL || (type->ruled && type_rule_broken(type->type, room, len) != NULL))
+		p = rdata_from_plain(h.type->info, p, t->s.origin, t->origin_len, room, &len);
+		if (p == NULL || (h.type->ruled && type_rule_broken(h.type->type, room, len) != NULL))
 			return 0;
-		if (zone_build_put(t->b, type->type, ttl, len, t->line, e) != 0)
+		if (zone_build_put(t->b, h.type->type, h.ttl, len, t->line, e) != 0)
 			return -1;
 	}
 	t->s.has_last_ttl = true;
-	t->s.last_ttl = ttl;
+	t->s.last_ttl = h.ttl;
 	t->line++;
 	*at = p + 1;
 	return 1;

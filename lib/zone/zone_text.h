@@ -40,6 +40,14 @@ struct text_state {
 	uint32_t last_ttl; /* of the record before (RFC 1035 section 5.1) */
 };
 
+/* Three words that hold TTL, class and type, 9 to 16 octets of text with the blanks between them. */
+#define PLAIN_HEADS_LOG 6
+struct plain_head {
+	uint64_t a, b; /* the text, zeroes behind it; a is 0 for none */
+	uint32_t ttl;
+	const struct type_word *type;
+};
+
 struct zone_text {
 	struct zone_build *b;
 	struct text_state s;
@@ -59,6 +67,7 @@ struct zone_text {
 		ino_t ino;
 	} open[INCLUDE_DEPTH + 1];
 	struct type_words words;
+	struct plain_head heads[1 << PLAIN_HEADS_LOG]; /* that were met, each in the one place that it can have */
 };
 
 struct zone_text *zone_text_new(const uint8_t *apex, const struct zone_limits *limits);

@@ -114,6 +114,7 @@ int main(int argc, char **argv)
 	}
 	if (argc > 4)
 		limits.sort_octets = (size_t)strtoul(argv[4], NULL, 10) << 20;
+	limits.sort_memory = sort_memory_new();
 	limits.threads = argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 1;
 	if (limits.threads > 1)
 		clock_used = CLOCK_MONOTONIC;
@@ -129,6 +130,7 @@ int main(int argc, char **argv)
 		zone_free(z);
 		least(&best[4], copy() * (double)st.st_size / 1e6);
 	}
+	sort_memory_free(limits.sort_memory);
 	printf("text %.1f MB\nlex %.0f MB/s\norder %.0f MB/s\nsum %.0f MB/s\nwalk %.0f MB/s\nmemcpy %.0f MB/s\n", mb,
 	       mb / best[0], mb / best[1], mb / best[2], mb / best[3], mb / best[4]);
 	return 0;

@@ -49,9 +49,11 @@ static int by_key(const void *left, const void *right)
 	return d != 0 ? d : a->number < b->number ? -1 : a->number > b->number;
 }
 
+static struct sort_memory *memory; /* of the sorts that follow, or NULL */
+
 static struct sorted *sort(const struct input *in, size_t n, size_t budget)
 {
-	struct sorter *s = sorter_new(budget, NULL);
+	struct sorter *s = sorter_new(budget, NULL, memory);
 	struct sorted *sorted = NULL;
 	struct err e;
 
@@ -65,12 +67,16 @@ static struct sorted *sort(const struct input *in, size_t n, size_t budget)
 				fail_msg("%s", e.text);
 			continue;
 		}
-		assert_int_equal(sorter_begin(s, in[i].key, in[i].key_len, &e), 0);
-		for (size_t k = 0; k < data_len(in[i].number); k += 4) {
-			memcpy(sorter_room(s, 100), &in[i].number, 4);
-			sorter_used(s, 4);
+		size_t used = in[i].key_len;
+		uint8_t *p = sorter_begin(s, used, &e);
+
+		assert_non_null(p);
+		memcpy(p, in[i].key, used);
+		for (size_t k = 0; k < data_len(in[i].number); k += 4, used += 4) {
+			p = sorter_more(s, used, 100);
+			memcpy(p + used, &in[i].number, 4);
 		}
-		sorter_commit(s);
+		sorter_commit(s, in[i].key_len, used - in[i].key_len);
 	}
 	assert_int_equal(sorter_end(s, &sorted, &e), 0);
 	assert_int_equal(sorted_count(sorted), n);
@@ -160,7 +166,7 @@ static void records_larger_than_the_budget_come_back(void **state)
 {
 	size_t len = (size_t)3 << 20;
 	uint8_t *large = mem_new(len, 1);
-	struct sorter *s = sorter_new(1000, NULL);
+	struct sorter *s = sorter_new(1000, NULL, NULL);
 	struct sorted *sorted = NULL;
 	struct sorted_cursor *c = NULL;
 	struct sort_record r;
@@ -231,7 +237,7 @@ static void several_threads_read_at_once(void **state)
 static void a_disk_that_refuses_is_an_error(void **state)
 {
 	struct rlimit old, small;
-	struct sorter *s = sorter_new(100, "/nonexistent");
+	struct sorter *s = sorter_new(100, "/nonexistent", NULL);
 	struct err e;
 	int rc = 0;
 
@@ -247,12 +253,31 @@ static void a_disk_that_refuses_is_an_error(void **state)
 	small.rlim_cur = 3000;
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	s = sorter_new(1000, NULL);
+	s = sorter_new(1000, NULL, NULL);
 	for (rc = 0; rc == 0;)
 		rc = sorter_add(s, "key", 3, "0123456789012345678901234567890123456789", 40, &e);
 	assert_int_equal(e.code, ERR_IO);
 	sorter_free(s);
 	setrlimit(RLIMIT_FSIZE, &old);
+}
+
+/* Large enough for areas that are kept, and not all of the same size. */
+static void memory_goes_from_one_sort_to_the_next(void **state)
+{
+	static struct input in[60000];
+
+	(void)state;
+	memory = sort_memory_new();
+	for (unsigned kind = 0; kind < 4; kind++) {
+		size_t n = COUNT(in) / (1 + kind % 2);
+
+		fill(in, n, kind);
+		check(in, n, kind == 2 ? (size_t)2 << 20 : SORT_BUDGET_DEFAULT, kind != 2);
+		if (kind == 1)
+			sort_memory_trim(memory);
+	}
+	sort_memory_free(memory);
+	memory = NULL;
 }
 
 int main(void)
@@ -261,6 +286,7 @@ int main(void)
 		cmocka_unit_test(records_come_in_the_order_of_keys),
 		cmocka_unit_test(what_does_not_fit_is_spilled_and_merged),
 		cmocka_unit_test(records_larger_than_the_budget_come_back),
+		cmocka_unit_test(memory_goes_from_one_sort_to_the_next),
 		cmocka_unit_test(several_threads_read_at_once),
 		cmocka_unit_test(a_disk_that_refuses_is_an_error),
 	};
