@@ -12,6 +12,7 @@
 
 #define TICK_MS   1000
 #define GREET_MS  250
+#define TELL_MS   50 /* between two vectors that changes are told by */
 #define GREETINGS 40
 #define NODES   (MSG_SIGNER | MSG_BACKUP)
 
@@ -81,6 +82,12 @@ static bool engine_peer(const struct cluster *c, struct msg_peer *p)
 	return true;
 }
 
+static void peer_fini(struct cluster_peer *p)
+{
+	free(p->row);
+	free(p->sent);
+}
+
 int cluster_reload(struct cluster *c, const struct conf *conf, struct err *e)
 {
 	struct msg_peer list[CLUSTER_PEERS_MAX + 1];
@@ -113,9 +120,10 @@ int cluster_reload(struct cluster *c, const struct conf *conf, struct err *e)
 				fresh[i] = c->peer[j];
 				fresh[i].peer = keep;
 				c->peer[j].row = NULL;
+				c->peer[j].sent = NULL;
 			}
 	for (size_t j = 0; j < c->peers; j++)
-		free(c->peer[j].row);
+		peer_fini(&c->peer[j]);
 	free(c->peer);
 	free(c->line);
 	c->peer = fresh;
@@ -163,16 +171,32 @@ static void on_greet(uv_timer_t *timer)
 		uv_timer_stop(timer);
 }
 
+/* What is new goes to everybody at once, the vector that tells of it a little later, with what follows. */
+static void announce(struct cluster *c)
+{
+	const int64_t now = clock_mono_ms();
+	int64_t left_ms = 0;
+
+	for (size_t i = 0; i < c->peers; i++) {
+		struct cluster_peer *p = &c->peer[i];
+
+		facts_send(c, p);
+		if (now - p->asked_ms >= TELL_MS)
+			sync_tell(c, p);
+		else if (p->asked_ms + TELL_MS - now > left_ms)
+			left_ms = p->asked_ms + TELL_MS - now;
+	}
+	c->announce = left_ms > 0;
+	if (c->announce)
+		sync_later(c, (unsigned)left_ms);
+}
+
 static void on_soon(uv_timer_t *timer)
 {
 	struct cluster *c = timer->data;
 
-	if (c->announce) {
-		sync_push(c);
-		for (size_t i = 0; i < c->peers; i++)
-			sync_tell(c, &c->peer[i]);
-	}
-	c->announce = false;
+	if (c->announce)
+		announce(c);
 	if (c->changed) {
 		c->changed = false;
 		c->config.on_facts(c->config.ctx);
@@ -250,7 +274,6 @@ int cluster_open(const struct cluster_config *config, struct cluster **out, stru
 	uv_timer_init(config->loop, &c->soon);
 	uv_timer_init(config->loop, &c->greet);
 	c->tick.data = c->soon.data = c->greet.data = c;
-	c->fresh = json_array();
 	make_rows(c);
 	hub = (struct msg_hub_config){ config->listen, c->self->line.curve_pk, c->self->curve_sk, c->rows, c,
 				       on_refused };
@@ -281,8 +304,7 @@ void cluster_close(struct cluster *c)
 	relay_tick(c, true);
 	msg_hub_close(c->hub);
 	for (size_t i = 0; i < c->peers; i++)
-		free(c->peer[i].row);
-	json_decref(c->fresh);
+		peer_fini(&c->peer[i]);
 	status_fini(c);
 	free(c->peer);
 	free(c->line);

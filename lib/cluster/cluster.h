@@ -35,6 +35,14 @@ struct cluster_row {
 	uint8_t hash[FACT_HASH_LEN]; /* of the fact under seq */
 };
 
+/* Facts of one incarnation that are on their way to a peer. */
+struct cluster_sent {
+	uint8_t origin[NODE_ID_LEN];
+	struct incarnation inc;
+	uint64_t held, upto; /* the peer held up to there when it told last; it was sent up to there */
+	int64_t moved_ms;    /* since when it has held no more */
+};
+
 /* What a peer is to us.  Times are clock_mono_ms, 0: never. */
 struct cluster_peer {
 	struct msg_peer peer;
@@ -45,6 +53,10 @@ struct cluster_peer {
 	struct cluster_row *row; /* its newest vector */
 	size_t rows;
 	int64_t asked_ms;      /* when it was last told our vector */
+	uint8_t hears[CLUSTER_PEERS_MAX][NODE_ID_LEN]; /* nodes that it hears itself */
+	size_t hears_count;
+	struct cluster_sent *sent;
+	size_t sents;
 
 	char session[SESSION_TEXT]; /* which process of the peer this is */
 	/* our statuses for it (gossip.c) */

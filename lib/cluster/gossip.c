@@ -110,6 +110,7 @@ void gossip_send(struct cluster *c, struct cluster_peer *p)
 static void new_session(struct cluster *c, struct cluster_peer *p, const char *session)
 {
 	strcpy(p->session, session);
+	p->sents = 0;
 	p->status_sent = p->status_acked = p->got_upto = p->in_run = 0;
 	p->got_any = p->hole = p->ask_again = p->acked = p->run_pending = false;
 	for (size_t i = 0; i < c->statuses; i++)

@@ -49,7 +49,6 @@ struct cluster {
 	uv_timer_t tick, soon, greet;
 	unsigned greeted;
 	bool announce, changed; /* what `soon` is to do */
-	json_t *fresh;          /* facts added since then, in base64, to be pushed to everybody; a few only */
 	bool rebuild;           /* the state is to be made anew */
 	bool void_told;         /* that retirements are void */
 
@@ -74,17 +73,21 @@ struct cluster {
 /* sync.c */
 void sync_on_hello(void *ctx, const struct msg_peer *from, json_t *msg);
 void sync_on_have(void *ctx, const struct msg_peer *from, json_t *msg);
-void sync_on_facts(void *ctx, const struct msg_peer *from, json_t *msg);
 void sync_tell(struct cluster *c, struct cluster_peer *p);
 void sync_soon(struct cluster *c);
 void sync_later(struct cluster *c, unsigned ms);
 bool sync_peer_has_more(struct cluster *c, const struct cluster_peer *p);
-void sync_push(struct cluster *c);
+bool sync_peer_hears(const struct cluster_peer *p, const uint8_t node[NODE_ID_LEN]);
 const struct fact_rules *sync_rules(struct cluster *c, struct fact_rules *rules);
 void sync_applied(struct cluster *c, const struct fact *f);
 int sync_after(struct cluster *c, struct err *e); /* after facts were added and applied */
 struct cluster_peer *cluster_peer_of(struct cluster *c, const struct msg_peer *from);
 bool cluster_tell_once(struct cluster *c, const char *what);
+
+/* facts.c */
+void sync_on_facts(void *ctx, const struct msg_peer *from, json_t *msg);
+/* What the peer lacks and is not on its way to it. */
+void facts_send(struct cluster *c, struct cluster_peer *p);
 
 /* start.c */
 void start_compare(struct cluster *c, struct cluster_peer *p);

@@ -163,6 +163,7 @@ int fact_cut(const struct fact *f, uint8_t **octets, size_t *len, struct err *e)
 	wr_bytes(&w, f->hash, FACT_HASH_LEN);
 	write_fact(&w, f, f->origin, text, strlen(text));
 	free(text);
+	*octets = mem_grow(*octets, w.at, 1);
 	*len = w.at;
 	return 0;
 }
@@ -189,6 +190,7 @@ int fact_make(const struct fact *head, json_t *body, const struct identity *who,
 	crypto_sign_detached(wr_room(&w, crypto_sign_BYTES), NULL, data, data_len, secret_open(who->sign_sk));
 	secret_close(who->sign_sk);
 	free(data);
+	*octets = mem_grow(*octets, w.at, 1); /* many are made at a time */
 	*len = w.at;
 	return 0;
 }

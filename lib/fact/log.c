@@ -20,10 +20,11 @@ static const char *const migrations[] = {
 
 struct fact_log {
 	sqlite3 *db;
-	sqlite3_stmt *insert; /* kept, as it runs most */
+	sqlite3_stmt *insert, *hash; /* kept, as they run most */
 	struct fact_head *head;
 	size_t heads;
 	size_t count;
+	bool loading; /* the hashes of the heads are not known yet */
 };
 
 static struct fact_head *find(const struct fact_log *l, const uint8_t *origin, const struct incarnation *inc)
@@ -77,8 +78,10 @@ static int load_heads(struct fact_log *l, struct err *e)
 		l->count += (size_t)sqlite3_column_int64(st, 4);
 	}
 	sqlite3_finalize(st);
+	l->loading = true;
 	for (size_t i = 0; i < l->heads && rc == 0; i++)
 		rc = fact_log_hash(l, l->head[i].origin, &l->head[i].inc, l->head[i].seq, l->head[i].hash, e);
+	l->loading = false;
 	return rc;
 }
 
@@ -100,6 +103,7 @@ void fact_log_close(struct fact_log *l)
 	if (l == NULL)
 		return;
 	sqlite3_finalize(l->insert);
+	sqlite3_finalize(l->hash);
 	sql_close(l->db);
 	free(l->head);
 	free(l);
@@ -131,12 +135,19 @@ static int insert(struct fact_log *l, const struct fact *f, struct err *e)
 int fact_log_hash(struct fact_log *l, const uint8_t origin[NODE_ID_LEN], const struct incarnation *inc,
 		  uint64_t seq, uint8_t hash[FACT_HASH_LEN], struct err *e)
 {
+	const struct fact_head *head = find(l, origin, inc);
 	sqlite3_stmt *st;
 	int rc;
 
-	if (sql_prepare(l->db, "SELECT hash FROM fact WHERE origin=? AND number=? AND random=? AND seq=?",
-			&st, e) != 0)
+	if (head != NULL && head->seq == seq && !l->loading) {
+		memcpy(hash, head->hash, FACT_HASH_LEN);
+		return 0;
+	}
+	if (l->hash == NULL &&
+	    sql_prepare(l->db, "SELECT hash FROM fact WHERE origin=? AND number=? AND random=? AND seq=?", &l->hash,
+			e) != 0)
 		return -1;
+	st = l->hash;
 	sqlite3_bind_blob(st, 1, origin, NODE_ID_LEN, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 2, inc->number);
 	sqlite3_bind_blob(st, 3, inc->random, sizeof(inc->random), SQLITE_STATIC);
@@ -144,9 +155,14 @@ int fact_log_hash(struct fact_log *l, const uint8_t origin[NODE_ID_LEN], const s
 	rc = sql_step(st, e);
 	if (rc == 1 && sqlite3_column_bytes(st, 0) == FACT_HASH_LEN)
 		memcpy(hash, sqlite3_column_blob(st, 0), FACT_HASH_LEN);
-	sqlite3_finalize(st);
+	sqlite3_reset(st);
 	return rc == 1 ? 0 : rc == 0 ? err_set(e, ERR_NOTFOUND, "no such fact") : -1;
 }
+
+/* Facts of one message whose signatures are known to be right: places from .. upto. */
+struct run {
+	size_t from, upto;
+};
 
 static void verdict(struct fact_verdict *v, enum fact_result result, const char *why)
 {
@@ -184,9 +200,33 @@ static bool is_vouched_for(const struct fact *facts, size_t n, const struct fact
 	return false;
 }
 
+/*
+ * Whether somebody who has the origin's key has said this fact.  Of facts that follow each other in one message only the
+ * last is verified: its signature is over the hash of the one before, signature and all, and so on down.
+ */
+static bool is_signed(const struct fact_rules *rules, const struct fact *facts, size_t n, const struct fact *f,
+		      const uint8_t *pk, struct run *run, struct err *why)
+{
+	const size_t at = (size_t)(f - facts);
+	size_t last = at;
+
+	if (rules->made_here || (at >= run->from && at <= run->upto))
+		return true;
+	while (last + 1 < n && !facts[last + 1].cut && facts[last + 1].seq == facts[last].seq + 1 &&
+	       memcmp(facts[last + 1].origin, f->origin, NODE_ID_LEN) == 0 &&
+	       incarnation_cmp(&facts[last + 1].inc, &f->inc) == 0 &&
+	       memcmp(facts[last + 1].prev, facts[last].hash, FACT_HASH_LEN) == 0)
+		last++;
+	if (last > at && fact_verify(&facts[last], pk, NULL) == 0) {
+		*run = (struct run){ at, last };
+		return true;
+	}
+	return fact_verify(f, pk, why) == 0;
+}
+
 /* What is to be done with facts[at].  -1: the disk failed. */
 static int judge(struct fact_log *l, const struct fact_rules *rules, const struct fact *facts, size_t n, size_t at,
-		 struct fact_verdict *v, struct err *e)
+		 struct run *run, struct fact_verdict *v, struct err *e)
 {
 	const struct fact *f = &facts[at];
 	static const uint8_t none[FACT_HASH_LEN];
@@ -207,7 +247,7 @@ static int judge(struct fact_log *l, const struct fact_rules *rules, const struc
 		return verdict(v, FACT_UNKNOWN, "its origin is unknown"), 0;
 	if (f->cut && !is_vouched_for(facts, n, f, pk))
 		return verdict(v, FACT_GAP, "it was cut, and what vouches for it is missing"), 0;
-	if (!f->cut && !rules->made_here && fact_verify(f, pk, &why) != 0)
+	if (!f->cut && !is_signed(rules, facts, n, f, pk, run, &why))
 		return verdict(v, FACT_REFUSED, why.text), 0;
 	if (f->seq <= seq)
 		return verdict(v, FACT_FORK, "another fact is held under its number"), 0;
@@ -225,6 +265,7 @@ int fact_log_add(struct fact_log *l, const struct fact_rules *rules, const struc
 {
 	struct fact_head *before = mem_new(l->heads + 1, sizeof(*before));
 	const size_t heads = l->heads, count = l->count;
+	struct run run = { n, n };
 
 	if (l->heads > 0)
 		memcpy(before, l->head, l->heads * sizeof(*before));
@@ -233,7 +274,7 @@ int fact_log_add(struct fact_log *l, const struct fact_rules *rules, const struc
 		return -1;
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (judge(l, rules, facts, n, i, &verdicts[i], e) != 0)
+		if (judge(l, rules, facts, n, i, &run, &verdicts[i], e) != 0)
 			goto fail;
 		if (verdicts[i].result != FACT_NEW)
 			continue;

@@ -9,7 +9,8 @@
  *
  * Invariants: 1. a fact is held only with all before it of its origin and incarnation, each naming the hash
  * of the one before.
- * 2. what is held is durable (synchronous=FULL) and was verified; what was cut, by the fact behind it.  3. nothing
+ * 2. what is held is durable (synchronous=FULL) and was verified, by its signature or by the fact behind it, whose
+ * signature is over its hash.  3. nothing
  * is ever changed or removed but by fact_log_cut.
  */
 struct fact_log;

@@ -294,18 +294,12 @@ int msg_hub_peers(struct msg_hub *h, const struct msg_peer *peers, size_t n, str
 
 int wire_send(void *z, const void *route, size_t route_len, const char *type, json_t *body, struct err *e)
 {
-	json_t *o = body == NULL ? json_object() : json_copy(body);
-	char *text;
 	size_t len;
+	char *text = msg_octets(type, body, &len);
 	int rc = 0;
 
-	json_object_set_new(o, "v", json_integer(1));
-	json_object_set_new(o, "t", json_string(type));
-	text = json_dumps(o, JSON_COMPACT);
-	json_decref(o);
 	if (text == NULL)
 		return err_set(e, ERR_INTERNAL, "%s: no text can be made of it", type);
-	len = strlen(text);
 	if (len > MSG_MAX)
 		rc = err_set(e, ERR_LIMIT, "%s of %zu octets, at most %u", type, len, MSG_MAX);
 	else if ((route != NULL && zmq_send(z, route, route_len, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0) ||

@@ -4,15 +4,19 @@
 
 #include "arena/arena.h"
 #include "dname/dname.h"
+#include "msg/wire.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define TYPE_MAX 32
+#define TAIL     "tail" /* the member under which it is kept; none that comes may have this name */
 
 json_t *msg_parse(const void *octets, size_t len, const char **type, struct err *e)
 {
+	const uint8_t *end = len == 0 ? NULL : memchr(octets, 0, len);
+	const size_t text = end == NULL ? len : (size_t)(end - (const uint8_t *)octets);
 	json_error_t why;
 	json_t *o, *t;
 
@@ -20,7 +24,7 @@ json_t *msg_parse(const void *octets, size_t len, const char **type, struct err 
 		err_set(e, ERR_LIMIT, "a message of %zu octets, at most %u", len, MSG_MAX);
 		return NULL;
 	}
-	o = json_loadb(octets, len, JSON_REJECT_DUPLICATES, &why);
+	o = json_loadb(octets, text, JSON_REJECT_DUPLICATES, &why);
 	if (o == NULL) {
 		err_set(e, ERR_SYNTAX, "not JSON: %s", why.text);
 		return NULL;
@@ -30,7 +34,11 @@ json_t *msg_parse(const void *octets, size_t len, const char **type, struct err 
 		err_set(e, ERR_SYNTAX, "no message of version 1");
 	else if (!json_is_string(t) || json_string_length(t) == 0 || json_string_length(t) > TYPE_MAX)
 		err_set(e, ERR_SYNTAX, "a message without type");
+	else if (json_object_get(o, TAIL) != NULL)
+		err_set(e, ERR_SYNTAX, "a message with a member that is none: " TAIL);
 	else {
+		if (end != NULL)
+			msg_set_tail(o, end + 1, len - text - 1);
 		*type = json_string_value(t);
 		return o;
 	}
@@ -107,6 +115,7 @@ uint8_t *msg_base64(const json_t *o, const char *field, size_t max, size_t *len,
 
 	if (text == NULL)
 		return NULL;
+	max = strlen(text) / 4 * 3 + 3 < max ? strlen(text) / 4 * 3 + 3 : max;
 	out = mem_new(max + 1, 1);
 	if (sodium_base642bin(out, max, text, strlen(text), NULL, len, NULL,
 			      sodium_base64_VARIANT_ORIGINAL) != 0) {
@@ -115,6 +124,43 @@ uint8_t *msg_base64(const json_t *o, const char *field, size_t max, size_t *len,
 		return NULL;
 	}
 	return out;
+}
+
+const uint8_t *msg_tail(const json_t *o, size_t *len)
+{
+	const json_t *tail = json_object_get(o, TAIL);
+
+	*len = json_string_length(tail);
+	return (const uint8_t *)json_string_value(tail);
+}
+
+void msg_set_tail(json_t *o, const void *octets, size_t len)
+{
+	json_object_set_new(o, TAIL, json_stringn_nocheck(octets, len));
+}
+
+/* The octets of a message; NULL when there is no text of it. */
+char *msg_octets(const char *type, const json_t *body, size_t *len)
+{
+	json_t *o = body == NULL ? json_object() : json_copy((json_t *)(uintptr_t)body);
+	size_t tail_len = 0;
+	const uint8_t *tail = body == NULL ? NULL : msg_tail(body, &tail_len);
+	char *text;
+
+	json_object_del(o, TAIL);
+	json_object_set_new(o, "v", json_integer(1));
+	json_object_set_new(o, "t", json_string(type));
+	text = json_dumps(o, JSON_COMPACT);
+	json_decref(o);
+	if (text == NULL)
+		return NULL;
+	*len = strlen(text);
+	if (tail != NULL) {
+		text = mem_grow(text, *len + 1 + tail_len, 1);
+		memcpy(text + *len + 1, tail, tail_len);
+		*len += 1 + tail_len;
+	}
+	return text;
 }
 
 json_t *msg_json_hex(const void *octets, size_t len)

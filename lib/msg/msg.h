@@ -14,7 +14,8 @@
 /*
  * msg - messages between nodes, and between a keydist and its local engine: ZeroMQ over CURVE.
  *
- * Each message is one frame, a JSON object of at most MSG_MAX octets with "v":1 and "t":type.  A node binds
+ * Each message is one frame of at most MSG_MAX octets: a JSON object with "v":1 and "t":type, and, where much is
+ * sent, NUL and a tail of octets behind it, which is neither made text nor read as such.  A node binds
  * one ROUTER and opens a DEALER to each peer; an engine opens one DEALER to its keydist.  The sender is known
  * from its CURVE key, as the ZAP handler found it in the list of peers, never from what a message says.  A
  * message of a type that has no row for the sender's role, that is larger than its row allows or that is no
@@ -110,7 +111,12 @@ int msg_name(const json_t *o, const char *field, uint8_t out[255],
 uint8_t *msg_base64(const json_t *o, const char *field, size_t max, size_t *len,
 		    struct err *e); /* free() it */
 
+/* What came behind the object, borrowed from it; NULL: nothing. */
+const uint8_t *msg_tail(const json_t *o, size_t *len);
+
 /* Writing. */
+/* Adds a tail; sent behind the object. */
+void msg_set_tail(json_t *o, const void *octets, size_t len);
 json_t *msg_json_hex(const void *octets, size_t len);
 json_t *msg_json_base64(const void *octets, size_t len);
 

@@ -3,15 +3,25 @@
 #include "msg/zsock.h"
 
 #include "arena/arena.h"
+#include "clock/clock.h"
 
 #include <stdlib.h>
 #include <zmq.h>
 
-#define ROUNDS 64 /* calls of on_readable before other handles get their turn */
+/* Before other handles get their turn. */
+#define ROUNDS  64
+#define TURN_MS 20
+
+static void on_more(uv_timer_t *timer)
+{
+	zsock_drain(timer->data);
+}
 
 void zsock_drain(struct zsock *s)
 {
-	for (int i = 0; i < ROUNDS; i++) {
+	const int64_t until_ms = clock_mono_ms() + TURN_MS;
+
+	for (int i = 0; i < ROUNDS && clock_mono_ms() < until_ms; i++) {
 		int events = 0;
 		size_t len = sizeof(events);
 
@@ -19,6 +29,9 @@ void zsock_drain(struct zsock *s)
 			return;
 		s->on_readable(s);
 	}
+	/* The descriptor tells of what is new, not of what is left. */
+	if (!uv_is_closing((uv_handle_t *)&s->more))
+		uv_timer_start(&s->more, on_more, 0, 0);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -38,12 +51,13 @@ int zsock_watch(uv_loop_t *loop, void *z, void *owner, void (*on_readable)(struc
 	s->z = z;
 	s->owner = owner;
 	s->on_readable = on_readable;
-	s->poll.data = s;
+	s->poll.data = s->more.data = s;
 	if (zmq_getsockopt(z, ZMQ_FD, &fd, &len) != 0 || uv_poll_init(loop, &s->poll, fd) != 0) {
 		zmq_close(z);
 		free(s);
 		return err_set(e, ERR_IO, "a ZeroMQ socket cannot be watched");
 	}
+	uv_timer_init(loop, &s->more);
 	uv_poll_start(&s->poll, UV_READABLE, on_poll);
 	*out = s;
 	return 0;
@@ -51,14 +65,19 @@ int zsock_watch(uv_loop_t *loop, void *z, void *owner, void (*on_readable)(struc
 
 static void on_closed(uv_handle_t *handle)
 {
-	free(handle->data);
+	struct zsock *s = handle->data;
+
+	if (--s->handles == 0)
+		free(s);
 }
 
 void zsock_close(struct zsock *s)
 {
 	if (s == NULL)
 		return;
+	s->handles = 2;
 	uv_close((uv_handle_t *)&s->poll, on_closed);
+	uv_close((uv_handle_t *)&s->more, on_closed);
 	zmq_close(s->z);
 	s->z = NULL;
 }

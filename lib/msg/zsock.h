@@ -19,6 +19,8 @@ struct zsock {
 	void *owner;
 	void (*on_readable)(struct zsock *s);
 	uv_poll_t poll;
+	uv_timer_t more; /* what was left when others got their turn */
+	int handles;     /* that are being closed */
 };
 
 /* Takes over z, which is closed also on failure. */

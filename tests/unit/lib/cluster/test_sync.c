@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "cluster/impl.h"
+#include "wire/wire.h"
 
 struct speaker {
 	struct identity id;
@@ -125,10 +126,17 @@ static int logged(const struct fixture *x, const char *event)
 	return n;
 }
 
-static char *say(struct speaker *s, const char *kind, json_t *body)
+/* A fact behind its length. */
+struct said {
+	uint8_t *octets;
+	size_t len;
+};
+
+static struct said say(struct speaker *s, const char *kind, json_t *body)
 {
 	struct fact head = { .inc = s->inc, .seq = s->seq + 1 }, f;
-	char *text = calloc(1, 2 * FACT_MAX);
+	struct said out;
+	struct wr w;
 	uint8_t *octets;
 	size_t len;
 	struct err e;
@@ -139,18 +147,29 @@ static char *say(struct speaker *s, const char *kind, json_t *body)
 	assert_int_equal(fact_read(octets, len, &f, &e), 0);
 	memcpy(s->prev, f.hash, FACT_HASH_LEN);
 	s->seq++;
-	sodium_bin2base64(text, 2 * FACT_MAX, octets, len, sodium_base64_VARIANT_ORIGINAL);
+	out = (struct said){ calloc(1, len + 4), len + 4 };
+	w = wr_of(out.octets, out.len);
+	wr_u32(&w, (uint32_t)len);
+	wr_bytes(&w, octets, len);
 	free(octets);
 	json_decref(body);
-	return text;
+	return out;
 }
 
-static void send_facts(struct fixture *x, const char *a, const char *b)
+/* Sends them in one message; b may be NULL. */
+static void send_facts(struct fixture *x, const struct said *a, const struct said *b)
 {
-	json_t *msg = b == NULL ? json_pack("{s:[s]}", "facts", a) : json_pack("{s:[s,s]}", "facts", a, b);
+	const size_t len = a->len + (b == NULL ? 0 : b->len);
+	json_t *msg = json_object();
+	uint8_t *all = malloc(len);
 
+	memcpy(all, a->octets, a->len);
+	if (b != NULL)
+		memcpy(all + a->len, b->octets, b->len);
+	msg_set_tail(msg, all, len);
 	sync_on_facts(x->c, &x->c->peer[0].peer, msg);
 	json_decref(msg);
+	free(all);
 }
 
 /* The peer has told all that it knows of zones: nothing. */
@@ -171,80 +190,104 @@ static json_t *body(void)
 static void a_fact_is_taken_once(void **state)
 {
 	struct fixture *x = *state;
-	char *fact = say(&x->peer, "test", body());
+	struct said fact = say(&x->peer, "test", body());
 
 	for (int i = 0; i < 3; i++)
-		send_facts(x, fact, NULL);
+		send_facts(x, &fact, NULL);
 	assert_int_equal(x->facts, 1);
 	assert_int_equal(fact_log_count(x->c->log), 1);
 	assert_int_equal(logged(x, "event=fact-refused"), 0);
-	free(fact);
+	free(fact.octets);
 }
 
 static void a_forged_fact_is_told_of_once(void **state)
 {
 	struct fixture *x = *state;
-	char *fact = say(&x->peer, "test", body());
-	const size_t at = strlen(fact) - 20; /* within the signature */
+	struct said fact = say(&x->peer, "test", body());
 
-	fact[at] = fact[at] == 'A' ? 'B' : 'A';
+	fact.octets[fact.len - 20] ^= 1; /* within the signature */
 	for (int i = 0; i < 3; i++)
-		send_facts(x, fact, NULL);
+		send_facts(x, &fact, NULL);
 	assert_int_equal(x->facts, 0);
 	assert_int_equal(logged(x, "event=fact-refused"), 1);
-	free(fact);
+	free(fact.octets);
 }
 
 static void a_strangers_fact_is_told_of_once(void **state)
 {
 	struct fixture *x = *state;
-	char *fact = say(&x->stranger, "test", body());
+	struct said fact = say(&x->stranger, "test", body());
 
 	for (int i = 0; i < 3; i++)
-		send_facts(x, fact, NULL);
+		send_facts(x, &fact, NULL);
 	assert_int_equal(x->facts, 0);
 	assert_int_equal(logged(x, "event=fact-refused"), 1);
-	free(fact);
+	free(fact.octets);
 }
 
 static void who_is_admitted_may_speak_in_the_same_message(void **state)
 {
 	struct fixture *x = *state;
-	char *stranger = say(&x->stranger, "test", body());
-	char *admitted =
+	struct said stranger = say(&x->stranger, "test", body());
+	struct said admitted =
 		say(&x->peer, "admitted",
 		    json_pack("{s:s,s:s,s:s}", "line", x->stranger.line, "name", "third", "role", "signer"));
 
-	send_facts(x, stranger, admitted);
+	send_facts(x, &stranger, &admitted);
 	assert_int_equal(x->facts, 2);
 	assert_int_equal(logged(x, "event=fact-refused"), 0);
-	free(stranger);
-	free(admitted);
+	free(stranger.octets);
+	free(admitted.octets);
 }
 
 static void a_retired_nodes_later_fact_is_told_of_once(void **state)
 {
 	struct fixture *x = *state;
-	char *first = say(&x->peer, "node.first",
+	struct said first = say(&x->peer, "node.first",
 			  json_pack("{s:s,s:s,s:s}", "line", x->peer.line, "name", "peer", "role", "signer"));
-	char *admitted =
+	struct said admitted =
 		say(&x->peer, "admitted",
 		    json_pack("{s:s,s:s,s:s}", "line", x->stranger.line, "name", "third", "role", "signer"));
-	char *retired = say(&x->peer, "retired",
+	struct said retired = say(&x->peer, "retired",
 			    json_pack("{s:s,s:s,s:[]}", "node", x->stranger.id.id_text, "line",
 				      x->stranger.line, "upto"));
-	char *late = say(&x->stranger, "test", body());
+	struct said late = say(&x->stranger, "test", body());
 
-	send_facts(x, first, NULL);
-	send_facts(x, admitted, retired);
+	send_facts(x, &first, NULL);
+	send_facts(x, &admitted, &retired);
 	for (int i = 0; i < 3; i++)
-		send_facts(x, late, NULL);
+		send_facts(x, &late, NULL);
 	assert_int_equal(x->facts, 3);
 	assert_int_equal(logged(x, "event=fact-refused"), 1);
-	free(first);
-	free(admitted);
-	free(retired);
-	free(late);
+	free(first.octets);
+	free(admitted.octets);
+	free(retired.octets);
+	free(late.octets);
+}
+
+/* The signature of the last one stands for those before it: a change to any of them breaks the row. */
+static void of_a_row_all_are_verified(void **state)
+{
+	struct fixture *x = *state;
+	struct said first = say(&x->peer, "test", body()), second = say(&x->peer, "test", body());
+	struct said third = say(&x->peer, "test", body()), fourth = say(&x->peer, "test", body());
+
+	first.octets[first.len - 20] ^= 1;
+	send_facts(x, &first, &second);
+	assert_int_equal(x->facts, 0);
+	first.octets[first.len - 20] ^= 1;
+	second.octets[second.len - 20] ^= 1;
+	send_facts(x, &first, &second);
+	assert_int_equal(x->facts, 1);
+	second.octets[second.len - 20] ^= 1;
+	send_facts(x, &second, &fourth); /* a gap is no row */
+	assert_int_equal(x->facts, 2);
+	send_facts(x, &third, &fourth);
+	assert_int_equal(x->facts, 4);
+	free(first.octets);
+	free(second.octets);
+	free(third.octets);
+	free(fourth.octets);
 }
 
 static void nothing_is_said_before_the_comparison(void **state)
@@ -269,7 +312,8 @@ static void nothing_is_said_before_the_comparison(void **state)
 static void more_at_the_peer_must_be_fetched_first(void **state)
 {
 	struct fixture *x = *state;
-	char *fact = say(&x->peer, "test", body()), hash[65], random[17];
+	struct said fact = say(&x->peer, "test", body());
+	char hash[65], random[17];
 	json_t *have;
 
 	sodium_bin2hex(hash, sizeof(hash), x->peer.prev, 32);
@@ -278,17 +322,18 @@ static void more_at_the_peer_must_be_fetched_first(void **state)
 	hear_no_words(x);
 	sync_on_have(x->c, &x->c->peer[0].peer, have);
 	assert_false(cluster_compared(x->c));
-	send_facts(x, fact, NULL);
+	send_facts(x, &fact, NULL);
 	assert_true(cluster_compared(x->c));
 	json_decref(have);
-	free(fact);
+	free(fact.octets);
 }
 
 static void own_facts_that_only_others_have_mean_set_back(void **state)
 {
 	struct fixture *x = *state;
 	struct speaker me = { .inc.number = 4 };
-	char hash[65], random[17], *fact;
+	char hash[65], random[17];
+	struct said fact;
 	json_t *have, *o = body();
 	const struct cluster_word word = { "test", NULL, o };
 	struct err e;
@@ -303,7 +348,7 @@ static void own_facts_that_only_others_have_mean_set_back(void **state)
 	assert_true(cluster_set_back(x->c));
 	assert_non_null(cluster_hold(x->c));
 	assert_int_equal(cluster_say(x->c, &word, 1, &e), -1);
-	send_facts(x, fact, NULL);
+	send_facts(x, &fact, NULL);
 	assert_null(cluster_hold(x->c));
 	assert_int_equal(cluster_say(x->c, &word, 1, &e), 0);
 	assert_int_equal(x->c->inc.number, 5); /* above every one that was found */
@@ -312,14 +357,14 @@ static void own_facts_that_only_others_have_mean_set_back(void **state)
 	me.inc.number = 6;
 	me.seq = 0;
 	memset(me.prev, 0, sizeof(me.prev));
-	free(fact);
+	free(fact.octets);
 	fact = say(&me, "test", body());
-	send_facts(x, fact, NULL);
+	send_facts(x, &fact, NULL);
 	assert_non_null(cluster_hold(x->c));
 	assert_int_equal(logged(x, "event=identity-in-use"), 1);
 	json_decref(have);
 	json_decref(o);
-	free(fact);
+	free(fact.octets);
 }
 
 int main(void)
@@ -327,6 +372,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_fact_is_taken_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_forged_fact_is_told_of_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(of_a_row_all_are_verified, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_strangers_fact_is_told_of_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_is_admitted_may_speak_in_the_same_message, setup,
 						teardown),

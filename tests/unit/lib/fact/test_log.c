@@ -94,6 +94,7 @@ static void a_batch_is_held_as_far_as_it_goes(void **state)
 		world_say(w, 0, "test", NULL, body(i));
 	world_say(w, 1, "test", NULL, body(9));
 	w->octets[1][w->fact[1].len - 1] ^= 1; /* its signature */
+	assert_int_equal(fact_read(w->octets[1], w->fact[1].len, &w->fact[1], &e), 0);
 	assert_int_equal(fact_log_add(x->log, &rules, w->fact, 4, v, &e), 0);
 	assert_int_equal(v[0].result, FACT_NEW);
 	assert_int_equal(v[1].result, FACT_REFUSED);
