@@ -19,7 +19,7 @@ struct batch *batch_new(const struct batch_common *common)
 {
 	struct batch *b = mem_new(1, sizeof(*b));
 
-	b->job.run = batch_run;
+	b->job.run = common->run != NULL ? common->run : batch_run;
 	b->common = common;
 	b->arena = arena_new();
 	return b;
@@ -37,6 +37,7 @@ void batch_free(struct batch *b)
 	free(b->spans);
 	free(b->steps);
 	free(b->hashes.p);
+	free(b->found.p);
 	free(b->text.p);
 	free(b);
 }
@@ -51,7 +52,7 @@ void batch_reset(struct batch *b, enum page_chain chain)
 	b->n = b->octets = 0;
 	b->has_before = b->last = false;
 	b->span_count = b->step_count = 0;
-	b->hashes.len = b->text.len = 0;
+	b->hashes.len = b->found.len = b->text.len = 0;
 	b->rc = 0;
 }
 
@@ -60,7 +61,7 @@ static size_t grown(size_t room)
 	return room * 2 + 64;
 }
 
-static uint8_t *octets_room(struct octets *o, size_t n)
+uint8_t *octets_room(struct octets *o, size_t n)
 {
 	if (o->room - o->len < n) {
 		o->room = o->room * 2 + n + 4096;
@@ -143,8 +144,7 @@ static bool is_due(const struct batch *b, struct group g)
 	return false;
 }
 
-/* Whether the span's names are what its group was made from. */
-static bool is_same(const struct batch *b, const struct range_maker *m, const struct span *span)
+bool batch_is_same(const struct batch *b, const struct range_maker *m, const struct span *span)
 {
 	const struct range all = range_of(b), part = range_part(&all, span->a, span->b);
 	uint8_t digest[16];
@@ -196,7 +196,7 @@ static void plan(struct batch *b, const struct range_maker *m)
 		const struct span *span = &b->spans[k];
 		struct step *s;
 
-		if (run == span->a && !is_due(b, span->g) && is_same(b, m, span)) {
+		if (run == span->a && !is_due(b, span->g) && batch_is_same(b, m, span)) {
 			s = add_step(b, run, span->b);
 			s->keep = true;
 			s->g = span->g;

@@ -42,6 +42,7 @@ struct batch_common {
 	struct store *store;
 	const struct table *old; /* to keep pages of, or NULL */
 	bool text;               /* pages become text, too */
+	void (*run)(struct pool_job *job, void *tool); /* what is done with a batch; NULL: batch_run */
 };
 
 struct batch {
@@ -66,6 +67,7 @@ struct batch {
 	size_t step_count, steps_room;
 	struct pages pages;
 	struct octets hashes; /* of the names: hash, length of the bitmap in two octets, bitmap */
+	struct octets found;  /* by a run that is not batch_run */
 	struct rr_lines text;
 	int rc;
 	struct err err;
@@ -80,6 +82,10 @@ void batch_add_owner(struct batch *b, const struct owner *o);
 void batch_add_hash(struct batch *b, const uint8_t hash[NSEC3_HASH_LEN], const uint8_t *bitmap, size_t len);
 /* The names from here on lie in another group. */
 void batch_add_span(struct batch *b, struct group g, bool whole);
+/* Whether the span's names are what its group was made from. */
+bool batch_is_same(const struct batch *b, const struct range_maker *m, const struct span *span);
+/* Room for n more octets. */
+uint8_t *octets_room(struct octets *o, size_t n);
 /* Makes what comes out; tool is a struct range_maker. */
 void batch_run(struct pool_job *job, void *tool);
 

@@ -26,13 +26,13 @@ static void free_tool(void *tool)
 int flow_init(struct flow *f, struct err *e)
 {
 	unsigned threads = f->common.s.p->threads > 1 ? f->common.s.p->threads : 1;
-	const struct pool_tools tools = { .ctx = &f->common.s, .make = make_tool, .free = free_tool };
+	const struct pool_tools makers = { .ctx = &f->common.s, .make = make_tool, .free = free_tool };
 
 	f->size = threads > 1 ? (size_t)threads * BATCHES_PER_THREAD + 1 : 1;
 	f->ring = mem_new(f->size, sizeof(struct batch *));
 	f->earliest = INT64_MAX;
 	f->batch_octets = f->common.s.p->batch_octets > 0 ? f->common.s.p->batch_octets : BATCH_OCTETS;
-	return pool_new(threads, &tools, &f->pool, e);
+	return pool_new(threads, f->tools != NULL ? f->tools : &makers, &f->pool, e);
 }
 
 void flow_fini(struct flow *f)
@@ -93,10 +93,6 @@ static int put_batch(struct flow *f, const struct batch *b, struct err *e)
 {
 	size_t page = 0;
 
-	if (b->rc != 0) {
-		*e = b->err;
-		return -1;
-	}
 	for (size_t i = 0; i < b->step_count; i++) {
 		const struct step *s = &b->steps[i];
 
@@ -120,7 +116,11 @@ static int collect(struct flow *f, struct err *e)
 	pool_wait(f->pool, &b->job);
 	f->first = (f->first + 1) % f->size;
 	f->count--;
-	return put_batch(f, b, e);
+	if (b->rc != 0) {
+		*e = b->err;
+		return -1;
+	}
+	return f->take != NULL ? f->take(f, b, e) : put_batch(f, b, e);
 }
 
 int flow_batch(struct flow *f, enum page_chain chain, struct batch **out, struct err *e)

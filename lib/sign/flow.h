@@ -14,7 +14,9 @@ struct flow {
 	struct batch **ring; /* of `size`; `count` of them are out, from `first` on */
 	size_t size, first, count;
 	size_t batch_octets; /* of the names and records of a batch, about */
-	/* Where results go. */
+	const struct pool_tools *tools; /* of the threads; NULL: range makers, as batch_run wants them */
+	/* What a batch that comes back is given to; NULL: where results go, which is below. */
+	int (*take)(struct flow *f, const struct batch *b, struct err *e);
 	struct change *change;
 	const struct sign_text *text;
 	struct sorter *hashes; /* of names with NSEC3 */

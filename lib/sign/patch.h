@@ -10,6 +10,19 @@
  * difference concerns are read and made anew, with the signatures that are still right.
  */
 
+/*
+ * patch_since - the difference that leads from what a version holds to a whole zone; only pages of ranges that differ
+ * are decoded.
+ *
+ * z     need not have a sum
+ * most  records of a difference
+ *
+ * Returns 0; *out is NULL where they differ in more, or too much for pages to be compared: then signing the whole costs
+ * no more.  -1 with ERR_DAMAGE, ERR_IO.
+ */
+int patch_since(struct store *s, const struct version *v, const struct zone *z, unsigned threads, size_t most,
+		struct zone_diff **out, struct err *e);
+
 /* What a difference makes of a version's content. */
 struct patch_content {
 	struct zone_sum sum;

@@ -74,6 +74,9 @@ int zone_read_file(const char *path, const uint8_t *apex, const struct zone_limi
 int zone_read_stream(const uint8_t *stream, size_t len, const uint8_t *apex, const struct zone_limits *limits,
 		     struct zone **out, struct err *e);
 
+/* Sets sum and digest of a zone that was read without_sum, by so many threads. */
+int zone_sum_up(struct zone *z, unsigned threads, struct err *e);
+
 /* NULL does nothing. */
 void zone_free(struct zone *z);
 

@@ -205,6 +205,32 @@ int zone_diff_read(const uint8_t *stream, size_t len, const uint8_t *apex, const
 	return 0;
 }
 
+static struct rr copy(struct arena *arena, const struct rr *rr)
+{
+	struct rr out = *rr;
+
+	out.owner = arena_dup(arena, rr->owner, dname_len(rr->owner));
+	out.rdata = arena_dup(arena, rr->rdata, rr->rdlen);
+	return out;
+}
+
+struct zone_diff *zone_diff_of(const uint8_t *apex, uint32_t from, const struct rr *soa, const struct zone_diff_rr *rr,
+			       size_t n)
+{
+	struct zone_diff *d = mem_new(1, sizeof(*d));
+
+	memcpy(d->apex, apex, dname_len(apex));
+	d->arena = arena_new();
+	d->from = from;
+	d->serial = soa_serial(soa->rdata, soa->rdlen);
+	d->soa = copy(d->arena, soa);
+	d->rr = arena_alloc(d->arena, n + 1, sizeof(*d->rr));
+	for (d->n = 0; d->n < n; d->n++)
+		d->rr[d->n] = (struct zone_diff_rr){ .rr = copy(d->arena, &rr[d->n].rr), .add = rr[d->n].add };
+	find_owners(d);
+	return d;
+}
+
 void zone_diff_free(struct zone_diff *d)
 {
 	if (d == NULL)

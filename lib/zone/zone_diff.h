@@ -44,6 +44,9 @@ struct zone_diff {
  */
 int zone_diff_read(const uint8_t *stream, size_t len, const uint8_t *apex, const struct zone_limits *limits,
 		   struct zone_diff **out, struct err *e);
+/* The same from records that are in order already, copied; what invariants 1 and 2 say is the caller's word. */
+struct zone_diff *zone_diff_of(const uint8_t *apex, uint32_t from, const struct rr *soa, const struct zone_diff_rr *rr,
+			       size_t n);
 /* NULL does nothing. */
 void zone_diff_free(struct zone_diff *d);
 

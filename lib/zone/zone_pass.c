@@ -75,21 +75,22 @@ out:
 	return NULL;
 }
 
-int zone_pass(struct zone_build *b, struct err *e)
+/* b: checks on the way, or NULL. */
+static int pass(struct zone *z, struct zone_build *b, unsigned n, bool without_sum, struct err *e)
 {
-	unsigned n = b->limits.threads < 1 ? 1 : b->limits.threads > THREADS_MAX ? THREADS_MAX : b->limits.threads;
 	atomic_bool stop = false;
 	pthread_t threads[THREADS_MAX];
 	bool started[THREADS_MAX];
 	struct walk *w;
 	int rc = 0;
 
-	if (b->limits.without_sum || sorted_count(b->z->entries) < OWNERS_LEAST)
+	n = n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : n;
+	if (without_sum || sorted_count(z->entries) < OWNERS_LEAST)
 		n = 1;
 	w = mem_new(n, sizeof(*w));
 	for (unsigned i = 0; i < n; i++)
-		w[i] = (struct walk){ .z = b->z, .b = i == 0 ? b : NULL, .turn = i, .turns = n, .stop = &stop };
-	if (b->limits.without_sum)
+		w[i] = (struct walk){ .z = z, .b = i == 0 ? b : NULL, .turn = i, .turns = n, .stop = &stop };
+	if (without_sum)
 		w[0].turns = 0;
 	for (unsigned i = 1; i < n; i++)
 		started[i] = pthread_create(&threads[i], NULL, walk, &w[i]) == 0;
@@ -105,10 +106,20 @@ int zone_pass(struct zone_build *b, struct err *e)
 			rc = err_set(e, w[i].err.code, "%s", w[i].err.text);
 			break;
 		}
-		zone_sum_join(&b->z->sum, &w[i].sum);
+		zone_sum_join(&z->sum, &w[i].sum);
 	}
-	if (rc == 0 && !b->limits.without_sum)
-		zone_sum_digest(&b->z->sum, b->z->digest);
+	if (rc == 0 && !without_sum)
+		zone_sum_digest(&z->sum, z->digest);
 	free(w);
 	return rc;
+}
+
+int zone_pass(struct zone_build *b, struct err *e)
+{
+	return pass(b->z, b, b->limits.threads, b->limits.without_sum, e);
+}
+
+int zone_sum_up(struct zone *z, unsigned threads, struct err *e)
+{
+	return pass(z, NULL, threads, false, e);
 }

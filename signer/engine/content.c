@@ -8,13 +8,9 @@
 #include "arena/arena.h"
 #include "sign/version_zone.h"
 
-struct content *content_of_zone(struct zone *z)
-{
-	struct content *c = mem_new(1, sizeof(*c));
-
-	c->zone = z;
-	return c;
-}
+/* A difference of more than one record in so many is signed as a whole, on all cores and with its sum made anew. */
+#define DIFF_PART  20
+#define DIFF_LEAST 1000
 
 /* The sum of the version's content; made from its pages where it was published without one. */
 static int version_sum(struct store *s, const struct version *v, struct zone_sum *out, struct err *e)
@@ -45,6 +41,46 @@ int content_of_diff(struct store *s, const struct version *v, uint8_t *stream, s
 		content_free(c);
 		return -1;
 	}
+	c->records = c->diff->n;
+	c->dropped = c->diff->dropped;
+	*out = c;
+	return 0;
+}
+
+/* What a whole zone changes of the version; c->diff stays NULL where that is much, or cannot be told. */
+static void find_diff(struct store *s, const struct version *v, const struct zone *z, const struct zone_limits *limits,
+		      struct content *c)
+{
+	const struct version_info *info = version_info(v);
+	const size_t most = z->records / DIFF_PART + DIFF_LEAST;
+	struct zone_sum sum;
+	struct err e;
+
+	memcpy(c->base, info->content_digest, sizeof(c->base));
+	if (store_sum_get(s, info->soa.owner, v, &sum, &e) != 0 ||
+	    patch_since(s, v, z, limits->threads, most, &c->diff, &e) != 0 || c->diff == NULL)
+		return;
+	if (patch_content(s, v, &sum, c->diff, limits, &c->patched, &e) == 0)
+		return;
+	zone_diff_free(c->diff);
+	c->diff = NULL;
+}
+
+int content_of_zone(struct store *s, const struct version *v, struct zone *z, const struct zone_limits *limits,
+		    struct content **out, struct err *e)
+{
+	struct content *c = mem_new(1, sizeof(*c));
+
+	c->records = z->records;
+	c->dropped = z->dropped;
+	if (v != NULL)
+		find_diff(s, v, z, limits, c);
+	if (limits->without_sum && c->diff == NULL && zone_sum_up(z, limits->threads, e) != 0) {
+		content_free(c);
+		return -1;
+	}
+	if (c->diff == NULL)
+		c->zone = z;
 	*out = c;
 	return 0;
 }
@@ -84,9 +120,9 @@ size_t content_records(const struct content *c)
 	return c->zone != NULL ? c->zone->records : c->diff->n;
 }
 
-size_t content_dropped(const struct content *c)
+bool content_is_whole(const struct content *c)
 {
-	return c->zone != NULL ? c->zone->dropped : c->diff->dropped;
+	return c->stream == NULL;
 }
 
 bool content_fits(const struct content *c, const struct version *v)

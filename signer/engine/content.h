@@ -11,14 +11,23 @@
 struct content {
 	struct zone *zone;      /* NULL: a difference */
 	struct zone_diff *diff; /* NULL: a whole */
-	uint8_t *stream;        /* that the difference was read from */
+	uint8_t *stream;        /* that the difference was read from; NULL: it was found between a whole and the version */
 	size_t stream_len;
+	size_t records, dropped; /* of what came in */
 	uint8_t base[48];            /* digest of the content that it leads from */
 	struct patch_content patched; /* of the difference */
 };
 
-/* Takes over z. */
-struct content *content_of_zone(struct zone *z);
+/*
+ * content_of_zone - of a zone: the difference from what v holds where that is small and its sum is known, else the zone
+ * itself, with its sum.
+ *
+ * v       NULL: nothing to compare with
+ * z       belongs to the content where content->zone is z, else to the caller
+ * limits  that z was read with; without_sum where v is given, since a difference needs none
+ */
+int content_of_zone(struct store *s, const struct version *v, struct zone *z, const struct zone_limits *limits,
+		    struct content **out, struct err *e);
 /* Reads a difference (zone_diff.h), and applies it to the version's content, to see that it fits and what comes of it.
  * Takes over stream, in any case. */
 int content_of_diff(struct store *s, const struct version *v, uint8_t *stream, size_t len,
@@ -32,7 +41,8 @@ const uint8_t *content_digest(const struct content *c);
 const struct zone_sum *content_sum(const struct content *c);
 /* Of the whole zone, or of the difference. */
 size_t content_records(const struct content *c);
-size_t content_dropped(const struct content *c);
+/* Whether it came as a whole zone. */
+bool content_is_whole(const struct content *c);
 /* Whether the version has what a difference leads from; true for a whole. */
 bool content_fits(const struct content *c, const struct version *v);
 

@@ -86,15 +86,12 @@ static void newer(struct zwork *z, struct content *content, uint64_t number)
 	kdlink_status(z->engine->keydist, z);
 }
 
-/* Those of a whole zone stand as long as differences follow it. */
-static void keep_notices(struct zwork *z, const struct zone *content)
+void input_notices(struct zwork *z, const struct zone *zone)
 {
-	if (content == NULL)
-		return;
 	notices_free(z);
-	z->notices = mem_new(content->notice_count + 1, sizeof(*z->notices));
-	for (size_t i = 0; i < content->notice_count && i < NOTICES_MAX; i++)
-		z->notices[z->notice_count++] = mem_strdup(content->notices[i]);
+	z->notices = mem_new(zone->notice_count + 1, sizeof(*z->notices));
+	for (size_t i = 0; i < zone->notice_count && i < NOTICES_MAX; i++)
+		z->notices[z->notice_count++] = mem_strdup(zone->notices[i]);
 }
 
 void notices_free(struct zwork *z)
@@ -108,13 +105,13 @@ void notices_free(struct zwork *z)
 
 static void tell(const struct zwork *z, const struct content *c, const struct content_decision *d)
 {
-	const struct zone *content = c->zone;
+	const bool whole = content_is_whole(c);
 
 	log_event(LOG_NOTICE, "zone-loaded", "zone=%s records=%zu serial=%u content=%" PRIu64 " change=%s dropped=%zu kind=%s",
-		  z->name, content_records(c), content_serial(c), d->number, d->result == CONTENT_SAME ? "no" : "yes",
-		  content_dropped(c), content != NULL ? "whole" : "difference");
-	for (size_t i = 0; content != NULL && i < content->notice_count && i < NOTICES_MAX; i++)
-		log_event(LOG_NOTICE, "zone-notice", "zone=%s msg=%s", z->name, content->notices[i]);
+		  z->name, c->records, content_serial(c), d->number, d->result == CONTENT_SAME ? "no" : "yes",
+		  c->dropped, whole ? "whole" : "difference");
+	for (size_t i = 0; whole && i < z->notice_count; i++)
+		log_event(LOG_NOTICE, "zone-notice", "zone=%s msg=%s", z->name, z->notices[i]);
 	if (d->differs)
 		log_event(LOG_ERROR, "content-differs", "zone=%s content=%" PRIu64 " msg=another input has this number: the "
 			  "larger digest counts as newer", z->name, d->number);
@@ -131,7 +128,6 @@ void input_taken(struct zwork *z, struct content *content)
 	}
 	decide(z, content_serial(content), content_digest(content), &d);
 	tell(z, content, &d);
-	keep_notices(z, content->zone);
 	switch (d.result) {
 	case CONTENT_SAME:
 		if (z->damage != NULL) { /* what is published is to be made again from it */

@@ -16,9 +16,11 @@ struct load {
 	char *path;            /* file, or */
 	uint8_t *stream;       /* transfer: */
 	size_t stream_len;
-	struct version *base;  /* a difference from this, or NULL: a whole zone */
+	struct version *base;  /* NULL, or what a difference leads from and a whole is compared with */
+	bool diff;
 	char *root;
 	struct zone_limits limits;
+	struct zone *zone;     /* as it was read; the content's where that is whole */
 	struct content *content;
 	struct err err;
 	int rc;
@@ -27,26 +29,27 @@ struct load {
 static void load_work(struct work *w)
 {
 	struct load *l = (struct load *)w;
-	struct zone *zone = NULL;
+	struct store *store = l->z->engine->store;
 
-	if (l->base != NULL) {
-		l->rc = content_of_diff(l->z->engine->store, l->base, l->stream, l->stream_len, &l->limits, &l->content, &l->err);
+	if (l->diff) {
+		l->rc = content_of_diff(store, l->base, l->stream, l->stream_len, &l->limits, &l->content, &l->err);
 		l->stream = NULL;
 		return;
 	}
+	l->limits.without_sum = l->base != NULL;
 	if (l->path != NULL)
-		l->rc = zone_read_file(l->path, l->z->apex, &l->limits, &zone, &l->err);
+		l->rc = zone_read_file(l->path, l->z->apex, &l->limits, &l->zone, &l->err);
 	else
-		l->rc = zone_read_stream(l->stream, l->stream_len, l->z->apex, &l->limits, &zone, &l->err);
+		l->rc = zone_read_stream(l->stream, l->stream_len, l->z->apex, &l->limits, &l->zone, &l->err);
 	if (l->rc == 0)
-		l->content = content_of_zone(zone);
+		l->rc = content_of_zone(store, l->base, l->zone, &l->limits, &l->content, &l->err);
 }
 
 static void load_failed(struct load *l)
 {
 	struct zwork *z = l->z;
 
-	if (l->base != NULL) {
+	if (l->diff) {
 		log_event(LOG_NOTICE, "ixfr-refused", "zone=%s msg=%s; asking for the whole zone", z->name, l->err.text);
 		z->source.want_whole = true;
 		source_misfit(z);
@@ -72,9 +75,13 @@ static void load_done(struct work *w)
 	} else {
 		source_accepted(z);
 		if (l->path != NULL && z->source.kind == SOURCE_FILE)
-			source_files(z, l->content->zone);
+			source_files(z, l->zone);
+		if (l->zone != NULL)
+			input_notices(z, l->zone);
 		z->loaded = l->content;
 	}
+	if (l->content == NULL || l->content->zone != l->zone)
+		zone_free(l->zone);
 	zwork_poke(z);
 	version_unref(l->base);
 	free(l->path);
@@ -92,8 +99,7 @@ static void take_stream(struct load *l)
 	l->stream = s->stream;
 	l->stream_len = s->stream_len;
 	s->stream = NULL;
-	if (s->diff)
-		l->base = version_ref(l->z->version);
+	l->diff = s->diff;
 	if (waiting == NULL)
 		return;
 	l->stream = mem_grow(l->stream, waiting->stream_len + l->stream_len, 1);
@@ -119,6 +125,8 @@ void load_start(struct zwork *z)
 	} else {
 		take_stream(l);
 	}
+	if (z->version != NULL && (z->damage == NULL || l->diff)) /* what is damaged cannot be compared with */
+		l->base = version_ref(z->version);
 	s->want_load = false;
 	z->loading = true;
 	l->work.large = (s->kind == SOURCE_FILE ? (uint64_t)s->size : l->stream_len) > WORK_LARGE;

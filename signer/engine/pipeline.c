@@ -209,7 +209,7 @@ static void overtook(struct zwork *z)
 /* The content that was signed is published. */
 static void taken(struct zwork *z)
 {
-	bool whole = z->input->zone != NULL;
+	bool whole = content_is_whole(z->input);
 
 	content_free(z->input);
 	z->input = NULL;

@@ -204,7 +204,7 @@ bool source_takes_diffs(const struct zwork *z)
 	const struct source *s = &z->source;
 
 	return s->kind == SOURCE_PRIMARY && s->have_serial && !s->want_whole && z->version != NULL && z->damage == NULL &&
-	       (z->input == NULL || z->input->diff != NULL);
+	       (z->input == NULL || !content_is_whole(z->input));
 }
 
 static void drop_stream(struct source *s)
@@ -228,7 +228,11 @@ static void primary_step(struct zwork *z)
 void source_misfit(struct zwork *z)
 {
 	drop_stream(&z->source);
-	netlink_zone(z->engine->net, z, true);
+	if (z->source.kind == SOURCE_FILE)
+		z->source.want_load = true;
+	else
+		netlink_zone(z->engine->net, z, true);
+	zwork_poke(z);
 }
 
 void source_published(struct zwork *z)

@@ -248,6 +248,8 @@ void folder_remove(struct zwork *z);
 
 /* input.c: content that was loaded and checked; takes over content. */
 void input_taken(struct zwork *z, struct content *content);
+/* What was noticed of a whole zone stands as long as differences follow it. */
+void input_notices(struct zwork *z, const struct zone *zone);
 /* Numbers of content that somebody else may have given meanwhile. */
 void input_renumber(struct zwork *z);
 void notices_free(struct zwork *z);

@@ -1,69 +1,148 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One record changed at a primary by dynamic update: from the NOTIFY to the published serial, step by step."""
+"""One record changed in a signed zone: by IXFR at several sizes, step by step; by rewriting the file; at named and knotd."""
 
 import datetime
 import os
 import re
+import signal
 import statistics
 import time
 
-from benchlib import Table, progress
-from duetlab import BindPrimary, Cluster, Primary, run, wait_until
+from benchlib import Table, progress, timed
+from duetlab import Cluster, Failed, Lab, query, run, wait_until
 
 ZONE = "bench"
+DENIALS = ("nsec", "nsec3-optout")
 STEPS = [("notify-in", None), ("input", "NOTIFY until the IXFR is whole"), ("zone-loaded", "checked, applied, digest"),
          ("signed", "decided, signed"), ("published", "serial, SOA, sync and commit"), ("serving", "net serves it")]
+TOTAL = "NOTIFY until published"
 APART_S = 1.1       # a primary without a key is asked once a second at most
+LONG_S = 3600
 
 
-def stamps(log, since):
-    """When each step's event of the zone was said behind the offset, each the first one behind the step before."""
+def stamps(log, since, steps):
+    """When each step's event of the zone was said behind the offset, each the first one behind the step before; ms."""
     at = []
     with open(log, "rb") as f:
         f.seek(since)
         for raw in f:
             line = raw.decode("utf-8", "replace")
             m = re.search(r"(\d{4}-\d\d-\d\dT[\d:.]+)Z .*event=(\S+) zone=%s\. " % ZONE, line)
-            if m and len(at) < len(STEPS) and m.group(2) == STEPS[len(at)][0]:
-                at.append(datetime.datetime.fromisoformat(m.group(1)).timestamp() * 1000)
-    return at if len(at) == len(STEPS) else None
+            if m and len(at) < len(steps) and m.group(2) == steps[len(at)]:
+                stamp = datetime.datetime.fromisoformat(m.group(1)).replace(tzinfo=datetime.timezone.utc)
+                at.append(stamp.timestamp() * 1000)
+    return at if len(at) == len(steps) else None
 
 
-def one_change(bind, signer, i):
-    """Milliseconds of each step."""
-    since = signer.mark()
-    bind.update(ZONE, ["changed%d 3600 NS ns1.example.net." % i], [], tcp=True)
-    at = wait_until(lambda: stamps(signer.log, since), 60, "change %d is served" % i, every=0.02)
-    return [b - a for a, b in zip(at, at[1:])] + [at[4] - at[0]]
+def zone_file(lab, args, n):
+    path = lab.path("tld-%d.zone" % n)
+    if not os.path.exists(path):
+        with open(path, "wb") as out:
+            timed([os.path.join(args.bench, "zonegen"), "tld", "-n", str(n)], stdout=out)
+    return path
+
+
+def cluster_of(lab, signers):
+    cluster = Cluster(lab, signers=signers, backups=1).init()
+    cluster.start()
+    for denial in DENIALS:
+        cluster.signer1.ctl("policy", "apply", lab.write(denial + ".yaml", "name: %s\ndenial: %s\n" % (denial, denial)))
+    return cluster
+
+
+def sign_first(cluster, denial, source):
+    s1 = cluster.signer1
+    marks = [(s.signer, s.signer.mark()) for s in cluster.signers()]
+    s1.ctl("zone", "add", ZONE, "--policy", denial, "--source", source)
+    cluster.wait_zone(ZONE)
+    s1.ctl("key", "create", ZONE)
+    for process, since in marks:
+        process.wait_event("event=published zone=%s." % ZONE, LONG_S, since)
+    wait_until(lambda: all(s.signed(ZONE) for s in cluster.signers()), LONG_S, "all have signed")
+
+
+def remove(cluster):
+    cluster.signer1.ctl("zone", "remove", ZONE)
+    wait_until(lambda: not any(s.signed(ZONE) for s in cluster.signers()), 60, "the zone is gone")
+
+
+def changes_by_ixfr(lab, args, cluster, n, denial, count):
+    """Medians of each step, and of all, in milliseconds."""
+    s1, port = cluster.signer1, lab.port()
+    path = zone_file(lab, args, n)
+    source = lab.start("ixfrsource-%d-%s" % (n, denial), [os.path.join(args.bench, "ixfrsource"), "127.0.0.1", str(port), ZONE, path] +
+                       [s.addr for s in cluster.signers()])
+
+    def answers():
+        if not source.running():
+            raise Failed("ixfrsource has ended\n" + source.tail())
+        return query("127.0.0.1", ZONE, "SOA", port=port)
+    wait_until(answers, LONG_S, "ixfrsource answers")
+    sign_first(cluster, denial, "primary:127.0.0.1#%d" % port)
+    progress("%d changes, %d delegations, %s" % (count, n, denial))
+    rows = []
+    for i in range(count + 2):        # the first two warm up
+        time.sleep(APART_S)
+        since = s1.signer.mark()
+        source.send(signal.SIGUSR1)
+        at = wait_until(lambda: stamps(s1.signer.log, since, [s for s, _ in STEPS]), 60, "change %d is served" % i, every=0.02)
+        rows.append([b - a for a, b in zip(at, at[1:])] + [at[4] - at[0]])
+    remove(cluster)
+    source.stop()
+    return [statistics.median(r[k] for r in rows[2:]) for k in range(len(STEPS))]
+
+
+def table_ixfr(lab, args, sizes):
+    count = 3 if args.smoke else 21
+    cluster = cluster_of(lab, signers=2)
+    got = {(n, d): changes_by_ixfr(lab, args, cluster, n, d, count) for n in sizes for d in DENIALS}
+    table = Table("One record changed by IXFR in a signed zone, peers up, median of %d, ms" % count,
+                  ["step"] + ["%d, %s" % (n, d) for n in sizes for d in DENIALS])
+    for k, what in enumerate([t for _, t in STEPS[1:]] + [TOTAL]):
+        table.add(what, *[got[n, d][k] for n in sizes for d in DENIALS])
+    table.add("times the smallest zone", *[got[n, d][-1] / got[sizes[0], d][-1] for n in sizes for d in DENIALS])
+    return table
+
+
+def read_seconds(args, path):
+    """One thread reading, checking and sorting the file, without a sum of the content."""
+    out = run([os.path.join(args.bench, "parse_bench"), ZONE, path, "3"], timeout=LONG_S).stdout
+    return os.path.getsize(path) / 1e6 / float(re.search(r"^order ([\d.]+) MB/s", out, re.M).group(1))
+
+
+def table_file(lab, args):
+    count = 2 if args.smoke else 5
+    path = zone_file(lab, args, args.n)
+    table = Table("One record changed by rewriting the file of %d delegations, median of %d" % (args.n, count),
+                  ["policy", "read and sorted alone, s", "file in place until published, s", "times reading it"])
+    cluster = cluster_of(lab, signers=1)
+    s1 = cluster.signer1
+    with open(path, encoding="ascii") as f:
+        text = f.read()
+    for denial in DENIALS:
+        s1.put_zone("bench.zone", text)
+        sign_first(cluster, denial, "file:bench.zone")
+        progress("%d rewritings, %s" % (count, denial))
+        reading, rewriting = [], []
+        for i in range(count + 1):      # the first one warms up
+            reading.append(read_seconds(args, path))
+            lab.write("next.zone", text + "changed%d.%s. 3600 IN NS ns1.example.net.\n" % (i, ZONE))
+            since, begin = s1.signer.mark(), time.time() * 1000
+            os.rename(lab.path("next.zone"), os.path.join(s1.zones, "bench.zone"))
+            at = wait_until(lambda: stamps(s1.signer.log, since, ["zone-loaded", "published"]), LONG_S, "change %d" % i, every=0.02)
+            rewriting.append((at[1] - begin) / 1000)
+        remove(cluster)
+        got = statistics.median(rewriting[1:]), statistics.median(reading[1:])
+        table.add(denial, got[1], got[0], got[0] / got[1])
+    return table
 
 
 def tables(lab, args):
-    changes = 3 if args.smoke else 21
-    text = run([os.path.join(args.bench, "zonegen"), "tld", "-n", str(args.n)], timeout=300).stdout
-    cluster = Cluster(lab, signers=2, backups=1).init()
-    s1 = cluster.signer1
-    bind = BindPrimary(lab, "primary", {ZONE: text}, notify=[Primary(s.addr) for s in cluster.signers()], dynamic=True).start()
-    cluster.start()
-    for denial in ("nsec", "nsec3-optout"):
-        s1.ctl("policy", "apply", lab.write(denial + ".yaml", "name: %s\ndenial: %s\n" % (denial, denial)))
-    table = Table("One record changed by IXFR in a signed zone of %d delegations, peers up, median of %d, ms" % (args.n, changes),
-                  ["step", "NSEC", "NSEC3 opt-out"])
-    columns = []
-    for denial in ("nsec", "nsec3-optout"):
-        since = s1.signer.mark()
-        s1.ctl("zone", "add", ZONE, "--policy", denial, "--source", "primary:%s#%d" % (bind.addr, bind.port))
-        cluster.wait_zone(ZONE)
-        s1.ctl("key", "create", ZONE)
-        s1.signer.wait_event("event=published zone=%s." % ZONE, 900, since)
-        wait_until(lambda: all(s.signed(ZONE) for s in cluster.signers()), 900, "both have signed")
-        progress("%d changes, %s" % (changes, denial))
-        rows = []
-        for i in range(changes + 2):        # the first two warm up
-            rows.append(one_change(bind, s1.signer, len(columns) * 1000 + i))
-            time.sleep(APART_S)
-        columns.append([statistics.median(r[k] for r in rows[2:]) for k in range(len(STEPS))])
-        cluster.signer1.ctl("zone", "remove", ZONE)
-        wait_until(lambda: not any(s.signed(ZONE) for s in cluster.signers()), 60, "the zone is gone")
-    for k, what in enumerate([t for _, t in STEPS[1:]] + ["NOTIFY until published"]):
-        table.add(what, columns[0][k], columns[1][k])
-    yield table
+    sizes = [args.n // 10, args.n] if args.n >= 10000 else [args.n]
+    if args.big:
+        sizes.append(args.n * 10)
+    yield table_ixfr(lab, args, sizes)
+    for process in reversed(lab.processes):
+        process.stop()
+    with Lab(programs=args.programs) as other:
+        yield table_file(other, args)

@@ -47,6 +47,39 @@ static void change_model(unsigned step)
 		mutate(&now, &now.node[draw(NODES)], growth);
 }
 
+static void same_diff(const struct zone_diff *a, const struct zone_diff *b)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++) {
+		const struct rr *x = &a->rr[i].rr, *y = &b->rr[i].rr;
+		char text[DNAME_TEXT_MAX];
+
+		if (a->rr[i].add != b->rr[i].add || rr_cmp(x, y) != 0 || x->ttl != y->ttl)
+			fail_msg("%zu: %s type %u", i, dname_to_text(x->owner, text), x->type);
+	}
+	assert_int_equal(a->n, b->n);
+	assert_int_equal(a->owner_count, b->owner_count);
+	assert_int_equal(a->serial, b->serial);
+	assert_int_equal(a->soa.rdlen, b->soa.rdlen);
+	assert_memory_equal(a->soa.rdata, b->soa.rdata, a->soa.rdlen);
+}
+
+/* What a whole zone changes of the version is found to be d. */
+static void is_found(const struct signer *s, const struct zone *z, const struct zone_diff *d)
+{
+	struct zone_diff *since = NULL;
+	struct err e;
+
+	if (patch_since(s->store, s->current, z, 2, d->n, &since, &e) != 0)
+		fail_msg("%s", e.text);
+	assert_non_null(since);
+	same_diff(since, d);
+	zone_diff_free(since);
+	if (d->n == 0)
+		return;
+	assert_int_equal(patch_since(s->store, s->current, z, 1, d->n - 1, &since, &e), 0);
+	assert_null(since);
+}
+
 static void patched_is_what_whole_is(void **state)
 {
 	const char *rounds = getenv("PATCH_STEPS");
@@ -71,9 +104,10 @@ static void patched_is_what_whole_is(void **state)
 
 			change_model(step);
 			d = diff_of(&before, &now);
+			z = zone_of(&now);
+			is_found(&patched, z, d);
 			sign_patch(&patched, d, now.serial);
 			zone_diff_free(d);
-			z = zone_of(&now);
 			signer_open(&whole, modes[m].denial, keys);
 			sign_whole(&whole, z, now.serial);
 			same_records(&patched, &whole);

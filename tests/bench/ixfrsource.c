@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ixfrsource - a primary for benchmarks: gives a zone of any size by AXFR, and each change of one record by IXFR.
+ *
+ *   ixfrsource ADDRESS PORT ZONE FILE SECONDARY...
+ *
+ * SIGUSR1 adds a delegation, raises the serial and sends NOTIFY with the new SOA to the secondaries' port 5300.  Each TCP
+ * connection has a process of its own, which sees the zone as it was when it began.  Serves until it is killed.
+ */
+#include <netdb.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "dns/message.h"
+#include "zone/zone.h"
+
+#define MESSAGE     16384
+#define SECONDARIES 16
+
+static struct zone *zone;
+static uint8_t apex[DNAME_MAX], soa_now[DNS_MESSAGE_MAX], soa_before[DNS_MESSAGE_MAX];
+static uint32_t first_serial, serial;
+static struct sockaddr_storage secondary[SECONDARIES];
+static socklen_t secondary_len[SECONDARIES];
+static size_t secondaries;
+static volatile sig_atomic_t changes_wanted;
+
+static void on_signal(int signal_number)
+{
+	(void)signal_number;
+	changes_wanted = changes_wanted + 1;
+}
+
+static struct rr soa(uint8_t *rdata)
+{
+	return (struct rr){ .owner = apex, .type = TYPE_SOA, .ttl = zone->soa.ttl, .rdata = rdata, .rdlen = zone->soa.rdlen };
+}
+
+/* The delegation that came with change i. */
+static struct rr added(uint32_t i, uint8_t owner[DNAME_MAX])
+{
+	char label[32];
+	int len = snprintf(label, sizeof(label), "changed%u", i);
+
+	owner[0] = (uint8_t)len;
+	memcpy(owner + 1, label, (size_t)len);
+	memcpy(owner + 1 + len, apex, dname_len(apex));
+	return (struct rr){ .owner = owner, .type = TYPE_NS, .ttl = 3600, .rdata = (const uint8_t *)"\3ns1\7example\3net", .rdlen = 17 };
+}
+
+/* ---- one connection ---- */
+
+struct answer {
+	int fd;
+	uint16_t id, qtype;
+	uint8_t octets[2 + MESSAGE];
+	struct wr w;
+};
+
+static void begin(struct answer *a)
+{
+	a->w = wr_of(a->octets + 2, MESSAGE);
+	dns_build_header(&a->w, a->id, DNS_QR | DNS_AA, DNS_QUERY, 0);
+	dns_build_question(&a->w, apex, a->qtype, CLASS_IN);
+}
+
+static void flush(struct answer *a)
+{
+	size_t at = 0, len = 2 + a->w.at;
+	ssize_t n;
+
+	a->octets[0] = (uint8_t)(a->w.at >> 8);
+	a->octets[1] = (uint8_t)a->w.at;
+	for (; at < len; at += (size_t)n)
+		if ((n = send(a->fd, a->octets + at, len - at, MSG_NOSIGNAL)) <= 0)
+			_exit(1);
+	begin(a);
+}
+
+static void put(struct answer *a, const struct rr *rr)
+{
+	if (a->w.cap - a->w.at < DNAME_MAX + 10u + rr->rdlen)
+		flush(a);
+	dns_build_rr(&a->w, DNS_ANSWER, rr);
+}
+
+static void put_whole(struct answer *a)
+{
+	struct zone_cursor *c;
+	struct zone_owner o;
+	uint8_t owner[DNAME_MAX];
+	struct rr rr;
+	struct err e;
+
+	if (zone_cursor_open(zone, &c, &e) != 0)
+		_exit(1);
+	while (zone_cursor_next(c, &o, &e) == 1)
+		for (size_t i = 0; i < o.n; i++)
+			if (o.rr[i].type != TYPE_SOA)
+				put(a, &o.rr[i]);
+	for (uint32_t i = 1; i <= serial - first_serial; i++) {
+		rr = added(i, owner);
+		put(a, &rr);
+	}
+}
+
+static void answer(int fd, const struct dns_msg *q)
+{
+	struct answer a = { .fd = fd, .id = q->id, .qtype = q->qtype };
+	struct rr now = soa(soa_now), before = soa(soa_before), rr;
+	bool diff = q->qtype == TYPE_IXFR && q->has_serial && q->serial == serial - 1;
+	uint8_t owner[DNAME_MAX];
+
+	begin(&a);
+	put(&a, &now);
+	if (diff) {
+		rr = added(serial - first_serial, owner);
+		put(&a, &before);
+		put(&a, &now);
+		put(&a, &rr);
+	} else if (q->qtype != TYPE_SOA && !(q->qtype == TYPE_IXFR && q->has_serial && q->serial == serial)) {
+		put_whole(&a);
+	} else {
+		flush(&a);
+		return;
+	}
+	put(&a, &now);
+	flush(&a);
+}
+
+static bool read_all(int fd, uint8_t *p, size_t len)
+{
+	for (size_t at = 0; at < len;) {
+		ssize_t n = recv(fd, p + at, len - at, 0);
+
+		if (n <= 0)
+			return false;
+		at += (size_t)n;
+	}
+	return true;
+}
+
+static void converse(int fd)
+{
+	uint8_t head[2], query[DNS_MESSAGE_MAX];
+	struct dns_msg q;
+
+	while (read_all(fd, head, 2) && read_all(fd, query, (size_t)(head[0] << 8 | head[1])) &&
+	       dns_msg_read(query, (size_t)(head[0] << 8 | head[1]), &q, NULL) == 0)
+		answer(fd, &q);
+	_exit(0);
+}
+
+/* ---- all ---- */
+
+static void answer_udp(int fd)
+{
+	struct sockaddr_storage from;
+	socklen_t from_len = sizeof(from);
+	uint8_t query[DNS_MESSAGE_MAX], octets[512];
+	ssize_t n = recvfrom(fd, query, sizeof(query), 0, (struct sockaddr *)&from, &from_len);
+	struct rr now = soa(soa_now);
+	struct wr w = wr_of(octets, sizeof(octets));
+	struct dns_msg q;
+
+	if (n <= 0 || dns_msg_read(query, (size_t)n, &q, NULL) != 0 || (q.flags & DNS_QR) != 0)
+		return;
+	dns_build_header(&w, q.id, DNS_QR | DNS_AA, DNS_QUERY, 0);
+	dns_build_question(&w, q.qname, q.qtype, CLASS_IN);
+	if (q.qtype == TYPE_SOA)
+		dns_build_rr(&w, DNS_ANSWER, &now);
+	sendto(fd, octets, w.at, 0, (struct sockaddr *)&from, from_len);
+}
+
+static void change(int fd)
+{
+	uint8_t octets[512];
+	struct wr w = wr_of(octets, sizeof(octets));
+	struct rr now = soa(soa_now);
+
+	memcpy(soa_before, soa_now, zone->soa.rdlen);
+	soa_set_serial(soa_now, zone->soa.rdlen, ++serial);
+	dns_build_header(&w, (uint16_t)serial, DNS_AA, DNS_NOTIFY, 0);
+	dns_build_question(&w, apex, TYPE_SOA, CLASS_IN);
+	dns_build_rr(&w, DNS_ANSWER, &now);
+	for (size_t i = 0; i < secondaries; i++)
+		sendto(fd, octets, w.at, 0, (struct sockaddr *)&secondary[i], secondary_len[i]);
+}
+
+static int open_socket(const char *address, const char *port, int type)
+{
+	struct addrinfo hints = { .ai_socktype = type, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV }, *at;
+	int fd, on = 1;
+
+	if (getaddrinfo(address, port, &hints, &at) != 0)
+		return -1;
+	fd = socket(at->ai_family, type, 0);
+	if (fd >= 0 && (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+			bind(fd, at->ai_addr, at->ai_addrlen) != 0 || (type == SOCK_STREAM && listen(fd, 64) != 0))) {
+		close(fd);
+		fd = -1;
+	}
+	freeaddrinfo(at);
+	return fd;
+}
+
+static int add_secondary(const char *address)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV }, *at;
+
+	if (secondaries == SECONDARIES || getaddrinfo(address, "5300", &hints, &at) != 0)
+		return -1;
+	memcpy(&secondary[secondaries], at->ai_addr, at->ai_addrlen);
+	secondary_len[secondaries++] = at->ai_addrlen;
+	freeaddrinfo(at);
+	return 0;
+}
+
+static void serve(int udp, int tcp)
+{
+	struct pollfd polls[] = { { .fd = udp, .events = POLLIN }, { .fd = tcp, .events = POLLIN } };
+	sigset_t usr1, before;
+	int fd;
+
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &usr1, &before);
+	for (;;) {
+		for (; changes_wanted > 0; changes_wanted = changes_wanted - 1)
+			change(udp);
+		if (ppoll(polls, 2, NULL, &before) <= 0)
+			continue;
+		if ((polls[0].revents & POLLIN) != 0)
+			answer_udp(udp);
+		if ((polls[1].revents & POLLIN) == 0 || (fd = accept(tcp, NULL, NULL)) < 0)
+			continue;
+		if (fork() == 0)
+			converse(fd);
+		close(fd);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct zone_limits limits = ZONE_LIMITS_DEFAULT;
+	struct err e = { 0 };
+	int udp, tcp;
+
+	if (argc < 5 || dname_from_text(argv[3], apex, NULL) != 0) {
+		fputs("usage: ixfrsource ADDRESS PORT ZONE FILE SECONDARY...\n", stderr);
+		return 2;
+	}
+	limits.without_sum = true;
+	for (int i = 5; i < argc; i++)
+		if (add_secondary(argv[i]) != 0)
+			return 2;
+	if (zone_read_file(argv[4], apex, &limits, &zone, &e) != 0) {
+		fprintf(stderr, "ixfrsource: %s\n", e.text);
+		return 1;
+	}
+	memcpy(soa_now, zone->soa.rdata, zone->soa.rdlen);
+	first_serial = serial = zone->serial;
+	signal(SIGCHLD, SIG_IGN);
+	signal(SIGUSR1, on_signal);
+	if ((udp = open_socket(argv[1], argv[2], SOCK_DGRAM)) < 0 || (tcp = open_socket(argv[1], argv[2], SOCK_STREAM)) < 0) {
+		perror("ixfrsource");
+		return 1;
+	}
+	serve(udp, tcp);
+}
