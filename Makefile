@@ -33,7 +33,8 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 objs = $(patsubst %.c,$(O)/%.o,$(1))
 LIB_OBJS     := $(call objs,$(wildcard lib/*/*.c))
 # A folder's main files make its programs; the rest of the folder is linked into each of them.
-MAINS        := signer/main.c signer/sign_main.c keydist/main.c backupd/main.c ctl/main.c audit/main.c
+MAINS        := signer/main.c signer/sign_main.c keydist/main.c backupd/main.c ctl/main.c audit/main.c \
+                signer/hook_main.c signer/fetch_main.c
 SIGNER_OBJS  := $(call objs,$(filter-out $(MAINS),$(wildcard signer/*.c signer/*/*.c)))
 KEYDIST_OBJS := $(call objs,$(filter-out $(MAINS),$(wildcard keydist/*.c)))
 BACKUPD_OBJS := $(call objs,$(filter-out $(MAINS),$(wildcard backupd/*.c)))
@@ -44,7 +45,8 @@ AUDIT_OBJS   := $(call objs,$(filter-out $(MAINS),$(wildcard audit/*.c)))
 prog = $(if $(wildcard $(2)),$(O)/bin/$(1))
 PROGRAMS := $(call prog,duet-signer,signer/main.c) $(call prog,duet-sign,signer/sign_main.c) \
             $(call prog,duet-keydist,keydist/main.c) $(call prog,duet-backupd,backupd/main.c) \
-            $(call prog,duetctl,ctl/main.c) $(call prog,duet-audit,audit/main.c)
+            $(call prog,duetctl,ctl/main.c) $(call prog,duet-audit,audit/main.c) \
+            $(call prog,duet-hook,signer/hook_main.c) $(call prog,duet-fetch,signer/fetch_main.c)
 
 UNIT_SRCS  := $(shell find tests/unit -name 'test_*.c' 2>/dev/null)
 UNIT_BINS  := $(patsubst tests/unit/%.c,$(O)/unit/%,$(UNIT_SRCS))
@@ -71,6 +73,8 @@ $(O)/libduet.a: $(LIB_OBJS)
 link = @mkdir -p $(@D)
 $(O)/bin/duet-signer:  $(O)/signer/main.o      $(SIGNER_OBJS)  $(O)/libduet.a
 $(O)/bin/duet-sign:    $(O)/signer/sign_main.o $(SIGNER_OBJS)  $(O)/libduet.a
+$(O)/bin/duet-hook:    $(O)/signer/hook_main.o  $(O)/libduet.a
+$(O)/bin/duet-fetch:   $(O)/signer/fetch_main.o $(O)/libduet.a
 $(O)/bin/duet-keydist: $(O)/keydist/main.o     $(KEYDIST_OBJS) $(O)/libduet.a
 $(O)/bin/duet-backupd: $(O)/backupd/main.o     $(BACKUPD_OBJS) $(O)/libduet.a
 $(O)/bin/duetctl:      $(O)/ctl/main.o         $(CTL_OBJS)     $(O)/libduet.a
@@ -166,7 +170,7 @@ D = $(DESTDIR)$(PREFIX)
 install: all
 	install -d $(D)/bin $(D)/lib/systemd/system $(D)/lib/sysusers.d $(D)/lib/tmpfiles.d
 	install -m 755 $(PROGRAMS) $(D)/bin
-	install -m 644 $(wildcard deploy/units/*.service) $(D)/lib/systemd/system
+	install -m 644 $(wildcard deploy/units/*.service deploy/units/*.socket) $(D)/lib/systemd/system
 	install -m 644 deploy/units/duet.sysusers $(D)/lib/sysusers.d/duet.conf
 	install -m 644 deploy/units/duet.tmpfiles $(D)/lib/tmpfiles.d/duet.conf
 	for m in $(wildcard docs/man/*.[158]); do \

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* netmsg: packets with descriptors over a SOCK_SEQPACKET socket, sealed memfds, and the packet of TSIG keys.
- */
+/* netmsg: sealed memfds, and the packet of TSIG keys. */
 #include "signer/netmsg.h"
+
+#include "msg/packet.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -18,94 +18,16 @@
 
 int netmsg_send(int sock, const void *packet, size_t len, const int *fds, size_t fd_count, struct err *e)
 {
-	union {
-		char buf[CMSG_SPACE(sizeof(int) * NETMSG_FDS)];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)packet, .iov_len = len };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	ssize_t n;
-
-	if (len == 0 || len > NETMSG_MAX || fd_count > NETMSG_FDS)
-		return err_set(e, ERR_LIMIT, "packet of %zu octets and %zu descriptors, at most %d and %d",
-			       len, fd_count, NETMSG_MAX, NETMSG_FDS);
-	if (fd_count > 0) {
-		struct cmsghdr *c;
-
-		msg.msg_control = control.buf;
-		msg.msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
-		c = CMSG_FIRSTHDR(&msg);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int) * fd_count);
-		memcpy(CMSG_DATA(c), fds, sizeof(int) * fd_count);
-	}
-	do
-		n = sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	if (n >= 0)
-		return 0;
-	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ETOOMANYREFS)
-		return err_set(e, ERR_NOTNOW, "socket between engine and net is full");
-	return err_errno(e, "socket between engine and net");
-}
-
-/* Takes the descriptors out of a received message. */
-static size_t take_fds(struct msghdr *msg, int fds[NETMSG_FDS])
-{
-	size_t got = 0;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
-		size_t n;
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (got < NETMSG_FDS)
-				fds[got++] = fd;
-			else
-				close(fd);
-		}
-	}
-	return got;
+	if (len > NETMSG_MAX)
+		return err_set(e, ERR_LIMIT, "packet of %zu octets, at most %d", len, NETMSG_MAX);
+	return packet_send(sock, packet, len, fds, fd_count, e) == 0 ? 0 : err_ctx(e, "between engine and net");
 }
 
 long netmsg_recv(int sock, void *packet, size_t cap, int fds[NETMSG_FDS], size_t *fd_count, struct err *e)
 {
-	union {
-		char buf[CMSG_SPACE(sizeof(int) * NETMSG_FDS)];
-		struct cmsghdr align;
-	} control;
-	struct iovec iov = { .iov_base = packet, .iov_len = cap };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = control.buf,
-			      .msg_controllen = sizeof(control.buf) };
-	ssize_t n;
+	long len = packet_recv(sock, packet, cap, fds, fd_count, e);
 
-	*fd_count = 0;
-	do
-		n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n < 0) {
-		if (errno == EAGAIN || errno == EWOULDBLOCK)
-			return err_set(e, ERR_NOTNOW, "nothing to read");
-		if (errno == ECONNRESET)
-			return 0;
-		return err_errno(e, "socket between engine and net");
-	}
-	*fd_count = take_fds(&msg, fds);
-	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
-		for (size_t i = 0; i < *fd_count; i++)
-			close(fds[i]);
-		*fd_count = 0;
-		return err_set(e, ERR_LIMIT, "packet above %zu octets or %d descriptors", cap, NETMSG_FDS);
-	}
-	return n;
+	return len >= 0 ? len : err_ctx(e, "between engine and net");
 }
 
 int netmsg_memfd_seal(int fd, struct err *e)

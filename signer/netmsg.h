@@ -8,6 +8,7 @@
 
 #include "dns/tsig.h"
 #include "err/err.h"
+#include "msg/packet.h"
 #include "secret/secret.h"
 
 /*
@@ -21,7 +22,7 @@
  * TSIG secrets travel in a packet of their own type, built and read without JSON: see netmsg_tsig_*.
  */
 #define NETMSG_MAX 65536
-#define NETMSG_FDS 4
+#define NETMSG_FDS PACKET_FDS
 
 /*
  * engine -> net

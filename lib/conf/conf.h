@@ -89,6 +89,19 @@ struct conf_backupd {
 	int64_t retention_days; /* 0: for good */
 };
 
+/* The processes that start hooks and speak HTTP, on every host that has them. */
+struct conf_hook {
+	char *socket;
+	char *dir;
+	int64_t at_once;
+};
+
+struct conf_fetch {
+	char *socket;
+	char *ca_file; /* NULL: what the system trusts */
+	int64_t at_once;
+};
+
 struct conf {
 	char *path; /* the file it came from */
 	struct conf_node node;
@@ -97,6 +110,8 @@ struct conf {
 	struct conf_keydist keydist;
 	struct conf_signer signer;
 	struct conf_backupd backupd;
+	struct conf_hook hook;
+	struct conf_fetch fetch;
 };
 
 /* Mistakes, one sentence each: "FILE:LINE: OPTION: what is wrong, what is allowed". */
@@ -128,7 +143,7 @@ void conf_print_manual(FILE *out);
  * conf_start - what every daemon does first: options -c FILE, --print-config, --check, --help, --version,
  * then conf_load.
  *
- * section: "signer", "keydist" or "backupd", which the file must have.  Returns -1 with *out set when the
+ * section: "signer", "keydist" or "backupd", which the file must have, or "hook" or "fetch".  Returns -1 with *out set when the
  * daemon is to run, else the exit code (0 done, 1 the configuration is wrong, 2 misused); everything has been
  * printed then.
  */

@@ -131,6 +131,27 @@ static const struct option backupd_table[] = {
 	END,
 };
 
+static const struct option hook_table[] = {
+	{ "socket", OPTION_PATH, .def = "/run/duet/hook.sock", AT(conf_hook, socket),
+	  .help = "Unix socket of duet-hook, which starts hooks." },
+	{ "dir", OPTION_PATH, .def = "/etc/duet/hooks", AT(conf_hook, dir),
+	  .help = "Folder of the hooks: programs that belong to root and that nobody else may write.  No other "
+		  "program is started." },
+	{ "at-once", OPTION_COUNT, .least = 1, .most = 256, .def = "8", AT(conf_hook, at_once), .unit = "programs",
+	  .help = "Hooks that run at a time; others wait." },
+	END,
+};
+
+static const struct option fetch_table[] = {
+	{ "socket", OPTION_PATH, .def = "/run/duet/fetch.sock", AT(conf_fetch, socket),
+	  .help = "Unix socket of duet-fetch, which speaks HTTP and HTTPS." },
+	{ "ca-file", OPTION_PATH, .def = "", AT(conf_fetch, ca_file),
+	  .help = "Certificates (PEM) that servers are verified by.  Default: those that the system trusts." },
+	{ "at-once", OPTION_COUNT, .least = 1, .most = 256, .def = "8", AT(conf_fetch, at_once), .unit = "requests",
+	  .help = "Requests that run at a time; others wait." },
+	END,
+};
+
 const struct option conf_table[] = {
 	{ "node", OPTION_SECTION, .sub = node_table, AT(conf, node), .help = "This host." },
 	{ "peers", OPTION_ROWS, .most = 100, .def = "", .sub = peer_table,
@@ -144,5 +165,8 @@ const struct option conf_table[] = {
 	{ "backupd", OPTION_SECTION, .sub = backupd_table, AT(conf, backupd),
 	  .present_offset = offsetof(struct conf, backupd.present),
 	  .help = "duet-backupd, on backup hosts." },
+	{ "hook", OPTION_SECTION, .sub = hook_table, AT(conf, hook), .help = "duet-hook, the process that starts hooks." },
+	{ "fetch", OPTION_SECTION, .sub = fetch_table, AT(conf, fetch),
+	  .help = "duet-fetch, the process that speaks HTTP and HTTPS." },
 	END,
 };

@@ -15,7 +15,9 @@ static bool has_section(const struct conf *c, const char *section)
 		return c->signer.present;
 	if (strcmp(section, "keydist") == 0)
 		return c->keydist.present;
-	return c->backupd.present;
+	if (strcmp(section, "backupd") == 0)
+		return c->backupd.present;
+	return true; /* made of defaults where it is not given */
 }
 
 static int load_with_section(const char *path, const char *section, struct conf **out,

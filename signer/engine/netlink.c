@@ -24,7 +24,7 @@ static void packet_free(struct packet *p)
 	free(p);
 }
 
-static int packet_send(struct netlink *n, struct packet *p, struct err *e)
+static int send_packet(struct netlink *n, struct packet *p, struct err *e)
 {
 	size_t fds = p->fd >= 0 ? 1 : 0;
 	int rc;
@@ -45,7 +45,7 @@ static void flush(struct netlink *n)
 	while (n->first != NULL) {
 		struct packet *p = n->first;
 
-		if (packet_send(n, p, &e) != 0) {
+		if (send_packet(n, p, &e) != 0) {
 			if (e.code == ERR_NOTNOW)
 				break;
 			log_event(LOG_ERROR, "net-gone", "msg=%s", e.text);
