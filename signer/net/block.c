@@ -2,8 +2,9 @@
 /*
  * block: reads pages for transfers.
  *
- * Invariants: 1. a block with `pages` set holds what was written, whole: xxh3-64 and length octets of each page are right.
- * 2. it changes only while nobody refers to it.  3. `pages` lives, since its version forgets its blocks before it goes.
+ * Invariants: 1. a block that is ready, without a bad page, holds what was written, whole: xxh3-64 and length octets of
+ * each page are right.  2. while `reading` is set, octets, bad and err are the thread's; they change at no other time.
+ * 3. `pages` lives, since its version forgets its blocks before it goes, and `reading` is a reference.
  */
 #include "signer/net/block.h"
 
@@ -16,8 +17,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define KEPT_BUSY 8 /* blocks without references while transfers run: how far apart two may be and still share */
-#define KEPT_IDLE 2 /* and while none does: first touch of memory is what costs */
+#define KEPT_BUSY 32/* blocks without references while transfers run: how far apart two may be and still share */
+#define KEPT_IDLE 4 /* and while none does: first touch of memory is what costs */
+
+static struct block *block_of(struct job *job)
+{
+	return (struct block *)((uint8_t *)job - offsetof(struct block, job));
+}
 
 static void unlink_block(struct net *net, struct block *b)
 {
@@ -44,16 +50,18 @@ static struct block *take_unused(struct net *net)
 	for (struct block *b = net->blocks; b != NULL; b = b->next) {
 		if (b->refs > 0)
 			continue;
-		if (b->pages == NULL)
-			return b;
 		last = b;
 		unused++;
+		if (b->pages == NULL)
+			break;
 	}
-	if (unused >= KEPT_BUSY)
-		return last;
-	last = mem_grow(NULL, 1, sizeof(*last)); /* its octets stay untouched until pages are read */
-	last->refs = 0;
-	last->pages = NULL;
+	if (last == NULL || (last->pages != NULL && unused < KEPT_BUSY)) {
+		last = mem_grow(NULL, 1, sizeof(*last)); /* its octets stay untouched until pages are read */
+	} else {
+		unlink_block(net, last);
+	}
+	memset(last, 0, offsetof(struct block, octets));
+	last->net = net;
 	put_first(net, last);
 	return last;
 }
@@ -122,44 +130,67 @@ static size_t choose(const struct pages *pages, size_t first, const struct page 
 	return n;
 }
 
-static int fill(struct block *b, const struct pages *pages, size_t first, const struct page **bad, struct err *e)
+/* In a thread. */
+static struct job *read_block(struct job *job)
 {
+	struct block *b = block_of(job);
 	const struct page *page[BLOCK_PAGES];
-	size_t n = choose(pages, first, page), done = 0, at = 0, took;
+	size_t n = choose(b->reading, b->first, page), at = 0, took;
 
-	for (; done < n; done += took) {
-		*bad = page[done];
-		if ((took = read_run(page, done, n, b->octets + at, e)) == 0)
-			return -1;
+	for (size_t done = 0; done < n; done += took) {
+		b->bad = page[done];
+		if ((took = read_run(page, done, n, b->octets + at, &b->err)) == 0)
+			return NULL;
 		if (done == 0 && took < n)
-			hint(pages, first);
+			hint(b->reading, b->first);
 		for (size_t i = done; i < done + took; at += page[i++]->len) {
-			*bad = page[i];
-			if (check(page[i], b->octets + at, e) != 0)
-				return -1;
+			b->bad = page[i];
+			if (check(page[i], b->octets + at, &b->err) != 0)
+				return NULL;
 		}
 	}
-	b->pages = pages;
-	b->first = first;
-	b->count = n;
-	return 0;
+	b->bad = NULL;
+	return NULL;
 }
 
-struct block *block_get(struct net *net, const struct pages *pages, size_t first, const struct page **bad, struct err *e)
+static void block_read(struct job *job)
 {
+	struct block *b = block_of(job);
+	struct pages *pages = b->reading;
+	struct block_waiter *w;
+
+	b->reading = NULL;
+	if (b->bad != NULL)
+		b->pages = NULL;
+	while ((w = b->waiting) != NULL) {
+		b->waiting = w->next;
+		w->ready(w);
+	}
+	block_unref(b);
+	pages_unref(b->net, pages);
+}
+
+struct block *block_get(struct net *net, struct pages *pages, size_t first)
+{
+	const struct page *page[BLOCK_PAGES];
 	struct block *b = net->blocks;
 
 	while (b != NULL && (b->pages != pages || b->first != first))
 		b = b->next;
-	if (b == NULL) {
-		b = take_unused(net);
-		b->pages = NULL;
-		if (fill(b, pages, first, bad, e) != 0)
-			return NULL;
+	if (b != NULL) {
+		unlink_block(net, b);
+		put_first(net, b);
+		b->refs++;
+		return b;
 	}
-	unlink_block(net, b);
-	put_first(net, b);
-	b->refs++;
+	b = take_unused(net);
+	b->refs = 2;
+	b->pages = pages;
+	b->first = first;
+	b->count = choose(pages, first, page);
+	b->reading = pages_ref(pages);
+	b->job = (struct job){ .run = read_block, .done = block_read };
+	crew_queue(net->crew, &b->job);
 	return b;
 }
 
@@ -167,6 +198,22 @@ void block_unref(struct block *b)
 {
 	if (b != NULL)
 		b->refs--;
+}
+
+void block_wait(struct block *b, struct block_waiter *w)
+{
+	w->next = b->waiting;
+	b->waiting = w;
+}
+
+void block_unwait(struct block *b, struct block_waiter *w)
+{
+	struct block_waiter **at = &b->waiting;
+
+	while (*at != NULL && *at != w)
+		at = &(*at)->next;
+	if (*at == w)
+		*at = w->next;
 }
 
 void blocks_forget(struct net *net, const struct pages *pages)

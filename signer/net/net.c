@@ -9,6 +9,7 @@
 #include "signer/net/fetch.h"
 #include "signer/net/link.h"
 #include "signer/net/notify.h"
+#include "signer/net/crew.h"
 #include "signer/net/primary.h"
 #include "signer/net/sandbox.h"
 #include "signer/net/serve.h"
@@ -113,6 +114,7 @@ int net_stop(struct net *net)
 		}
 	exchanges_fini(net);
 	tcp_stop(net);
+	crew_free(net->crew); /* what it still reads or signs ends, and refers to nothing any more */
 	udp_stop(net);
 	io_close(net->drain_timer);
 	while (net->volumes != NULL)
@@ -149,6 +151,8 @@ int net_main(const struct net_config *config, int sock)
 		err_set(&e, ERR_INTERNAL, "libuv does not start");
 		goto out;
 	}
+	if (sandbox_drop(&e) != 0 || crew_new(&net->loop, &net->crew, &e) != 0)
+		goto out;
 	exchanges_init(net);
 	link_start(net, sock);
 	udp_start(net);

@@ -36,7 +36,7 @@ static const int allowed[] = {
 	/* memory; mmap and mprotect stand below */
 	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(mlock),
 	SCMP_SYS(munlock), SCMP_SYS(memfd_create), SCMP_SYS(getrandom),
-	/* ending, signals, one thread's locks */
+	/* ending, signals, locks */
 	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(rt_sigaction), SCMP_SYS(sigaltstack), SCMP_SYS(restart_syscall), SCMP_SYS(futex),
 	SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(sched_yield),
@@ -53,7 +53,7 @@ static const int refused[] = {
 };
 #endif
 
-static int drop_capabilities(struct err *e)
+int sandbox_drop(struct err *e)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct none[2];
@@ -91,14 +91,13 @@ int sandbox_enter(struct err *e)
 	scmp_filter_ctx ctx;
 	int rc = 0;
 
-	if (drop_capabilities(e) != 0)
-		return -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return err_errno(e, "PR_SET_NO_NEW_PRIVS");
 	ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	if (ctx == NULL)
 		return err_set(e, ERR_INTERNAL, "libseccomp does not start");
 	rc |= seccomp_attr_set(ctx, SCMP_FLTATR_CTL_LOG, 1);
+	rc |= seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
 	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
 		rc |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
 #ifdef SANITIZED

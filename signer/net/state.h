@@ -79,8 +79,10 @@ struct keyring {
 struct link;
 struct listener;
 struct block;
+struct crew;
 struct net {
 	uv_loop_t loop;
+	struct crew *crew;
 	const struct net_config *config;
 	struct link *link;
 	struct net_zone *zones[ZONE_BUCKETS];

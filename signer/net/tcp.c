@@ -105,7 +105,7 @@ static void on_idle(void *ctx)
 
 /* Goes on with the transfer; false when the connection is closed.  The idle timer runs on: on_idle looks at
  * what has moved. */
-static bool send_transfer(struct conn *c, bool *blocked)
+static bool send_transfer(struct conn *c, bool *blocked, int *want)
 {
 	for (int i = 0; i < STEPS; i++) {
 		enum xfrout_step step = xfrout_step(c->xfr, io_fd(c->io));
@@ -120,8 +120,10 @@ static bool send_transfer(struct conn *c, bool *blocked)
 			idle_again(c);
 			return true;
 		}
+		if (step == XFROUT_PENDING)
+			*want = 0; /* on_ready */
 		/* Who is behind takes more, so that those of one version come together and share what is read. */
-		if (step == XFROUT_WAIT || !xfrout_behind(c->xfr))
+		if (step != XFROUT_MORE || !xfrout_behind(c->xfr))
 			break;
 	}
 	*blocked = true; /* others have their turn before more of this one */
@@ -162,6 +164,14 @@ static void answer_servfail(struct answer *a)
 		dns_build_raw(&a->w, record, len);
 }
 
+static void go_on(struct conn *c);
+
+/* What the transfer waited for has come. */
+static void on_ready(void *ctx)
+{
+	go_on(ctx);
+}
+
 /* Takes the first query out of the input; false when the connection is closed. */
 static bool answer_first(struct conn *c, size_t len)
 {
@@ -172,7 +182,7 @@ static bool answer_first(struct conn *c, size_t len)
 	c->in_len -= 2 + len;
 	memmove(c->in, c->in + 2 + len, c->in_len);
 	if (kind == ANSWER_TRANSFER) {
-		c->xfr = xfrout_new(c->net, &a, &c->from);
+		c->xfr = xfrout_new(c->net, &a, &c->from, on_ready, c);
 		if (c->xfr == NULL) {
 			answer_servfail(&a);
 			served_unref(c->net, a.version);
@@ -200,12 +210,13 @@ static bool answer_first(struct conn *c, size_t len)
 static void go_on(struct conn *c)
 {
 	bool blocked = false;
+	int want = UV_WRITABLE;
 
 	while (!blocked) {
 		size_t len = c->in_len < 2 ? SIZE_MAX : (size_t)(c->in[0] << 8 | c->in[1]);
 
 		if (c->xfr != NULL) {
-			if (!send_transfer(c, &blocked))
+			if (!send_transfer(c, &blocked, &want))
 				return;
 		} else if (c->out != NULL) {
 			if (!send_answer(c, &blocked))
@@ -224,7 +235,7 @@ static void go_on(struct conn *c)
 		conn_close(c);
 		return;
 	}
-	io_want(c->io, blocked ? UV_WRITABLE : UV_READABLE);
+	io_want(c->io, blocked ? want : UV_READABLE);
 }
 
 static void on_event(void *ctx, int events)

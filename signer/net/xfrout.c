@@ -1,28 +1,36 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * xfrout: messages out of blocks of pages, each behind a header of ours.
+ * xfrout: fillings of messages go round: read, composed, signed, sent.
  *
- * Invariants: 1. iov[iov_at..iov_count) is what the socket has not taken, and points into block, head, soa or tsigs.
- * 2. the block is shared and stays as it is: ID, TSIG and length that are ours are in head.  3. the version stays as it
- * is, whatever engine publishes.
+ * Invariants: 1. sent <= made <= composed <= begun <= sent + DEPTH, counts of fillings; filling i lies in ring[i % DEPTH].
+ * [sent, made) can be sent, [made, composed) is being signed, in order, and the crew's while `signing`, blocks of
+ * [composed, begun) are being read.  2. the version stays as it is, whatever engine publishes.  3. `last` once the end of
+ * the transfer is composed.
  */
 #include "signer/net/xfrout.h"
 
 #include "arena/arena.h"
 #include "clock/clock.h"
 #include "log/log.h"
-#include "signer/net/block.h"
+#include "signer/net/filling.h"
 #include "signer/net/link.h"
 
 #include <errno.h>
+#include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 
-#define HEAD         14                /* of a message: length octets and header */
-#define MESSAGES_MAX (BLOCK_PAGES + 2) /* in one filling: the SOA's before and behind */
+#define DEPTH 4
 
-enum stage { STAGE_HEAD, STAGE_PAGES, STAGE_END };
+/* A filling in the ring. */
+struct turn {
+	struct filling f;
+	struct xfrout *x;
+	uint64_t number;
+	struct job job; /* signs it */
+	bool followed;  /* and then the next one at once */
+};
 
 struct xfrout {
 	struct net *net;
@@ -31,20 +39,29 @@ struct xfrout {
 	struct addr to;
 	uint16_t id, flags, qtype;
 	uint8_t qname[DNAME_MAX];
-	enum stage stage;
-	size_t next;         /* page */
-	struct block *block; /* that iov points into, or NULL */
-	uint8_t *soa[2];     /* the messages before and behind the pages */
-	size_t messages;     /* in this filling */
-	uint8_t head[MESSAGES_MAX][HEAD];
-	uint8_t (*tsigs)[TSIG_RR_MAX]; /* MESSAGES_MAX of them, when signing */
-	struct iovec iov[3 * MESSAGES_MAX];
-	size_t iov_count, iov_at;
-	uint64_t sent;
+	size_t next;       /* page behind those of the last filling */
+	uint8_t *soa[2];   /* the messages before and behind the pages, once composed */
+	struct turn ring[DEPTH];
+	uint64_t sent, made, begun;
+	_Atomic uint64_t composed;
+	bool last;
+	struct block_waiter waiter;
+	struct block *waits; /* for this block, or NULL */
+	bool signing;
+	int64_t sign_s;
+	bool cut;            /* it cannot go on */
+	bool pending;        /* ready is to be called */
+	bool gone;           /* freed, once the crew has done with it */
+	void (*ready)(void *ctx);
+	void *ctx;
+	uint64_t octets;     /* sent */
 	int64_t began_ms;
 };
 
-struct xfrout *xfrout_new(struct net *net, struct answer *a, const struct addr *to)
+static void block_came(struct block_waiter *w);
+static struct job *sign(struct job *job);
+static void signed_one(struct job *job);
+struct xfrout *xfrout_new(struct net *net, struct answer *a, const struct addr *to, void (*ready)(void *ctx), void *ctx)
 {
 	char text[ADDR_TEXT_LEN];
 	struct xfrout *x;
@@ -61,68 +78,45 @@ struct xfrout *xfrout_new(struct net *net, struct answer *a, const struct addr *
 	x->flags = a->flags;
 	x->qtype = a->qtype;
 	memcpy(x->qname, a->qname, sizeof(x->qname));
-	if (x->tsig != NULL)
-		x->tsigs = mem_new(MESSAGES_MAX, TSIG_RR_MAX);
+	x->ready = ready;
+	x->ctx = ctx;
+	x->waiter.ready = block_came;
+	for (size_t i = 0; i < DEPTH; i++)
+		x->ring[i] = (struct turn){ .x = x, .job = { .run = sign, .done = signed_one } };
 	x->began_ms = clock_mono_ms();
 	log_event(LOG_INFO, "transfer-begins", "zone=%s serial=%u address=%s type=%s", x->v->zone,
 		  x->v->serial, addr_text(to, text), x->qtype == TYPE_IXFR ? "IXFR" : "AXFR");
 	return x;
 }
 
-void xfrout_free(struct xfrout *x)
+static void destroy(struct xfrout *x)
 {
-	if (x == NULL)
-		return;
-	block_unref(x->block);
+	for (size_t i = 0; i < DEPTH; i++)
+		filling_fini(&x->ring[i].f);
 	if (--x->net->transfers == 0)
 		blocks_idle(x->net);
 	served_unref(x->net, x->v);
 	tsig_free(x->tsig);
 	free(x->soa[0]);
 	free(x->soa[1]);
-	free(x->tsigs);
 	free(x);
 }
 
-static void put(struct xfrout *x, const void *p, size_t len)
+void xfrout_free(struct xfrout *x)
 {
-	x->iov[x->iov_count++] = (struct iovec){ .iov_base = (void *)(uintptr_t)p, .iov_len = len };
-}
-
-static void put_u16(uint8_t *p, size_t n)
-{
-	p[0] = (uint8_t)(n >> 8);
-	p[1] = (uint8_t)n;
-}
-
-/* One message with its length octets, but with our ID, and with a TSIG. */
-static bool put_message(struct xfrout *x, const uint8_t *p, size_t len)
-{
-	uint8_t *head = memcpy(x->head[x->messages], p, HEAD), *record;
-	size_t tsig_len, total;
-
-	put_u16(head + 2, x->id);
-	put(x, head, HEAD);
-	put(x, p + HEAD, len - HEAD);
-	if (x->tsig != NULL) {
-		record = x->tsigs[x->messages];
-		tsig_len = tsig_sign_parts(x->tsig, head + 2, HEAD - 2, p + HEAD, len - HEAD, clock_now_s(),
-					   TSIG_NOERROR, record);
-		total = len - 2 + tsig_len;
-		if (tsig_len == 0 || total > DNS_MESSAGE_MAX)
-			return false;
-		put_u16(head, total);
-		head[13] = 1; /* ARCOUNT: pages have none */
-		put(x, record, tsig_len);
-	}
-	x->messages++;
-	return true;
+	if (x == NULL)
+		return;
+	if (x->waits != NULL)
+		block_unwait(x->waits, &x->waiter);
+	x->gone = true;
+	if (!x->signing)
+		destroy(x);
 }
 
 /* A message of our own: question, SOA and its RRSIGs at the beginning, the SOA alone at the end. */
-static bool put_soa(struct xfrout *x, bool first)
+static bool add_soa(struct xfrout *x, struct filling *f, bool first)
 {
-	size_t cap = HEAD + DNAME_MAX + 4 + x->v->soa_len;
+	size_t cap = FILLING_HEAD + DNAME_MAX + 4 + x->v->soa_len;
 	uint8_t *p = x->soa[!first] = mem_new(1, 2 + cap);
 	struct wr w = wr_of(p + 2, cap < DNS_MESSAGE_MAX - TSIG_RR_MAX ? cap : DNS_MESSAGE_MAX - TSIG_RR_MAX);
 	struct rd r = rd_of(x->v->soa, x->v->soa_len);
@@ -137,15 +131,19 @@ static bool put_soa(struct xfrout *x, bool first)
 		if (!first)
 			break;
 	}
-	put_u16(p, w.at);
-	return !w.bad && put_message(x, p, w.at + 2);
+	p[0] = (uint8_t)(w.at >> 8);
+	p[1] = (uint8_t)w.at;
+	filling_add(f, p, 2 + w.at, x->id);
+	return !w.bad;
 }
 
-static bool damaged(struct xfrout *x, const struct page *p, const char *what)
+static bool damaged(struct xfrout *x, const struct block *b)
 {
+	const struct page *p = b->bad;
+
 	log_event(LOG_ERROR, "page-damaged",
 		  "zone=%s serial=%u volume=%u offset=%ju msg=%s; the transfer is cut", x->v->zone,
-		  x->v->serial, p->volume->number, (uintmax_t)p->offset, what);
+		  x->v->serial, p->volume->number, (uintmax_t)p->offset, b->err.text);
 	link_send(x->net, "damaged",
 		  json_pack("{s:s, s:I, s:I}", "zone", x->v->zone, "volume", (json_int_t)p->volume->number, "offset",
 			    (json_int_t)p->offset),
@@ -153,48 +151,113 @@ static bool damaged(struct xfrout *x, const struct page *p, const char *what)
 	return false;
 }
 
-/* The next pages, as many as a block has. */
-static bool put_pages(struct xfrout *x)
+static struct filling *filling(struct xfrout *x, uint64_t number)
 {
-	const struct page *bad = NULL;
-	const uint8_t *p;
-	struct err e;
+	return &x->ring[number % DEPTH].f;
+}
 
-	if ((x->block = block_get(x->net, x->v->pages, x->next, &bad, &e)) == NULL)
-		return damaged(x, bad, e.text);
-	p = x->block->octets;
-	for (size_t i = 0; i < x->block->count; i++) {
-		size_t len = 2 + ((size_t)p[0] << 8 | p[1]);
+/* Has blocks read, as far ahead as is allowed.  A zone without pages has one filling without a block. */
+static void begin_fillings(struct xfrout *x)
+{
+	size_t pages = pages_count(x->v->pages);
 
-		if (!put_message(x, p, len))
-			return false;
-		p += len;
+	while (x->begun < x->sent + DEPTH && (x->next < pages || x->begun == 0)) {
+		struct turn *t = &x->ring[x->begun % DEPTH];
+
+		t->number = x->begun++;
+		if (pages == 0)
+			return;
+		t->f.block = block_get(x->net, x->v->pages, x->next);
+		x->next += t->f.block->count;
+		if (x->v->front < x->next)
+			x->v->front = x->next;
 	}
-	x->next += x->block->count;
-	if (x->v->front < x->next)
-		x->v->front = x->next;
+}
+
+/* The messages of a block that was read, and those of our own before and behind the pages. */
+static bool compose(struct xfrout *x, struct filling *f)
+{
+	if (x->soa[0] == NULL && !add_soa(x, f, true))
+		return false;
+	if (f->block != NULL && f->block->bad != NULL)
+		return damaged(x, f->block);
+	if (f->block != NULL)
+		filling_add_block(f, x->id);
+	x->last = x->next == pages_count(x->v->pages) && x->composed + 1 == x->begun;
+	if (x->last && !add_soa(x, f, false))
+		return false;
+	x->composed++; /* here the crew may find it */
 	return true;
 }
 
-/* Prepares the next piece of the transfer. */
-static bool fill(struct xfrout *x)
+static struct turn *turn_of(struct job *job)
 {
-	size_t count = pages_count(x->v->pages);
+	return (struct turn *)((uint8_t *)job - offsetof(struct turn, job));
+}
 
-	x->iov_count = x->iov_at = x->messages = 0;
-	block_unref(x->block);
-	x->block = NULL;
-	if (x->stage == STAGE_HEAD) {
-		if (!put_soa(x, true))
+/* In a thread.  Each TSIG covers the one before, so the next filling follows at once if it is composed. */
+static struct job *sign(struct job *job)
+{
+	struct turn *t = turn_of(job);
+	struct xfrout *x = t->x;
+
+	filling_sign(&t->f, x->tsig, x->sign_s);
+	t->followed = !t->f.failed && t->number + 1 < x->composed;
+	return t->followed ? &x->ring[(t->number + 1) % DEPTH].job : NULL;
+}
+
+/* Does what can be done now for what is sent next; false when the transfer cannot go on. */
+static bool advance(struct xfrout *x)
+{
+	begin_fillings(x);
+	while (x->composed < x->begun && x->waits == NULL) {
+		struct filling *f = filling(x, x->composed);
+
+		if (f->block != NULL && !block_ready(f->block))
+			block_wait(x->waits = f->block, &x->waiter);
+		else if (!compose(x, f))
 			return false;
-		x->stage = STAGE_PAGES;
 	}
-	if (x->next < count && !put_pages(x))
-		return false;
-	if (x->next < count)
-		return true;
-	x->stage = STAGE_END;
-	return put_soa(x, false);
+	if (x->tsig == NULL) {
+		x->made = x->composed;
+	} else if (!x->signing && x->made < x->composed) {
+		x->signing = true;
+		x->sign_s = clock_now_s();
+		crew_queue(x->net->crew, &x->ring[x->made % DEPTH].job);
+	}
+	return true;
+}
+
+/* Something that the transfer waited for has come.  It may be gone afterwards. */
+static void go_on(struct xfrout *x)
+{
+	x->cut = x->cut || !advance(x);
+	if (!x->pending || (!x->cut && x->sent == x->made))
+		return;
+	x->pending = false;
+	x->ready(x->ctx);
+}
+
+static void block_came(struct block_waiter *w)
+{
+	struct xfrout *x = (struct xfrout *)((uint8_t *)w - offsetof(struct xfrout, waiter));
+
+	x->waits = NULL;
+	go_on(x);
+}
+
+static void signed_one(struct job *job)
+{
+	struct turn *t = turn_of(job);
+	struct xfrout *x = t->x;
+
+	x->made++;
+	x->signing = t->followed;
+	x->cut = x->cut || t->f.failed;
+	if (!x->gone)
+		go_on(x);
+	else if (!x->signing)
+		destroy(x);
 }
 
 bool xfrout_behind(const struct xfrout *x)
@@ -208,43 +271,40 @@ static void ended(struct xfrout *x)
 	char text[ADDR_TEXT_LEN];
 
 	log_event(LOG_INFO, "transfer-done", "zone=%s serial=%u address=%s octets=%ju ms=%jd", x->v->zone,
-		  x->v->serial, addr_text(&x->to, text), (uintmax_t)x->sent, (intmax_t)ms);
+		  x->v->serial, addr_text(&x->to, text), (uintmax_t)x->octets, (intmax_t)ms);
 	link_send(x->net, "transferred",
 		  json_pack("{s:s, s:s, s:I, s:I, s:I}", "zone", x->v->zone, "address", text, "serial",
-			    (json_int_t)x->v->serial, "octets", (json_int_t)x->sent, "ms", (json_int_t)ms),
+			    (json_int_t)x->v->serial, "octets", (json_int_t)x->octets, "ms", (json_int_t)ms),
 		  -1, true);
-}
-
-/* The socket took n octets. */
-static void taken(struct xfrout *x, size_t n)
-{
-	x->sent += n;
-	while (n > 0) {
-		struct iovec *v = &x->iov[x->iov_at];
-		size_t part = n < v->iov_len ? n : v->iov_len;
-
-		v->iov_base = (uint8_t *)v->iov_base + part;
-		v->iov_len -= part;
-		n -= part;
-		if (v->iov_len == 0)
-			x->iov_at++;
-	}
 }
 
 enum xfrout_step xfrout_step(struct xfrout *x, int fd)
 {
+	struct filling *f = filling(x, x->sent);
 	ssize_t n;
 
-	if (x->iov_at == x->iov_count && !fill(x))
+	if (x->sent == x->made)
+		x->cut = x->cut || !advance(x);
+	if (x->cut)
 		return XFROUT_CUT;
-	n = writev(fd, x->iov + x->iov_at, (int)(x->iov_count - x->iov_at));
+	x->pending = x->sent == x->made;
+	if (x->pending)
+		return XFROUT_PENDING;
+	if (f->iov_count == 0)
+		filling_seal(f);
+	n = writev(fd, f->iov + f->iov_at, (int)(f->iov_count - f->iov_at));
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? XFROUT_WAIT : XFROUT_CUT;
-	taken(x, (size_t)n);
-	if (x->iov_at < x->iov_count)
+	filling_taken(f, (size_t)n);
+	x->octets += (uint64_t)n;
+	if (!filling_sent(f))
 		return XFROUT_WAIT;
-	if (x->stage != STAGE_END)
-		return XFROUT_MORE;
-	ended(x);
-	return XFROUT_DONE;
+	filling_clear(f);
+	x->sent++;
+	if (x->last && x->sent == x->composed) {
+		ended(x);
+		return XFROUT_DONE;
+	}
+	x->cut = !advance(x);
+	return x->cut ? XFROUT_CUT : XFROUT_MORE;
 }

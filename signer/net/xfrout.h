@@ -11,12 +11,15 @@
  */
 struct xfrout;
 
-/* Takes a's version and tsig.  NULL when as many as allowed run already; then they are still the caller's. */
-struct xfrout *xfrout_new(struct net *net, struct answer *a, const struct addr *to);
+/* Takes a's version and tsig.  ready: called with ctx when a transfer that was PENDING can go on.  NULL when as many as
+ * allowed run already; then they are still the caller's. */
+struct xfrout *xfrout_new(struct net *net, struct answer *a, const struct addr *to, void (*ready)(void *ctx), void *ctx);
+/* ready is not called any more.  NULL does nothing. */
 void xfrout_free(struct xfrout *x);
 
-enum xfrout_step { XFROUT_MORE, XFROUT_WAIT, XFROUT_DONE, XFROUT_CUT };
-/* Writes once to the socket.  MORE: at once again; WAIT: once it is writable; CUT: close the connection. */
+enum xfrout_step { XFROUT_MORE, XFROUT_WAIT, XFROUT_PENDING, XFROUT_DONE, XFROUT_CUT };
+/* Writes once to the socket.  MORE: at once again; WAIT: once it is writable; PENDING: what comes next is still being read
+ * or signed; CUT: close the connection. */
 enum xfrout_step xfrout_step(struct xfrout *x, int fd);
 /* Whether another transfer of the version is or was further. */
 bool xfrout_behind(const struct xfrout *x);
