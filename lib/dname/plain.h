@@ -101,9 +101,58 @@ static inline bool plain_is_same(const char *p, const char *q, size_t len)
 		if (plain_differs(p, q) != 0)
 			return false;
 	}
-	return plain_differs(p, q) << (32 - len) == 0;
+	return len == 0 || plain_differs(p, q) << (32 - len) == 0;
 #else
 	return memcmp(p, q, len) == 0;
+#endif
+}
+
+/* Bit i says that p[i] is upper case, 0 or 1: a sort key has it otherwise. */
+static inline unsigned plain_odd(const char *p)
+{
+#ifdef __SSE2__
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p), from_a = _mm_sub_epi8(v, _mm_set1_epi8('A'));
+	__m128i upper = _mm_cmpeq_epi8(_mm_min_epu8(from_a, _mm_set1_epi8(25)), from_a);
+	__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(1)), v);
+
+	return (unsigned)_mm_movemask_epi8(_mm_or_si128(upper, low));
+#else
+	unsigned mask = 0;
+
+	for (unsigned i = 0; i < 16; i++)
+		mask |= (unsigned)((p[i] >= 'A' && p[i] <= 'Z') || (uint8_t)p[i] <= 1) << i;
+	return mask;
+#endif
+}
+
+/* Copies len octets, and up to 15 behind them. */
+static inline void plain_copy(void *to, const void *from, size_t len)
+{
+	for (size_t i = 0; i < len; i += 16)
+		memcpy((uint8_t *)to + i, (const uint8_t *)from + i, 16);
+}
+
+/* 16 hexadecimal digits as 8 octets, or false. */
+static inline bool plain_hex16(const char *p, uint8_t *out)
+{
+#ifdef __SSE2__
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+	__m128i digit = _mm_sub_epi8(v, _mm_set1_epi8('0'));
+	__m128i letter = _mm_sub_epi8(_mm_or_si128(v, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+	__m128i is_digit = _mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit);
+	__m128i is_letter = _mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(5)), letter);
+
+	if (_mm_movemask_epi8(_mm_or_si128(is_digit, is_letter)) != 0xffff)
+		return false;
+	v = _mm_or_si128(_mm_and_si128(digit, is_digit),
+			 _mm_and_si128(_mm_add_epi8(letter, _mm_set1_epi8(10)), is_letter));
+	v = _mm_and_si128(_mm_or_si128(_mm_slli_epi16(v, 4), _mm_srli_epi16(v, 8)), _mm_set1_epi16(0xff));
+	_mm_storel_epi64((__m128i *)(void *)out, _mm_packus_epi16(v, v));
+	return true;
+#else
+	(void)p;
+	(void)out;
+	return false;
 #endif
 }
 

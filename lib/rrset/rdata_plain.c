@@ -5,6 +5,7 @@
 #include <endian.h>
 
 #include "dname/dname.h"
+#include "rrset/rdata_text.h"
 #include "rrset/rr.h"
 
 /* Where the reading of one rdata stands. */
@@ -14,103 +15,6 @@ struct plain {
 	size_t origin_len;
 	uint8_t *out, *end;    /* no field begins behind end */
 };
-
-/* ---- words of types ---- */
-
-static bool field_is_plain(enum field f)
-{
-	switch (f) {
-	case F_NAME_PACK:
-	case F_NAME_LOWER:
-	case F_NAME:
-	case F_U8:
-	case F_U16:
-	case F_U32:
-	case F_TTL:
-	case F_ALG:
-	case F_CERT_TYPE:
-	case F_IP4:
-	case F_IP6:
-	case F_STR:
-	case F_STRS:
-	case F_TAG:
-	case F_TEXT:
-	case F_TEXT_SOME:
-	case F_HEX:
-	case F_DS:
-		return true;
-	default:
-		return false;
-	}
-}
-
-static bool type_is_plain(const struct type_info *info)
-{
-	for (unsigned i = 0; info->fields[i] != F_END; i++) {
-		if (!field_is_plain((enum field)info->fields[i]))
-			return false;
-	}
-	return true;
-}
-
-static size_t slot_of(uint64_t word)
-{
-	return (size_t)(word * UINT64_C(0x9e3779b97f4a7c15) >> 55);
-}
-
-void type_words_init(struct type_words *t)
-{
-	memset(t, 0, sizeof(*t));
-	for (uint16_t type = type_next(0); type != 0; type = type_next(type)) {
-		const struct type_info *info = type_info(type);
-		uint64_t word = 0;
-		size_t i;
-
-		if (rr_type_is_meta(type) || strlen(info->name) > sizeof(word))
-			continue;
-		memcpy(&word, info->name, strlen(info->name));
-		word = le64toh(word);
-		for (i = slot_of(word); t->slot[i].word != 0; i = (i + 1) % TYPE_WORDS)
-			;
-		t->slot[i] = (struct type_word){
-			.word = word,
-			.info = info,
-			.type = type,
-			.plain = type_is_plain(info),
-			.ruled = type_has_rule(type),
-			.dropped = rr_type_is_signing(type),
-		};
-	}
-}
-
-static const struct type_word *find(const struct type_words *t, uint64_t word)
-{
-	size_t i = slot_of(word);
-
-	for (; t->slot[i].word != word; i = (i + 1) % TYPE_WORDS) {
-		if (t->slot[i].word == 0)
-			return NULL;
-	}
-	return &t->slot[i];
-}
-
-const struct type_word *type_words_find(const struct type_words *t, const char *p, size_t len)
-{
-	const struct type_word *found;
-	uint64_t word, letters;
-
-	if (len - 1 >= sizeof(word))
-		return NULL;
-	memcpy(&word, p, sizeof(word));
-	word = le64toh(word) & (UINT64_MAX >> (64 - 8 * len));
-	if ((found = find(t, word)) != NULL)
-		return found;
-	/* top bit of each octet from "a" to "z"; octets above 127 are in no mnemonic */
-	letters = (word + UINT64_C(0x1f1f1f1f1f1f1f1f)) & ~(word + UINT64_C(0x0505050505050505)) & UINT64_C(0x8080808080808080);
-	if (letters == 0 || (word & UINT64_C(0x8080808080808080)) != 0)
-		return NULL;
-	return find(t, word - (letters >> 2));
-}
 
 /* ---- numbers and addresses ---- */
 
@@ -139,27 +43,38 @@ static bool number(struct plain *s, unsigned octets)
 	return true;
 }
 
-/* Four numbers without leading zeroes, as inet_pton has it. */
+/* A number up to 255 of len digits, without leading zeroes; above 255 where it is none.  4 octets can be read. */
+static inline uint32_t ip4_number(const char *p, unsigned len)
+{
+	uint32_t v;
+
+	if (len - 1 >= 3 || (len > 1 && *p == '0'))
+		return 256;
+	memcpy(&v, p, 4);
+	v = (le32toh(v) ^ 0x30303030) << 8 * (4 - len); /* digits from the highest octet down, zeroes below */
+	if ((((v + 0x76767676) | v) & 0x80808080) != 0)
+		return 256;
+	return (v >> 8 & 0xff) * 100 + (v >> 16 & 0xff) * 10 + (v >> 24);
+}
+
+/* Four numbers, as inet_pton has it. */
 static bool ip4(struct plain *s)
 {
-	const char *p = s->p;
+	unsigned stops = plain_stops(s->p), dots = plain_equals(s->p, '.') & ((stops & -stops) - 1), from = 0;
+	unsigned ends = dots | (stops & -stops); /* of the numbers */
+	uint32_t all = 0;
 
-	for (int i = 0; i < 4; i++) {
-		unsigned v = (uint8_t)(*p - '0');
+	for (int i = 0; i < 4; i++, ends &= ends - 1) {
+		unsigned end = (unsigned)__builtin_ctz(ends | 1u << 31);
+		uint32_t v = ip4_number(s->p + from, end - from);
 
-		if (v > 9)
-			return false;
-		for (p++; (uint8_t)(*p - '0') < 10; p++) {
-			if (v == 0 || (v = v * 10 + (uint8_t)(*p - '0')) > 255)
-				return false;
-		}
 		s->out[i] = (uint8_t)v;
-		if (i < 3 && *p++ != '.')
-			return false;
+		all |= v;
+		from = end + 1;
 	}
-	s->p = p;
+	s->p += from - 1;
 	s->out += 4;
-	return plain_is_end(*p);
+	return all < 256 && ends == 0 && plain_is_end(*s->p);
 }
 
 /* Value + 1 of each hexadecimal digit; 0 is none. */
@@ -229,6 +144,8 @@ static bool hex(struct plain *s)
 	while (!is_line_end(p)) {
 		uint8_t *from = s->out;
 
+		for (; s->end - s->out >= 8 && plain_hex16(p, s->out); p += 16)
+			s->out += 8;
 		for (int high, low; (high = hex_digit(p[0])) >= 0 && (low = hex_digit(p[1])) >= 0; p += 2) {
 			if (s->out >= s->end)
 				return false;
@@ -270,6 +187,26 @@ static size_t quoted_len(const char *p)
 	}
 }
 
+/* Octets in quotes with escapes, from behind the opening quote on. */
+static bool escaped_text(struct plain *s, const char *p)
+{
+	struct token k = { .text = p, .quoted = true };
+	size_t len;
+
+	for (; *p != '"'; p++) {
+		if (*p == '\\')
+			p++;
+		if (*p == '\n' || *p == '\0')
+			return false;
+	}
+	k.len = (uint32_t)(p - k.text);
+	s->p = p + 1;
+	if (!plain_is_end(*s->p) || !token_octets(&k, s->out, (size_t)(s->end - s->out), &len))
+		return false;
+	s->out += len;
+	return true;
+}
+
 /* A word, or octets in quotes, without an octet of length. */
 static bool text(struct plain *s)
 {
@@ -277,9 +214,11 @@ static bool text(struct plain *s)
 	const char *p = s->p + quoted;
 	size_t len = quoted ? quoted_len(p) : plain_len(p);
 
+	if (len == SIZE_MAX)
+		return escaped_text(s, p);
 	if ((len == 0 && !quoted) || len > (size_t)(s->end - s->out) || !plain_is_end(p[len + quoted]))
 		return false;
-	memcpy(s->out, p, len);
+	plain_copy(s->out, p, len);
 	s->out += len;
 	s->p = p + len + quoted;
 	return true;
@@ -305,7 +244,7 @@ static bool strings(struct plain *s)
 	return true;
 }
 
-static bool name(struct plain *s)
+static inline bool name(struct plain *s)
 {
 	size_t len, took = dname_from_plain(s->p, s->origin, s->origin_len, s->out, &len);
 
@@ -314,7 +253,7 @@ static bool name(struct plain *s)
 	return took > 0;
 }
 
-static bool field(struct plain *s, enum field f)
+static inline bool field(struct plain *s, enum field f)
 {
 	uint8_t *start = s->out;
 
@@ -355,8 +294,8 @@ static bool field(struct plain *s, enum field f)
 	}
 }
 
-const char *rdata_from_plain(const struct type_info *info, const char *p, const uint8_t *origin, size_t origin_len,
-			     uint8_t *out, size_t *out_len)
+static const char *fields(const struct type_info *info, const char *p, const uint8_t *origin, size_t origin_len,
+			  uint8_t *out, size_t *out_len)
 {
 	struct plain s = { .p = p, .origin = origin, .origin_len = origin_len, .out = out, .end = out + UINT16_MAX };
 
@@ -374,4 +313,25 @@ const char *rdata_from_plain(const struct type_info *info, const char *p, const 
 		return NULL;
 	*out_len = (size_t)(s.out - out);
 	return s.p;
+}
+
+static bool is_one_name(const struct type_info *info)
+{
+	return info->fields[0] >= F_NAME_PACK && info->fields[0] <= F_NAME && info->fields[1] == F_END;
+}
+
+const char *rdata_from_plain(const struct type_info *info, const char *p, const uint8_t *origin, size_t origin_len,
+			     uint8_t *out, size_t *out_len)
+{
+	const char *end;
+	size_t took;
+
+	if (is_one_name(info)) { /* most of all NS, of which most lines of a large zone are */
+		p = plain_skip(p);
+		took = dname_from_plain(p, origin, origin_len, out, out_len);
+		end = plain_skip(p + took);
+		if (took > 0 && *end == '\n')
+			return end;
+	}
+	return fields(info, p, origin, origin_len, out, out_len);
 }

@@ -188,6 +188,24 @@ void zone_build_owner(struct zone_build *b, const uint8_t *owner, size_t len)
 	place_owner(b);
 }
 
+bool zone_build_child(struct zone_build *b, const char *label, size_t len)
+{
+	uint32_t odd = plain_odd(label) | plain_odd(label + 16) << 16;
+
+	if (len - 1 >= 31 || odd << (32 - len) != 0)
+		return false;
+	close_entry(b);
+	memcpy(b->key, label, 32);
+	b->key[len] = 0;
+	b->key_len = len + 1;
+	memcpy(b->owner + 1, label, 32);
+	b->owner[0] = (uint8_t)len;
+	memcpy(b->owner + 1 + len, b->z->apex, b->apex_len);
+	b->owner_len = 1 + len + b->apex_len;
+	b->within = b->as_key = true;
+	return true;
+}
+
 static int open_entry(struct zone_build *b, struct err *e)
 {
 	uint8_t owner_len = b->as_key ? 0 : (uint8_t)b->owner_len, *p;
@@ -198,11 +216,11 @@ static int open_entry(struct zone_build *b, struct err *e)
 	if (p == NULL)
 		return -1;
 	b->entry = p;
-	memcpy(p, b->key, b->key_len);
+	plain_copy(p, b->key, b->key_len);
 	p += b->key_len;
 	memcpy(p, &b->file, 2);
 	p[2] = owner_len;
-	memcpy(p + ENTRY_HEAD_LEN, b->owner, owner_len);
+	plain_copy(p + ENTRY_HEAD_LEN, b->owner, owner_len);
 	b->at = p + ENTRY_HEAD_LEN + owner_len;
 	b->end = b->at + 2 * ENTRY_ROOM;
 	return 0;

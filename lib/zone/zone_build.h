@@ -42,7 +42,7 @@ struct zone_build {
 	/* the owner of what is added next */
 	uint8_t owner[DNAME_MAX + PLAIN_PAD];
 	size_t owner_len;
-	uint8_t key[DNAME_KEY_MAX];
+	uint8_t key[DNAME_KEY_MAX + PLAIN_PAD];
 	size_t key_len;
 	bool within;     /* the apex */
 	bool as_key;     /* the key tells its case, too */
@@ -64,6 +64,9 @@ void zone_build_free(struct zone_build *b);
 int zone_build_file(struct zone_build *b, const char *name, struct err *e);
 /* What follows has this owner. */
 void zone_build_owner(struct zone_build *b, const uint8_t *owner, size_t len);
+/* The same for one label in front of the apex, PLAIN_PAD octets behind which can be read; false, and nothing done, unless
+ * it is 1 to 31 octets, none of them below 2 or upper case. */
+bool zone_build_child(struct zone_build *b, const char *label, size_t len);
 
 /*
  * A record of the owner in two steps: room for its rdata (RDATA_PLAIN_ROOM octets, until the next call), and the record

@@ -168,17 +168,10 @@ static char *include_path(struct zone_text *t, const char *name, struct err *e)
 }
 
 /* Origin and owner of the including file come back behind it (RFC 1035 section 5.1); $TTL stays, as in BIND. */
-static int come_back(struct zone_text *t, const struct text_state *saved, struct err *e)
+static int come_back(struct zone_text *t, const struct text_saved *saved, struct err *e)
 {
-	memcpy(t->s.origin, saved->origin, sizeof(saved->origin));
-	memcpy(t->s.owner, saved->owner, sizeof(saved->owner));
-	t->s.has_owner = saved->has_owner;
-	zone_text_origin(t);
-	if (zone_build_file(t->b, t->file, e) != 0)
-		return -1;
-	if (t->s.has_owner)
-		zone_text_owner(t);
-	return 0;
+	zone_text_restore(t, saved);
+	return zone_build_file(t->b, t->file, e);
 }
 
 /* The path that the directive's second token names, or NULL. */
@@ -199,7 +192,7 @@ int zone_text_include(struct zone_text *t, const struct lexer *l, struct err *e)
 {
 	struct place place = zone_text_place(t, l, &l->tokens[0]);
 	const char *file = t->file, *folder = t->folder;
-	struct text_state saved = t->s;
+	struct text_saved saved;
 	uint32_t line = t->line;
 	char *path;
 
@@ -209,6 +202,7 @@ int zone_text_include(struct zone_text *t, const struct lexer *l, struct err *e)
 		return place_err(e, ERR_LIMIT, place, "$INCLUDE nested deeper than %d", INCLUDE_DEPTH);
 	if (++t->files > INCLUDE_FILES)
 		return place_err(e, ERR_LIMIT, place, "more than %d included files", INCLUDE_FILES);
+	zone_text_save(t, &saved);
 	if (l->n == 3 && token_name(&l->tokens[2], saved.origin, t->s.origin, e) != 0)
 		return place_ctx(e, zone_text_place(t, l, &l->tokens[2]));
 	zone_text_origin(t);

@@ -190,7 +190,7 @@ static int generate_one(struct zone_text *t, const struct token *owner, const ch
 int zone_text_generate(struct zone_text *t, const struct lexer *l, struct err *e)
 {
 	struct place place = zone_text_place(t, l, &l->tokens[0]);
-	struct text_state saved = t->s;
+	struct text_saved saved;
 	uint32_t line = t->line;
 	struct range r;
 	uint8_t *room;
@@ -205,6 +205,7 @@ int zone_text_generate(struct zone_text *t, const struct lexer *l, struct err *e
 	if ((r.stop - r.start) / r.step >= GENERATE_MAX)
 		return place_err(e, ERR_LIMIT, zone_text_place(t, l, &l->tokens[1]), "$GENERATE makes more than %d records",
 				 GENERATE_MAX);
+	zone_text_save(t, &saved);
 	rest = rest_of(l, 3);
 	room = mem_new(1, LINE_ROOM + INPUT_PAD);
 	t->line = place.line; /* the records have the place of the directive */
@@ -213,11 +214,7 @@ int zone_text_generate(struct zone_text *t, const struct lexer *l, struct err *e
 	free(room);
 	free(rest);
 	t->line = line;
-	memcpy(t->s.owner, saved.owner, sizeof(saved.owner));
-	t->s.has_owner = saved.has_owner;
-	t->owner_word_len = 0;
-	if (t->s.has_owner)
-		zone_text_owner(t);
+	zone_text_restore(t, &saved);
 	if (rc != 0 && e != NULL && strstr(e->text, "$GENERATE") == e->text)
 		place_ctx(e, place);
 	return rc;

@@ -8,25 +8,58 @@
 
 #include "zone/zone_text.h"
 
+/* An owner that is one label and the apex, written as the one before that was: octets of its word, or 0. */
+static size_t child_of_apex(struct zone_text *t, const char *p)
+{
+	uint32_t dots = plain_equals(p, '.') | plain_equals(p + 16, '.') << 16;
+	uint32_t stops = plain_stops(p) | plain_stops(p + 16) << 16 | dots;
+	size_t len;
+
+	if (t->apex_word_len == SIZE_MAX || stops == 0 || (stops & 1) != 0 || *p == '@')
+		return 0;
+	len = (unsigned)__builtin_ctz(stops);
+	if (!plain_is_end(p[len + t->apex_word_len]) || !plain_is_same(p + len, t->apex_word, t->apex_word_len) ||
+	    !zone_build_child(t->b, p, len))
+		return 0;
+	return len + t->apex_word_len;
+}
+
+/* Remembers how the owner, whose word has len octets, is written if it is one label and the apex. */
+static void note_apex_word(struct zone_text *t, size_t len)
+{
+	size_t label = t->b->owner[0];
+
+	if (!t->b->as_key || t->b->owner_len != label + 1 + t->b->apex_len || t->owner_word[0] == '@')
+		return;
+	t->apex_word_len = len - label;
+	memcpy(t->apex_word, t->owner_word + label, len - label);
+}
+
 /* The owner: that of the line before when its word is the same.  Returns the text behind, or NULL. */
 static const char *plain_owner(struct zone_text *t, const char *p)
 {
-	size_t len = t->owner_word_len, took, wire_len;
+	uint8_t name[DNAME_MAX + PLAIN_PAD];
+	size_t len = t->owner_word_len;
 
 	if (plain_is_blank(*p))
 		return t->s.has_owner ? p : NULL;
 	if (len > 0 && plain_is_same(p, t->owner_word, len) && plain_is_end(p[len]))
 		return p + len;
-	took = dname_from_plain(p, t->s.origin, t->origin_len, t->s.owner, &wire_len);
-	if (took == 0) {
-		t->owner_word_len = 0; /* s.owner has been written to */
-		return NULL;
+	if ((len = child_of_apex(t, p)) == 0) {
+		size_t wire_len, took = dname_from_plain(p, t->s.origin, t->origin_len, name, &wire_len);
+
+		if (took == 0)
+			return NULL;
+		plain_copy(t->owner_word, p, took);
+		zone_build_owner(t->b, name, wire_len);
+		note_apex_word(t, took);
+		len = took;
+	} else {
+		plain_copy(t->owner_word, p, len);
 	}
-	memcpy(t->owner_word, p, took);
-	t->owner_word_len = took;
+	t->owner_word_len = len;
 	t->s.has_owner = true;
-	zone_build_owner(t->b, t->s.owner, wire_len);
-	return p + took;
+	return p + len;
 }
 
 /* [TTL] [IN] type, TTL and class in either order.  Returns the text behind, or NULL; h->a is 0 where not both are there. */

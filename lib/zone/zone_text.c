@@ -18,17 +18,33 @@ struct place zone_text_place(const struct zone_text *t, const struct lexer *l, c
 	return (struct place){ .file = t->file, .line = k->line, .column = lexer_column(l, k->text - k->quoted) };
 }
 
-void zone_text_owner(struct zone_text *t)
+void zone_text_owner(struct zone_text *t, const uint8_t *name)
 {
 	t->owner_word_len = 0;
 	t->s.has_owner = true;
-	zone_build_owner(t->b, t->s.owner, dname_len(t->s.owner));
+	zone_build_owner(t->b, name, dname_len(name));
 }
 
 void zone_text_origin(struct zone_text *t)
 {
 	t->owner_word_len = 0;
+	t->apex_word_len = SIZE_MAX;
 	t->origin_len = dname_len(t->s.origin);
+}
+
+void zone_text_save(const struct zone_text *t, struct text_saved *out)
+{
+	memcpy(out->origin, t->s.origin, t->origin_len);
+	memcpy(out->owner, t->b->owner, t->b->owner_len);
+	out->has_owner = t->s.has_owner;
+}
+
+void zone_text_restore(struct zone_text *t, const struct text_saved *saved)
+{
+	memcpy(t->s.origin, saved->origin, dname_len(saved->origin));
+	zone_text_origin(t);
+	zone_text_owner(t, saved->owner);
+	t->s.has_owner = saved->has_owner;
 }
 
 static bool is_class(const struct token *k, bool *in)
@@ -115,12 +131,13 @@ int zone_text_record(struct zone_text *t, const struct lexer *l, struct err *e)
 	struct head h = { .type = 0 };
 	struct rr rr = { .rdata = t->rdata };
 	struct rdata_text r;
+	uint8_t owner[DNAME_MAX];
 	size_t at = 0;
 
 	if (!l->blank_start) {
-		if (token_name(first, t->s.origin, t->s.owner, e) != 0)
+		if (token_name(first, t->s.origin, owner, e) != 0)
 			return at_token(t, l, first, e);
-		zone_text_owner(t);
+		zone_text_owner(t, owner);
 		at = 1;
 	}
 	if (!t->s.has_owner)

@@ -32,8 +32,7 @@ struct text_input {
 /* What holds from one line to the next. */
 struct text_state {
 	uint8_t origin[DNAME_MAX];
-	uint8_t owner[DNAME_MAX + PLAIN_PAD];
-	bool has_owner;
+	bool has_owner;        /* that of the builder */
 	bool has_default_ttl; /* $TTL, or the SOA's MINIMUM where the SOA has no TTL */
 	uint32_t default_ttl;
 	bool has_last_ttl;
@@ -52,8 +51,11 @@ struct zone_text {
 	struct zone_build *b;
 	struct text_state s;
 	size_t origin_len;
-	char owner_word[DNAME_MAX + PLAIN_PAD]; /* the plain word that s.owner was made from; */
+	char owner_word[DNAME_MAX + PLAIN_PAD]; /* the plain word that the owner was made from; */
 	size_t owner_word_len;                  /* 0: not known */
+	char apex_word[DNAME_MAX + PLAIN_PAD];  /* what stands behind the first label of a name that is one label longer than
+						   the apex: its dot and the apex, or nothing; */
+	size_t apex_word_len;                   /* SIZE_MAX: not known */
 	uint32_t line;
 	bool by_tokens;           /* every line goes through tokens: for tests */
 	const char *include_root; /* resolved; NULL: no $INCLUDE */
@@ -80,9 +82,16 @@ int zone_text_read(struct zone_text *t, struct text_input *in, struct err *e);
 int zone_text_record(struct zone_text *t, const struct lexer *l, struct err *e);
 /* A line at *p that ends with a newline, if it is a plain record: 1 and *p behind it, 0 if it is not, -1. */
 int zone_text_plain(struct zone_text *t, const char **p, struct err *e);
-/* The owner of what follows is s.owner; s.origin has changed. */
-void zone_text_owner(struct zone_text *t);
+/* The owner of what follows, borrowed; s.origin has changed. */
+void zone_text_owner(struct zone_text *t, const uint8_t *name);
 void zone_text_origin(struct zone_text *t);
+/* What directives put back: origin and owner. */
+struct text_saved {
+	uint8_t origin[DNAME_MAX], owner[DNAME_MAX];
+	bool has_owner;
+};
+void zone_text_save(const struct zone_text *t, struct text_saved *out);
+void zone_text_restore(struct zone_text *t, const struct text_saved *saved);
 struct place zone_text_place(const struct zone_text *t, const struct lexer *l, const struct token *k);
 /* More of the file into the window, behind what is left of it; sets in->all at its end.  -1 with ERR_IO. */
 int text_input_more(struct text_input *in, const char *path, struct err *e);
