@@ -63,6 +63,7 @@ struct engine {
 	size_t zone_count, zone_cap;
 
 	struct works *works;
+	TAILQ_HEAD(plan_list, reading) plans; /* being read (plans.c) */
 	struct writer *writer;
 
 	/* Which zones are looked at, so that a round costs what has changed, not what there is (rounds.c). */

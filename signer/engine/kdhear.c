@@ -10,9 +10,9 @@
 #include "signer/engine/netlink.h"
 
 #define TSIG_MAX 256
-#define LIST_MAX 1024 /* plans or words in one message */
+#define LIST_MAX 1024 /* words in one message */
 
-static struct zwork *zone_of(struct kdlink *k, const json_t *msg, bool make)
+struct zwork *kdhear_zone(struct engine *engine, const json_t *msg, bool make)
 {
 	uint8_t name[DNAME_MAX];
 	char text[DNAME_TEXT_MAX];
@@ -23,30 +23,12 @@ static struct zwork *zone_of(struct kdlink *k, const json_t *msg, bool make)
 		return NULL;
 	}
 	dname_lower(name, name);
-	return engine_zone(k->engine, dname_to_text(name, text), make);
-}
-
-static void take_plan(struct kdlink *k, const json_t *plan)
-{
-	struct zwork *z = zone_of(k, plan, !json_is_true(json_object_get(plan, "gone")));
-	bool first;
-
-	if (z == NULL)
-		return;
-	first = z->plan == NULL;
-	zwork_plan(z, plan);
-	if (first)
-		kdlink_served(k, z);
+	return engine_zone(engine, dname_to_text(name, text), make);
 }
 
 static void on_plans(struct kdlink *k, const json_t *msg)
 {
-	json_t *plan;
-	size_t i;
-
-	json_array_foreach(json_object_get(msg, "list"), i, plan)
-		if (i < LIST_MAX)
-			take_plan(k, plan);
+	plans_take(k->engine, (json_t *)(uintptr_t)msg); /* which it refers to for a while */
 }
 
 static void on_peers(struct kdlink *k, const json_t *msg)
@@ -114,7 +96,7 @@ static void take_status(struct kdlink *k, const json_t *word)
 	const char *node = json_string_value(json_object_get(word, "node"));
 	const char *name = json_string_value(json_object_get(word, "name"));
 	const json_t *status = json_object_get(word, "status");
-	struct zwork *z = zone_of(k, word, false);
+	struct zwork *z = kdhear_zone(k->engine, word, false);
 
 	if (z != NULL && node != NULL && json_is_object(status))
 		zwork_word(z, node, name == NULL ? node : name, status);

@@ -41,12 +41,12 @@ static json_t *key_hashes(const struct zwork *z)
 	for (size_t i = 0; z->plan != NULL && i < z->plan->ready_count; i++)
 		for (size_t j = 0; j < z->plan->ready[i].n; j++) {
 			const struct rr *rr = &z->plan->ready[i].rrs[j];
-			struct key *key;
+			uint8_t hash[KEY_HASH_LEN];
 
-			if (rr->type != TYPE_DNSKEY || key_from_dnskey(rr->rdata, rr->rdlen, &key, NULL) != 0)
+			if (rr->type != TYPE_DNSKEY) /* whose keys were looked at when the plan was read */
 				continue;
-			json_array_append_new(list, msg_json_hex(key_hash(key), KEY_HASH_LEN));
-			key_free(key);
+			dnskey_hash(rr->rdata, rr->rdlen, hash);
+			json_array_append_new(list, msg_json_hex(hash, sizeof(hash)));
 		}
 	return list;
 }

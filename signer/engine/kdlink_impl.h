@@ -18,6 +18,11 @@ struct kdlink {
 int kdlink_say(struct kdlink *k, const char *type, json_t *body, struct err *e);
 /* kdhear.c: a message of keydist. */
 void kdhear(struct kdlink *k, const char *type, const json_t *msg);
+/* The zone that a message names; NULL when it names none, or there is none and none is to be made. */
+struct zwork *kdhear_zone(struct engine *engine, const json_t *msg, bool make);
+/* plans.c: a list of plans, at most PLANS_MAX. */
+#define PLANS_MAX 1024
+void plans_take(struct engine *e, json_t *msg);
 /* kdask.c: a request of keydist, and its answer. */
 void kdask(struct kdlink *k, const json_t *msg);
 

@@ -3,6 +3,7 @@
 #include "signer/engine/plan.h"
 
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,21 @@ const char *plan_state_text(enum plan_state state)
 	return state_text[state];
 }
 
+struct plan_key {
+	atomic_uint refs;
+	struct key *key;
+	size_t box_len;
+	uint8_t box[];
+};
+
+static void key_unref(struct plan_key *k)
+{
+	if (atomic_fetch_sub(&k->refs, 1) > 1)
+		return;
+	key_free(k->key);
+	free(k);
+}
+
 struct plan *plan_ref(struct plan *p)
 {
 	p->refs++;
@@ -35,7 +51,8 @@ void plan_unref(struct plan *p)
 	if (p == NULL || --p->refs > 0)
 		return;
 	for (size_t i = 0; i < p->key_count; i++)
-		key_free(p->keys[i]);
+		key_unref(p->held[i]);
+	free(p->held);
 	free(p->keys);
 	free(p->source);
 	arena_free(p->arena);
@@ -56,7 +73,8 @@ static int64_t sig_expiration(const struct rr *sig, int64_t now)
 }
 
 /* One RRset and its RRSIGs from a record stream. */
-static int ready_read(struct plan *p, const json_t *o, const uint8_t *apex, struct ready_rrset *out, struct err *e)
+static int ready_read(struct plan *p, const json_t *o, const uint8_t *apex, struct ready_rrset *out,
+		      struct plan_stream *stream, struct err *e)
 {
 	const char *type_text = msg_text(o, "type", 16, e);
 	struct rr rr, rrs[RECORDS_MAX], sigs[RECORDS_MAX];
@@ -73,8 +91,9 @@ static int ready_read(struct plan *p, const json_t *o, const uint8_t *apex, stru
 		return err_set(e, ERR_REFUSED, "ready RRset of type %s", type_text);
 	if ((octets = msg_base64(o, "rrset", READY_OCTETS, &len, e)) == NULL)
 		return -1;
-	r = rd_of(arena_dup(p->arena, octets, len), len);
+	*stream = (struct plan_stream){ arena_dup(p->arena, octets, len), len };
 	free(octets);
+	r = rd_of(stream->octets, len);
 	while ((rc = rr_read(&r, &rr, e)) == 1) {
 		bool sig = rr.type == TYPE_RRSIG;
 
@@ -104,54 +123,109 @@ static const struct ready_rrset *find_ready(const struct plan *p, uint16_t type)
 	return NULL;
 }
 
+/* The same RRsets under the same RRSIGs, which were verified then. */
+static bool ready_known(const struct plan *p, const struct plan *before)
+{
+	if (before == NULL || before->ready_count != p->ready_count)
+		return false;
+	for (size_t i = 0; i < p->ready_count; i++)
+		if (p->stream[i].len != before->stream[i].len ||
+		    memcmp(p->stream[i].octets, before->stream[i].octets, p->stream[i].len) != 0)
+			return false;
+	return true;
+}
+
+/* The RRSIG has not expired, and is right for some of the keys unless it is known to be. */
+static int sig_check(struct plan *p, const struct ready_rrset *set, const struct rr *sig, const uint8_t *apex,
+		     struct key *const *key, size_t keys, bool known, int64_t now, struct err *e)
+{
+	const int64_t expiration = sig_expiration(sig, now);
+	bool right = known;
+
+	for (size_t k = 0; k < keys && !right; k++)
+		right = rrsig_verify(set->rrs, set->n, sig, apex, key[k], NULL) == 0;
+	if (!right)
+		return err_set(e, ERR_CRYPTO, "an RRSIG of a ready RRset is wrong");
+	if (expiration <= now)
+		return err_set(e, ERR_REFUSED, "an RRSIG of a ready RRset has expired");
+	if (expiration < p->ready_until)
+		p->ready_until = expiration;
+	return 0;
+}
+
 /* Every RRSIG of every ready RRset is right for some key of the DNSKEY RRset, and has not expired. */
-static int ready_verify(struct plan *p, const uint8_t *apex, int64_t now, struct err *e)
+static int ready_verify(struct plan *p, const uint8_t *apex, const struct plan *before, int64_t now, struct err *e)
 {
 	const struct ready_rrset *dnskey = find_ready(p, TYPE_DNSKEY);
+	const bool known = ready_known(p, before);
 	struct key *key[RECORDS_MAX] = { NULL };
-	int rc = -1;
+	int rc = 0;
 
 	if (dnskey == NULL)
 		return err_set(e, ERR_REFUSED, "no DNSKEY RRset");
-	for (size_t i = 0; i < dnskey->n; i++)
-		if (key_from_dnskey(dnskey->rrs[i].rdata, dnskey->rrs[i].rdlen, &key[i], e) != 0)
-			goto out;
+	for (size_t i = 0; i < dnskey->n && rc == 0 && !known; i++)
+		rc = key_from_dnskey(dnskey->rrs[i].rdata, dnskey->rrs[i].rdlen, &key[i], e);
 	for (size_t i = 0; i < p->ready_count; i++)
-		for (size_t j = 0; j < p->ready[i].sig_count; j++) {
-			const struct ready_rrset *set = &p->ready[i];
-			bool right = false;
-
-			for (size_t k = 0; k < dnskey->n && !right; k++)
-				right = rrsig_verify(set->rrs, set->n, &set->sigs[j], apex, key[k], NULL) == 0;
-			if (!right) {
-				err_set(e, ERR_CRYPTO, "an RRSIG of a ready RRset is wrong");
-				goto out;
-			}
-			if (sig_expiration(&set->sigs[j], now) <= now) {
-				err_set(e, ERR_REFUSED, "an RRSIG of a ready RRset has expired");
-				goto out;
-			}
-			if (sig_expiration(&set->sigs[j], now) < p->ready_until)
-				p->ready_until = sig_expiration(&set->sigs[j], now);
-		}
-	rc = 0;
-out:
+		for (size_t j = 0; j < p->ready[i].sig_count && rc == 0; j++)
+			rc = sig_check(p, &p->ready[i], &p->ready[i].sigs[j], apex, key, dnskey->n, known, now, e);
 	for (size_t i = 0; i < dnskey->n; i++)
 		key_free(key[i]);
 	return rc;
 }
 
-/* Opens one box; the key must be one of the DNSKEY RRset. */
-static int key_read(struct plan *p, const json_t *o, const uint8_t *apex, const struct engine_identity *id, struct err *e)
+static struct plan_key *key_known(const struct plan *before, const uint8_t hash[KEY_HASH_LEN], const uint8_t *box,
+				  size_t len)
 {
-	const struct ready_rrset *dnskey = find_ready(p, TYPE_DNSKEY);
-	uint8_t hash[KEY_HASH_LEN], *rdata = NULL, *box = NULL;
+	for (size_t i = 0; before != NULL && i < before->key_count; i++) {
+		struct plan_key *k = before->held[i];
+
+		if (memcmp(key_hash(k->key), hash, KEY_HASH_LEN) == 0 && k->box_len == len &&
+		    memcmp(k->box, box, len) == 0) {
+			atomic_fetch_add(&k->refs, 1);
+			return k;
+		}
+	}
+	return NULL;
+}
+
+static struct plan_key *key_open(const uint8_t *apex, const uint8_t hash[KEY_HASH_LEN], const uint8_t *rdata,
+				 size_t rdata_len, const uint8_t *box, size_t len, const struct engine_identity *id,
+				 struct err *e)
+{
 	const struct seal_label label = { .purpose = SEAL_ENGINE, .name = apex, .hash = hash };
 	struct secret *der = NULL;
 	struct key *key = NULL;
+	struct plan_key *k;
+	int rc;
+
+	if (seal_open(&label, id->box_pk, id->box_sk, box, len, &der, e) != 0)
+		return NULL;
+	rc = key_from_pkcs8(rdata, rdata_len, der, &key, e);
+	secret_free(der);
+	if (rc != 0)
+		return NULL;
+	if (memcmp(key_hash(key), hash, KEY_HASH_LEN) != 0 || (key_flags(key) & DNSKEY_FLAG_ZONE) == 0) {
+		err_set(e, ERR_REFUSED, "a signing key is not the one that its hash names, or no zone key");
+		key_free(key);
+		return NULL;
+	}
+	k = mem_new(1, sizeof(*k) + len);
+	k->refs = 1;
+	k->key = key;
+	k->box_len = len;
+	memcpy(k->box, box, len);
+	return k;
+}
+
+/* Opens one box; the key must be one of the DNSKEY RRset. */
+static int key_read(struct plan *p, const json_t *o, const uint8_t *apex, const struct engine_identity *id,
+		    const struct plan *before, struct err *e)
+{
+	const struct ready_rrset *dnskey = find_ready(p, TYPE_DNSKEY);
+	uint8_t hash[KEY_HASH_LEN], *rdata = NULL, *box = NULL;
+	struct plan_key *k = NULL;
 	size_t rdata_len, box_len;
 	bool listed = false;
-	int rc = -1;
 
 	if (msg_hex(o, "hash", hash, sizeof(hash), e) != 0 ||
 	    (rdata = msg_base64(o, "dnskey", KEY_RDATA_MAX, &rdata_len, e)) == NULL ||
@@ -160,26 +234,18 @@ static int key_read(struct plan *p, const json_t *o, const uint8_t *apex, const 
 	for (size_t i = 0; dnskey != NULL && i < dnskey->n; i++)
 		listed = listed || (dnskey->rrs[i].rdlen == rdata_len &&
 				    memcmp(dnskey->rrs[i].rdata, rdata, rdata_len) == 0);
-	if (!listed) {
+	if (!listed)
 		err_set(e, ERR_REFUSED, "a signing key is not in the DNSKEY RRset");
-		goto out;
+	else if ((k = key_known(before, hash, box, box_len)) == NULL)
+		k = key_open(apex, hash, rdata, rdata_len, box, box_len, id, e);
+	if (k != NULL) {
+		p->held[p->key_count] = k;
+		p->keys[p->key_count++] = k->key;
 	}
-	if (seal_open(&label, id->box_pk, id->box_sk, box, box_len, &der, e) != 0 ||
-	    key_from_pkcs8(rdata, rdata_len, der, &key, e) != 0)
-		goto out;
-	if (memcmp(key_hash(key), hash, KEY_HASH_LEN) != 0 || (key_flags(key) & DNSKEY_FLAG_ZONE) == 0) {
-		err_set(e, ERR_REFUSED, "a signing key is not the one that its hash names, or no zone key");
-		goto out;
-	}
-	p->keys[p->key_count++] = key;
-	key = NULL;
-	rc = 0;
 out:
-	key_free(key);
-	secret_free(der);
 	free(rdata);
 	free(box);
-	return rc;
+	return k == NULL ? -1 : 0;
 }
 
 /* What a version is made of; a plan with another hash asks for a new version. */
@@ -205,7 +271,7 @@ static void plan_digest(struct plan *p)
 }
 
 static int signed_read(struct plan *p, const json_t *msg, const uint8_t *apex, const struct engine_identity *id,
-		       int64_t now, struct err *e)
+		       const struct plan *before, int64_t now, struct err *e)
 {
 	const json_t *ready = json_object_get(msg, "ready"), *keys = json_object_get(msg, "keys");
 
@@ -213,16 +279,19 @@ static int signed_read(struct plan *p, const json_t *msg, const uint8_t *apex, c
 	    json_array_size(keys) > KEYS_MAX || json_array_size(keys) == 0)
 		return err_set(e, ERR_SYNTAX, "ready, keys: lists of at most %d and 1 to %d", READY_MAX, KEYS_MAX);
 	p->ready = arena_alloc(p->arena, READY_MAX, sizeof(*p->ready));
+	p->stream = arena_alloc(p->arena, READY_MAX, sizeof(*p->stream));
 	for (size_t i = 0; i < json_array_size(ready); i++) {
-		if (ready_read(p, json_array_get(ready, i), apex, &p->ready[p->ready_count], e) != 0)
+		if (ready_read(p, json_array_get(ready, i), apex, &p->ready[p->ready_count],
+			       &p->stream[p->ready_count], e) != 0)
 			return -1;
 		p->ready_count++;
 	}
-	if (ready_verify(p, apex, now, e) != 0)
+	if (ready_verify(p, apex, before, now, e) != 0)
 		return -1;
-	p->keys = mem_new(KEYS_MAX, sizeof(*p->keys));
+	p->keys = mem_new(json_array_size(keys), sizeof(*p->keys));
+	p->held = mem_new(json_array_size(keys), sizeof(*p->held));
 	for (size_t i = 0; i < json_array_size(keys); i++)
-		if (key_read(p, json_array_get(keys, i), apex, id, e) != 0)
+		if (key_read(p, json_array_get(keys, i), apex, id, before, e) != 0)
 			return err_ctx(e, "key %zu", i + 1);
 	return 0;
 }
@@ -252,8 +321,8 @@ static int floor_read(struct plan *p, const json_t *msg, struct err *e)
 	return 0;
 }
 
-int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identity *id, int64_t now, struct plan **out,
-	      struct err *e)
+int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identity *id, const struct plan *before,
+	      int64_t now, struct plan **out, struct err *e)
 {
 	struct plan *p = mem_new(1, sizeof(*p));
 	const char *source;
@@ -272,7 +341,7 @@ int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identi
 	    msg_uint(msg, "steps", INT64_MAX, &p->steps, e) != 0 || msg_uint(msg, "epoch", INT64_MAX, &p->epoch, e) != 0)
 		goto bad;
 	p->source = mem_strdup(source);
-	if (p->state == PLAN_SIGNED && signed_read(p, msg, apex, id, now, e) != 0)
+	if (p->state == PLAN_SIGNED && signed_read(p, msg, apex, id, before, now, e) != 0)
 		goto bad;
 	plan_digest(p);
 good:

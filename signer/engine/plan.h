@@ -13,6 +13,9 @@
  * plan - what keydist says about one zone, checked: RRsets at the apex that come signed, zone-signing keys opened and
  * matched to the DNSKEY RRset.  Immutable and reference counted (in the loop only); a task holds a reference.
  */
+/* A zone-signing key that is open, shared by plans that follow each other. */
+struct plan_key;
+
 enum plan_state {
 	PLAN_HELD,     /* no key, and policy says not to serve the zone unsigned */
 	PLAN_UNSIGNED,
@@ -30,8 +33,13 @@ struct plan {
 	struct ready_rrset *ready;
 	size_t ready_count;
 	int64_t ready_until;  /* earliest expiration of the ready RRSIGs; INT64_MAX without */
-	struct key **keys;
+	struct key **keys;    /* borrowed from `held` */
+	struct plan_key **held;
 	size_t key_count;
+	struct plan_stream {  /* what `ready` was read from */
+		const uint8_t *octets;
+		size_t len;
+	} *stream;
 	uint64_t steps;
 	uint32_t floor;
 	uint64_t epoch;
@@ -43,9 +51,13 @@ struct plan {
 /*
  * plan_read - reads and checks a `plan` message.  now: ready RRSIGs must not have expired.  Refusals name what is wrong; the
  * caller goes on with the plan before.
+ *
+ * before  the zone's plan before, or NULL: what is the same octet by octet was checked then, and keys stay open
+ *
+ * Any thread may call it.
  */
-int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identity *id, int64_t now, struct plan **out,
-	      struct err *e);
+int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identity *id, const struct plan *before,
+	      int64_t now, struct plan **out, struct err *e);
 struct plan *plan_ref(struct plan *p);
 void plan_unref(struct plan *p); /* NULL does nothing */
 const char *plan_state_text(enum plan_state state);

@@ -169,6 +169,7 @@ static void on_quick(uv_timer_t *timer)
 void rounds_start(struct engine *e)
 {
 	TAILQ_INIT(&e->poked);
+	TAILQ_INIT(&e->plans);
 	TAILQ_INIT(&e->telling_later);
 	TAILQ_INIT(&e->telling_now);
 	uv_timer_init(&e->loop, &e->tick);

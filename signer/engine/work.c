@@ -26,7 +26,7 @@ struct works *works_new(uv_loop_t *loop)
 
 	ws->loop = loop;
 	ws->cores = uv_available_parallelism();
-	for (int k = WORK_SIGN; k <= WORK_LOAD; k++) {
+	for (int k = WORK_PLAN; k <= WORK_LOAD; k++) {
 		ws->small[k].end = &ws->small[k].first;
 		ws->large[k].end = &ws->large[k].first;
 	}
@@ -82,7 +82,7 @@ static void begin(struct works *ws, struct work *w)
 
 static void next(struct works *ws)
 {
-	for (int k = WORK_SIGN; k <= WORK_LOAD && !ws->paused; k++) {
+	for (int k = WORK_PLAN; k <= WORK_LOAD && !ws->paused; k++) {
 		while (ws->small_running < ws->cores && ws->small[k].first != NULL) {
 			ws->small_running++;
 			begin(ws, take(&ws->small[k]));
@@ -109,7 +109,7 @@ void works_end(struct works *ws)
 {
 	struct work *w;
 
-	for (int k = WORK_SIGN; k <= WORK_LOAD; k++)
+	for (int k = WORK_PLAN; k <= WORK_LOAD; k++)
 		while ((w = take(&ws->small[k])) != NULL || (w = take(&ws->large[k])) != NULL) {
 			w->cancelled = true;
 			w->done(w);

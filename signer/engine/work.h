@@ -9,11 +9,11 @@
 /*
  * work - long work off the loop, in the pool: loading and signing.
  *
- * What is signed goes before what is loaded, so that content does not pile up in memory.  One large piece of work runs at a
+ * Plans go first, which are short.  What is signed goes before what is loaded, so that content does not pile up in memory.  One large piece of work runs at a
  * time, since it uses all cores by itself; small ones run beside it, as many as there are cores.  done is called in the
  * loop and owns the work.
  */
-enum work_kind { WORK_SIGN, WORK_LOAD };
+enum work_kind { WORK_PLAN, WORK_SIGN, WORK_LOAD };
 
 struct works;
 struct work {

@@ -220,16 +220,14 @@ static void take_plan(struct zwork *z, struct plan *p)
 		z->forced = true;
 }
 
-void zwork_plan(struct zwork *z, const json_t *msg)
+void zwork_plan(struct zwork *z, struct plan *p, const struct err *why)
 {
 	bool first = z->plan == NULL;
-	struct plan *p;
-	struct err e;
 
-	if (plan_read(msg, z->apex, &z->engine->identity, clock_now_s(), &p, &e) != 0) {
-		if (z->plan_error == NULL || strcmp(z->plan_error, e.text) != 0)
-			log_event(LOG_ERROR, "plan-refused", "zone=%s msg=%s; the plan before stands", z->name, e.text);
-		zwork_say(&z->plan_error, "%s", e.text);
+	if (p == NULL) {
+		if (z->plan_error == NULL || strcmp(z->plan_error, why->text) != 0)
+			log_event(LOG_ERROR, "plan-refused", "zone=%s msg=%s; the plan before stands", z->name, why->text);
+		zwork_say(&z->plan_error, "%s", why->text);
 		zwork_tell(z);
 		return;
 	}

@@ -201,7 +201,8 @@ void zwork_tell_now(struct zwork *z);
 void zwork_told(struct zwork *z);
 /* Takes it off all lists. */
 void zwork_forget(struct zwork *z);
-void zwork_plan(struct zwork *z, const json_t *msg);
+/* keydist's newest plan, which is taken over; NULL: it was refused, and why. */
+void zwork_plan(struct zwork *z, struct plan *p, const struct err *why);
 /* A peer's word on the zone, or our own as others remember it. */
 void zwork_word(struct zwork *z, const char *node, const char *name, const json_t *status);
 /* The JSON that is kept with each publication. */

@@ -59,7 +59,7 @@ static void read_plans(const json_t *msg)
 
 		if (msg_name(row, "zone", apex, NULL) != 0)
 			continue;
-		if (plan_read(row, apex, &engine->identity, 1800000000, &plan, &e) == 0)
+		if (plan_read(row, apex, &engine->identity, NULL, 1800000000, &plan, &e) == 0)
 			assert(plan->gone || plan->source != NULL);
 		plan_unref(plan);
 	}

@@ -123,7 +123,7 @@ static struct how right(void)
 static int try(const struct how *how, struct plan **out, struct err *e)
 {
 	json_t *j = message(how);
-	int rc = plan_read(j, zone, &me, NOW, out, e);
+	int rc = plan_read(j, zone, &me, NULL, NOW, out, e);
 
 	json_decref(j);
 	return rc;
@@ -197,7 +197,7 @@ static void every_member_is_looked_at(void **state)
 				json_object_del(j, needed[i]);
 			else
 				json_object_set_new(j, needed[i], way == 1 ? json_null() : json_real(0.5));
-			if (plan_read(j, zone, &me, NOW, &p, &e) == 0)
+			if (plan_read(j, zone, &me, NULL, NOW, &p, &e) == 0)
 				fail_msg("%s, way %d", needed[i], way);
 			json_decref(j);
 		}
@@ -217,7 +217,7 @@ static void what_a_version_is_made_of_changes_the_hash(void **state)
 	plan_unref(b);
 	j = message(&how);
 	json_object_set_new(json_object_get(j, "policy"), "denial", json_string("nsec3"));
-	assert_int_equal(plan_read(j, zone, &me, NOW, &b, NULL), 0);
+	assert_int_equal(plan_read(j, zone, &me, NULL, NOW, &b, NULL), 0);
 	json_decref(j);
 	assert_memory_not_equal(a->hash, b->hash, sizeof(a->hash));
 	plan_unref(a);
@@ -239,7 +239,7 @@ static void states_without_keys_need_none(void **state)
 		json_object_set_new(j, "state", json_string(cases[i].text));
 		json_object_set_new(j, "ready", json_array());
 		json_object_set_new(j, "keys", json_array());
-		assert_int_equal(plan_read(j, zone, &me, NOW, &p, NULL), 0);
+		assert_int_equal(plan_read(j, zone, &me, NULL, NOW, &p, NULL), 0);
 		assert_int_equal(p->state, cases[i].state);
 		assert_int_equal(p->key_count, 0);
 		plan_unref(p);
