@@ -8,6 +8,7 @@
 #include "arena/arena.h"
 #include "clock/clock.h"
 #include "log/log.h"
+#include "msg/word.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,29 +33,31 @@ int engine_send(struct keydist *k, const char *type, json_t *body)
 
 struct word_list {
 	struct keydist *k;
-	json_t *list;
+	struct msg_words words;
 	int rc;
 };
 
 static int send_words(struct word_list *l)
 {
-	json_t *body = json_pack("{s:o}", "list", l->list);
+	json_t *body = json_object();
 
-	if (json_array_size(l->list) > 0)
+	msg_set_tail(body, l->words.octets, l->words.len);
+	if (l->words.n > 0)
 		l->rc = engine_send(l->k, "status", body);
 	json_decref(body);
-	l->list = json_array();
+	msg_words_clear(&l->words);
 	return l->rc;
 }
 
-/* Takes over status. */
-static int add_status(struct word_list *l, const uint8_t node[NODE_ID_LEN], const char *zone, json_t *status)
+static int add_word(struct word_list *l, const uint8_t node[NODE_ID_LEN], const char *zone, const char *status)
 {
-	char id[NODE_ID_TEXT];
+	struct msg_word w = { .status = status, .status_len = strlen(status) };
 
-	json_array_append_new(l->list, json_pack("{s:s,s:s,s:s,s:o}", "zone", zone, "node", node_id_text(node, id),
-						 "name", cluster_name(l->k->cluster, node), "status", status));
-	return json_array_size(l->list) < WORDS_MAX ? 0 : send_words(l);
+	memcpy(w.node, node, NODE_ID_LEN);
+	snprintf(w.name, sizeof(w.name), "%s", cluster_name(l->k->cluster, node));
+	snprintf(w.zone, sizeof(w.zone), "%s", zone);
+	msg_words_add(&l->words, &w);
+	return l->words.n < WORDS_MAX ? 0 : send_words(l);
 }
 
 static int on_word(void *ctx, const uint8_t node[NODE_ID_LEN], const char *zone, const char *status)
@@ -65,17 +68,17 @@ static int on_word(void *ctx, const uint8_t node[NODE_ID_LEN], const char *zone,
 	/* The engine does not know the zone yet: all words come behind its first plan. */
 	if (c == NULL || !c->has_sent)
 		return 0;
-	return add_status(l, node, zone, json_loads(status, 0, NULL));
+	return add_word(l, node, zone, status);
 }
 
 static void send_news(struct keydist *k)
 {
-	struct word_list l = { k, json_array(), 0 };
+	struct word_list l = { .k = k };
 	const uint64_t upto = cluster_status_since(k->cluster, k->status_rev, on_word, &l);
 
 	if (upto != k->status_rev && send_words(&l) == 0)
 		k->status_rev = upto;
-	json_decref(l.list);
+	msg_words_fini(&l.words);
 }
 
 /* What every node has said of a zone that the engine hears of for the first time. */
@@ -84,10 +87,10 @@ static void add_all_words(struct word_list *l, const struct zone_ctx *c)
 	const struct fact_state *s = cluster_state(l->k->cluster);
 
 	for (size_t i = 0; i < s->nodes && l->rc == 0; i++) {
-		json_t *status = cluster_status_get(l->k->cluster, s->node[i].id, c->text);
+		const char *status = cluster_status_text(l->k->cluster, s->node[i].id, c->text);
 
 		if (status != NULL)
-			add_status(l, s->node[i].id, c->text, status);
+			add_word(l, s->node[i].id, c->text, status);
 	}
 }
 
@@ -117,7 +120,7 @@ void engine_plan(struct keydist *k, struct zone_ctx *c, json_t *plan, const uint
 
 void engine_send_plans(struct keydist *k)
 {
-	struct word_list l = { k, NULL, 0 };
+	struct word_list l = { .k = k };
 	json_t *body;
 	struct err e;
 	int rc;
@@ -129,7 +132,6 @@ void engine_send_plans(struct keydist *k)
 	body = json_pack("{s:o}", "list", k->plans);
 	rc = engine_send(k, "plans", body);
 	json_decref(body);
-	l.list = json_array();
 	for (size_t i = 0; i < k->plan_outs; i++) {
 		struct plan_out *o = &k->plan_out[i];
 
@@ -143,7 +145,7 @@ void engine_send_plans(struct keydist *k)
 			add_all_words(&l, o->c);
 	}
 	send_words(&l);
-	json_decref(l.list);
+	msg_words_fini(&l.words);
 	k->plans = NULL;
 	k->plan_outs = k->plan_octets = 0;
 }

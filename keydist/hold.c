@@ -60,7 +60,7 @@ static int hold(struct keydist *k, struct zone_ctx *c, const struct zone_state *
 	struct key *key = NULL;
 	int rc = -1;
 
-	if (keys_open(k, z, ks, &key, e) != 0 || (probe = keys_probe(k, z->name, key, e)) == NULL)
+	if (keys_open(k, z, ks, &key, e) != 0 || (probe = keys_probe(k->self.id, z->name, key, e)) == NULL)
 		return -1;
 	body = json_pack("{s:o,s:o}", "key", msg_json_hex(ks->hash, 32), "probe", probe);
 	if (key_pkcs8(key, &der, e) != 0)

@@ -176,11 +176,13 @@ json_t *keys_box(enum seal_purpose purpose, const uint8_t *zone, const uint8_t h
 		 struct secret *der, struct err *e);
 json_t *keys_recovery_box(struct keydist *k, const uint8_t *zone, const uint8_t hash[32], struct secret *der,
 			  struct err *e);
-json_t *keys_probe(struct keydist *k, const uint8_t *zone, struct key *key, struct err *e);
+json_t *keys_probe(const uint8_t self[NODE_ID_LEN], const uint8_t *zone, struct key *key, struct err *e);
 /* The key's box for the engine, borrowed; NULL and *e when this node cannot open its own.  der: when it is open, else
  * NULL. */
 json_t *keys_engine_box(struct keydist *k, struct zone_ctx *c, const struct zone_state *z, const struct key_state *ks,
 			struct err *e);
+/* Keeps one that was made elsewhere; takes it over. */
+void keys_take_engine_box(struct zone_ctx *c, const uint8_t hash[32], json_t *box);
 void keys_keep_engine_box(struct keydist *k, struct zone_ctx *c, const uint8_t hash[32], struct secret *der);
 
 /* make.c: new keys, made in the pool */

@@ -52,10 +52,10 @@ json_t *keys_recovery_box(struct keydist *k, const uint8_t *zone, const uint8_t 
 	return box == NULL ? NULL : json_pack("{s:s,s:o}", "id", k->recovery_id, "box", box);
 }
 
-json_t *keys_probe(struct keydist *k, const uint8_t *zone, struct key *key, struct err *e)
+json_t *keys_probe(const uint8_t self[NODE_ID_LEN], const uint8_t *zone, struct key *key, struct err *e)
 {
 	uint8_t data[KEY_PROBE_MAX], sig[KEY_SIG_MAX];
-	size_t sig_len = 0, len = key_probe_data(zone, key_hash(key), k->self.id, data);
+	size_t sig_len = 0, len = key_probe_data(zone, key_hash(key), self, data);
 
 	if (key_sign(key, data, len, sig, &sig_len, e) != 0)
 		return NULL;
@@ -128,16 +128,20 @@ static json_t *kept_box(const struct zone_ctx *c, const uint8_t hash[32])
 	return NULL;
 }
 
+void keys_take_engine_box(struct zone_ctx *c, const uint8_t hash[32], json_t *box)
+{
+	c->box = mem_grow(c->box, c->boxes + 1, sizeof(*c->box));
+	memcpy(c->box[c->boxes].hash, hash, 32);
+	c->box[c->boxes++].box = box;
+}
+
 static json_t *seal_for_engine(struct keydist *k, struct zone_ctx *c, const uint8_t hash[32], struct secret *der,
 			       struct err *e)
 {
 	json_t *box = keys_box(SEAL_ENGINE, c->name, hash, k->self.engine_box_pk, der, e);
 
-	if (box == NULL)
-		return NULL;
-	c->box = mem_grow(c->box, c->boxes + 1, sizeof(*c->box));
-	memcpy(c->box[c->boxes].hash, hash, 32);
-	c->box[c->boxes++].box = box;
+	if (box != NULL)
+		keys_take_engine_box(c, hash, box);
 	return box;
 }
 

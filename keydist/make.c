@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * make: new keys.  They are generated in the pool, since an RSA key takes seconds, and sealed and said in the loop.
+ * make: new keys.  They are generated, sealed and proven in the pool, since that takes long, and said in the loop, where
+ * it is known whether their tags are free and who counts.  When somebody has come to count meanwhile they are sealed
+ * again.
  *
  * No key is ever made because something is empty: keys_make runs for a command, and for a key of this node that
  * another signer declined because of its tag.
@@ -21,13 +23,23 @@ struct one {
 	struct wanted_key want;
 	unsigned bits;
 	struct key *key;
+	json_t *created, *held, *engine_box; /* what is said of it, and its box for the engine; NULL: none */
 	int tries;
 	bool clashes; /* its tag is taken: another one */
+};
+
+/* Whom keys are sealed to: a copy, for the pool. */
+struct receivers {
+	uint8_t id[CLUSTER_PEERS_MAX * 4][NODE_ID_LEN], pk[CLUSTER_PEERS_MAX * 4][PUBLIC_LEN];
+	size_t n;
+	uint8_t recovery_pk[PUBLIC_LEN], engine_pk[PUBLIC_LEN], self[NODE_ID_LEN];
+	char recovery_id[RECOVERY_ID_TEXT];
 };
 
 struct making {
 	uv_work_t work;
 	struct keydist *k;
+	struct receivers to;
 	struct one *one;
 	size_t n;
 	keys_made_fn *done;
@@ -39,7 +51,65 @@ static bool is_zsk(const struct wanted_key *w)
 	return strcmp(w->role, "zsk") == 0;
 }
 
-/* In the pool: touches nothing but the list. */
+/* ---- in the pool: touches nothing but the list ---- */
+
+static json_t *signer_boxes(const struct receivers *to, const struct one *o, struct secret *der, struct err *e)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < to->n; i++) {
+		json_t *box = keys_box(SEAL_SIGNER, o->want.c->name, key_hash(o->key), to->pk[i], der, e);
+		char id[NODE_ID_TEXT];
+
+		if (box == NULL) {
+			json_decref(list);
+			return NULL;
+		}
+		json_array_append_new(list, json_pack("{s:s,s:o}", "to", node_id_text(to->id[i], id), "box", box));
+	}
+	return list;
+}
+
+/* What is to be said of a key: `created`, and this node's own `held`. */
+static int seal(const struct receivers *to, struct one *o, struct err *e)
+{
+	static const uint8_t none[32];
+	const uint8_t *hash = key_hash(o->key), *name = o->want.c->name, *rdata;
+	json_t *boxes = NULL, *recovery = NULL, *probe = NULL;
+	struct secret *der = NULL;
+	size_t len;
+	int rc = -1;
+
+	if (key_pkcs8(o->key, &der, e) != 0 || (boxes = signer_boxes(to, o, der, e)) == NULL ||
+	    (recovery = keys_box(SEAL_RECOVERY, name, hash, to->recovery_pk, der, e)) == NULL ||
+	    (probe = keys_probe(to->self, name, o->key, e)) == NULL ||
+	    (strcmp(o->want.role, "ksk") != 0 &&
+	     (o->engine_box = keys_box(SEAL_ENGINE, name, hash, to->engine_pk, der, e)) == NULL))
+		goto out;
+	rdata = key_rdata(o->key, &len);
+	o->created = json_pack("{s:o,s:o,s:s,s:O,s:[{s:s,s:O}]}", "key", msg_json_hex(hash, 32), "dnskey",
+			       msg_json_base64(rdata, len), "role", o->want.role, "boxes", boxes, "recovery", "id",
+			       to->recovery_id, "box", recovery);
+	if (memcmp(o->want.instead, none, sizeof(none)) != 0)
+		json_object_set_new(o->created, "instead", msg_json_hex(o->want.instead, 32));
+	o->held = json_pack("{s:o,s:O}", "key", msg_json_hex(hash, 32), "probe", probe);
+	rc = 0;
+out:
+	secret_free(der);
+	json_decref(boxes);
+	json_decref(recovery);
+	json_decref(probe);
+	return rc;
+}
+
+static void unseal(struct one *o)
+{
+	json_decref(o->created);
+	json_decref(o->held);
+	json_decref(o->engine_box);
+	o->created = o->held = o->engine_box = NULL;
+}
+
 static void generate(uv_work_t *work)
 {
 	struct making *m = work->data;
@@ -50,6 +120,8 @@ static void generate(uv_work_t *work)
 		if (o->key == NULL && o->want.rc == 0)
 			o->want.rc = key_generate(o->want.alg, is_zsk(&o->want) ? 256 : 257, o->bits, &o->key,
 						  &o->want.why);
+		if (o->created == NULL && o->want.rc == 0)
+			o->want.rc = seal(&m->to, o, &o->want.why);
 	}
 	OPENSSL_thread_stop(); /* the thread's random generator, which nobody frees at the end of the process */
 }
@@ -76,60 +148,38 @@ static bool tag_is_free(const struct making *m, const struct one *o)
 	return true;
 }
 
-static json_t *signer_boxes(struct keydist *k, const struct one *o, struct secret *der, struct err *e)
+/* Who counts now; false when that is what it was. */
+static bool look_who_receives(struct keydist *k, struct receivers *to)
 {
 	const struct fact_state *s = cluster_state(k->cluster);
-	uint8_t ids[CLUSTER_PEERS_MAX * 4][NODE_ID_LEN];
-	size_t n = state_counted(s, k->self.id, ids);
-	json_t *list = json_array();
+	struct receivers now;
 
-	for (size_t i = 0; i < n; i++) {
-		json_t *box = keys_box(SEAL_SIGNER, o->want.c->name, key_hash(o->key),
-				       state_node(s, ids[i])->line.box_pk, der, e);
-		char id[NODE_ID_TEXT];
-
-		if (box == NULL) {
-			json_decref(list);
-			return NULL;
-		}
-		json_array_append_new(list, json_pack("{s:s,s:o}", "to", node_id_text(ids[i], id), "box", box));
-	}
-	return list;
+	memset(&now, 0, sizeof(now));
+	now.n = state_counted(s, k->self.id, now.id);
+	for (size_t i = 0; i < now.n; i++)
+		memcpy(now.pk[i], state_node(s, now.id[i])->line.box_pk, PUBLIC_LEN);
+	memcpy(now.recovery_pk, k->recovery_pk, PUBLIC_LEN);
+	memcpy(now.engine_pk, k->self.engine_box_pk, PUBLIC_LEN);
+	memcpy(now.self, k->self.id, NODE_ID_LEN);
+	memcpy(now.recovery_id, k->recovery_id, sizeof(now.recovery_id));
+	if (memcmp(&now, to, sizeof(now)) == 0)
+		return false;
+	*to = now;
+	return true;
 }
 
 /* `created` and this node's own `held`, together or not at all. */
-static int add_words(struct keydist *k, struct one *o, struct err *e)
+static void add_words(struct keydist *k, struct one *o)
 {
-	static const uint8_t none[32];
-	const uint8_t *hash = key_hash(o->key), *name = o->want.c->name, *rdata;
-	json_t *boxes = NULL, *recovery = NULL, *probe = NULL, *created;
-	struct secret *der = NULL;
-	size_t len;
-	int rc = -1;
+	const uint8_t *hash = key_hash(o->key);
 
-	if (key_pkcs8(o->key, &der, e) != 0 || (boxes = signer_boxes(k, o, der, e)) == NULL ||
-	    (recovery = keys_recovery_box(k, name, hash, der, e)) == NULL ||
-	    (probe = keys_probe(k, name, o->key, e)) == NULL)
-		goto out;
-	rdata = key_rdata(o->key, &len);
-	created = json_pack("{s:o,s:o,s:s,s:O,s:[O]}", "key", msg_json_hex(hash, 32), "dnskey",
-			    msg_json_base64(rdata, len), "role", o->want.role, "boxes", boxes, "recovery", recovery);
-	if (memcmp(o->want.instead, none, sizeof(none)) != 0)
-		json_object_set_new(created, "instead", msg_json_hex(o->want.instead, 32));
-	words_add(k, o->want.c, "key.created", created, "key-created", "zone=%s key=%u/%u role=%s", o->want.c->text,
+	words_add(k, o->want.c, "key.created", o->created, "key-created", "zone=%s key=%u/%u role=%s", o->want.c->text,
 		  key_tag(o->key), key_alg(o->key), o->want.role);
-	words_add(k, o->want.c, "key.held", json_pack("{s:o,s:O}", "key", msg_json_hex(hash, 32), "probe", probe),
-		  NULL, "-");
-	if (strcmp(o->want.role, "ksk") != 0)
-		keys_keep_engine_box(k, o->want.c, hash, der);
+	words_add(k, o->want.c, "key.held", o->held, NULL, "-");
+	if (o->engine_box != NULL)
+		keys_take_engine_box(o->want.c, hash, o->engine_box);
+	o->created = o->held = o->engine_box = NULL;
 	memcpy(o->want.made, hash, 32);
-	rc = 0;
-out:
-	secret_free(der);
-	json_decref(boxes);
-	json_decref(recovery);
-	json_decref(probe);
-	return rc;
 }
 
 static int check_may_create(struct keydist *k, const struct wanted_key *w, struct err *e)
@@ -146,11 +196,14 @@ static int check_may_create(struct keydist *k, const struct wanted_key *w, struc
 	return 0;
 }
 
-/* Seals and says all that was generated, in one transaction.  Returns whether some have to be made again. */
+/* Says all that was generated, in one transaction.  Returns whether some have to be made again. */
 static bool publish(struct making *m)
 {
-	bool again = false;
+	bool again = look_who_receives(m->k, &m->to);
 	struct err e;
+
+	for (size_t i = 0; i < m->n && again; i++)
+		unseal(&m->one[i]);
 
 	for (size_t i = 0; i < m->n; i++) {
 		struct one *o = &m->one[i];
@@ -162,6 +215,7 @@ static bool publish(struct making *m)
 			o->want.rc = err_set(&o->want.why, ERR_LIMIT, "%s: no free key tag found in %d tries",
 					     o->want.c->text, TAG_TRIES);
 		} else if (o->clashes) {
+			unseal(o);
 			key_free(o->key);
 			o->key = NULL;
 			again = true;
@@ -172,7 +226,7 @@ static bool publish(struct making *m)
 	words_say(m->k, &e); /* what the turn has left */
 	for (size_t i = 0; i < m->n; i++)
 		if (m->one[i].want.rc == 0)
-			m->one[i].want.rc = add_words(m->k, &m->one[i], &m->one[i].want.why);
+			add_words(m->k, &m->one[i]);
 	if (words_say(m->k, &e) != 0)
 		for (size_t i = 0; i < m->n; i++)
 			if (m->one[i].want.rc == 0) {
@@ -191,6 +245,7 @@ static void finish(struct making *m)
 
 		keys[i] = o->want;
 		o->want.c->making = false;
+		unseal(o);
 		if (o->key != NULL && o->want.rc == 0)
 			keys_keep_open(m->k, o->key);
 		else
@@ -226,6 +281,7 @@ static struct making *prepare(struct keydist *k, const struct wanted_key *keys, 
 	assert(n <= MAKE_MAX);
 	m->k = k;
 	m->work.data = m;
+	look_who_receives(k, &m->to);
 	m->one = mem_new(n + 1, sizeof(*m->one));
 	for (size_t i = 0; i < n; i++) {
 		const bool rsa = keys[i].alg == ALG_RSASHA256 || keys[i].alg == ALG_RSASHA512;

@@ -62,6 +62,7 @@ struct cluster_peer {
 	/* our statuses for it (gossip.c) */
 	uint64_t status_sent, status_acked; /* up to these revisions of ours */
 	uint64_t run;                       /* runs sent */
+	bool all_again;                     /* everything, with the next second */
 	bool run_pending, acked;            /* some are on their way; it has had some of this process */
 	int64_t run_ms;
 	/* its statuses for us */
@@ -147,6 +148,8 @@ void cluster_go_alone(struct cluster *c);
 
 /* This node's newest word on a zone. */
 int cluster_status_put(struct cluster *c, const char *zone, json_t *status, struct err *e);
+/* As JSON text, borrowed until the next word; NULL when there is none. */
+const char *cluster_status_text(const struct cluster *c, const uint8_t node[NODE_ID_LEN], const char *zone);
 /* A new reference; NULL when there is none. */
 json_t *cluster_status_get(const struct cluster *c, const uint8_t node[NODE_ID_LEN], const char *zone);
 /* All words that came (since its start: this node's own ones only from elsewhere) after this revision, in no

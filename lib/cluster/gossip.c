@@ -4,7 +4,8 @@
  *
  * Each change of the table gets a revision.  A peer is sent what has changed since the revision up to which it was
  * sent everything, as a run of messages; with its vector it tells (`got`) up to where it has whole runs, and what was
- * lost is sent again from there.  What it told us itself is left out.  Words of nodes that the receiver does not
+ * lost is sent again from there.  What it told us itself is left out, and, of what is new, what is said by nodes that it
+ * hears itself; when it hears one no more it gets everything again.  Words of nodes that the receiver does not
  * know yet are dropped by it, and it asks for everything anew once it knows more nodes.
  */
 #include "cluster/impl.h"
@@ -25,36 +26,35 @@
 struct run {
 	struct cluster *c;
 	struct cluster_peer *p;
-	json_t *list;
-	size_t octets;
+	struct msg_words words;
 	unsigned part;
 };
 
 static int send_part(struct run *r, bool last)
 {
-	json_t *body = json_pack("{s:o,s:s,s:I,s:i,s:I}", "list", r->list, "session", r->c->session, "run",
-				 (json_int_t)r->p->run, "part", (int)r->part, "since",
-				 (json_int_t)r->p->status_sent);
+	json_t *body = json_pack("{s:s,s:I,s:i,s:I}", "session", r->c->session, "run", (json_int_t)r->p->run, "part",
+				 (int)r->part, "since", (json_int_t)r->p->status_sent);
 	int rc;
 
+	msg_set_tail(body, r->words.octets, r->words.len);
 	if (last)
 		json_object_set_new(body, "upto", json_integer((json_int_t)r->c->status_revision));
 	rc = msg_send(r->c->hub, r->p->peer.id, r->p->peer.role, "status", body, NULL);
 	json_decref(body);
-	r->list = json_array();
-	r->octets = 0;
+	msg_words_clear(&r->words);
 	r->part++;
 	return rc;
 }
 
-static json_t *entry_json(const struct status_entry *s)
+static void add_entry(struct msg_words *words, const struct status_entry *s)
 {
-	json_t *status = json_loads(s->status, 0, NULL);
-	char id[NODE_ID_TEXT];
+	struct msg_word w = { .start = s->start.number, .counter = s->counter, .status = s->status,
+			      .status_len = strlen(s->status) };
 
-	return json_pack("{s:s,s:s,s:I,s:o,s:I,s:o}", "node", node_id_text(s->node, id), "zone", s->zone, "start",
-			 (json_int_t)s->start.number, "r", msg_json_hex(s->start.random, sizeof(s->start.random)),
-			 "n", (json_int_t)s->counter, "status", status);
+	memcpy(w.node, s->node, NODE_ID_LEN);
+	memcpy(w.random, s->start.random, sizeof(w.random));
+	snprintf(w.zone, sizeof(w.zone), "%s", s->zone);
+	msg_words_add(words, &w);
 }
 
 /* This process of the peer has said it, or told us of it. */
@@ -68,9 +68,15 @@ static bool is_from(const struct status_entry *s, const struct cluster_peer *p)
 	return memcmp(s->node, p->peer.id, NODE_ID_LEN) == 0 && strcmp(random, p->session) == 0;
 }
 
+/* The peer hears of it from its author. */
+static bool is_heard(const struct cluster *c, const struct status_entry *s, const struct cluster_peer *p)
+{
+	return memcmp(s->node, c->self->id, NODE_ID_LEN) != 0 && sync_peer_hears(p, s->node);
+}
+
 static void send_run(struct cluster *c, struct cluster_peer *p)
 {
-	struct run r = { c, p, json_array(), 0, 0 };
+	struct run r = { .c = c, .p = p };
 	const int64_t now = clock_mono_ms();
 	bool sent = true;
 
@@ -78,11 +84,10 @@ static void send_run(struct cluster *c, struct cluster_peer *p)
 	for (size_t i = 0; i < c->statuses && sent; i++) {
 		const struct status_entry *s = &c->status[i];
 
-		if (s->revision <= p->status_sent || is_from(s, p))
+		if (s->revision <= p->status_sent || is_from(s, p) || (p->status_sent > 0 && is_heard(c, s, p)))
 			continue;
-		json_array_append_new(r.list, entry_json(s));
-		r.octets += strlen(s->status);
-		if (json_array_size(r.list) == BATCH_MAX || r.octets > BATCH_OCTETS)
+		add_entry(&r.words, s);
+		if (r.words.n == BATCH_MAX || r.words.len > BATCH_OCTETS)
 			sent = send_part(&r, false) == 0;
 	}
 	/* When its queue is full, or it is not there: all of it again with the next second. */
@@ -92,7 +97,7 @@ static void send_run(struct cluster *c, struct cluster_peer *p)
 			p->run_ms = now;
 		p->run_pending = true;
 	}
-	json_decref(r.list);
+	msg_words_fini(&r.words);
 }
 
 void gossip_send(struct cluster *c, struct cluster_peer *p)
@@ -101,7 +106,11 @@ void gossip_send(struct cluster *c, struct cluster_peer *p)
 		p->status_sent = p->status_acked;
 		p->run_pending = false;
 	}
-	if (p->run_pending ? p->status_sent < c->status_revision
+	if (p->all_again) {
+		p->all_again = false;
+		p->status_sent = 0;
+		send_run(c, p);
+	} else if (p->run_pending ? p->status_sent < c->status_revision
 			   : !p->acked || p->status_acked < c->status_revision)
 		send_run(c, p);
 }
@@ -116,6 +125,12 @@ static void new_session(struct cluster *c, struct cluster_peer *p, const char *s
 	for (size_t i = 0; i < c->statuses; i++)
 		if (memcmp(c->status[i].from, p->peer.id, NODE_ID_LEN) == 0)
 			memset(c->status[i].from, 0, NODE_ID_LEN);
+}
+
+void gossip_hears_less(struct cluster_peer *p)
+{
+	p->status_sent = 0;
+	p->all_again = true;
 }
 
 void gossip_got(struct cluster *c, struct cluster_peer *p, const json_t *msg)
@@ -173,33 +188,40 @@ void gossip_nodes_changed(struct cluster *c)
 
 /* ---- in ---- */
 
-/* Takes one word.  Returns whether its node is known. */
-static bool take(struct cluster *c, const struct msg_peer *from, json_t *row)
+static bool is_object(const char *text, size_t len)
 {
-	const char *zone = msg_text(row, "zone", DNAME_TEXT_MAX - 1, NULL);
-	json_t *status = json_object_get(row, "status");
-	uint8_t id[NODE_ID_LEN], name[DNAME_MAX];
-	struct status_start start;
+	json_t *o = len > STATUS_MAX ? NULL : json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	const bool is = json_is_object(o);
+
+	json_decref(o);
+	return is;
+}
+
+/* Takes one word.  Returns whether its node is known. */
+static bool take(struct cluster *c, const struct msg_peer *from, const struct msg_word *w)
+{
+	struct status_start start = { .number = w->start };
+	uint8_t name[DNAME_MAX];
 	struct fact_rules rules;
-	uint64_t number, counter;
 	bool own;
 
-	if (msg_hex(row, "node", id, sizeof(id), NULL) != 0 || zone == NULL || !json_is_object(status) ||
-	    dname_from_text(zone, name, NULL) != 0 || msg_uint(row, "start", UINT32_MAX, &number, NULL) != 0 ||
-	    msg_hex(row, "r", start.random, sizeof(start.random), NULL) != 0 ||
-	    msg_uint(row, "n", INT64_MAX, &counter, NULL) != 0)
+	if (dname_from_text(w->zone, name, NULL) != 0)
 		return true;
-	if (sync_rules(c, &rules)->key_of(c, id) == NULL)
+	if (sync_rules(c, &rules)->key_of(c, w->node) == NULL)
 		return false;
-	start.number = (uint32_t)number;
-	own = memcmp(id, c->self->id, NODE_ID_LEN) == 0;
-	if (own && incarnation_cmp(&start, &c->start) == 0 && counter <= c->status_counter)
+	memcpy(start.random, w->random, sizeof(start.random));
+	own = memcmp(w->node, c->self->id, NODE_ID_LEN) == 0;
+	if (own && incarnation_cmp(&start, &c->start) == 0 && w->counter <= c->status_counter)
 		return true; /* our own word of this run comes back */
+	if ((!own && !status_is_newer(c, w->node, w->zone, &start, w->counter)) || !is_object(w->status, w->status_len))
+		return true;
 	/* A later start, or a word under this start's number that this run has not said: an old copy counts starts
 	 * anew. */
 	if (own && start.number >= c->start.number)
 		start_own_status(c, start.number);
-	if (status_take(c, id, zone, &start, counter, status, from->id) && c->config.on_status != NULL)
+	if (own && !status_is_newer(c, w->node, w->zone, &start, w->counter))
+		return true;
+	if (status_take(c, w, &start, from->id) && c->config.on_status != NULL)
 		c->config.on_status(c->config.ctx);
 	return true;
 }
@@ -208,13 +230,14 @@ void gossip_on_status(void *ctx, const struct msg_peer *from, json_t *msg)
 {
 	struct cluster *c = ctx;
 	struct cluster_peer *p = cluster_peer_of(c, from);
-	const json_t *list = json_object_get(msg, "list");
+	size_t len;
+	const uint8_t *tail = msg_tail(msg, &len);
+	struct rd r = rd_of(tail, len);
 	const char *session = msg_text(msg, "session", SESSION_TEXT - 1, NULL);
 	uint64_t run, part, since, upto;
-	json_t *row;
-	size_t i;
+	struct msg_word w;
 
-	if (p == NULL || json_array_size(list) > BATCH_MAX || session == NULL ||
+	if (p == NULL || session == NULL ||
 	    msg_uint(msg, "run", INT64_MAX, &run, NULL) != 0 || msg_uint(msg, "part", INT32_MAX, &part, NULL) != 0 ||
 	    msg_uint(msg, "since", INT64_MAX, &since, NULL) != 0)
 		return;
@@ -224,8 +247,8 @@ void gossip_on_status(void *ctx, const struct msg_peer *from, json_t *msg)
 		p->in_run = run;
 		p->in_part = 0;
 	}
-	json_array_foreach(list, i, row)
-		p->hole |= !take(c, from, row);
+	for (size_t i = 0; i < BATCH_MAX && msg_word_read(&r, &w); i++)
+		p->hole |= !take(c, from, &w);
 	if (run != p->in_run || part != p->in_part++) {
 		p->in_run = 0; /* something between was lost */
 		return;

@@ -3,6 +3,7 @@
 #define DUET_CLUSTER_IMPL_H
 
 #include "cluster/cluster.h"
+#include "msg/word.h"
 #include "sql/sql.h"
 
 /* For lib/cluster only. */
@@ -103,13 +104,17 @@ void gossip_send(struct cluster *c, struct cluster_peer *p);
 /* A peer's vector came: which process it is, and how far it has our words. */
 void gossip_got(struct cluster *c, struct cluster_peer *p, const json_t *msg);
 json_t *gossip_got_json(struct cluster_peer *p);
+/* It hears somebody no more whose words were left out. */
+void gossip_hears_less(struct cluster_peer *p);
 /* More nodes may be known now: what was left out is asked for anew. */
 void gossip_nodes_changed(struct cluster *c);
 
 /* status.c */
-/* Whether it was newer than what was known. */
-bool status_take(struct cluster *c, const uint8_t node[NODE_ID_LEN], const char *zone,
-		 const struct status_start *start, uint64_t counter, json_t *status, const uint8_t from[NODE_ID_LEN]);
+bool status_is_newer(const struct cluster *c, const uint8_t node[NODE_ID_LEN], const char *zone,
+		     const struct status_start *start, uint64_t counter);
+/* Takes a word that is newer; false when there is no room. */
+bool status_take(struct cluster *c, const struct msg_word *w, const struct status_start *start,
+		 const uint8_t from[NODE_ID_LEN]);
 int status_load(struct cluster *c, struct err *e);
 void status_save(struct cluster *c);
 void status_fini(struct cluster *c);

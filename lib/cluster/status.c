@@ -89,32 +89,43 @@ int cluster_status_put(struct cluster *c, const char *zone, json_t *status, stru
 	return 0;
 }
 
-bool status_take(struct cluster *c, const uint8_t node[NODE_ID_LEN], const char *zone,
-		 const struct status_start *start, uint64_t counter, json_t *status, const uint8_t from[NODE_ID_LEN])
+bool status_is_newer(const struct cluster *c, const uint8_t node[NODE_ID_LEN], const char *zone,
+		     const struct status_start *start, uint64_t counter)
 {
-	struct status_entry *s = find(c, node, zone);
-	int cmp = s == NULL ? -1 : incarnation_cmp(&s->start, start);
+	const struct status_entry *s = find(c, node, zone);
+	const int cmp = s == NULL ? -1 : incarnation_cmp(&s->start, start);
+
+	return cmp < 0 || (cmp == 0 && s->counter < counter);
+}
+
+bool status_take(struct cluster *c, const struct msg_word *w, const struct status_start *start,
+		 const uint8_t from[NODE_ID_LEN])
+{
+	struct status_entry *s = need(c, w->node, w->zone);
 	char *text;
 
-	if (cmp > 0 || (cmp == 0 && s->counter >= counter))
+	if (s == NULL)
 		return false;
-	if (s == NULL && (s = need(c, node, zone)) == NULL)
-		return false;
-	if ((text = json_dumps(status, JSON_COMPACT)) == NULL || strlen(text) > STATUS_MAX) {
-		free(text);
-		return false;
-	}
-	set(c, s, start, counter, text);
+	text = mem_new(w->status_len + 1, 1);
+	memcpy(text, w->status, w->status_len);
+	set(c, s, start, w->counter, text);
 	s->own = false;
 	memcpy(s->from, from, NODE_ID_LEN);
 	return true;
 }
 
-json_t *cluster_status_get(const struct cluster *c, const uint8_t node[NODE_ID_LEN], const char *zone)
+const char *cluster_status_text(const struct cluster *c, const uint8_t node[NODE_ID_LEN], const char *zone)
 {
 	const struct status_entry *s = find(c, node, zone);
 
-	return s == NULL || s->status == NULL ? NULL : json_loads(s->status, 0, NULL);
+	return s == NULL ? NULL : s->status;
+}
+
+json_t *cluster_status_get(const struct cluster *c, const uint8_t node[NODE_ID_LEN], const char *zone)
+{
+	const char *text = cluster_status_text(c, node, zone);
+
+	return text == NULL ? NULL : json_loads(text, 0, NULL);
 }
 
 uint64_t cluster_status_since(const struct cluster *c, uint64_t since, cluster_status_fn *fn, void *ctx)

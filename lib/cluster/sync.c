@@ -133,6 +133,8 @@ static void take_hears(struct cluster_peer *p, const json_t *msg)
 	json_t *row;
 	size_t i;
 
+	if (json_array_size(list) < p->hears_count)
+		gossip_hears_less(p);
 	p->hears_count = 0;
 	json_array_foreach(list, i, row)
 		if (p->hears_count < CLUSTER_PEERS_MAX && json_is_string(row) &&

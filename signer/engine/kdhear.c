@@ -6,6 +6,7 @@
 
 #include "clock/clock.h"
 #include "log/log.h"
+#include "msg/word.h"
 #include "seal/seal.h"
 #include "signer/engine/netlink.h"
 
@@ -91,25 +92,31 @@ static void on_synced(struct kdlink *k, const json_t *msg)
 	engine_poke_all(e);
 }
 
-static void take_status(struct kdlink *k, const json_t *word)
+static void take_word(struct kdlink *k, const struct msg_word *w)
 {
-	const char *node = json_string_value(json_object_get(word, "node"));
-	const char *name = json_string_value(json_object_get(word, "name"));
-	const json_t *status = json_object_get(word, "status");
-	struct zwork *z = kdhear_zone(k->engine, word, false);
+	json_t *status = json_loadb(w->status, w->status_len, JSON_REJECT_DUPLICATES, NULL);
+	uint8_t name[DNAME_MAX];
+	char id[NODE_ID_TEXT], zone[DNAME_TEXT_MAX];
+	struct zwork *z = NULL;
 
-	if (z != NULL && node != NULL && json_is_object(status))
-		zwork_word(z, node, name == NULL ? node : name, status);
+	if (dname_from_text(w->zone, name, NULL) == 0) {
+		dname_lower(name, name);
+		z = engine_zone(k->engine, dname_to_text(name, zone), false);
+	}
+	if (z != NULL && json_is_object(status))
+		zwork_word(z, node_id_text(w->node, id), w->name[0] == '\0' ? id : w->name, status);
+	json_decref(status);
 }
 
 static void on_status(struct kdlink *k, const json_t *msg)
 {
-	json_t *word;
-	size_t i;
+	size_t len;
+	const uint8_t *tail = msg_tail(msg, &len);
+	struct rd r = rd_of(tail, len);
+	struct msg_word w;
 
-	json_array_foreach(json_object_get(msg, "list"), i, word)
-		if (i < LIST_MAX)
-			take_status(k, word);
+	for (size_t i = 0; i < LIST_MAX && msg_word_read(&r, &w); i++)
+		take_word(k, &w);
 }
 
 static struct tsig_key *tsig_read(struct kdlink *k, const json_t *o, struct err *e)
