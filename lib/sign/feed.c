@@ -22,6 +22,7 @@ struct feed {
 	/* The group that names lie in now, and the next one. */
 	struct group now, next;
 	bool has_now, has_next;
+	const struct page_row *next_row; /* the first of the next group */
 	bool entered;              /* the name in hand is the first in its group */
 	uint8_t before[DNAME_MAX]; /* the last name with NSEC3 */
 	bool has_before;
@@ -51,6 +52,15 @@ static bool next_group(const struct table *t, enum page_chain chain, size_t at, 
 	return true;
 }
 
+static void look_ahead(struct feed *fd)
+{
+	const struct table *t = fd->f->common.old;
+
+	fd->has_next = fd->has_now && next_group(t, fd->chain, fd->now.end, &fd->next);
+	if (fd->has_next)
+		fd->next_row = table_row(t, fd->next.first);
+}
+
 static int next_old(struct feed *fd, struct err *e)
 {
 	int rc = zone_cursor_next(fd->previous, &fd->old, e);
@@ -64,7 +74,7 @@ static int begin(struct feed *fd, struct err *e)
 	const struct table *old = fd->f->common.old;
 
 	fd->has_now = old != NULL && next_group(old, fd->chain, 0, &fd->now);
-	fd->has_next = fd->has_now && next_group(old, fd->chain, fd->now.end, &fd->next);
+	look_ahead(fd);
 	fd->entered = true;
 	if (fd->f->previous == NULL)
 		return 0;
@@ -91,7 +101,7 @@ static int add_previous(struct feed *fd, const uint8_t *name, struct err *e)
 /* Whether the key lies at or behind the beginning of the group. */
 static bool reaches(const struct feed *fd, const uint8_t *key, size_t len)
 {
-	const struct page_row *row = table_row(fd->f->common.old, fd->next.first);
+	const struct page_row *row = fd->next_row;
 	int c = memcmp(key, row->key, len < row->key_len ? len : row->key_len);
 
 	return c > 0 || (c == 0 && len >= row->key_len);
@@ -102,7 +112,7 @@ static void enter_group(struct feed *fd, const uint8_t *key, size_t len)
 {
 	while (fd->has_next && reaches(fd, key, len)) {
 		fd->now = fd->next;
-		fd->has_next = next_group(fd->f->common.old, fd->chain, fd->now.end, &fd->next);
+		look_ahead(fd);
 		fd->entered = true;
 	}
 }

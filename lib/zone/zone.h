@@ -11,6 +11,20 @@
 #include "sort/sort.h"
 #include "zone/zone_sum.h"
 
+/* A file that was read, $INCLUDE among them, or that an $INCLUDE names and is not there: all but its path is 0 then. */
+struct zone_file {
+	char *path;      /* as it was opened */
+	int64_t size;
+	int64_t mtime_ns;
+	uint64_t dev, ino;
+};
+struct zone_files {
+	struct zone_file *file;
+	size_t n;
+};
+/* Frees what it leads to. */
+void zone_files_fini(struct zone_files *files);
+
 /*
  * zone - the unsigned content of one zone, checked, in canonical order; in memory as far as the budget for it goes,
  * beyond that in an unlinked file.  Its owners come out of a cursor.
@@ -20,18 +34,9 @@
  * rdata_check.  5. no CNAME beside other data, one CNAME and one DNAME at an owner at most.  6. within an RRset all TTLs
  * are equal (the lowest is taken with a notice where they differ, RFC 2181 section 5.2).
  */
-struct zone_file {
-	char *path;      /* as it was opened */
-	int64_t size;
-	int64_t mtime_ns;
-	uint64_t dev, ino;
-};
-
 struct zone {
 	uint8_t apex[DNAME_MAX];
 	struct sorted *entries;  /* zone_build.h */
-	struct zone_file *files; /* what was read, $INCLUDE among it; none for a stream */
-	size_t file_count;
 	struct rr soa;
 	size_t records, owners;
 	uint32_t serial;         /* of the input's SOA */
@@ -49,6 +54,7 @@ struct zone_limits {
 	size_t max_rrset_octets;   /* 65000 */
 	size_t warn_rrset_records; /* 100, above which BIND refuses a transfer */
 	size_t max_records;        /* bound on memory */
+	struct zone_files *files;  /* gets what was read, also when that fails; NULL: not wanted */
 	const char *include_root;  /* $INCLUDE must stay inside this folder (after symlinks); NULL: none allowed */
 	size_t sort_octets;        /* memory for records; what is above goes into a file */
 	const char *sort_dir;      /* for that file; NULL: TMPDIR, or /var/tmp */

@@ -69,25 +69,30 @@ static int file_unchanged(int fd, const struct stat *before, const char *path, s
 	return 0;
 }
 
-/* The file is one of those that the zone was read from. */
-static void note_file(struct zone *z, const char *path, const struct stat *st)
+void zone_files_fini(struct zone_files *files)
 {
-	size_t n = z->file_count;
+	for (size_t i = 0; i < files->n; i++)
+		free(files->file[i].path);
+	free(files->file);
+	*files = (struct zone_files){ .n = 0 };
+}
 
-	if ((n & (n - 1)) == 0) { /* 0, or a power of two: room for as many again */
-		struct zone_file *more = arena_alloc(z->arena, n == 0 ? 1 : 2 * n, sizeof(*more));
+/* The file is one of those that the zone is read from. */
+static void note_file(struct zone_files *files, const char *path, const struct stat *st)
+{
+	struct zone_file *f;
 
-		if (n > 0)
-			memcpy(more, z->files, n * sizeof(*more));
-		z->files = more;
-	}
-	z->files[z->file_count++] = (struct zone_file){
-		.path = arena_strdup(z->arena, path),
-		.size = st->st_size,
-		.mtime_ns = mtime_ns(st),
-		.dev = st->st_dev,
-		.ino = st->st_ino,
-	};
+	if (files == NULL)
+		return;
+	files->file = mem_grow(files->file, files->n + 1, sizeof(*f));
+	f = &files->file[files->n++];
+	*f = (struct zone_file){ .path = mem_strdup(path) };
+	if (st == NULL)
+		return;
+	f->size = st->st_size;
+	f->mtime_ns = mtime_ns(st);
+	f->dev = st->st_dev;
+	f->ino = st->st_ino;
 }
 
 static int read_opened(struct zone_text *t, struct text_input *in, const struct stat *st, struct err *e)
@@ -114,7 +119,7 @@ static int read_path(struct zone_text *t, const char *path, struct err *e)
 	int rc = open_input(path, &in, &st, e);
 
 	if (rc == 0) {
-		note_file(t->b->z, path, &st);
+		note_file(t->b->limits.files, path, &st);
 		rc = read_opened(t, &in, &st, e);
 		if (file_unchanged(in.fd, &st, path, e) != 0)
 			rc = -1;
@@ -153,11 +158,12 @@ static char *include_path(struct zone_text *t, const char *name, struct err *e)
 	}
 	if (realpath(joined, resolved) == NULL) {
 		/* Outside the root even the difference between "is there" and "is not" is not told. */
-		if (errno == ENOENT && name[0] != '/' && strstr(name, "..") == NULL)
+		if (errno == ENOENT && name[0] != '/' && strstr(name, "..") == NULL) {
 			err_errno(e, "$INCLUDE %s", name);
-		else
-			err_set(e, ERR_REFUSED, "$INCLUDE %s: cannot be resolved inside %s", name,
-				t->include_root);
+			note_file(t->b->limits.files, joined, NULL);
+		} else {
+			err_set(e, ERR_REFUSED, "$INCLUDE %s: cannot be resolved inside %s", name, t->include_root);
+		}
 		return NULL;
 	}
 	if (!is_inside(resolved, t->include_root)) {

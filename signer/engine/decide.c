@@ -326,7 +326,7 @@ void zwork_step(struct zwork *z)
 	source_step(z);
 	if (z->busy || zwork_save_step(z))
 		return;
-	if (z->loaded != NULL) {
+	if (z->loaded != NULL && source_settled(z)) {
 		struct content *loaded = z->loaded;
 
 		z->loaded = NULL;
@@ -341,7 +341,7 @@ void zwork_step(struct zwork *z)
 	if ((why = obstacle(z, now, &quiet)) != NULL) {
 		pipeline_drop(z);
 		held(z, why, quiet);
-		if (!z->loading)
+		if (!z->loading && z->loaded == NULL)
 			waiter_failed(z, ERR_NOTNOW, why);
 		return;
 	}

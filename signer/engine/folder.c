@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock/clock.h"
 #include "log/log.h"
 #include "signer/engine/zwork.h"
 
@@ -43,18 +42,6 @@ void folder_remove(struct zwork *z)
 		}
 }
 
-/* What is wrong may stand in a file that only a whole reading would find. */
-static void touched(struct zwork *z)
-{
-	struct source *s = &z->source;
-
-	if (s->error != NULL && s->exists && !z->loading) {
-		s->want_load = true;
-		s->changed_mono_ms = clock_mono_ms();
-	}
-	zwork_poke(z);
-}
-
 static void on_folder(uv_fs_event_t *event, const char *name, int events, int status)
 {
 	struct engine *e = event->data;
@@ -66,7 +53,7 @@ static void on_folder(uv_fs_event_t *event, const char *name, int events, int st
 	for (; z != NULL; z = z->file_next) /* a look too many does no harm */
 		if (strncmp(z->source.text + strlen("file:"), name, strlen(name)) == 0) {
 			known = true;
-			touched(z);
+			zwork_poke(z);
 		}
 	e->other_file = e->other_file || !known;
 }
@@ -79,8 +66,8 @@ void folder_other(struct engine *e)
 	for (size_t i = 0; i < e->zone_count; i++) {
 		const struct source *s = &e->zone[i]->source;
 
-		if (s->kind == SOURCE_FILE && (s->file_count > 1 || s->error != NULL))
-			touched(e->zone[i]);
+		if (s->kind == SOURCE_FILE && s->file_count > 1)
+			zwork_poke(e->zone[i]);
 	}
 }
 

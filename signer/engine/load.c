@@ -20,6 +20,7 @@ struct load {
 	bool diff;
 	char *root;
 	struct zone_limits limits;
+	struct zone_files files; /* file: what was read */
 	struct zone *zone;     /* as it was read; the content's where that is whole */
 	struct content *content;
 	struct err err;
@@ -53,7 +54,9 @@ static void load_failed(struct load *l)
 		log_event(LOG_NOTICE, "ixfr-refused", "zone=%s msg=%s; asking for the whole zone", z->name, l->err.text);
 		z->source.want_whole = true;
 		source_misfit(z);
-	} else if (l->path != NULL && l->err.code == ERR_NOTNOW) { /* it changed under us */
+	} else if (l->path != NULL && source_unsettled(z)) {
+		return;
+	} else if (l->path != NULL && l->err.code == ERR_NOTNOW) { /* it goes on changing */
 		z->source.want_load = true;
 		z->source.changed_mono_ms = clock_mono_ms() + RETRY_MS - SOURCE_QUIET_MS;
 	} else {
@@ -68,14 +71,14 @@ static void load_done(struct work *w)
 	struct zwork *z = l->z;
 
 	z->loading = false;
+	if (l->files.n > 0 && z->source.kind == SOURCE_FILE) /* of those that failed, too: mending one of them is a change */
+		source_files(z, &l->files);
 	if (w->cancelled) {
 		z->source.want_load = true;
 	} else if (l->rc != 0) {
 		load_failed(l);
 	} else {
 		source_accepted(z);
-		if (l->path != NULL && z->source.kind == SOURCE_FILE)
-			source_files(z, l->zone);
 		if (l->zone != NULL)
 			input_notices(z, l->zone);
 		z->loaded = l->content;
@@ -84,6 +87,7 @@ static void load_done(struct work *w)
 		zone_free(l->zone);
 	zwork_poke(z);
 	version_unref(l->base);
+	zone_files_fini(&l->files);
 	free(l->path);
 	free(l->stream);
 	free(l->root);
@@ -122,6 +126,7 @@ void load_start(struct zwork *z)
 		l->path = mem_strdup(s->path);
 		l->root = mem_strdup(z->engine->conf->signer.zones_dir);
 		l->limits.include_root = l->root;
+		l->limits.files = &l->files;
 	} else {
 		take_stream(l);
 	}

@@ -24,6 +24,8 @@ static int64_t sooner(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+static void on_quick(uv_timer_t *timer);
+
 /* When the zone is to be stepped again by itself. */
 static void schedule(struct zwork *z)
 {
@@ -34,6 +36,11 @@ static void schedule(struct zwork *z)
 		at = sooner(at, clock_mono_ms() + AGAIN_MS);
 	agenda_set(&e->by_mono, &z->due_mono, at);
 	agenda_set(&e->by_wall, &z->due_wall, z->look_s);
+	if (at == INT64_MAX)
+		return;
+	at -= clock_mono_ms();
+	if (at < 0 || (uint64_t)at + 1 < uv_timer_get_due_in(&e->quick))
+		uv_timer_start(&e->quick, on_quick, at < 0 ? 0 : (uint64_t)at + 1, QUICK_MS);
 }
 
 static void look_at(struct zwork *z)
@@ -154,7 +161,7 @@ static void on_tick(uv_timer_t *timer)
 	sweep(e);
 }
 
-/* Shorter waits than the tick: polls and asking. */
+/* Shorter waits than the tick: polls and asking; sooner than QUICK_MS where something is due. */
 static void on_quick(uv_timer_t *timer)
 {
 	struct engine *e = timer->data;

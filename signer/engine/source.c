@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * source: where a zone's input comes from.  A file is looked at every few seconds and whenever something happens in its folder,
- * and is read once it has been quiet for a moment; a primary is net's business, which hands over whole zones or differences.
+ * and is read soon; what was read counts once the file has been quiet for a moment, which with a large one it has been by then.
+ * A primary is net's business, which hands over whole zones or differences.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -128,16 +129,16 @@ static uint64_t add_stamp(uint64_t hash, const struct stamp *s)
 	return XXH3_64bits_withSeed(s, sizeof(*s), hash);
 }
 
-/* All that was read: its names, and its stamps as they were then. */
-void source_files(struct zwork *z, const struct zone *content)
+/* All that was read, or is missing: its names, and its stamps as they were then. */
+void source_files(struct zwork *z, const struct zone_files *read)
 {
 	struct source *s = &z->source;
 
 	files_free(s);
-	s->files = mem_new(content->file_count + 1, sizeof(*s->files));
+	s->files = mem_new(read->n + 1, sizeof(*s->files));
 	s->loaded = 0;
-	for (size_t i = 0; i < content->file_count; i++) {
-		const struct zone_file *f = &content->files[i];
+	for (size_t i = 0; i < read->n; i++) {
+		const struct zone_file *f = &read->file[i];
 		const struct stamp stamp = { .mtime_ns = f->mtime_ns, .size = f->size, .dev = f->dev, .ino = f->ino };
 
 		s->files[s->file_count++] = mem_strdup(f->path);
@@ -176,25 +177,61 @@ static void look(struct zwork *z)
 	s->size = size;
 }
 
+/* Whether the file has not changed for so long; otherwise it is looked at again then. */
+static bool is_quiet(struct zwork *z, int64_t for_ms)
+{
+	int64_t at = z->source.changed_mono_ms + for_ms;
+
+	if (clock_mono_ms() >= at)
+		return true;
+	z->look_ms = at < z->look_ms ? at : z->look_ms;
+	return false;
+}
+
 static void file_step(struct zwork *z)
 {
 	struct source *s = &z->source;
-	int64_t now = clock_mono_ms();
 
 	look(z);
 	if (!s->exists || (s->loaded == s->seen && !s->want_load)) {
 		if (s->exists && s->error == NULL)
-			s->confirmed_mono_ms = now;
+			s->confirmed_mono_ms = clock_mono_ms();
 		return;
 	}
-	if (now - s->changed_mono_ms < SOURCE_QUIET_MS) {
-		int64_t at = s->changed_mono_ms + SOURCE_QUIET_MS;
-
-		z->look_ms = at < z->look_ms ? at : z->look_ms;
+	if (!is_quiet(z, s->hasty ? SOURCE_QUIET_MS : SOURCE_SOON_MS))
 		return;
-	}
 	s->loaded = s->seen;
 	load_start(z);
+}
+
+bool source_settled(struct zwork *z)
+{
+	struct source *s = &z->source;
+
+	if (s->kind != SOURCE_FILE)
+		return true;
+	look(z);
+	if (s->exists && s->loaded != s->seen) {
+		s->hasty = true;
+		content_free(z->loaded);
+		z->loaded = NULL;
+		zwork_poke(z);
+		return false;
+	}
+	if (!is_quiet(z, SOURCE_QUIET_MS))
+		return false;
+	s->hasty = false;
+	return true;
+}
+
+bool source_unsettled(struct zwork *z)
+{
+	struct source *s = &z->source;
+
+	look(z);
+	s->hasty = !s->hasty && (s->loaded != s->seen || !is_quiet(z, SOURCE_QUIET_MS));
+	s->want_load = s->want_load || s->hasty;
+	return s->hasty;
 }
 
 /* ---- a primary ---- */

@@ -53,7 +53,8 @@ struct peer_word {
 };
 #define PEER_WORDS_MAX 16
 
-#define SOURCE_QUIET_MS 150 /* a file must not change for so long before it is read */
+#define SOURCE_QUIET_MS 150 /* a file must not change for so long before what was read of it counts */
+#define SOURCE_SOON_MS  10  /* and for so long before it is read at all, once */
 enum source_kind { SOURCE_NONE, SOURCE_FILE, SOURCE_PRIMARY };
 
 /* Where the zone comes from (source.c). */
@@ -67,7 +68,8 @@ struct source {
 	uint64_t loaded, seen;  /* hash of their time stamps, sizes and places: when loaded last, when last looked */
 	bool exists;
 	int64_t size;           /* file: octets */
-	int64_t changed_mono_ms; /* when seen changed; loaded once it has been quiet */
+	int64_t changed_mono_ms; /* when seen changed */
+	bool hasty;             /* it was read before it had been quiet, and that was in vain */
 	bool want_load;         /* load also if nothing seems changed */
 	uint8_t *stream;        /* primary: transferred, not yet loaded */
 	size_t stream_len;
@@ -220,6 +222,10 @@ void source_set(struct zwork *z, const char *text);
 void source_free(struct source *s);
 /* Looks whether there is something new, starts loading. */
 void source_step(struct zwork *z);
+/* Whether what was loaded may count: its file has been quiet.  Otherwise it is looked at again in time. */
+bool source_settled(struct zwork *z);
+/* The file changes while it is read, or is wrong and was not quiet: true, it is read again; false: that is all there is. */
+bool source_unsettled(struct zwork *z);
 /* The source is to be asked again now. */
 void source_refresh(struct zwork *z);
 /* What was refused or taken is to be loaded again: another epoch may take it. */
@@ -242,7 +248,7 @@ void load_start(struct zwork *z);
 /* source.c, for it: the outcome. */
 void source_refused(struct zwork *z, const char *next, const char *why);
 void source_accepted(struct zwork *z);
-void source_files(struct zwork *z, const struct zone *content);
+void source_files(struct zwork *z, const struct zone_files *read);
 /* folder.c: the zone has a file for its source; it has it no more. */
 void folder_add(struct zwork *z);
 void folder_remove(struct zwork *z);

@@ -161,4 +161,4 @@ def test_a_broken_database_says_what_to_do(lab):
     shutil.move(store(s1), store(s1) + ".aside")     # as it says
     s1.start("signer")
     s1.signer.wait_event("event=published " + DOT, 60, mark)
-    wait_until(lambda: s1.serial(ZONE) > before, 30, "above what it had published")
+    wait_until(lambda: (s1.serial(ZONE) or 0) > before, 30, "above what it had published")

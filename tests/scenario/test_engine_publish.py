@@ -140,6 +140,25 @@ def test_bad_input_keeps_the_version(lab):
 
 
 @limit(180)
+def test_an_include_below_is_mended(lab):
+    cluster, nsd = pair(lab, secondaries=False)
+    s1 = cluster.signer1
+    below = lab.folder("signer1", "zones", "parts")
+    lab.write(os.path.join(below, "a.part"), "wrong A 1.2.3\n")
+    mark = s1.signer.mark()
+    s1.put_zone(ZONE + ".zone", small_zone(ZONE, serial=2, more="$INCLUDE parts/a.part\n$INCLUDE parts/b.part\n"))
+    s1.signer.wait_event("event=zone-refused " + DOT, 15, mark)
+    # What is mended is the only thing that changes, and lies where nothing tells of it.
+    mark = s1.signer.mark()
+    lab.write(os.path.join(below, "a.part"), "first A 192.0.2.1\n")
+    said = s1.signer.wait_event("event=zone-refused " + DOT, 15, mark)
+    if "b.part" not in said["msg"]:
+        raise Failed("refused for another reason: %s" % said)
+    lab.write(os.path.join(below, "b.part"), "second A 192.0.2.1\n")
+    wait_until(lambda: "second" in axfr_text(s1.addr, ZONE), 15, "both parts are taken")
+
+
+@limit(180)
 def test_file_replaced_by_rename_and_by_symlink(lab):
     cluster, nsd = pair(lab, secondaries=False)
     s1 = cluster.signer1
