@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "arena/arena.h"
+#include "audit/changes.h"
 #include "audit/nsec3.h"
 #include "audit/signatures.h"
+#include "audit/sum.h"
 #include "audit/zonemd.h"
 
 /* The records of one owner out of a sorter. */
@@ -20,12 +22,6 @@ struct side {
 	size_t used, cap;
 	size_t *at, n, at_cap;
 	const struct rec **rec;
-};
-
-struct cut {
-	uint8_t key[NAME_KEY_MAX];
-	size_t len; /* 0: none */
-	enum place below;
 };
 
 static void keep(struct side *s, const struct rec *r)
@@ -151,9 +147,9 @@ static bool has_type(const struct records *r, uint16_t type)
 }
 
 /* Where an owner stands, and what is below it. */
-static void set_place(const struct audit *a, struct owner *o, struct cut *cut)
+void owner_place(const struct audit *a, struct owner *o, struct cut *cut)
 {
-	const struct records *by = o->zone.n > 0 ? &o->zone : &o->input;
+	const struct records *by = o->zone.n > 0 || a->changes != NULL ? &o->zone : &o->input;
 
 	if (!name_at_or_below(o->key, o->key_len, a->zone_key, a->zone_key_len)) {
 		o->place = PLACE_OUTSIDE;
@@ -175,7 +171,7 @@ static void set_place(const struct audit *a, struct owner *o, struct cut *cut)
 	}
 }
 
-static bool is_hash_name(const struct audit *a, const struct owner *o)
+bool owner_is_hash(const struct audit *a, const struct owner *o)
 {
 	return has_type(&o->zone, TYPE_NSEC3) && name_labels(o->wire) == name_labels(a->zone) + 1;
 }
@@ -187,15 +183,18 @@ static int check_owner(struct audit *a, struct owner *o, bool mixed, struct err 
 	if (mixed)
 		report_add(a->report, TTL_RRSET, o->at, "%s: one record with two TTLs",
 			   owner_text(o, -1, text));
-	if (o->place == PLACE_BELOW_DNAME && is_hash_name(a, o))
+	if (o->place == PLACE_BELOW_DNAME && owner_is_hash(a, o))
 		o->place = PLACE_NAME;
 	if (o->place == PLACE_APEX)
 		apex_begin(a, o);
-	content_check(a, o);
-	if (o->place == PLACE_OUTSIDE || o->zone.n == 0)
+	if (a->changes == NULL || o->place == PLACE_OUTSIDE)
+		content_check(a, o);
+	if (o->place == PLACE_OUTSIDE || (o->zone.n == 0 && a->changes == NULL))
 		return 0;
 	if (a->signatures == NULL && (a->signatures = signatures_new(a)) == NULL)
 		return err_set(e, ERR_LIMIT, "no threads");
+	if (a->changes != NULL)
+		return changes_owner(a, o, e);
 	rules_check(a, o);
 	signatures_check(a, o);
 	if (a->denial != DENIES_NSEC3)
@@ -229,7 +228,7 @@ static int pass(struct audit *a, struct side *input, struct side *zone, struct e
 		if (gather(input, key, o.key_len, &o.input, &ignored, e) != 0 ||
 		    gather(zone, key, o.key_len, &o.zone, &mixed, e) != 0)
 			return -1;
-		set_place(a, &o, &cut);
+		owner_place(a, &o, &cut);
 		if (check_owner(a, &o, mixed, e) != 0)
 			return -1;
 	}
@@ -253,6 +252,10 @@ static void set_denial(struct audit *a)
 {
 	const struct facts *f = a->facts;
 
+	if (a->changes != NULL) {
+		a->denial = changes_denial(a);
+		return;
+	}
 	a->denial = f->nsec3 > f->nsec ? DENIES_NSEC3 : f->nsec > 0 ? DENIES_NSEC : DENIES_NOTHING;
 	if (f->nsec3 > 0 && f->nsec > 0)
 		report_add(a->report, NSEC_BOTH, 0, "%s: %llu NSEC and %llu NSEC3", a->zone_text,
@@ -261,18 +264,13 @@ static void set_denial(struct audit *a)
 
 static void finish(struct audit *a)
 {
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
-
 	signatures_end(a);
 	apex_end(a);
 	cds_check(a);
 	serial_check(a);
 	history_check(a);
 	zonemd_end(a);
-	EVP_DigestFinal_ex(a->content, digest, &len);
-	for (unsigned i = 0; i < 32; i++)
-		snprintf(a->content_hex + 2 * i, 3, "%02x", digest[i]);
+	content_end(a);
 }
 
 int audit_run(struct audit *a, struct err *e)
@@ -281,18 +279,22 @@ int audit_run(struct audit *a, struct err *e)
 	int rc = -1;
 
 	a->zone_key_len = name_key(a->zone, a->zone_key);
-	a->content = EVP_MD_CTX_new();
-	EVP_DigestInit_ex(a->content, EVP_sha256(), NULL);
 	set_denial(a);
 	a->zonemd = zonemd_new();
-	if (a->denial == DENIES_NSEC3 && (a->nsec3 = nsec3_new(a)) == NULL) {
+	if ((a->sum = sum_new()) == NULL) {
+		err_set(e, ERR_CRYPTO, "no AES-256-CTR");
+		goto out;
+	}
+	if (a->denial == DENIES_NSEC3 && a->changes == NULL && (a->nsec3 = nsec3_new(a)) == NULL) {
 		err_set(e, ERR_LIMIT, "no memory");
 		goto out;
 	}
 	if (side_open(&input, a->input_sorter, e) != 0 || side_open(&zone, a->zone_sorter, e) != 0 ||
 	    pass(a, &input, &zone, e) != 0)
 		goto out;
-	if (a->denial != DENIES_NSEC3)
+	if (a->changes != NULL)
+		changes_end(a);
+	else if (a->denial != DENIES_NSEC3)
 		nsec_end(a);
 	else if (nsec3_end(a, e) != 0)
 		goto out;
@@ -304,6 +306,6 @@ out:
 	signatures_free(a->signatures);
 	nsec3_free(a->nsec3);
 	zonemd_free(a->zonemd);
-	EVP_MD_CTX_free(a->content);
+	sum_free(a->sum);
 	return rc;
 }

@@ -63,6 +63,8 @@ struct owner {
 struct signatures;
 struct nsec3;
 struct zonemd;
+struct sum;
+struct changes;
 
 struct audit {
 	/* given */
@@ -76,6 +78,8 @@ struct audit {
 	struct limits limits;
 	struct plan *plan; /* NULL: none */
 	struct past *past; /* NULL: none */
+	struct changes *changes; /* NULL: the zone is whole; else only parts of it are there, and of what it was before */
+	const char *content;     /* digest that the content must have; NULL: none is known */
 	struct report *report;
 
 	/* known before the pass */
@@ -105,8 +109,8 @@ struct audit {
 	} last_nsec;
 
 	/* results */
-	EVP_MD_CTX *content;
-	char content_hex[65];
+	struct sum *sum; /* of the content */
+	char content_hex[97];
 	uint64_t verified;
 	int64_t earliest_expiration; /* 0: no RRSIG */
 	char earliest_owner[NAME_TEXT_MAX + 16];
@@ -114,6 +118,32 @@ struct audit {
 
 /* audit_run - the whole pass.  0 whatever was found, -1 when it could not be made. */
 int audit_run(struct audit *a, struct err *e);
+
+/* whole.c: reads the zone, source[0], and with n 2 its input, and makes the pass.  As audit_run. */
+int audit_whole(struct audit *a, struct zone_source *source, size_t n, struct err *e);
+/* The exit code of a pass that was made. */
+#define EXIT_UNKNOWN 1
+#define EXIT_REFUSED 3
+int audit_code(const struct audit *a);
+/* The version that passed is the past's candidate; its keys with what they signed. */
+void audit_candidate(struct audit *a);
+/* A new object; code as audit_code. */
+json_t *audit_json(const struct audit *a, int code);
+/* The same for parts of it (changes.h), which are read already. */
+int audit_changes(struct audit *a, struct facts *facts, struct err *e);
+/* What audit_whole made, plan, past and report. */
+void audit_fini(struct audit *a);
+
+/* What is below a cut or a DNAME, on the way through the owners. */
+struct cut {
+	uint8_t key[NAME_KEY_MAX];
+	size_t len; /* 0: none */
+	enum place below;
+};
+/* Sets o->place by its records. */
+void owner_place(const struct audit *a, struct owner *o, struct cut *cut);
+/* Whether it is where an NSEC3 stands. */
+bool owner_is_hash(const struct audit *a, const struct owner *o);
 
 /* ---- the checks; each sees every owner of the zone ---- */
 
@@ -148,8 +178,14 @@ void apex_begin(struct audit *a, const struct owner *o);
 /* After the pass, when it is known what each key signed. */
 void apex_end(struct audit *a);
 void content_check(struct audit *a, const struct owner *o);
+/* Types that signing adds at an owner. */
+bool content_is_added(const struct owner *o, uint16_t type);
+/* After the pass. */
+void content_end(struct audit *a);
 void rules_check(struct audit *a, const struct owner *o);
 void nsec_check(struct audit *a, const struct owner *o);
+/* An owner that was checked before: it only stands in the chain. */
+void nsec_follow(struct audit *a, const struct owner *o);
 void nsec_end(struct audit *a);
 void serial_check(struct audit *a);
 void history_check(struct audit *a);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* content: the signed zone without what signing adds is the input; nothing is outside, little is occluded. */
 #include "audit/audit.h"
+#include "audit/sum.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@
 #define TYPE_NAMED_SIGNING 65534
 
 /* Types that signing makes, here. */
-static bool is_signing(const struct owner *o, uint16_t type)
+bool content_is_added(const struct owner *o, uint16_t type)
 {
 	switch (type) {
 	case TYPE_RRSIG:
@@ -39,7 +39,7 @@ static bool is_occluded(const struct owner *o, uint16_t type)
 	if (o->place == PLACE_BELOW_CUT)
 		return !address;
 	return o->place == PLACE_CUT && !address && type != TYPE_NS && type != TYPE_DS &&
-	       !is_signing(o, type) && type != TYPE_DNAME;
+	       !content_is_added(o, type) && type != TYPE_DNAME;
 }
 
 /* As rec_cmp for records of one owner; a SOA's serial is no content (RFC 1035 section 3.3.13: 20 octets from
@@ -55,26 +55,6 @@ static int compare(const struct rec *a, const struct rec *b)
 	return rec_cmp(a, b);
 }
 
-static void digest(struct audit *a, const struct owner *o, const struct rec *r)
-{
-	static const uint8_t zero[4];
-	uint8_t fixed[10] = { (uint8_t)(r->type >> 8), (uint8_t)r->type,        (uint8_t)(r->rclass >> 8),
-			      (uint8_t)r->rclass,      (uint8_t)(r->ttl >> 24), (uint8_t)(r->ttl >> 16),
-			      (uint8_t)(r->ttl >> 8),  (uint8_t)r->ttl,         (uint8_t)(r->rdlen >> 8),
-			      (uint8_t)r->rdlen };
-	const uint8_t *rdata = rec_rdata(r);
-
-	EVP_DigestUpdate(a->content, o->wire, o->wire_len);
-	EVP_DigestUpdate(a->content, fixed, sizeof(fixed));
-	if (r->type == TYPE_SOA && r->rdlen > 20) {
-		EVP_DigestUpdate(a->content, rdata, r->rdlen - 20u);
-		EVP_DigestUpdate(a->content, zero, 4);
-		EVP_DigestUpdate(a->content, rdata + r->rdlen - 16, 16);
-	} else {
-		EVP_DigestUpdate(a->content, rdata, r->rdlen);
-	}
-}
-
 static void only_in_input(struct audit *a, const struct owner *o, const struct rec *r)
 {
 	char text[LABEL_MAX];
@@ -82,7 +62,7 @@ static void only_in_input(struct audit *a, const struct owner *o, const struct r
 	owner_text(o, r->type, text);
 	if (o->place == PLACE_OUTSIDE)
 		report_add(a->report, CONTENT_IN_OUTSIDE, o->at, "%s", text);
-	else if (is_signing(o, r->type))
+	else if (content_is_added(o, r->type))
 		report_add(a->report, CONTENT_DNSSEC, o->at, "%s", text);
 	else if (is_occluded(o, r->type))
 		report_add(a->report, CONTENT_OCCLUDED, o->at, "%s: dropped", text);
@@ -94,7 +74,7 @@ static void only_in_zone(struct audit *a, const struct owner *o, const struct re
 {
 	char text[LABEL_MAX];
 
-	if (!is_signing(o, r->type))
+	if (!content_is_added(o, r->type))
 		report_add(a->report, CONTENT_EXTRA, o->at, "%s", owner_text(o, r->type, text));
 }
 
@@ -104,7 +84,7 @@ static void check_ttl(struct audit *a, const struct owner *o, const struct rec *
 	struct rrset set = rrset_of(&o->input, in->type);
 	char text[LABEL_MAX];
 
-	if (is_signing(o, r->type))
+	if (content_is_added(o, r->type))
 		return;
 	for (size_t i = 0; i < set.n; i++)
 		if (set.rec[i]->ttl == r->ttl)
@@ -142,11 +122,20 @@ void content_check(struct audit *a, const struct owner *o)
 			report_add(a->report, CONTENT_OUTSIDE, o->at, "%s", owner_text(o, r->type, text));
 			continue;
 		}
-		if (is_occluded(o, r->type) && !is_signing(o, r->type))
+		if (is_occluded(o, r->type) && !content_is_added(o, r->type))
 			report_add(a->report, CONTENT_OCCLUDED, o->at, "%s", owner_text(o, r->type, text));
-		if (!is_signing(o, r->type))
-			digest(a, o, r);
 	}
+	if (a->changes == NULL && o->place != PLACE_OUTSIDE)
+		sum_add(a->sum, o, &o->zone);
 	if (a->with_input)
 		compare_owner(a, o);
+}
+
+void content_end(struct audit *a)
+{
+	if (a->changes == NULL)
+		sum_hex(a->sum, a->content_hex);
+	if (a->content != NULL && strcmp(a->content, a->content_hex) != 0)
+		report_add(a->report, CONTENT_DIGEST, 0, "%s: %.16s..., the input has %.16s...", a->zone_text,
+			   a->content_hex, a->content);
 }

@@ -80,6 +80,15 @@ static void count_chain(struct facts *f, const uint8_t *rdata, size_t len)
 	f->chain[i].count++;
 }
 
+static void note_param(struct facts *f, const uint8_t *rdata, size_t len)
+{
+	if (len < 5 || len != 5u + rdata[4])
+		return;
+	f->param.octets[0] = rdata[0];
+	memcpy(f->param.octets + 1, rdata + 2, len - 2);
+	f->param.len = len - 1;
+}
+
 static void count(struct facts *f, uint16_t type, uint32_t ttl, size_t owner_len, const uint8_t *rdata,
 		  size_t len)
 {
@@ -90,6 +99,8 @@ static void count(struct facts *f, uint16_t type, uint32_t ttl, size_t owner_len
 	f->rrsigs += type == LDNS_RR_TYPE_RRSIG;
 	f->nsec += type == LDNS_RR_TYPE_NSEC;
 	f->dnskey += type == LDNS_RR_TYPE_DNSKEY;
+	if (type == LDNS_RR_TYPE_NSEC3PARAM)
+		note_param(f, rdata, len);
 	if (type == LDNS_RR_TYPE_NSEC3) {
 		f->nsec3++;
 		count_chain(f, rdata, len);

@@ -95,15 +95,31 @@ static bool tag_was_used(const struct past *p, uint16_t tag)
 	return false;
 }
 
+/* What a version needs to be everywhere; nothing where that was observed. */
+static int64_t spreading_s(const struct audit *a)
+{
+	return a->plan != NULL && a->plan->observed ? 0 : a->limits.propagation_s;
+}
+
+/* Whether the zone had DNSKEYs until then: without any it was insecure, and nobody has a DNSKEY RRset that lacks
+ * the new key. */
+static bool had_keys(const struct past *p, int64_t until)
+{
+	for (size_t i = 0; i < p->keys; i++)
+		if (p->key[i].published_from < until && (p->key[i].published_to == 0 || p->key[i].published_to >= until))
+			return true;
+	return false;
+}
+
 /* Whether a key was in the DNSKEY RRset long enough for every cache to have it. */
 static bool is_visible(const struct audit *a, const struct past_key *k)
 {
 	const struct past *p = a->past;
 
-	if (k == NULL)
-		return false;
-	return k->published_from == p->first_at ||
-	       a->now >= k->published_from + p->largest_dnskey_ttl + a->limits.propagation_s;
+	if (k == NULL || k->published_to != 0)
+		return !had_keys(p, INT64_MAX);
+	return k->published_from == p->first_at || !had_keys(p, k->published_from) ||
+	       a->now >= k->published_from + p->largest_dnskey_ttl + spreading_s(a);
 }
 
 /* A key that is not visible yet does no harm beside signatures by one of another algorithm that is (liberal
@@ -154,7 +170,7 @@ static bool is_published(const struct audit *a, const struct past_key *was)
 
 static void check_gone(struct audit *a, const struct past_key *was)
 {
-	int64_t until = was->used_to + a->past->largest_ttl + a->limits.propagation_s;
+	int64_t until = was->used_to + a->past->largest_ttl + spreading_s(a);
 	bool planned = a->plan != NULL && a->plan->dnskey.given;
 	char name[24];
 
@@ -163,6 +179,8 @@ static void check_gone(struct audit *a, const struct past_key *was)
 	snprintf(name, sizeof(name), "%u/%u", was->tag, was->rdata[3]);
 	if (!planned)
 		report_add(a->report, KEY_CHANGED, 0, "%s key %s: gone", a->zone_text, name);
+	if (a->plan != NULL && a->plan->unsigned_zone)
+		return; /* the parent's DS went before */
 	if (was->used_from != 0 && (was->used_to == 0 || a->now < until))
 		report_add(a->report, HIST_REMOVED, 0, "%s key %s", a->zone_text, name);
 }

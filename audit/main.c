@@ -12,11 +12,8 @@
 #include "audit/audit.h"
 #include "audit/fetch.h"
 #include "audit/options.h"
+#include "audit/worker.h"
 #include "clock/clock.h"
-
-#define EXIT_UNKNOWN 1
-#define EXIT_REFUSED 3
-#define SORT_BUDGET  (80u * 1024 * 1024)
 
 /* An operand: fd:N, or the path of a zone file. */
 static int open_source(const char *operand, struct zone_source *s, struct err *e)
@@ -91,62 +88,10 @@ static int prepare(struct audit *a, const struct options *o, struct err *e)
 	return set_limits(a, o, e);
 }
 
-static void dispose(struct audit *a, const struct options *o)
-{
-	if (o->policy != NULL)
-		limits_free(&a->limits);
-	sorter_free(a->zone_sorter);
-	sorter_free(a->input_sorter);
-	dnskeys_fini(&a->keys);
-	plan_free(a->plan);
-	past_free(a->past);
-	report_free(a->report);
-}
-
-/* A version that may be published is the candidate; its keys with what they signed. */
-static int remember(struct audit *a, const struct options *o, struct err *e)
-{
-	struct past_version v = { .there = true,
-				  .serial = a->serial,
-				  .at = a->now,
-				  .earliest_expiration = a->earliest_expiration,
-				  .records = a->facts->records,
-				  .octets = a->facts->octets,
-				  .largest_ttl = a->facts->largest_ttl,
-				  .dnskey_ttl = a->dnskey_ttl };
-
-	snprintf(v.content, sizeof(v.content), "%s", a->content_hex);
-	past_candidate(a->past, &v);
-	for (size_t i = 0; i < a->published_keys; i++) {
-		const struct dnskey *k = &a->keys.key[i];
-
-		past_candidate_key(a->past, k->rdata, k->rdlen, k->tag, atomic_load(&k->signs_data));
-	}
-	if (o->remember && past_published(a->past, a->serial, a->now, e) != 0)
-		return -1;
-	return past_save(a->past, e);
-}
-
 static void print_json(const struct audit *a, int code)
 {
-	json_t *root = json_object();
-	char t[CLOCK_TEXT_LEN];
+	json_t *root = audit_json(a, code);
 
-	json_object_set_new(root, "zone", json_string(a->zone_text));
-	json_object_set_new(root, "result",
-			    json_string(code == 0              ? "fine"
-					: code == EXIT_REFUSED ? "refused"
-							       : "unknown"));
-	json_object_set_new(root, "serial", json_integer(a->serial));
-	json_object_set_new(root, "records", json_integer((json_int_t)a->facts->records));
-	json_object_set_new(root, "rrsigs", json_integer((json_int_t)a->facts->rrsigs));
-	json_object_set_new(root, "content", json_string(a->content_hex));
-	if (a->earliest_expiration != 0) {
-		json_object_set_new(root, "earliest_expiration",
-				    json_string(clock_text(a->earliest_expiration, t)));
-		json_object_set_new(root, "earliest_owner", json_string(a->earliest_owner));
-	}
-	report_json(a->report, root);
 	json_dumpf(root, stdout, JSON_INDENT(1));
 	putchar('\n');
 	json_decref(root);
@@ -166,10 +111,12 @@ static void print_text(const struct audit *a, int code)
 	       (unsigned long long)report_warnings(a->report));
 }
 
-static void note_incomplete(struct audit *a, const struct zone_source *s)
+static int remember(struct audit *a, const struct options *o, struct err *e)
 {
-	if (s->incomplete[0] != '\0')
-		report_add(a->report, FRAME_READ, 0, "%s: %s", s->label, s->incomplete);
+	audit_candidate(a);
+	if (o->remember && past_published(a->past, a->serial, a->now, e) != 0)
+		return -1;
+	return past_save(a->past, e);
 }
 
 /* 0 and the exit code, or -1: could not tell. */
@@ -178,27 +125,15 @@ static int check(struct audit *a, const struct options *o, struct zone_source so
 {
 	size_t n = a->with_input ? 2 : 1;
 
-	if (open_signed(o, &source[0], e) != 0 || (n == 2 && open_source(o->input, &source[1], e) != 0))
+	if (open_signed(o, &source[0], e) != 0 || (n == 2 && open_source(o->input, &source[1], e) != 0) ||
+	    audit_whole(a, source, n, e) != 0)
 		return -1;
-	source[0].sorter = a->zone_sorter = sorter_new(SORT_BUDGET, a->spill_dir);
-	if (n == 2)
-		source[1].sorter = a->input_sorter = sorter_new(SORT_BUDGET, a->spill_dir);
-	a->facts = &source[0].facts;
-	a->input_facts = &source[1].facts;
-	if (reading_run(source, n, a->zone, a->threads, e) != 0)
-		return -1;
-	note_incomplete(a, &source[0]);
-	note_incomplete(a, &source[1]);
-	if (audit_run(a, e) != 0)
-		return -1;
-	*code = report_errors(a->report) > 0 ? EXIT_REFUSED : 0;
+	*code = audit_code(a);
 	if (o->json)
 		print_json(a, *code);
 	else
 		print_text(a, *code);
-	if (*code == 0 && a->past != NULL)
-		return remember(a, o, e);
-	return 0;
+	return *code == 0 && a->past != NULL ? remember(a, o, e) : 0;
 }
 
 int main(int argc, char **argv)
@@ -215,6 +150,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "duet-audit: no clock\n");
 		return EXIT_UNKNOWN;
 	}
+	if (o.worker)
+		return worker_main(STDIN_FILENO, o.threads);
 	rc = prepare(&a, &o, &e);
 	if (rc == 0 && o.has_published) {
 		rc = past_published(a.past, o.published, a.now, &e) == 0 ? past_save(a.past, &e) : -1;
@@ -228,7 +165,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "duet-audit: %s\n", e.text);
 		code = EXIT_UNKNOWN;
 	}
-	dispose(&a, &o);
+	if (o.policy != NULL)
+		limits_free(&a.limits);
+	audit_fini(&a);
 	for (size_t i = 0; i < 2; i++)
 		if (source[i].fd > 2)
 			close(source[i].fd);

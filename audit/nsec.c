@@ -78,22 +78,41 @@ static void check_next(struct audit *a, const struct owner *o)
 			   owner_text(o, -1, here));
 }
 
-static void check_nsec(struct audit *a, const struct owner *o, const struct rec *r)
+/* It is the last one from now on; the length of its next name, or 0. */
+static size_t take(struct audit *a, const struct owner *o, const struct rec *r)
 {
 	const uint8_t *rdata = rec_rdata(r);
-	size_t name = name_length(rdata, r->rdlen), len;
-	uint8_t bitmap[BITMAP_MAX];
-	char text[LABEL_MAX];
+	size_t name = name_length(rdata, r->rdlen);
 
 	a->last_nsec.any = true;
 	a->last_nsec.broken = name == 0;
 	a->last_nsec.at = o->at;
 	memcpy(a->last_nsec.owner, o->wire, o->wire_len);
+	memcpy(a->last_nsec.next, rdata, name);
+	return name;
+}
+
+void nsec_follow(struct audit *a, const struct owner *o)
+{
+	struct rrset set = rrset_of(&o->zone, TYPE_NSEC);
+
+	if (set.n == 0)
+		return;
+	check_next(a, o);
+	take(a, o, set.rec[0]);
+}
+
+static void check_nsec(struct audit *a, const struct owner *o, const struct rec *r)
+{
+	const uint8_t *rdata = rec_rdata(r);
+	size_t name = take(a, o, r), len;
+	uint8_t bitmap[BITMAP_MAX];
+	char text[LABEL_MAX];
+
 	if (name == 0) {
 		report_add(a->report, NSEC_NEXT, o->at, "%s: no next name", owner_text(o, -1, text));
 		return;
 	}
-	memcpy(a->last_nsec.next, rdata, name);
 	len = bitmap_make(o, bitmap);
 	if (len != r->rdlen - name || memcmp(bitmap, rdata + name, len) != 0)
 		report_add(a->report, NSEC_BITMAP, o->at, "%s", owner_text(o, -1, text));

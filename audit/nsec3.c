@@ -137,7 +137,7 @@ static bool is_chain(const struct nsec3 *n, const uint8_t *rdata, size_t len)
 	       memcmp(rdata + 2, n->params->octets + 1, n->params->len - 1) == 0;
 }
 
-static bool hash_of_owner(const struct audit *a, const struct owner *o, uint8_t hash[NSEC3_HASH])
+bool nsec3_owner(const struct audit *a, const struct owner *o, uint8_t hash[NSEC3_HASH])
 {
 	char label[33];
 
@@ -161,7 +161,7 @@ static int note_records(struct audit *a, const struct owner *o, const struct rrs
 		size_t len = set->rec[i]->rdlen, fixed = len >= 5 ? 5u + rdata[4] : len;
 
 		owner_text(o, -1, text);
-		if (!hash_of_owner(a, o, hash)) {
+		if (!nsec3_owner(a, o, hash)) {
 			report_add(a->report, NSEC3_NOTHING, o->at, "%s: the owner is no hash below the apex",
 				   text);
 			continue;

@@ -21,6 +21,8 @@ int nsec3_end(struct audit *a, struct err *e);
 int nsec3_note_hash(struct nsec3 *n, const uint8_t hash[NSEC3_HASH], const uint8_t *key, size_t key_len,
 		    bool may_be_opted_out, bool secure_delegation, const uint8_t *bitmap, size_t bitmap_len,
 		    struct err *e);
+/* The hash that an NSEC3's owner says; false: it is none, below the apex. */
+bool nsec3_owner(const struct audit *a, const struct owner *o, uint8_t hash[NSEC3_HASH]);
 /* Salted, iterated SHA-1 of a wire name in lowercase; params as in struct chain_params. */
 bool nsec3_hash(EVP_MD_CTX *ctx, const EVP_MD *sha1, const uint8_t *wire, size_t len,
 		const struct chain_params *params, uint8_t out[NSEC3_HASH]);

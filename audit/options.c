@@ -20,6 +20,7 @@ static const char usage[] =
 	"       duet-audit --zone NAME [options] --server ADDRESS[#PORT] [UNSIGNED]\n"
 	"       duet-audit --zone NAME --state DIR --published SERIAL\n"
 	"       duet-audit --explain ROW | --rows | --policy-manual\n"
+	"       duet-audit --worker\n"
 	"\n"
 	"Says whether a signed zone may be published.  UNSIGNED and SIGNED are zone files, or fd:N, a "
 	"descriptor "
@@ -39,6 +40,7 @@ static const char usage[] =
 	"  --explain ROW        what a row such as AUD-RRSIG-01 looks for, and why\n"
 	"  --rows               all rows\n"
 	"  --policy-manual      the options of a policy, for the manual page\n"
+	"  --worker             takes one zone after the other from a signer, on the socket that is standard input\n"
 	"\n"
 	"Exit: 0 fine, warnings allowed; 1 could not tell; 2 misused; 3 must not be published.\n";
 
@@ -56,6 +58,7 @@ enum {
 	OPT_EXPLAIN,
 	OPT_ROWS,
 	OPT_MANUAL,
+	OPT_WORKER,
 	OPT_HELP,
 	OPT_VERSION
 };
@@ -74,6 +77,7 @@ static const struct option long_options[] = {
 	{ "explain", required_argument, NULL, OPT_EXPLAIN },
 	{ "rows", no_argument, NULL, OPT_ROWS },
 	{ "policy-manual", no_argument, NULL, OPT_MANUAL },
+	{ "worker", no_argument, NULL, OPT_WORKER },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 },
@@ -202,6 +206,9 @@ static int take(int opt, const char *text, struct options *o, const char **zone)
 	case OPT_JSON:
 		o->json = true;
 		return -1;
+	case OPT_WORKER:
+		o->worker = true;
+		return -1;
 	default:
 		return take_value(opt, text, o);
 	}
@@ -240,6 +247,8 @@ int options_parse(int argc, char **argv, struct options *o)
 		if ((rc = take_answered(c, optarg)) >= 0 || (rc = take(c, optarg, o, &zone)) >= 0)
 			return rc;
 	}
+	if (o->worker)
+		return zone == NULL && argc == 2 ? -1 : misused("--worker stands alone", NULL);
 	if (zone == NULL)
 		return misused("--zone is needed", NULL);
 	if ((o->zone_len = name_from_text(zone, o->zone, &e)) == 0)

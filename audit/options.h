@@ -14,7 +14,7 @@ struct options {
 	size_t zone_len;
 	const char *policy, *state, *plan, *server; /* NULL: not given */
 	const char *input, *signed_zone;            /* operands; input NULL: none */
-	bool json, remember, has_published;
+	bool json, remember, worker, has_published;
 	uint32_t published;
 	unsigned threads;
 	bool has_now;

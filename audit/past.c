@@ -120,6 +120,11 @@ static int read_all(const json_t *root, struct past *p, struct err *e)
 	return 0;
 }
 
+struct past *past_empty(void)
+{
+	return mem_new(1, sizeof(struct past));
+}
+
 struct past *past_parse(const char *text, size_t len, struct err *e)
 {
 	json_error_t why;
@@ -164,7 +169,7 @@ struct past *past_open(const char *dir, const char *zone_text, struct err *e)
 	struct stat st;
 
 	if (fd < 0 && errno == ENOENT) {
-		p = mem_new(1, sizeof(*p));
+		p = past_empty();
 	} else if (fd < 0 || fstat(fd, &st) != 0) {
 		err_errno(e, "%s", path);
 	} else if (st.st_size > PAST_OCTETS_MAX) {
@@ -351,14 +356,27 @@ static int sync_folder(const char *path, struct err *e)
 	return 0;
 }
 
+static json_t *past_json(const struct past *p)
+{
+	return json_pack("{s:i, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "version", FORMAT, "first_at",
+			 (json_int_t)p->first_at, "largest_ttl", (json_int_t)p->largest_ttl, "largest_dnskey_ttl",
+			 (json_int_t)p->largest_dnskey_ttl, "published", version_json(&p->last), "candidate",
+			 version_json(&p->candidate), "keys", keys_json(p->key, p->keys), "candidate_keys",
+			 keys_json(p->candidate_key, p->candidate_keys));
+}
+
+char *past_text(const struct past *p)
+{
+	json_t *root = past_json(p);
+	char *text = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS);
+
+	json_decref(root);
+	return text;
+}
+
 int past_save(const struct past *p, struct err *e)
 {
-	json_t *root = json_pack("{s:i, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "version", FORMAT, "first_at",
-				 (json_int_t)p->first_at, "largest_ttl", (json_int_t)p->largest_ttl,
-				 "largest_dnskey_ttl", (json_int_t)p->largest_dnskey_ttl, "published",
-				 version_json(&p->last), "candidate", version_json(&p->candidate), "keys",
-				 keys_json(p->key, p->keys), "candidate_keys",
-				 keys_json(p->candidate_key, p->candidate_keys));
+	json_t *root = past_json(p);
 	char *temporary = mem_printf("%s.new", p->path);
 	FILE *f = fopen(temporary, "we");
 	int rc = -1;

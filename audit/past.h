@@ -29,7 +29,7 @@ struct past_version {
 	int64_t at, earliest_expiration;
 	uint64_t records, octets;
 	uint32_t largest_ttl, dnskey_ttl;
-	char content[65];
+	char content[97];
 };
 
 struct past {
@@ -47,7 +47,10 @@ struct past {
 
 /* Reads DIR/<zone>.json; a file that is not there is an empty past.  NULL on failure. */
 struct past *past_open(const char *dir, const char *zone_text, struct err *e);
+struct past *past_empty(void);
 struct past *past_parse(const char *text, size_t len, struct err *e);
+/* The same text: what past_parse reads; free().  NULL: no memory. */
+char *past_text(const struct past *p);
 void past_free(struct past *p);
 /* Key by rdata, REVOKE flag apart; NULL when it was never seen. */
 const struct past_key *past_find(const struct past *p, const uint8_t *rdata, size_t len);

@@ -133,6 +133,7 @@ static int read_rest(const json_t *root, struct plan *p, struct err *e)
 		return err_set(e, ERR_SYNTAX, "content must be a number");
 	p->has_content = content != NULL;
 	p->content = json_integer_value(content);
+	p->observed = json_is_true(json_object_get(root, "observed"));
 	p->unsigned_zone = json_is_true(json_object_get(root, "unsigned"));
 	p->limits_given = policy != NULL;
 	return policy != NULL ? limits_from_json(policy, &p->limits, e) : 0;

@@ -36,6 +36,7 @@ struct plan_known {
 
 struct plan {
 	bool unsigned_zone;
+	bool observed; /* what others show was looked at: keys wait for TTLs alone */
 	struct plan_set dnskey, cds, cdnskey, ds; /* sorted by octets */
 	struct plan_set csk;                      /* keys with SEP that sign zone data */
 	struct plan_set signing;                  /* keys that sign without being in the DNSKEY RRset */

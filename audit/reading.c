@@ -92,7 +92,7 @@ static struct batch *pop(struct reading *r)
 	return b;
 }
 
-static void merge_facts(struct facts *to, const struct facts *from)
+void facts_merge(struct facts *to, const struct facts *from)
 {
 	to->records += from->records;
 	to->octets += from->octets;
@@ -102,6 +102,8 @@ static void merge_facts(struct facts *to, const struct facts *from)
 	to->dnskey += from->dnskey;
 	if (from->largest_ttl > to->largest_ttl)
 		to->largest_ttl = from->largest_ttl;
+	if (from->param.len > 0)
+		to->param = from->param;
 	for (size_t i = 0; i < from->chains; i++) {
 		const struct chain_params *c = &from->chain[i];
 		size_t k = 0;
@@ -132,7 +134,7 @@ static void *convert(void *arg)
 			fail(r, &e);
 		} else {
 			pthread_mutex_lock(&r->lock);
-			merge_facts(&b->source->facts, &facts);
+			facts_merge(&b->source->facts, &facts);
 			pthread_mutex_unlock(&r->lock);
 		}
 		batch_free(b);

@@ -31,6 +31,7 @@ struct facts {
 	uint32_t largest_ttl;
 	struct chain_params chain[CHAINS_KEPT]; /* different ones that were met; the rest is not kept */
 	size_t chains;
+	struct chain_params param; /* of the NSEC3PARAM met last; len 0: none */
 };
 
 enum form { FORM_TEXT, FORM_WIRE };
@@ -66,6 +67,8 @@ struct batch {
 };
 #define TTL_UNKNOWN  UINT32_MAX
 #define BATCH_OCTETS (192u * 1024)
+
+void facts_merge(struct facts *to, const struct facts *from);
 
 struct reading;
 /* Hands a batch to the pool, waits while too many are in flight.  -1 when reading has failed. */

@@ -18,6 +18,9 @@ ROW(CONTENT_EXTRA, "AUD-CONTENT-02", ERROR, FIXED, "record that is neither in th
     "Signed data that nobody asked for is an error of the signer, or an attack on it.")
 ROW(CONTENT_TTL, "AUD-CONTENT-03", ERROR, FIXED, "TTL differs from that of the input",
     "RFC 4034 signs the TTL; waits for key changes are computed from the TTLs of the input.")
+ROW(CONTENT_DIGEST, "AUD-CONTENT-13", ERROR, FIXED, "content is not that of the input, by its digest",
+    "A record was dropped, added or changed on the way through the signer; the digest is the sum over all owners, so it shows "
+    "that without the input at hand.")
 ROW(CONTENT_DNSSEC, "AUD-CONTENT-04", WARNING, LOWERABLE, "DNSSEC record of the input was dropped",
     "Somebody else signed this zone before; two signers in a row are often a mistake.")
 ROW(CONTENT_OCCLUDED, "AUD-CONTENT-05", WARNING, LOWERABLE, "record below a delegation or DNAME that is not glue",

@@ -134,6 +134,7 @@ static int make_one(struct keydist *k, const struct zone_state *z, const struct 
 	const int64_t renew_at = dnskey_renew_before(p);
 	uint8_t digest[32], *old, *fresh;
 	int64_t earliest = 0;
+	bool in_time;
 	struct wr w;
 	int rc;
 
@@ -142,7 +143,9 @@ static int make_one(struct keydist *k, const struct zone_state *z, const struct 
 		return 0;
 	digest_of(rrs, count, views, n, p, digest);
 	old = store_ready_get(k, digest, &len, &earliest);
-	if (old != NULL && (earliest > clock_now_s() + renew_at || !k->clock_good)) {
+	/* Those that end later than any made now began in the future: the clock was ahead when they were made. */
+	in_time = earliest > clock_now_s() + renew_at && earliest <= clock_now_s() + p->validity_s;
+	if (old != NULL && (in_time || !k->clock_good)) {
 		out->rrset = msg_json_base64(old, len);
 		out->earliest = earliest;
 		free(old);

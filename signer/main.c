@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* duet-signer: options, configuration, DNS sockets; then two processes, net (the child) and engine. */
+/* duet-signer: options, configuration, the starter of auditors, DNS sockets; then two processes, net (the child) and
+ * engine. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "signer/engine/engine.h"
 #include "log/log.h"
 #include "signer/net/net.h"
+#include "signer/starter.h"
 #include "secret/secret.h"
 
 static struct net_config net_config(const struct conf_signer *c, struct net_listener *listeners)
@@ -65,7 +67,7 @@ int main(int argc, char **argv)
 	struct net_listener *listeners;
 	struct conf *conf;
 	struct err e;
-	int code, sock = -1;
+	int code, sock = -1, starter;
 	pid_t net;
 
 	log_init("duet-signer", LOG_INFO);
@@ -78,6 +80,11 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	if ((starter = starter_begin(&e)) < 0) {
+		log_event(LOG_ERROR, "start", "msg=%s", e.text);
+		conf_free(conf);
+		return 1;
+	}
 	listeners = mem_new(conf->signer.listen_count + 1, sizeof(*listeners));
 	for (size_t i = 0; i < conf->signer.listen_count; i++)
 		if (net_listen(&conf->signer.listen[i], &listeners[i], &e) != 0) {
@@ -93,5 +100,5 @@ int main(int argc, char **argv)
 		conf_free(conf);
 		return 1;
 	}
-	return engine_main(conf, sock, net);
+	return engine_main(conf, sock, net, starter);
 }

@@ -54,6 +54,13 @@ static const struct option_word orders[] = {
 	{ NULL, 0 },
 };
 
+static const struct option_word audits[] = {
+	{ "whole", POLICY_AUDIT_WHOLE },
+	{ "changes", POLICY_AUDIT_CHANGES },
+	{ "off", POLICY_AUDIT_OFF },
+	{ NULL, 0 },
+};
+
 #define AT(field) .offset = offsetof(struct policy_read, field)
 #define TIME(least_s, most_s, text)                                                                          \
 	OPTION_DURATION, .unit = "s", .least = (least_s), .most = (most_s), .def = (text)
@@ -100,6 +107,9 @@ static const struct option policy_table[] = {
 	  .help = "What makes input newer: that it was seen later, or its SOA serial; auto: seen for files, "
 		  "serial for "
 		  "primaries." },
+	{ "audit", OPTION_WORD, .words = audits, .def = "changes", AT(p.audit),
+	  .help = "What duet-audit looks at before a version is published: all of it, what it changes where the "
+		  "version before has passed, or nothing." },
 	{ .name = NULL },
 };
 
@@ -170,6 +180,8 @@ void policy_check(const struct policy *p, struct conf_errors *errors, struct con
 	if (p->denial != POLICY_NSEC && p->nsec3_salt_len > 0)
 		say(warnings, "nsec3-salt-len", "%lld: a salt is of no use (RFC 9276)",
 		    (long long)p->nsec3_salt_len);
+	if (p->audit == POLICY_AUDIT_OFF)
+		say(warnings, "audit", "off: what is published is not checked by other software than the signer");
 	if (p->require_backups == 0)
 		say(warnings, "require-backups", "0: a key may be used that no backup has");
 	if (p->algorithm == 10)

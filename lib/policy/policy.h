@@ -29,6 +29,8 @@ enum policy_order {
 	POLICY_ORDER_SERIAL
 }; /* auto: seen for files, serial for primaries */
 
+enum policy_audit { POLICY_AUDIT_WHOLE, POLICY_AUDIT_CHANGES, POLICY_AUDIT_OFF };
+
 struct policy {
 	char name[POLICY_NAME_MAX + 1];
 	int64_t rev;
@@ -52,6 +54,7 @@ struct policy {
 	bool cds;
 	int64_t parent_delay_s;
 	int input_order; /* enum policy_order */
+	int audit;       /* enum policy_audit */
 };
 
 /* The built-in policy `default`, rev 0. */

@@ -75,6 +75,16 @@ int change_keep_rows(struct change *c, size_t from, size_t n)
 	return -1;
 }
 
+int change_table(struct change *c, struct table **out, struct err *e)
+{
+	if (c->failed)
+		return err_set(e, ERR_INTERNAL, "a change that failed cannot be published");
+	if (c->table == NULL && table_build_finish(c->build, &c->s->volumes, &c->table, e) != 0)
+		return -1;
+	*out = table_ref(c->table);
+	return 0;
+}
+
 void change_drop(struct change *c)
 {
 	struct store *s;
@@ -87,6 +97,7 @@ void change_drop(struct change *c)
 		volumes_rewind(&s->volumes);
 	store_unlock(s);
 	version_unref(c->base);
+	table_unref(c->table);
 	table_build_free(c->build);
 	free(c);
 }

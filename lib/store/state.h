@@ -88,6 +88,7 @@ struct change {
 	struct store *s;
 	struct version *base;    /* NULL: the zone had none */
 	struct table_build *build;
+	struct table *table;     /* NULL: nobody has asked for it yet */
 	unsigned sync_failures;  /* of the store, at the start */
 	bool put;
 	bool failed;

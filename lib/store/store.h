@@ -135,6 +135,8 @@ int change_put(struct change *c, const uint8_t *page, size_t len, struct page_ro
 int change_keep(struct change *c, const struct page_row *row);
 /* The same for n rows from this index on; the cost is that of the chunks they lie in. */
 int change_keep_rows(struct change *c, size_t from, size_t n);
+/* All is put: the pages as the version will have them, readable before it is published.  With a reference. */
+int change_table(struct change *c, struct table **out, struct err *e);
 /* Earliest RRSIG expiration over all pages that were put or kept so far, INT64_MAX without any. */
 int64_t change_earliest(const struct change *c);
 /* Syncs, commits, and gives the new current version with a reference.  `keep` (JSON, may be NULL) is written by the same

@@ -35,15 +35,13 @@ static int check_change(struct step *t, struct err *e)
 	failures = s->sync_failures;
 	store_unlock(s);
 	t->fresh = current == NULL;
-	if (c->failed)
-		return err_set(e, ERR_INTERNAL, "a change that failed cannot be published");
 	if (c->sync_failures != failures)
 		return err_set(e, ERR_NOTNOW,
 			       "the disk failed while the change was made; it has to be made again");
 	if (current != c->base)
 		return err_set(e, ERR_NOTNOW,
 			       "the zone was published while the change was made; it has to be made again");
-	return t->table != NULL ? 0 : table_build_finish(c->build, &s->volumes, &t->table, e);
+	return t->table != NULL ? 0 : change_table(c, &t->table, e);
 }
 
 struct rows {

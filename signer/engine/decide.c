@@ -158,7 +158,7 @@ static void look_at_serials(struct zwork *z, int64_t now, struct serial_decision
 	struct serial_view view = {
 		.now = now, .last = z->kept.last, .serving = info != NULL, .mine = z->kept.mine,
 		.mine_earliest = info == NULL ? INT64_MAX : info->earliest,
-		.want = z->input != NULL && z->hold == NULL ? z->input_id : z->kept.mine,
+		.want = z->input != NULL && z->hold == NULL && !audit_input_waits(z) ? z->input_id : z->kept.mine,
 		.confirmed = source_confirmed(z, z->source.kind == SOURCE_FILE ? now_ms - FRESH_MS : now_ms - 3600000),
 		.forced = z->forced && z->hold == NULL, .floor = z->plan->floor,
 		.margin_s = (uint32_t)z->plan->policy.renewal_margin_s, .overtake_at = z->overtake_at, .known = known,
@@ -233,6 +233,8 @@ static const char *obstacle(struct zwork *z, int64_t now, bool *quiet)
 				       : "what is published is damaged: the source must give the zone again";
 	if (z->version == NULL && z->input == NULL)
 		return z->source.error != NULL ? "the source has given nothing that could be published" : "the source is read";
+	if (z->version == NULL && audit_input_waits(z))
+		return z->error;
 	*quiet = false;
 	if (e->hold != NULL && !e->alone)
 		return e->hold;
@@ -303,8 +305,10 @@ static void act(struct zwork *z, const struct serial_decision *d)
 		zwork_say(&z->held_shown, NULL);
 		if (z->made == NULL)
 			pipeline_sign(z);
+		else if (!audit_passed(z->made, d->serial))
+			audit_start(z, d->serial);
 		else
-			pipeline_publish(z, d->serial, (int)d->why);
+			pipeline_publish(z, (int)d->why);
 		break;
 	}
 }
@@ -317,7 +321,7 @@ void zwork_step(struct zwork *z)
 	bool quiet;
 
 	z->look_s = INT64_MAX;
-	z->look_ms = INT64_MAX;
+	z->look_ms = audit_input_waits(z) ? z->verdict.input_until_ms : INT64_MAX;
 	if (z->gone) {
 		if (!z->busy && !z->loading)
 			pipeline_remove(z);

@@ -15,6 +15,7 @@
 
 #include "clock/clock.h"
 #include "signer/engine/api.h"
+#include "signer/engine/auditor.h"
 #include "signer/engine/kdlink.h"
 #include "signer/engine/netlink.h"
 #include "signer/engine/zwork.h"
@@ -155,6 +156,7 @@ static void engine_close(struct engine *e, int sock)
 		works_end(e->works);
 	while (e->works != NULL && works_running(e->works) > 0)
 		uv_run(&e->loop, UV_RUN_ONCE);
+	auditor_free(e->auditor);
 	writer_free(e->writer);
 	if (e->net == NULL)
 		close(sock);
@@ -185,7 +187,7 @@ static void net_reap(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
-int engine_main(struct conf *conf, int sock, pid_t net_pid)
+int engine_main(struct conf *conf, int sock, pid_t net_pid, int starter)
 {
 	struct engine *e = mem_new(1, sizeof(*e));
 	struct err err;
@@ -193,6 +195,7 @@ int engine_main(struct conf *conf, int sock, pid_t net_pid)
 
 	e->conf = conf;
 	e->net_pid = net_pid;
+	e->auditor = auditor_new(starter);
 	e->started_mono_ms = clock_mono_ms();
 	if (uv_loop_init(&e->loop) != 0)
 		return 1;

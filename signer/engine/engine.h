@@ -24,6 +24,7 @@
 struct zwork;
 struct netlink;
 struct kdlink;
+struct auditor;
 
 /* A node, as keydist said last. */
 struct engine_node {
@@ -57,6 +58,7 @@ struct engine {
 	struct netlink *net;
 	struct kdlink *keydist;
 	struct http_server *api;
+	struct auditor *auditor;
 	struct engine_clock clock;
 
 	struct zwork **zone; /* in order of name */
@@ -96,8 +98,8 @@ struct engine {
 	int exit_code;
 };
 
-/* Runs until a signal ends it or net is gone.  Takes over conf and sock. Returns the exit code. */
-int engine_main(struct conf *conf, int sock, pid_t net_pid);
+/* Runs until a signal ends it or net is gone.  Takes over conf, sock, and starter (starter.h).  Returns the exit code. */
+int engine_main(struct conf *conf, int sock, pid_t net_pid, int starter);
 
 /* The zone, or NULL; with make, a new one. name as dname_to_text writes it, in lower case. */
 struct zwork *engine_zone(struct engine *e, const char *name, bool make);

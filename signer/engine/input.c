@@ -83,6 +83,7 @@ static void newer(struct zwork *z, struct content *content, uint64_t number)
 	z->input_id = (struct content_id){ .epoch = z->plan->epoch, .number = number };
 	memcpy(z->input_id.digest, content_digest(content), sizeof(z->input_id.digest));
 	taken_serial(z, content);
+	audit_new_input(z);
 	kdlink_status(z->engine->keydist, z);
 }
 

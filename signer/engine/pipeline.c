@@ -23,10 +23,12 @@ struct signing {
 	int rc;
 };
 
-static void made_free(struct made *m)
+void made_free(struct made *m)
 {
 	if (m == NULL)
 		return;
+	arena_free(m->arena);
+	free(m->past);
 	change_drop(m->change);
 	version_unref(m->base);
 	plan_unref(m->plan);
@@ -153,7 +155,7 @@ void pipeline_sign(struct zwork *z)
 	struct made *m = mem_new(1, sizeof(*m));
 
 	m->plan = plan_ref(z->plan);
-	m->content = z->hold == NULL ? z->input : NULL;
+	m->content = z->hold == NULL && !audit_input_waits(z) ? z->input : NULL;
 	m->base = z->version == NULL ? NULL : version_ref(z->version);
 	params_set(z, &m->params);
 	s->z = z;
@@ -172,7 +174,6 @@ struct publishing {
 	struct zwork *z;
 	struct made *made;
 	struct kept kept;
-	struct arena *arena;
 	enum serial_why why;
 	char *keep;
 };
@@ -223,8 +224,10 @@ static void published(struct zwork *z, struct publishing *p)
 	z->version = p->writing.write.version;
 	z->engine->wrote_ms = clock_mono_ms();
 	past_fini(&z->kept.own);
+	free(z->kept.audit);
 	z->kept = p->kept;
 	p->kept.own = (struct past){ .n = 0 };
+	p->kept.audit = NULL;
 	z->signatures = p->made->stats.made + version_info(z->version)->soa_sig_count;
 	if (p->made->content != NULL)
 		taken(z);
@@ -263,7 +266,7 @@ static void publish_done(struct writing *w)
 		failed(z, "publish-failed", &w->write.err);
 	made_free(p->made);
 	past_fini(&p->kept.own);
-	arena_free(p->arena);
+	free(p->kept.audit);
 	free(p->keep);
 	zwork_poke(z);
 	free(p);
@@ -277,6 +280,8 @@ static void kept_next(const struct zwork *z, const struct made *m, struct kept *
 
 	*k = z->kept;
 	k->own = past_copy(&z->kept.own);
+	k->audit = m->past != NULL ? mem_strdup(m->past) : NULL;
+	k->whole_at = m->whole_at;
 	k->mine = m->content != NULL ? z->input_id : z->kept.mine;
 	k->mine.steps = m->plan->steps;
 	k->last = info->serial;
@@ -289,34 +294,41 @@ static void kept_next(const struct zwork *z, const struct made *m, struct kept *
 	past_add(&k->own, &v);
 }
 
-void pipeline_publish(struct zwork *z, uint32_t serial, int why)
+int pipeline_soa(struct zwork *z, uint32_t serial)
 {
-	struct publishing *p = mem_new(1, sizeof(*p));
 	struct made *m = z->made;
 	const struct content_id *c = m->content != NULL ? &z->input_id : &z->kept.mine;
-	const struct rr *soa;
+	const struct rr *soa = m->content != NULL ? content_soa(m->content) : &version_info(m->base)->soa;
 	struct err e;
 
-	p->z = z;
-	p->made = m;
-	p->why = (enum serial_why)why;
-	p->arena = arena_new();
-	z->made = NULL;
+	arena_free(m->arena);
+	free(m->past);
+	m->arena = arena_new();
+	m->past = NULL;
+	m->passed = false;
 	m->info.serial = serial;
 	m->info.content = c->number;
 	m->info.epoch = c->epoch;
 	m->info.steps = m->plan->steps;
-	m->info.published_at = clock_now_s();
 	m->info.input_serial = m->content != NULL ? content_serial(m->content) : z->source.input_serial;
 	m->params.now = clock_now_s();
-	soa = m->content != NULL ? content_soa(m->content) : &version_info(m->base)->soa;
-	if (zone_sign_soa(soa, &m->params, serial, p->arena, &m->info, &e) != 0) {
-		failed(z, "sign-failed", &e);
-		made_free(m);
-		arena_free(p->arena);
-		free(p);
-		return;
-	}
+	if (zone_sign_soa(soa, &m->params, serial, m->arena, &m->info, &e) == 0)
+		return 0;
+	failed(z, "sign-failed", &e);
+	pipeline_drop(z);
+	return -1;
+}
+
+void pipeline_publish(struct zwork *z, int why)
+{
+	struct publishing *p = mem_new(1, sizeof(*p));
+	struct made *m = z->made;
+
+	p->z = z;
+	p->made = m;
+	p->why = (enum serial_why)why;
+	z->made = NULL;
+	m->info.published_at = clock_now_s();
 	kept_next(z, m, &p->kept);
 	p->keep = zwork_keep(z, &p->kept);
 	p->writing.write = (struct store_write){ .what = STORE_PUBLISH, .apex = z->apex, .change = m->change,

@@ -95,6 +95,8 @@ static json_t *alarms(const struct zwork *z)
 	if (z->damage != NULL)
 		json_array_append_new(list, json_sprintf("damaged: %s; it is made again from the source: %s", z->damage,
 							 z->source.text == NULL ? "none is known yet" : z->source.text));
+	if (z->verdict.refusals > 0)
+		json_array_append_new(list, json_sprintf("version %u is not published: %s", z->verdict.serial, z->verdict.why));
 	if (z->source.expired != NULL)
 		json_array_append_new(list, json_string(z->source.expired));
 	return list;
@@ -164,6 +166,7 @@ json_t *status_zone(const struct zwork *z)
 	json_object_set_new(o, "held", z->held_shown == NULL ? json_null() : json_string(z->held_shown));
 	json_object_set_new(o, "next", z->next != NULL ? json_string(z->next) :
 			    z->source.error != NULL && z->source.next != NULL ? json_string(z->source.next) : json_null());
+	json_object_set_new(o, "audit", z->verdict.result == NULL ? json_null() : audit_status(z));
 	json_object_set_new(o, "last_serial", json_integer(z->kept.last));
 	json_object_set_new(o, "signatures", json_integer((json_int_t)z->signatures));
 	json_object_set_new(o, "busy", json_boolean(z->busy));

@@ -77,6 +77,9 @@ void zwork_free(struct zwork *z)
 	free(z->salt);
 	free(z->error);
 	free(z->next);
+	free(z->kept.audit);
+	free(z->verdict.result);
+	free(z->verdict.why);
 	free(z->held_shown);
 	free(z);
 }
@@ -98,10 +101,13 @@ static void keep_read(struct zwork *z, const char *text)
 	z->kept.last = (uint32_t)json_integer_value(json_object_get(o, "last"));
 	z->kept.unsigned_ttl = (uint32_t)json_integer_value(json_object_get(o, "unsigned_ttl"));
 	z->kept.previous_ttl = (uint32_t)json_integer_value(json_object_get(o, "previous_ttl"));
+	z->kept.whole_at = json_integer_value(json_object_get(o, "audit_whole"));
 	content_from_json(&z->kept.mine, json_object_get(o, "mine"));
 	past_from_json(&z->kept.own, json_object_get(o, "own"));
 	past_from_json(&z->others, json_object_get(o, "others"));
 	hex_read(json_string_value(json_object_get(o, "plan")), z->kept.plan_hash, sizeof(z->kept.plan_hash));
+	if (json_is_string(j = json_object_get(o, "audit")))
+		z->kept.audit = mem_strdup(json_string_value(j));
 	if (json_is_string(j = json_object_get(o, "hold")))
 		zwork_say(&z->hold, "%s", json_string_value(j));
 	if (json_is_string(j = json_object_get(o, "salt")) && json_string_length(j) / 2 <= 255) {
@@ -126,6 +132,9 @@ char *zwork_keep(const struct zwork *z, const struct kept *kept)
 	json_object_set_new(o, "plan", msg_json_hex(kept->plan_hash, sizeof(kept->plan_hash)));
 	json_object_set_new(o, "own", past_to_json(&kept->own));
 	json_object_set_new(o, "others", past_to_json(&z->others));
+	if (kept->audit != NULL)
+		json_object_set_new(o, "audit", json_string(kept->audit));
+	json_object_set_new(o, "audit_whole", json_integer(kept->whole_at));
 	if (z->hold != NULL)
 		json_object_set_new(o, "hold", json_string(z->hold));
 	if (z->salt_len > 0)

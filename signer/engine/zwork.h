@@ -96,6 +96,11 @@ struct made {
 	struct version *base;   /* that it was made from, or NULL */
 	struct sign_params params;
 	uint8_t salt[255];
+	struct arena *arena;    /* of the SOA and its RRSIGs in info; NULL: they are not made */
+	bool passed;            /* the auditor has nothing against it, with info's SOA */
+	bool whole;             /* its changes alone did not pass */
+	int64_t whole_at;       /* passed: when all of it, or of a version that it stands on, was looked at last */
+	char *past;             /* then: what the auditor is to remember once it is published */
 };
 
 /* What is written with each publication, and outlives the zone. */
@@ -106,6 +111,18 @@ struct kept {
 	uint32_t unsigned_ttl;  /* largest TTL that was ever published unsigned */
 	uint32_t previous_ttl;  /* largest TTL of the version before */
 	struct past own;
+	char *audit;            /* what the auditor remembers of what was published; NULL: nothing */
+	int64_t whole_at;       /* when it last looked at all of a version */
+};
+
+/* What the auditor said last (audit.c). */
+struct verdict {
+	char *result;           /* "fine", "refused", "unknown"; NULL: nothing yet */
+	char *why;              /* the first findings, or why it could not tell; NULL: fine */
+	uint32_t serial;
+	int64_t at;
+	unsigned refusals;      /* since something passed */
+	int64_t input_until_ms; /* monotonic: the input that waits is not tried again before; 0: it is not refused */
 };
 
 struct waiter;
@@ -166,6 +183,7 @@ struct zwork {
 	char *error;            /* why the pipeline does not go on; NULL: it does */
 	char *next;             /* what happens next */
 	int64_t error_at;
+	struct verdict verdict;
 	char *held_shown;       /* what event=held said last */
 	bool held_quiet;        /* whoever ends that pokes the zone */
 	unsigned alarms;        /* enum serial_alarm */
@@ -276,9 +294,27 @@ void zwork_look_for_damage(struct zwork *z);
 /* A whole version was published. */
 void zwork_repaired(struct zwork *z);
 
+/* audit.c */
+/* Whether the change may be published with this serial, as far as the auditor goes. */
+bool audit_passed(const struct made *m, uint32_t serial);
+/* Has the auditor look at z->made with this serial. */
+void audit_start(struct zwork *z, uint32_t serial);
+/* New input: it is tried soon, whatever was refused before. */
+void audit_new_input(struct zwork *z);
+/* The input that waits was refused, and its time has not come. */
+bool audit_input_waits(const struct zwork *z);
+
+/* For people. */
+json_t *audit_status(const struct zwork *z);
+
 /* pipeline.c */
 void pipeline_sign(struct zwork *z);
-void pipeline_publish(struct zwork *z, uint32_t serial, int why);
+/* Makes the SOA with its RRSIGs for what z->made is; -1: they could not be made, and z->made is gone. */
+int pipeline_soa(struct zwork *z, uint32_t serial);
+/* Frees it; NULL does nothing. */
+void made_free(struct made *m);
+/* z->made as its SOA is. */
+void pipeline_publish(struct zwork *z, int why);
 void pipeline_drop(struct zwork *z);
 void pipeline_remove(struct zwork *z);
 

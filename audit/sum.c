@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* sum: LtHash over owners. */
+#include "audit/sum.h"
+
+#include <openssl/evp.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena/arena.h"
+
+struct sum {
+	EVP_CIPHER_CTX *aes;
+	uint16_t lane[SUM_LANES];
+	uint8_t one[SUM_OCTETS];
+};
+
+static const uint8_t zeroes[SUM_OCTETS];
+
+struct sum *sum_new(void)
+{
+	struct sum *s = mem_new(1, sizeof(*s));
+
+	s->aes = EVP_CIPHER_CTX_new();
+	if (s->aes != NULL && EVP_EncryptInit_ex(s->aes, EVP_aes_256_ctr(), NULL, zeroes, zeroes) == 1)
+		return s;
+	sum_free(s);
+	return NULL;
+}
+
+void sum_free(struct sum *s)
+{
+	if (s == NULL)
+		return;
+	EVP_CIPHER_CTX_free(s->aes);
+	free(s);
+}
+
+static void put_record(crypto_generichash_state *st, const struct rec *r)
+{
+	const uint8_t head[8] = { (uint8_t)(r->type >> 8), (uint8_t)r->type,       (uint8_t)(r->ttl >> 24),
+				  (uint8_t)(r->ttl >> 16), (uint8_t)(r->ttl >> 8), (uint8_t)r->ttl,
+				  (uint8_t)(r->rdlen >> 8), (uint8_t)r->rdlen };
+	const uint8_t *rdata = rec_rdata(r);
+
+	crypto_generichash_update(st, head, sizeof(head));
+	if (r->type == TYPE_SOA && r->rdlen > 20) {
+		crypto_generichash_update(st, rdata, r->rdlen - 20u);
+		crypto_generichash_update(st, zeroes, 4);
+		crypto_generichash_update(st, rdata + r->rdlen - 16, 16);
+	} else {
+		crypto_generichash_update(st, rdata, r->rdlen);
+	}
+}
+
+/* The lanes of one owner, in `one`; false when nothing of it is content. */
+static bool lanes_of(struct sum *s, const struct owner *o, const struct records *r)
+{
+	crypto_generichash_state st;
+	uint8_t key[32];
+	bool any = false;
+	int len = 0;
+
+	crypto_generichash_init(&st, NULL, 0, sizeof(key));
+	crypto_generichash_update(&st, o->wire, o->wire_len);
+	for (size_t i = 0; i < r->n; i++) {
+		if (content_is_added(o, r->rec[i]->type))
+			continue;
+		any = true;
+		put_record(&st, r->rec[i]);
+	}
+	crypto_generichash_final(&st, key, sizeof(key));
+	return any && EVP_EncryptInit_ex(s->aes, NULL, NULL, key, zeroes) == 1 &&
+	       EVP_EncryptUpdate(s->aes, s->one, &len, zeroes, SUM_OCTETS) == 1;
+}
+
+void sum_add_lanes(struct sum *s, const uint8_t lanes[SUM_OCTETS])
+{
+	for (size_t i = 0; i < SUM_LANES; i++)
+		s->lane[i] = (uint16_t)(s->lane[i] + (lanes[2 * i] | lanes[2 * i + 1] << 8));
+}
+
+void sum_negate(struct sum *s)
+{
+	for (size_t i = 0; i < SUM_LANES; i++)
+		s->lane[i] = (uint16_t)(0 - s->lane[i]);
+}
+
+void sum_add(struct sum *s, const struct owner *o, const struct records *r)
+{
+	if (lanes_of(s, o, r))
+		sum_add_lanes(s, s->one);
+}
+
+void sum_sub(struct sum *s, const struct owner *o, const struct records *r)
+{
+	sum_negate(s);
+	sum_add(s, o, r);
+	sum_negate(s);
+}
+
+void sum_hex(const struct sum *s, char out[SUM_HEX])
+{
+	uint8_t octets[SUM_OCTETS], digest[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	for (size_t i = 0; i < SUM_LANES; i++) {
+		octets[2 * i] = (uint8_t)s->lane[i];
+		octets[2 * i + 1] = (uint8_t)(s->lane[i] >> 8);
+	}
+	EVP_Digest(octets, sizeof(octets), digest, &len, EVP_sha384(), NULL);
+	for (unsigned i = 0; i < 48; i++)
+		snprintf(out + 2 * i, 3, "%02x", digest[i]);
+}

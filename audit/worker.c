@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* worker: jobs of a signer, one at a time. */
+#include "audit/worker.h"
+
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "audit/audit.h"
+#include "audit/changes.h"
+#include "frame/frame.h"
+
+#define JOB_MAX     (32u << 20)
+#define MEMORY_MAX  (UINT64_C(2) << 30) /* of address space: what goes wrong ends this process alone */
+#define TIMEOUT_MAX 86400
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#endif
+
+static void limit_memory(void)
+{
+#ifndef SANITIZED
+	const struct rlimit most = { MEMORY_MAX, MEMORY_MAX };
+
+	setrlimit(RLIMIT_AS, &most);
+#endif
+}
+
+static int take_plan(struct audit *a, const json_t *job, struct err *e)
+{
+	const json_t *plan = json_object_get(job, "plan");
+	char *text;
+
+	limits_none(&a->limits);
+	if (plan == NULL)
+		return 0;
+	text = json_dumps(plan, JSON_COMPACT);
+	a->plan = text != NULL ? plan_parse(text, strlen(text), e) : NULL;
+	free(text);
+	if (a->plan == NULL)
+		return err_ctx(e, "plan");
+	if (a->plan->limits_given)
+		a->limits = a->plan->limits;
+	return 0;
+}
+
+static int take_job(struct audit *a, const json_t *job, struct err *e)
+{
+	const char *zone = json_string_value(json_object_get(job, "zone")), *past;
+
+	if (zone == NULL || (a->zone_len = name_from_text(zone, a->zone, e)) == 0)
+		return zone == NULL ? err_set(e, ERR_SYNTAX, "zone is missing") : -1;
+	name_lower(a->zone, a->zone_len);
+	name_text(a->zone, a->zone_text);
+	a->now = json_integer_value(json_object_get(job, "now"));
+	if (json_integer_value(json_object_get(job, "threads")) < (json_int_t)a->threads)
+		a->threads = (unsigned)json_integer_value(json_object_get(job, "threads"));
+	if (a->threads == 0 || a->now <= 0)
+		return err_set(e, ERR_SYNTAX, "threads and now must be numbers above 0");
+	if (take_plan(a, job, e) != 0)
+		return -1;
+	if (json_is_true(json_object_get(job, "expiring")))
+		report_set_severity(a->report, RRSIG_EXPIRATION, SEVERITY_WARNING);
+	a->content = json_string_value(json_object_get(job, "content"));
+	past = json_string_value(json_object_get(job, "past"));
+	if (past != NULL)
+		a->past = *past == '\0' ? past_empty() : past_parse(past, strlen(past), e);
+	return past == NULL || a->past != NULL ? 0 : err_ctx(e, "past");
+}
+
+static json_t *answer_of(struct audit *a, struct err *e)
+{
+	int code = audit_code(a);
+	json_t *answer = audit_json(a, code);
+	char *past;
+
+	json_object_set_new(answer, "verified", json_integer((json_int_t)a->verified));
+	if (code != 0 || a->past == NULL)
+		return answer;
+	audit_candidate(a);
+	if (past_published(a->past, a->serial, a->now, e) != 0 || (past = past_text(a->past)) == NULL) {
+		json_decref(answer);
+		return NULL;
+	}
+	json_object_set_new(answer, "past", json_string(past));
+	free(past);
+	return answer;
+}
+
+static json_t *run(const json_t *job, int fd, unsigned threads)
+{
+	const char *dir = getenv("TMPDIR");
+	struct audit a = { .threads = threads, .spill_dir = dir != NULL && *dir != '\0' ? dir : "/var/tmp" };
+	struct zone_source source = { .label = "the signed zone", .fd = fd, .form = FORM_WIRE, .to_its_end = true };
+	const json_t *changes = json_object_get(job, "changes");
+	struct err e = { 0 };
+	json_t *answer = NULL;
+	int rc;
+
+	a.report = report_new();
+	rc = take_job(&a, job, &e);
+	if (rc == 0 && changes != NULL)
+		rc = changes_read(&a, changes, fd, &source.facts, &e) == 0 ? audit_changes(&a, &source.facts, &e) : -1;
+	else if (rc == 0)
+		rc = audit_whole(&a, &source, 1, &e);
+	if (rc == 0)
+		answer = answer_of(&a, &e);
+	changes_free(a.changes);
+	audit_fini(&a);
+	return answer != NULL ? answer : json_pack("{s:s, s:s}", "result", "unknown", "why", e.text);
+}
+
+static int answer_job(int sock, const char *text, size_t len, int fd, unsigned threads)
+{
+	json_t *job = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL), *answer;
+	json_int_t timeout_s = json_integer_value(json_object_get(job, "timeout_s"));
+	struct err e;
+	char *out;
+	int rc;
+
+	alarm(timeout_s > 0 && timeout_s < TIMEOUT_MAX ? (unsigned)timeout_s : TIMEOUT_MAX);
+	answer = run(job, fd, threads);
+	alarm(0);
+	out = json_dumps(answer, JSON_COMPACT);
+	rc = out != NULL ? frame_send(sock, out, strlen(out), NULL, 0, &e) : -1;
+	free(out);
+	json_decref(answer);
+	json_decref(job);
+	return rc;
+}
+
+int worker_main(int sock, unsigned threads)
+{
+	int fds[FRAME_FDS], rc;
+	struct err e = { 0 };
+	size_t len, n;
+	char *text;
+
+	signal(SIGPIPE, SIG_IGN);
+	limit_memory();
+	while ((rc = frame_recv(sock, JOB_MAX, -1, &text, &len, fds, &n, &e)) == 1) {
+		rc = n == 1 ? answer_job(sock, text, len, fds[0], threads) : -1;
+		free(text);
+		while (n > 0)
+			close(fds[--n]);
+		if (rc != 0)
+			break;
+	}
+	if (rc < 0 && e.text[0] != '\0')
+		fprintf(stderr, "duet-audit: %s\n", e.text);
+	return rc == 0 ? 0 : EXIT_UNKNOWN;
+}

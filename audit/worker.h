@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_AUDIT_WORKER_H
+#define DUET_AUDIT_WORKER_H
+
+/*
+ * worker - one zone after the other for a signer, over a stream socket with frames (lib/frame): a frame with a job,
+ * a frame with what was found, and so on until the socket ends.
+ *
+ * A job is JSON with a descriptor, the messages of the signed zone to their end:
+ *
+ *   zone       name
+ *   now        seconds since 1970
+ *   threads    at most those of the command line
+ *   timeout_s  the worker is ended by SIGALRM when it takes longer
+ *   plan       as a plan file (docs/audit.md)
+ *   past       text of a past as the answer before gave it; "": it has none; absent: its rows are skipped
+ *   content    the digest (sum.h) that the zone's content must have; absent: any
+ *   changes    only what is not in the version that passed last is there (changes.h)
+ *   expiring   true: signatures that end too soon are warned of, since what is published ends no later
+ *
+ * The answer is that of --json, and for a version that passes "past", the text to keep once it is published.  Where
+ * nothing could be told "result" is "unknown", and "why" says why.
+ */
+int worker_main(int sock, unsigned threads);
+
+#endif

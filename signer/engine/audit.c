@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * audit: what was signed, with the SOA that it is to be published with, goes before the auditor; only what passes is
+ * published.
+ *
+ * Whatever is not "fine" refuses: findings, and an auditor that could not be started, crashed, took too long or said what
+ * nobody understands.  A refused input waits, while what is published is renewed without it; each time it waits twice as
+ * long.  No serial is used up: it is taken by publication alone.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock/clock.h"
+#include "fail/fail.h"
+#include "log/log.h"
+#include "signer/engine/api.h"
+#include "signer/engine/auditjob.h"
+#include "signer/engine/auditor.h"
+
+#define WAIT_FIRST_MS 5000
+#define WAIT_LAST_MS  (600 * 1000)
+#define TIMEOUT_S     60
+#define OCTETS_A_S    200000 /* with all that may slow it down: sanitizers, a busy machine, large keys */
+#define WHOLE_S       (7 * 86400) /* so often all of a zone is looked at */
+#define FINDINGS      3    /* that are told */
+#define WHY_MAX       900
+
+struct auditing {
+	struct work work;
+	struct zwork *z;
+	struct made *made;
+	struct auditparts parts; /* tags NULL: the whole */
+	char *job;
+	int64_t timeout_s;
+	json_t *answer;
+	struct err err;
+	int rc;
+};
+
+struct feeding {
+	struct auditing *a;
+	struct table *table;
+};
+
+bool audit_passed(const struct made *m, uint32_t serial)
+{
+	return m->arena != NULL && m->info.serial == serial && (m->passed || m->plan->policy.audit == POLICY_AUDIT_OFF);
+}
+
+bool audit_input_waits(const struct zwork *z)
+{
+	return z->input != NULL && clock_mono_ms() < z->verdict.input_until_ms;
+}
+
+void audit_new_input(struct zwork *z)
+{
+	z->verdict.input_until_ms = 0;
+}
+
+static int feed(void *ctx, int fd, struct err *e)
+{
+	struct feeding *f = ctx;
+	struct auditing *a = f->a;
+
+	if (a->parts.tags != NULL)
+		return auditjob_feed_parts(a->z->engine->store, &a->made->info, version_info(a->made->base), &a->parts, fd, e);
+	return auditjob_feed(a->z->engine->store, &a->made->info, f->table, fd, e);
+}
+
+static void audit_work(struct work *w)
+{
+	struct auditing *a = (struct auditing *)w;
+	struct feeding f = { .a = a };
+
+	fail_point("engine-audit");
+	a->rc = change_table(a->made->change, &f.table, &a->err);
+	if (a->rc == 0)
+		a->rc = auditor_run(a->z->engine->auditor, a->job, feed, &f, (int)(a->timeout_s + 5) * 1000, &a->answer,
+				    &a->err);
+	table_unref(f.table);
+}
+
+/* The first errors, as one text; or why nothing could be told. */
+static char *why_of(const struct auditing *a, const char *result)
+{
+	const json_t *finding, *list = json_object_get(a->answer, "findings");
+	const char *why = json_string_value(json_object_get(a->answer, "why"));
+	char text[WHY_MAX] = "";
+	size_t i, n = 0, len = 0;
+
+	if (a->rc != 0 || strcmp(result, "unknown") == 0)
+		return mem_strdup(a->rc != 0 ? a->err.text : why != NULL ? why : "the auditor gave no result");
+	json_array_foreach(list, i, finding) {
+		const char *severity = json_string_value(json_object_get(finding, "severity"));
+		const char *row = json_string_value(json_object_get(finding, "row"));
+		const char *what = json_string_value(json_array_get(json_object_get(finding, "first"), 0));
+
+		if (severity == NULL || strcmp(severity, "error") != 0 || n == FINDINGS || len >= sizeof(text))
+			continue;
+		n++;
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s %s", len > 0 ? ", " : "", row != NULL ? row : "",
+					what != NULL ? what : "");
+	}
+	return mem_strdup(text);
+}
+
+static const char *result_of(const struct auditing *a)
+{
+	const char *result = a->rc == 0 ? json_string_value(json_object_get(a->answer, "result")) : NULL;
+	bool same = json_integer_value(json_object_get(a->answer, "serial")) == (json_int_t)a->made->info.serial;
+
+	if (result != NULL && strcmp(result, "refused") == 0)
+		return "refused";
+	return result != NULL && strcmp(result, "fine") == 0 && same ? "fine" : "unknown";
+}
+
+static void verdict_set(struct zwork *z, const struct auditing *a, const char *result)
+{
+	struct verdict *v = &z->verdict;
+
+	free(v->result);
+	free(v->why);
+	v->result = mem_strdup(result);
+	v->why = strcmp(result, "fine") == 0 ? NULL : why_of(a, result);
+	v->serial = a->made->info.serial;
+	v->at = clock_now_s();
+}
+
+static void refused(struct zwork *z, const struct made *m)
+{
+	struct verdict *v = &z->verdict;
+	int64_t wait_ms = WAIT_FIRST_MS;
+	char at[CLOCK_TEXT_LEN];
+
+	for (unsigned i = 0; i < v->refusals && wait_ms < WAIT_LAST_MS; i++)
+		wait_ms *= 2;
+	wait_ms = wait_ms < WAIT_LAST_MS ? wait_ms : WAIT_LAST_MS;
+	v->refusals++;
+	if (m->content != NULL)
+		v->input_until_ms = clock_mono_ms() + wait_ms;
+	else
+		z->retry_ms = clock_mono_ms() + wait_ms;
+	zwork_say(&z->next, "next try at %s, or when the input changes", clock_text(clock_now_s() + wait_ms / 1000, at));
+	zwork_say(&z->error, "audit-%s: version %u: %s", v->result, v->serial, v->why);
+	z->error_at = v->at;
+	log_event(LOG_ERROR, "audit-refused", "zone=%s serial=%u result=%s msg=%s; %s%s", z->name, v->serial, v->result, v->why,
+		  z->next, z->version != NULL ? "; the version before stays served" : "");
+	zwork_tell(z);
+	waiter_failed(z, ERR_REFUSED, z->error);
+}
+
+static void passed(struct zwork *z, struct auditing *a)
+{
+	const char *past = json_string_value(json_object_get(a->answer, "past"));
+	bool whole = a->parts.tags == NULL;
+
+	z->verdict.refusals = 0;
+	a->made->passed = true;
+	a->made->past = past == NULL ? NULL : mem_strdup(past);
+	a->made->whole_at = whole ? clock_now_s() : z->kept.whole_at;
+	log_event(LOG_INFO, "audited", "zone=%s serial=%u by=%s records=%" PRId64 " verified=%" PRId64, z->name,
+		  a->made->info.serial, whole ? "whole" : "changes", (int64_t)json_integer_value(json_object_get(a->answer, "records")),
+		  (int64_t)json_integer_value(json_object_get(a->answer, "verified")));
+	z->made = a->made;
+	a->made = NULL;
+}
+
+/* What its changes speak against is looked at as a whole, which decides. */
+static void try_whole(struct zwork *z, struct auditing *a)
+{
+	uint32_t serial = a->made->info.serial;
+
+	log_event(LOG_WARNING, "audit-changes-refused", "zone=%s serial=%u msg=%s; all of it is audited", z->name, serial,
+		  z->verdict.why);
+	z->made = a->made;
+	z->made->whole = true;
+	a->made = NULL;
+	audit_start(z, serial);
+}
+
+static void audit_done(struct work *w)
+{
+	struct auditing *a = (struct auditing *)w;
+	struct zwork *z = a->z;
+	const char *result;
+
+	z->busy = false;
+	if (!w->cancelled) {
+		result = result_of(a);
+		verdict_set(z, a, result);
+		if (strcmp(result, "fine") == 0)
+			passed(z, a);
+		else if (a->parts.tags != NULL && !z->engine->stopping && a->err.code != ERR_DAMAGE)
+			try_whole(z, a);
+		else if (a->rc != 0 && a->err.code == ERR_DAMAGE)
+			zwork_damaged(z, a->err.text);
+		else
+			refused(z, a->made);
+	}
+	zwork_poke(z);
+	made_free(a->made);
+	json_decref(a->answer);
+	auditparts_fini(&a->parts);
+	free(a->job);
+	free(a);
+}
+
+/* The version that it stands on has passed, and was signed with the same keys in the same way. */
+static bool stands_on_passed(const struct zwork *z, const struct made *m)
+{
+	const struct version_info *was = m->base == NULL ? NULL : version_info(m->base);
+
+	return was != NULL && z->kept.audit != NULL && z->version != NULL && was->serial == version_info(z->version)->serial &&
+	       memcmp(was->sign_ctx, m->info.sign_ctx, sizeof(was->sign_ctx)) == 0;
+}
+
+static void choose_parts(struct zwork *z, struct auditing *a)
+{
+	const struct made *m = a->made;
+	struct table *table;
+
+	if (m->whole || m->plan->policy.audit == POLICY_AUDIT_WHOLE || !stands_on_passed(z, m) ||
+	    clock_now_s() - z->kept.whole_at >= WHOLE_S || clock_now_s() < z->kept.whole_at)
+		return;
+	if (change_table(m->change, &table, &a->err) != 0)
+		return; /* the whole says the same */
+	auditparts_make(version_table(m->base), table, &a->parts);
+	table_unref(table);
+}
+
+void audit_start(struct zwork *z, uint32_t serial)
+{
+	struct auditing *a;
+	struct made *m = z->made;
+	unsigned threads;
+	uint64_t octets;
+
+	if (pipeline_soa(z, serial) != 0)
+		return;
+	if (m->plan->policy.audit == POLICY_AUDIT_OFF) {
+		zwork_poke(z);
+		return;
+	}
+	a = mem_new(1, sizeof(*a));
+	a->z = z;
+	a->made = m;
+	choose_parts(z, a);
+	octets = m->stats.octets + (m->base == NULL || a->parts.tags != NULL ? 0 : table_octets(version_table(m->base)));
+	a->work.large = octets > WORK_LARGE;
+	a->timeout_s = TIMEOUT_S + (int64_t)(octets / OCTETS_A_S);
+	threads = a->work.large ? works_threads(z->engine->works) : 1;
+	a->job = auditjob_text(z, a->parts.tags != NULL ? &a->parts : NULL, threads, a->timeout_s);
+	a->work.run = audit_work;
+	a->work.done = audit_done;
+	z->made = NULL;
+	z->busy = true;
+	works_queue(z->engine->works, WORK_SIGN, &a->work);
+}
+
+json_t *audit_status(const struct zwork *z)
+{
+	const struct verdict *v = &z->verdict;
+
+	return json_pack("{s:s,s:I,s:I,s:s?,s:I}", "result", v->result, "serial", (json_int_t)v->serial, "at",
+			 (json_int_t)v->at, "why", v->why, "refusals", (json_int_t)v->refusals);
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* auditjob: the plan in the auditor's words, and a transfer through a descriptor. */
+#include "signer/engine/auditjob.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock/clock.h"
+#include "msg/msg.h"
+
+/* Rdata as text that needs no type known (RFC 3597 section 5). */
+static json_t *rdata_text(const uint8_t *rdata, size_t len)
+{
+	char *hex = mem_new(2 * len + 1, 1);
+	json_t *j;
+
+	sodium_bin2hex(hex, 2 * len + 1, rdata, len);
+	j = json_sprintf("\\# %zu %s", len, hex);
+	free(hex);
+	return j;
+}
+
+static json_t *ready_set(const struct plan *p, uint16_t type)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < p->ready_count; i++)
+		for (size_t k = 0; p->ready[i].rrs[0].type == type && k < p->ready[i].n; k++)
+			json_array_append_new(list, rdata_text(p->ready[i].rrs[k].rdata, p->ready[i].rrs[k].rdlen));
+	return list;
+}
+
+/* The algorithms of the keys that sign the zone, and those of them that have SEP. */
+static void set_keys(json_t *o, const struct plan *p)
+{
+	json_t *algorithms = json_array(), *csk = json_array();
+
+	for (size_t i = 0; i < p->key_count; i++) {
+		size_t len;
+		const uint8_t *rdata = key_rdata(p->keys[i], &len);
+
+		json_array_append_new(algorithms, json_integer(key_alg(p->keys[i])));
+		if ((key_flags(p->keys[i]) & DNSKEY_FLAG_SEP) != 0)
+			json_array_append_new(csk, rdata_text(rdata, len));
+	}
+	json_object_set_new(o, "algorithms", algorithms);
+	json_object_set_new(o, "csk", csk);
+}
+
+/* Keys that the cluster has are judged by its facts: a policy that was made stricter is for new ones. */
+static json_t *limits(const struct policy *policy)
+{
+	json_t *j = policy_to_json(policy);
+
+	json_object_del(j, "ksk_bits");
+	json_object_del(j, "zsk_bits");
+	return j;
+}
+
+static json_t *plan_words(const struct plan *p)
+{
+	json_t *o = json_pack("{s:b,s:o}", "observed", 1, "policy", limits(&p->policy));
+
+	if (p->state != PLAN_SIGNED) {
+		json_object_set_new(o, "unsigned", json_true());
+		return o;
+	}
+	json_object_set_new(o, "dnskey", ready_set(p, TYPE_DNSKEY));
+	json_object_set_new(o, "cds", ready_set(p, TYPE_CDS));
+	json_object_set_new(o, "cdnskey", ready_set(p, TYPE_CDNSKEY));
+	set_keys(o, p);
+	return o;
+}
+
+/* What is published ends no later: even a version that ends soon is better. */
+static bool ends_no_sooner(const struct zwork *z)
+{
+	return z->version != NULL && version_info(z->version)->earliest <= z->made->info.earliest;
+}
+
+static json_t *digest_text(const uint8_t digest[48])
+{
+	return msg_json_hex(digest, 48);
+}
+
+static json_t *sum_text(const struct zone_sum *sum)
+{
+	uint8_t octets[2 * ZONE_SUM_LANES];
+
+	for (size_t i = 0; i < ZONE_SUM_LANES; i++) {
+		octets[2 * i] = (uint8_t)sum->lane[i];
+		octets[2 * i + 1] = (uint8_t)(sum->lane[i] >> 8);
+	}
+	return msg_json_base64(octets, sizeof(octets));
+}
+
+static json_t *changes_words(const struct made *m, const struct auditparts *p)
+{
+	json_t *o = json_pack("{s:s,s:b,s:b}", "tags", p->tags, "last", (int)p->last, "closed3", (int)p->closed3);
+
+	if (m->content != NULL)
+		json_object_set_new(o, "sum", sum_text(content_sum(m->content)));
+	return o;
+}
+
+char *auditjob_text(const struct zwork *z, const struct auditparts *parts, unsigned threads, int64_t timeout_s)
+{
+	const struct made *m = z->made;
+	json_t *o = json_pack("{s:s,s:I,s:I,s:I,s:o,s:s,s:b}", "zone", z->name, "now", (json_int_t)clock_now_s(), "threads",
+			      (json_int_t)threads, "timeout_s", (json_int_t)timeout_s, "plan", plan_words(z->made->plan),
+			      "past", z->kept.audit != NULL ? z->kept.audit : "", "expiring", (int)ends_no_sooner(z));
+	char *text;
+
+	json_object_set_new(o, "content", digest_text(m->content != NULL ? content_digest(m->content)
+								       : version_info(m->base)->content_digest));
+	if (parts != NULL)
+		json_object_set_new(o, "changes", changes_words(m, parts));
+	text = json_dumps(o, JSON_COMPACT);
+	json_decref(o);
+	return text;
+}
+
+/* ---- messages ---- */
+
+struct feed {
+	int fd;
+	struct err *e;
+};
+
+static int write_all(struct feed *f, const uint8_t *p, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(f->fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(f->e, "feeding the auditor");
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int feed_page(void *ctx, const struct page_row *row, const uint8_t *page)
+{
+	return write_all(ctx, page, row->len);
+}
+
+/* A message with the SOA, and its RRSIGs where there are any to be sent. */
+static int feed_soa(struct feed *f, const struct version_info *info, size_t sigs)
+{
+	size_t len = 2 + 12 + rr_wire_len(&info->soa);
+	struct wr w;
+	uint8_t *m;
+	int rc;
+
+	for (size_t i = 0; i < sigs; i++)
+		len += rr_wire_len(&info->soa_sigs[i]);
+	m = mem_new(1, len);
+	w = wr_of(m, len);
+	wr_u16(&w, (uint16_t)(len - 2));
+	wr_u16(&w, 0);
+	wr_u16(&w, 0x8400); /* QR, AA */
+	wr_u16(&w, 0);
+	wr_u16(&w, (uint16_t)(1 + sigs));
+	wr_u32(&w, 0);
+	rr_write(&w, &info->soa);
+	for (size_t i = 0; i < sigs; i++)
+		rr_write(&w, &info->soa_sigs[i]);
+	rc = write_all(f, m, w.at);
+	free(m);
+	return rc;
+}
+
+int auditjob_feed(struct store *s, const struct version_info *info, const struct table *t, int fd, struct err *e)
+{
+	struct feed f = { fd, e };
+
+	if (feed_soa(&f, info, info->soa_sig_count) != 0 || store_each_page(s, t, feed_page, &f, e) != 0)
+		return -1;
+	return feed_soa(&f, info, 0);
+}
+
+int auditjob_feed_parts(struct store *s, const struct version_info *info, const struct version_info *was,
+			const struct auditparts *p, int fd, struct err *e)
+{
+	struct feed f = { fd, e };
+	uint8_t *page = mem_new(1, PAGE_OCTETS_MAX);
+	int rc = feed_soa(&f, info, info->soa_sig_count) != 0 || feed_soa(&f, was, was->soa_sig_count) != 0 ? -1 : 0;
+
+	for (size_t i = 0; i < p->n && rc == 0; i++) {
+		rc = store_read(s, p->row[i], page, e);
+		if (rc == 0)
+			rc = write_all(&f, page, p->row[i]->len);
+	}
+	free(page);
+	return rc;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_AUDITJOB_H
+#define DUET_AUDITJOB_H
+
+#include "signer/engine/zwork.h"
+
+/*
+ * auditjob - what an auditor is given: words on what is to be published, and its messages.
+ */
+
+/*
+ * auditparts - what an auditor needs to judge a version by its changes: pages that only one of two versions has, and those
+ * around them that both have (audit/changes.h).
+ */
+struct auditparts {
+	char *tags;
+	const struct page_row **row; /* one for each tag; borrowed from the tables */
+	size_t n;
+	bool last, closed3;
+	struct table *was, *now;
+};
+/* -1: there is so much of it that the whole is looked at.  References to both tables are kept until auditparts_fini. */
+int auditparts_make(struct table *was, struct table *now, struct auditparts *out);
+void auditparts_fini(struct auditparts *p);
+/* Of z->made with its SOA; parts: what of it is to be looked at, NULL: all.  free(). */
+char *auditjob_text(const struct zwork *z, const struct auditparts *parts, unsigned threads, int64_t timeout_s);
+
+/* Writes them, behind the SOAs of both versions. */
+int auditjob_feed_parts(struct store *s, const struct version_info *info, const struct version_info *was,
+			const struct auditparts *p, int fd, struct err *e);
+
+/* Writes the version as AXFR has it: SOA and its RRSIGs, the pages of the table, the SOA. */
+int auditjob_feed(struct store *s, const struct version_info *info, const struct table *t, int fd, struct err *e);
+
+#endif

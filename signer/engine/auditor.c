@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* auditor: idle auditors wait in a list; a job goes to the one that was used last. */
+#include "signer/engine/auditor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "arena/arena.h"
+#include "fail/fail.h"
+#include "frame/frame.h"
+#include "signer/starter.h"
+
+#define IDLE_MAX   8
+#define ANSWER_MAX (4u << 20)
+#define PIPE_SIZE  (1 << 20)
+
+struct auditor {
+	pthread_mutex_t lock; /* guards idle; held while one is started */
+	int starter;
+	int idle[IDLE_MAX];
+	size_t idle_count;
+};
+
+struct auditor *auditor_new(int starter)
+{
+	struct auditor *a = mem_new(1, sizeof(*a));
+
+	a->starter = starter;
+	pthread_mutex_init(&a->lock, NULL);
+	return a;
+}
+
+void auditor_free(struct auditor *a)
+{
+	if (a == NULL)
+		return;
+	for (size_t i = 0; i < a->idle_count; i++)
+		close(a->idle[i]);
+	close(a->starter);
+	pthread_mutex_destroy(&a->lock);
+	free(a);
+}
+
+/* It has said nothing since its last answer, and is there. */
+static bool alive(int sock)
+{
+	struct pollfd p = { .fd = sock, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 0;
+}
+
+static int take(struct auditor *a, struct err *e)
+{
+	int sock = -1;
+
+	pthread_mutex_lock(&a->lock);
+	while (sock < 0 && a->idle_count > 0) {
+		sock = a->idle[--a->idle_count];
+		if (alive(sock))
+			continue;
+		close(sock);
+		sock = -1;
+	}
+	if (sock < 0)
+		sock = starter_auditor(a->starter, e);
+	pthread_mutex_unlock(&a->lock);
+	return sock;
+}
+
+static void give_back(struct auditor *a, int sock)
+{
+	pthread_mutex_lock(&a->lock);
+	if (a->idle_count < IDLE_MAX) {
+		a->idle[a->idle_count++] = sock;
+		sock = -1;
+	}
+	pthread_mutex_unlock(&a->lock);
+	if (sock >= 0)
+		close(sock);
+}
+
+/* The job with a pipe, and what the pipe is to bring.  An auditor that does not read on has an answer, or is gone. */
+static int send_job(int sock, const char *job, auditor_feed_fn *feed, void *ctx, struct err *e)
+{
+	int pipe_fd[2], rc;
+	bool gone;
+
+	if (pipe2(pipe_fd, O_CLOEXEC) != 0)
+		return err_errno(e, "pipe");
+	fcntl(pipe_fd[1], F_SETPIPE_SZ, PIPE_SIZE);
+	rc = frame_send(sock, job, strlen(job), &pipe_fd[0], 1, e);
+	close(pipe_fd[0]);
+	fail_point("audit-sent");
+	if (rc == 0 && (rc = feed(ctx, pipe_fd[1], e)) != 0) {
+		gone = !alive(sock);
+		rc = gone ? 0 : -1;
+	}
+	close(pipe_fd[1]);
+	return rc;
+}
+
+static int receive(int sock, int timeout_ms, json_t **out, struct err *e)
+{
+	int fds[FRAME_FDS], rc;
+	size_t len, n;
+	char *text;
+
+	if ((rc = frame_recv(sock, ANSWER_MAX, timeout_ms, &text, &len, fds, &n, e)) <= 0)
+		return rc == 0 ? err_set(e, ERR_IO, "the auditor ended without an answer") : -1;
+	while (n > 0)
+		close(fds[--n]);
+	*out = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	free(text);
+	if (json_is_object(*out))
+		return 0;
+	json_decref(*out);
+	*out = NULL;
+	return err_set(e, ERR_SYNTAX, "the auditor's answer is no object");
+}
+
+int auditor_run(struct auditor *a, const char *job, auditor_feed_fn *feed, void *ctx, int timeout_ms, json_t **out,
+		struct err *e)
+{
+	int sock = take(a, e);
+
+	if (sock < 0)
+		return -1;
+	if (send_job(sock, job, feed, ctx, e) != 0 || receive(sock, timeout_ms, out, e) != 0) {
+		close(sock);
+		return -1;
+	}
+	give_back(a, sock);
+	return 0;
+}
