@@ -3,7 +3,9 @@
 #include "fail/fail.h"
 
 #ifdef DUET_TEST
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,6 +35,21 @@ void fail_point(const char *name)
 int fail_errno(const char *name)
 {
 	return (int)number_for("DUET_TEST_ERRNO", name, 0);
+}
+
+long fail_number(const char *name)
+{
+	const char *dir = getenv("DUET_TEST_NUMBERS");
+	char path[4096], text[24] = "";
+	ssize_t n;
+	int fd;
+
+	if (dir == NULL || snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path) ||
+	    (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	return n > 0 ? strtol(text, NULL, 10) : 0;
 }
 #else
 typedef int fail_is_empty; /* C wants at least one declaration */

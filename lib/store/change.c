@@ -33,8 +33,29 @@ int change_begin(struct store *s, const uint8_t *apex, struct change **out, stru
 	return 0;
 }
 
+/* A signer that writes what is wrong, for tests of who is to find that: 1 the last octet, 2 one in the middle, 3 the last
+ * record is not counted, 4 no record is. */
+static const uint8_t *spoiled(const uint8_t *page, size_t len, uint8_t *copy)
+{
+	long kind = fail_number("spoil-page");
+
+	if (kind == 0 || len < 40)
+		return page;
+	memcpy(copy, page, len);
+	if (kind == 1 || kind == 2)
+		copy[kind == 1 ? len - 1 : len / 2] ^= 1;
+	else if (kind == 3)
+		copy[9]--;
+	else
+		copy[8] = copy[9] = 0;
+	return copy;
+}
+
 int change_put(struct change *c, const uint8_t *page, size_t len, struct page_row *row, struct err *e)
 {
+	uint8_t copy[PAGE_OCTETS_MAX];
+
+	page = spoiled(page, len, copy);
 	assert(len >= 2 && len <= PAGE_OCTETS_MAX && row->key_len <= DNAME_KEY_MAX);
 	c->failed = true;
 	row->len = (uint32_t)len;

@@ -153,7 +153,7 @@ int auditparts_make(struct table *was, struct table *now, struct auditparts *out
 	c.mark = mem_new(c.n + 1, 1);
 	c.was = mem_new(PARTS_MAX, sizeof(*c.was));
 	if (c.n > 0 && table_diff(was, now, note, &c) == 0 &&
-	    (c.n <= PARTS_FREE || c.new_count + c.was_count <= c.n / 2)) {
+	    (c.n <= PARTS_FREE || c.new_count <= c.n / 2)) {
 		choose(&c);
 		for (size_t i = 0; i < c.n; i++)
 			marked += c.mark[i] != MARK_NONE;

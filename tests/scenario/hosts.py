@@ -101,7 +101,7 @@ class Host:
         self.lab.write(self.yaml, yaml(self.conf).lstrip("\n"))
 
     def env(self, fail=None):
-        e = {"DUET_TEST_CLOCK": self.clock}
+        e = {"DUET_TEST_CLOCK": self.clock, "DUET_TEST_NUMBERS": os.path.join(os.path.dirname(self.clock), "numbers")}
         if fail:
             e["DUET_TEST_FAIL"] = fail
         return e

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The auditor in the pipeline: what it passes is published, by changes where that will do; what it refuses never is."""
+
+import json
+import os
+import random
+
+from duetlab import *
+
+ZONE = "example.org"
+MODES = ("nsec", "nsec3", "nsec3-optout")
+
+# Each is the zone from then on; the one before is taken back.
+CHANGES = [
+    "new A 192.0.2.77\ndeep.down.below TXT hello\n",
+    "new A 192.0.2.78\ncut NS ns1.cut\nns1.cut A 192.0.2.9\n*.other TXT any\n",
+    "cut NS ns1.cut\nns1.cut A 192.0.2.9\ncut DS 12345 13 2 " + "ab" * 32 + "\nbranch DNAME example.net.\n",
+    "@ TXT apex\n" + "".join("many%d.a.b A 192.0.2.1\n" % i for i in range(12)),
+    "many7.a.b NS ns.elsewhere.\n",
+    "",
+    "host5 77 TXT x\n",
+]
+
+
+def verdict(host, zone=ZONE):
+    return json.loads(host.ctl("--json", "zone", "status", zone).stdout)["audit"]
+
+
+def spoil(host, kind):
+    """From now on the signer writes pages that are wrong (lib/store/change.c), with 0 good ones."""
+    host.lab.write(os.path.join(host.dir, "numbers", "spoil-page"), "%d\n" % kind)
+
+
+@limit(300)
+def test_changes_are_audited_by_their_pages(lab):
+    cluster = Cluster(lab, signers=1, backups=1).init()
+    s = cluster.signer1
+    cluster.start()
+    hosts = "".join("host%d A 192.0.2.%d\nhost%d TXT \"%s\"\n" % (i, i % 256, i, "x" * 120) for i in range(600))
+
+    def text(zone, i, more):
+        return small_zone(zone, n=0, serial=i, more=hosts + more)
+    for m in MODES:
+        s.ctl("policy", "apply", lab.write(m + ".yaml", "name: %s\ndenial: %s\n" % (m, m)))
+        cluster.add_zone(m + ".example", text(m + ".example", 1, ""), policy=m)
+        s.ctl("key", "create", m + ".example")
+    for m in MODES:
+        cluster.wait_signed(m + ".example")
+    for i, more in enumerate(CHANGES):
+        mark, serial = s.signer.mark(), {m: s.serial(m + ".example") for m in MODES}
+        for m in MODES:
+            s.put_zone(m + ".example.zone", text(m + ".example", i + 2, more))
+        for m in MODES:
+            wait_until(lambda: s.serial(m + ".example") > serial[m], 30, "%s: change %d" % (m, i), every=0.05)
+            s.signer.wait_event("event=audited zone=%s.example. by=changes" % m, 5, mark)
+        if s.signer.count("event=audit-changes-refused", mark):
+            raise Failed("change %d: refused by its pages, passed as a whole" % i)
+    for m in MODES:
+        verify(axfr_file(lab, s.addr, m + ".example"), m + ".example")
+
+
+@limit(300)
+def test_what_the_auditor_refuses_is_not_published(lab):
+    cluster = Cluster(lab, signers=1, backups=1).init()
+    s = cluster.signer1
+    cluster.start()
+    cluster.add_zone(ZONE, small_zone(ZONE))
+    s.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    for kind in (1, 2, 3, 4):
+        served, serial, mark = axfr_text(s.addr, ZONE), s.serial(ZONE), s.signer.mark()
+        spoil(s, kind)
+        s.put_zone(ZONE + ".zone", small_zone(ZONE, serial=10 + kind, more="change%d TXT x\n" % kind))
+        s.signer.wait_event("event=audit-refused zone=%s. result=refused" % ZONE, 20, mark)
+        v = verdict(s)
+        if v["result"] == "fine" or not v["why"]:
+            raise Failed("kind %d: the verdict is %r" % (kind, v))
+        if axfr_text(s.addr, ZONE) != served or s.serial(ZONE) != serial:
+            raise Failed("kind %d: a version that was refused is served" % kind)
+        spoil(s, 0)
+        s.put_zone(ZONE + ".zone", small_zone(ZONE, serial=20 + kind, more="good%d TXT x\n" % kind))
+        wait_until(lambda: "good%d" % kind in axfr_text(s.addr, ZONE), 20, "kind %d: the next version passes" % kind)
+        if verdict(s)["result"] != "fine":
+            raise Failed("kind %d: the verdict is not fine once something has passed" % kind)
+        verify(axfr_file(lab, s.addr, ZONE), ZONE)
