@@ -79,7 +79,6 @@ struct audit {
 	struct plan *plan; /* NULL: none */
 	struct past *past; /* NULL: none */
 	struct changes *changes; /* NULL: the zone is whole; else only parts of it are there, and of what it was before */
-	const char *content;     /* digest that the content must have; NULL: none is known */
 	struct report *report;
 
 	/* known before the pass */

@@ -128,11 +128,15 @@ static int read_known(const json_t *root, struct plan *p, struct err *e)
 static int read_rest(const json_t *root, struct plan *p, struct err *e)
 {
 	const json_t *content = json_object_get(root, "content"), *policy = json_object_get(root, "policy");
+	const char *digest = json_string_value(json_object_get(root, "digest"));
 
 	if (content != NULL && !json_is_integer(content))
 		return err_set(e, ERR_SYNTAX, "content must be a number");
 	p->has_content = content != NULL;
 	p->content = json_integer_value(content);
+	if (digest != NULL && strlen(digest) != sizeof(p->digest) - 1)
+		return err_set(e, ERR_SYNTAX, "digest must be %zu digits", sizeof(p->digest) - 1);
+	snprintf(p->digest, sizeof(p->digest), "%s", digest != NULL ? digest : "");
 	p->observed = json_is_true(json_object_get(root, "observed"));
 	p->unsigned_zone = json_is_true(json_object_get(root, "unsigned"));
 	p->limits_given = policy != NULL;

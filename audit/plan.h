@@ -43,6 +43,7 @@ struct plan {
 	bool algorithms_given, algorithm[256];
 	bool limits_given;
 	struct limits limits;
+	char digest[97]; /* of the content (sum.h), in hex; "": any */
 	bool has_content;
 	int64_t content;
 	struct plan_known *known;

@@ -14,7 +14,6 @@
  *   timeout_s  the worker is ended by SIGALRM when it takes longer
  *   plan       as a plan file (docs/audit.md)
  *   past       text of a past as the answer before gave it; "": it has none; absent: its rows are skipped
- *   content    the digest (sum.h) that the zone's content must have; absent: any
  *   changes    only what is not in the version that passed last is there (changes.h)
  *   expiring   true: signatures that end too soon are warned of, since what is published ends no later
  *

@@ -61,9 +61,12 @@ static json_t *limits(const struct policy *policy)
 	return j;
 }
 
-static json_t *plan_words(const struct plan *p)
+static json_t *plan_words(const struct made *m)
 {
-	json_t *o = json_pack("{s:b,s:o}", "observed", 1, "policy", limits(&p->policy));
+	const struct plan *p = m->plan;
+	const uint8_t *digest = m->content != NULL ? content_digest(m->content) : version_info(m->base)->content_digest;
+	json_t *o = json_pack("{s:b,s:o,s:o}", "observed", 1, "policy", limits(&p->policy), "digest",
+			      msg_json_hex(digest, CONTENT_DIGEST_LEN));
 
 	if (p->state != PLAN_SIGNED) {
 		json_object_set_new(o, "unsigned", json_true());
@@ -80,11 +83,6 @@ static json_t *plan_words(const struct plan *p)
 static bool ends_no_sooner(const struct zwork *z)
 {
 	return z->version != NULL && version_info(z->version)->earliest <= z->made->info.earliest;
-}
-
-static json_t *digest_text(const uint8_t digest[48])
-{
-	return msg_json_hex(digest, 48);
 }
 
 static json_t *sum_text(const struct zone_sum *sum)
@@ -111,12 +109,10 @@ char *auditjob_text(const struct zwork *z, const struct auditparts *parts, unsig
 {
 	const struct made *m = z->made;
 	json_t *o = json_pack("{s:s,s:I,s:I,s:I,s:o,s:s,s:b}", "zone", z->name, "now", (json_int_t)clock_now_s(), "threads",
-			      (json_int_t)threads, "timeout_s", (json_int_t)timeout_s, "plan", plan_words(z->made->plan),
+			      (json_int_t)threads, "timeout_s", (json_int_t)timeout_s, "plan", plan_words(m),
 			      "past", z->kept.audit != NULL ? z->kept.audit : "", "expiring", (int)ends_no_sooner(z));
 	char *text;
 
-	json_object_set_new(o, "content", digest_text(m->content != NULL ? content_digest(m->content)
-								       : version_info(m->base)->content_digest));
 	if (parts != NULL)
 		json_object_set_new(o, "changes", changes_words(m, parts));
 	text = json_dumps(o, JSON_COMPACT);

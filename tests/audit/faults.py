@@ -268,6 +268,11 @@ def input_was_signed_before(c):
     c.z.more_input = "www.example. 300 IN NSEC example. A NSEC\n"
 
 
+@fault("CONTENT-13")
+def content_of_another_digest(c):
+    c.good_plan()["digest"] = "ab" * 48
+
+
 @fault("CONTENT-05", setups=("csk",))
 def text_below_a_delegation(c):
     c.both("x.sub", T.TXT, 300, ['"occluded"'])

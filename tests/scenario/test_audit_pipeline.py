@@ -22,8 +22,12 @@ CHANGES = [
 ]
 
 
+def status(host, zone=ZONE):
+    return json.loads(host.ctl("--json", "zone", "status", zone).stdout)
+
+
 def verdict(host, zone=ZONE):
-    return json.loads(host.ctl("--json", "zone", "status", zone).stdout)["audit"]
+    return status(host, zone)["audit"]
 
 
 def spoil(host, kind):
@@ -67,6 +71,7 @@ def test_what_the_auditor_refuses_is_not_published(lab):
     cluster.add_zone(ZONE, small_zone(ZONE))
     s.ctl("key", "create", ZONE)
     cluster.wait_signed(ZONE)
+    wait_until(lambda: status(s)["steps"] >= 2, 30, "the next step of the key is an hour away")
     for kind in (1, 2, 3, 4):
         served, serial, mark = axfr_text(s.addr, ZONE), s.serial(ZONE), s.signer.mark()
         spoil(s, kind)
