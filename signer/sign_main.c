@@ -25,6 +25,7 @@
 struct figures {
 	struct sign_stats sign;
 	int64_t begun_ms, read_ms, signed_ms; /* instants */
+	int64_t read_us;                      /* processor time */
 };
 
 struct output {
@@ -131,16 +132,23 @@ static void say_notices(const struct sign_options *o, const struct zone *z)
 
 static void say_figures(const struct sign_options *o, const struct zone *z, const struct figures *f)
 {
-	static const char text[] = "records %" PRIu64 ", of the input %zu; RRSIGs %" PRIu64 ", made %" PRIu64
-				   "; pages %" PRIu64 ", octets %" PRIu64 "; threads %u; read %.3f s, signed %.3f s\n";
-	static const char json[] = "{\"records\": %" PRIu64 ", \"input\": %zu, \"rrsigs\": %" PRIu64 ", \"made\": %" PRIu64
-				   ", \"pages\": %" PRIu64 ", \"octets\": %" PRIu64
-				   ", \"threads\": %u, \"read_s\": %.3f, \"sign_s\": %.3f}\n";
+	static const char text[] =
+		"records %" PRIu64 ", of the input %zu; RRSIGs %" PRIu64 ", made %" PRIu64 "; octets %" PRIu64 "\n"
+		"read %.3f s, signed %.3f s: names %.3f s, NSEC3 chain %.3f s\n"
+		"processor: reading %.3f s, feeding and writing %.3f s, signing %.3f s in %u threads, %.3f s to %.3f s each\n";
+	static const char json[] =
+		"{\"records\": %" PRIu64 ", \"input\": %zu, \"rrsigs\": %" PRIu64 ", \"made\": %" PRIu64 ", \"octets\": %" PRIu64
+		", \"read_s\": %.3f, \"sign_s\": %.3f, \"names_s\": %.3f, \"nsec3_s\": %.3f, \"read_cpu_s\": %.3f"
+		", \"feed_cpu_s\": %.3f, \"sign_cpu_s\": %.3f, \"threads\": %u, \"least_cpu_s\": %.3f, \"most_cpu_s\": %.3f}\n";
+	const struct sign_times *t = &f->sign.times;
+	bool alone = t->threads == 0;
 
 	if (o->stats || o->json)
-		fprintf(stderr, o->json ? json : text, f->sign.records, z->records, f->sign.rrsigs, f->sign.made,
-			f->sign.new_pages, f->sign.octets, o->params.threads, (double)(f->read_ms - f->begun_ms) / 1e3,
-			(double)(f->signed_ms - f->read_ms) / 1e3);
+		fprintf(stderr, o->json ? json : text, f->sign.records, z->records, f->sign.rrsigs, f->sign.made, f->sign.octets,
+			(double)(f->read_ms - f->begun_ms) / 1e3, (double)(f->signed_ms - f->read_ms) / 1e3,
+			(double)t->names_ms / 1e3, (double)t->hashes_ms / 1e3, (double)f->read_us / 1e6, (double)t->caller_us / 1e6,
+			(double)t->jobs_us / 1e6, alone ? 1 : t->threads, (double)(alone ? t->jobs_us : t->least_us) / 1e6,
+			(double)(alone ? t->jobs_us : t->most_us) / 1e6);
 }
 
 /* *out stays NULL where there is no zone of before, or none whose signatures can be kept. */
@@ -201,6 +209,7 @@ static int run(struct sign_options *o, struct err *e)
 	if (o->previous != NULL && read_previous(o, limits, &previous, e) != 0)
 		goto out;
 	f.read_ms = clock_mono_ms();
+	f.read_us = clock_thread_us();
 	if (sign_to(o, z, previous, &f, e) != 0)
 		goto out;
 	f.signed_ms = clock_mono_ms();

@@ -20,6 +20,8 @@ int64_t clock_now_s(void);
 int64_t clock_now_us(void);
 /* Milliseconds that never jump and never go back; not counted during suspend. */
 int64_t clock_mono_ms(void);
+/* Microseconds of processor time that the calling thread has taken. */
+int64_t clock_thread_us(void);
 
 #define CLOCK_TEXT_LEN 32
 /* RFC 3339 in UTC, "2026-03-01T04:05:00Z"; returns out. */

@@ -38,7 +38,7 @@ void batch_free(struct batch *b)
 	free(b->steps);
 	free(b->hashes.p);
 	free(b->found.p);
-	free(b->text.p);
+	free(b->lines.text.p);
 	free(b);
 }
 
@@ -52,7 +52,8 @@ void batch_reset(struct batch *b, enum page_chain chain)
 	b->n = b->octets = 0;
 	b->has_before = b->last = false;
 	b->span_count = b->step_count = 0;
-	b->hashes.len = b->found.len = b->text.len = 0;
+	b->hashes.len = b->found.len = b->lines.text.len = 0;
+	b->lines.records = b->lines.rrsigs = b->lines.made = 0;
 	b->rc = 0;
 }
 
@@ -302,17 +303,23 @@ static int hash_names(struct batch *b, struct range_maker *m)
 	return 0;
 }
 
-static int add_line(void *ctx, const struct rr *rr)
+static int make_lines(struct batch *b, struct range_maker *m)
 {
-	rr_lines_add(ctx, rr);
-	return 0;
+	const struct range all = range_of(b);
+
+	return range_lines(m, &all, &b->lines, &b->err);
 }
 
-static int write_text(struct batch *b)
+static int make_pages(struct batch *b, struct range_maker *m)
 {
-	for (size_t i = 0; i < b->pages.n; i++)
-		if (page_walk(pages_octets(&b->pages, i), b->pages.page[i].len, add_line, &b->text, &b->err) != 0)
+	plan(b, m);
+	for (size_t i = 0; i < b->step_count; i++) {
+		struct step *s = &b->steps[i];
+
+		if (!s->keep && make(b, m, s) != 0)
 			return -1;
+		s->page_end = b->pages.n;
+	}
 	return 0;
 }
 
@@ -321,18 +328,7 @@ void batch_run(struct pool_job *job, void *tool)
 	struct batch *b = (struct batch *)job;
 	struct range_maker *m = tool;
 
-	b->rc = -1;
-	plan(b, m);
-	for (size_t i = 0; i < b->step_count; i++) {
-		struct step *s = &b->steps[i];
-
-		if (!s->keep && make(b, m, s) != 0)
-			return;
-		s->page_end = b->pages.n;
-	}
-	if (b->chain == CHAIN_NAMES && signing_nsec3(&b->common->s) && hash_names(b, m) != 0)
-		return;
-	if (b->common->text && write_text(b) != 0)
-		return;
-	b->rc = 0;
+	b->rc = b->common->text ? make_lines(b, m) : make_pages(b, m);
+	if (b->rc == 0 && b->chain == CHAIN_NAMES && signing_nsec3(&b->common->s))
+		b->rc = hash_names(b, m);
 }

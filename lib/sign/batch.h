@@ -41,7 +41,7 @@ struct batch_common {
 	struct signing s;
 	struct store *store;
 	const struct table *old; /* to keep pages of, or NULL */
-	bool text;               /* pages become text, too */
+	bool text;               /* what comes out is text, no pages */
 	void (*run)(struct pool_job *job, void *tool); /* what is done with a batch; NULL: batch_run */
 };
 
@@ -68,7 +68,7 @@ struct batch {
 	struct pages pages;
 	struct octets hashes; /* of the names: hash, length of the bitmap in two octets, bitmap */
 	struct octets found;  /* by a run that is not batch_run */
-	struct rr_lines text;
+	struct lines lines;
 	int rc;
 	struct err err;
 };

@@ -7,9 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Enough that no thread waits while the caller works on a batch itself. */
-#define BATCHES_PER_THREAD 3
+#include "clock/clock.h"
+
+/* Enough that no thread waits while the caller reads and writes. */
+#define BATCHES_PER_THREAD 4
+/* The last page of a batch is half full, so that smaller batches cost pages; text has none, and with smaller ones the
+ * threads end at the same time. */
 #define BATCH_OCTETS       ((size_t)384 << 10)
+#define BATCH_OCTETS_TEXT  ((size_t)96 << 10)
 
 static void *make_tool(void *ctx, struct err *e)
 {
@@ -31,7 +36,10 @@ int flow_init(struct flow *f, struct err *e)
 	f->size = threads > 1 ? (size_t)threads * BATCHES_PER_THREAD + 1 : 1;
 	f->ring = mem_new(f->size, sizeof(struct batch *));
 	f->earliest = INT64_MAX;
-	f->batch_octets = f->common.s.p->batch_octets > 0 ? f->common.s.p->batch_octets : BATCH_OCTETS;
+	f->begun_us = clock_thread_us();
+	f->batch_octets = f->common.s.p->batch_octets;
+	if (f->batch_octets == 0)
+		f->batch_octets = f->common.text ? BATCH_OCTETS_TEXT : BATCH_OCTETS;
 	return pool_new(threads, f->tools != NULL ? f->tools : &makers, &f->pool, e);
 }
 
@@ -70,11 +78,20 @@ static int put(struct flow *f, const struct pages *ps, size_t i, struct err *e)
 {
 	struct page_row row = pages_row(ps, i); /* the change fills in the rest */
 
-	if (f->change != NULL && change_put(f->change, pages_octets(ps, i), ps->page[i].len, &row, e) != 0)
+	if (change_put(f->change, pages_octets(ps, i), ps->page[i].len, &row, e) != 0)
 		return -1;
 	count_row(f, &row, ps->page[i].len);
 	f->stats->new_pages++;
 	return 0;
+}
+
+static int put_lines(struct flow *f, const struct lines *l, struct err *e)
+{
+	f->stats->records += l->records;
+	f->stats->rrsigs += l->rrsigs;
+	f->stats->made += l->made;
+	f->stats->octets += l->text.len;
+	return l->text.len > 0 ? f->text->write(f->text->ctx, (const uint8_t *)l->text.p, l->text.len, e) : 0;
 }
 
 static int put_hashes(struct flow *f, const struct octets *o, struct err *e)
@@ -103,9 +120,7 @@ static int put_batch(struct flow *f, const struct batch *b, struct err *e)
 				return -1;
 	}
 	f->stats->made += b->pages.made;
-	if (b->text.len > 0 && f->text->write(f->text->ctx, (const uint8_t *)b->text.p, b->text.len, e) != 0)
-		return -1;
-	return put_hashes(f, &b->hashes, e);
+	return put_lines(f, &b->lines, e) != 0 ? -1 : put_hashes(f, &b->hashes, e);
 }
 
 /* The oldest batch that is out comes back. */
@@ -149,4 +164,16 @@ int flow_drain(struct flow *f, struct err *e)
 		if (collect(f, e) != 0)
 			return -1;
 	return 0;
+}
+
+void flow_times(struct flow *f)
+{
+	const struct pool_times pool = pool_times(f->pool);
+	struct sign_times *t = &f->stats->times;
+
+	t->threads = pool.threads;
+	t->jobs_us = pool.all_us + pool.caller_us;
+	t->least_us = pool.least_us;
+	t->most_us = pool.most_us;
+	t->caller_us = clock_thread_us() - f->begun_us - pool.caller_us;
 }

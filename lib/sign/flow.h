@@ -23,6 +23,7 @@ struct flow {
 	const struct zone *previous; /* signatures to keep that do not come from pages, or NULL */
 	struct sign_stats *stats;
 	int64_t earliest; /* over all pages so far */
+	int64_t begun_us; /* the caller's processor time */
 };
 
 int flow_init(struct flow *f, struct err *e);
@@ -33,6 +34,8 @@ int flow_batch(struct flow *f, enum page_chain chain, struct batch **out, struct
 int flow_submit(struct flow *f, struct batch *b, struct err *e);
 /* Waits for all that are out. */
 int flow_drain(struct flow *f, struct err *e);
+/* The times of the pool into the stats; nothing is out. */
+void flow_times(struct flow *f);
 
 /* Names in canonical order into batches; what the flow knows beforehand decides the rest. */
 int feed_names(struct flow *f, const struct zone *z, struct err *e);

@@ -5,7 +5,7 @@
 #include "sign/range.h"
 
 /*
- * maker - for the files of lib/sign only: what range.c, names.c and hashes.c share.
+ * maker - for the files of lib/sign only: what range.c, lines.c, names.c and hashes.c share.
  */
 struct range_maker {
 	const struct signing *s;
@@ -40,8 +40,16 @@ struct chain {
 extern const struct chain chain_names;
 extern const struct chain chain_nsec3;
 
+static inline const struct chain *chain_of(const struct range *r)
+{
+	return r->chain == CHAIN_NAMES ? &chain_names : &chain_nsec3;
+}
+
 /* The owner of the NSEC3 of a hash. */
 void hashed_name(const struct signing *s, const uint8_t hash[NSEC3_HASH_LEN], uint8_t out[DNAME_MAX]);
+/* Signatures that are made from here on end together, with the old ones if there are any (NULL: none); what the arena
+ * gave is forgotten. */
+void maker_begin(struct range_maker *m, const struct oldsigs *old);
 /* A record as it is. */
 void maker_add(struct range_maker *m, const struct rr *rr);
 /* An RRset, and its RRSIG by every key: an old one where there is one. */

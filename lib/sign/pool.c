@@ -9,16 +9,18 @@
 #include <stdlib.h>
 
 #include "arena/arena.h"
+#include "clock/clock.h"
 
 struct worker {
 	struct pool *pool;
 	pthread_t thread;
 	void *tool;
+	int64_t busy_us; /* guarded by the pool's lock */
 };
 
 struct pool {
 	struct pool_tools tools;
-	void *own; /* the caller's tool */
+	struct worker own; /* the caller */
 	struct worker *workers;
 	unsigned started, most;
 	pthread_mutex_t lock; /* guards what is below, and `done` and `next` of jobs */
@@ -36,8 +38,8 @@ int pool_new(unsigned threads, const struct pool_tools *tools, struct pool **out
 		return -1;
 	p = mem_new(1, sizeof(*p));
 	p->tools = *tools;
-	p->own = own;
-	p->most = threads > 1 ? threads - 1 : 0;
+	p->own.tool = own;
+	p->most = threads > 1 ? threads : 0;
 	p->workers = mem_new(p->most, sizeof(*p->workers));
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->work, NULL);
@@ -57,11 +59,14 @@ static struct pool_job *take(struct pool *p)
 }
 
 /* Under the lock, which it gives up meanwhile. */
-static void run(struct pool *p, struct pool_job *job, void *tool)
+static void run(struct pool *p, struct pool_job *job, struct worker *w)
 {
+	int64_t begun_us = clock_thread_us();
+
 	pthread_mutex_unlock(&p->lock);
-	job->run(job, tool);
+	job->run(job, w->tool);
 	pthread_mutex_lock(&p->lock);
+	w->busy_us += clock_thread_us() - begun_us;
 	job->done = true;
 	pthread_cond_signal(&p->done); /* nobody but the caller waits */
 }
@@ -75,7 +80,7 @@ static void *work(void *arg)
 	pthread_mutex_lock(&p->lock);
 	for (;;) {
 		if ((job = take(p)) != NULL)
-			run(p, job, w->tool);
+			run(p, job, w);
 		else if (p->quit)
 			break;
 		else
@@ -133,12 +138,28 @@ void pool_wait(struct pool *p, struct pool_job *job)
 
 	pthread_mutex_lock(&p->lock);
 	while (!job->done) {
-		if ((other = take(p)) != NULL)
-			run(p, other, p->own);
+		if ((p->most == 0 || p->started < p->most) && (other = take(p)) != NULL)
+			run(p, other, &p->own);
 		else
 			pthread_cond_wait(&p->done, &p->lock);
 	}
 	pthread_mutex_unlock(&p->lock);
+}
+
+struct pool_times pool_times(struct pool *p)
+{
+	struct pool_times t = { .threads = p->started, .caller_us = p->own.busy_us };
+
+	pthread_mutex_lock(&p->lock);
+	for (unsigned i = 0; i < p->started; i++) {
+		int64_t busy_us = p->workers[i].busy_us;
+
+		t.least_us = i == 0 || busy_us < t.least_us ? busy_us : t.least_us;
+		t.most_us = busy_us > t.most_us ? busy_us : t.most_us;
+		t.all_us += busy_us;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return t;
 }
 
 void pool_free(struct pool *p)
@@ -154,7 +175,7 @@ void pool_free(struct pool *p)
 		pthread_join(p->workers[i].thread, NULL);
 		p->tools.free(p->workers[i].tool);
 	}
-	p->tools.free(p->own);
+	p->tools.free(p->own.tool);
 	pthread_cond_destroy(&p->work);
 	pthread_cond_destroy(&p->done);
 	pthread_mutex_destroy(&p->lock);

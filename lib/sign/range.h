@@ -145,6 +145,15 @@ void range_digest(const struct range_maker *m, const struct range *r, uint8_t ou
  */
 int range_make(struct range_maker *m, const struct range *r, struct pages *out, struct err *e);
 
+/* Lines of master file text, in order of transfer. */
+struct lines {
+	struct rr_lines text;
+	uint64_t records, rrsigs;
+	uint64_t made; /* signatures */
+};
+/* range_lines - appends the same records as text.  As many signatures as a page has end together, about. */
+int range_lines(struct range_maker *m, const struct range *r, struct lines *out, struct err *e);
+
 /* NSEC3 hash of a name, with the maker's digest context. */
 int range_hash(struct range_maker *m, const uint8_t *name, uint8_t out[NSEC3_HASH_LEN], struct err *e);
 

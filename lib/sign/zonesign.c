@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock/clock.h"
 #include "sign/flow.h"
 
 #define SORT_OCTETS ((size_t)64 << 20) /* of NSEC3 hashes in memory, unless told */
@@ -115,20 +116,26 @@ static uint32_t largest_ttl(const struct zone *z, const struct sign_params *p)
 static int sign_chains(struct flow *f, const struct zone *z, struct err *e)
 {
 	const struct signing *s = &f->common.s;
+	struct sign_times *times = &f->stats->times;
+	int64_t begun_ms = clock_mono_ms();
 	struct sorted *sorted = NULL;
 	struct sorter *hashes;
+	int rc;
 
 	if (flow_init(f, e) != 0)
 		return -1;
 	if (signing_nsec3(s))
 		f->hashes = sorter_new(s->p->sort_octets > 0 ? s->p->sort_octets : SORT_OCTETS, s->p->sort_dir, NULL);
-	if (feed_names(f, z, e) != 0)
-		return -1;
-	if (!signing_nsec3(s))
-		return 0;
-	hashes = f->hashes;
-	f->hashes = NULL;
-	return sorter_end(hashes, &sorted, e) != 0 ? -1 : feed_hashes(f, sorted, e);
+	rc = feed_names(f, z, e);
+	times->names_ms = clock_mono_ms() - begun_ms;
+	if (rc == 0 && signing_nsec3(s)) {
+		hashes = f->hashes;
+		f->hashes = NULL;
+		rc = sorter_end(hashes, &sorted, e) != 0 ? -1 : feed_hashes(f, sorted, e);
+		times->hashes_ms = clock_mono_ms() - begun_ms - times->names_ms;
+	}
+	flow_times(f);
+	return rc;
 }
 
 int zone_sign(const struct zone *z, const struct sign_params *p, struct store *store,

@@ -36,14 +36,23 @@ struct sign_params {
 	uint32_t jitter_s; /* a page's signatures end together at now + validity - random(jitter) */
 	uint32_t margin_s; /* pages of `previous` that expire within it are signed anew */
 	bool full;         /* reuse nothing */
-	unsigned threads;     /* that sign, the caller among them; 0 is 1 */
+	unsigned threads;     /* that sign, besides the caller, who feeds them; 0 and 1: the caller alone */
 	size_t batch_octets;  /* of records that a thread takes at a time; 0: 384 KiB */
 	size_t sort_octets;   /* memory for NSEC3 hashes; 0: 64 MiB */
 	const char *sort_dir; /* for those beyond it; NULL: TMPDIR, or /var/tmp */
 };
 
+/* Where the time went.  What the threads have less than the two chains took, they waited for the caller. */
+struct sign_times {
+	int64_t names_ms, hashes_ms;          /* the chains, one after the other */
+	int64_t caller_us;                    /* processor time to feed the threads, and to write what they made */
+	int64_t jobs_us, least_us, most_us;   /* of signing: all, in the thread that had least, that had most */
+	unsigned threads;                     /* that were begun; 0: the caller signed */
+};
+
 struct sign_stats {
 	uint64_t records, rrsigs, made, kept_pages, new_pages, octets;
+	struct sign_times times;
 };
 
 /*
@@ -69,7 +78,7 @@ struct sign_text {
 };
 
 /*
- * zone_sign_text - makes the same pages, and of them master file text: all records but the SOA and its RRSIGs.
+ * zone_sign_text - the same records as master file text: all but the SOA and its RRSIGs; no pages are made.
  *
  * previous  the zone as it was signed before, read with its DNSSEC records (limits.with_dnssec), or NULL: signatures of
  * RRsets that are the same are kept where they end between now + margin and now + validity.  It has passed

@@ -201,20 +201,25 @@ static void put_record(struct page_build *b, const struct rr *rr)
 	put16(octet(b, fixed + 8), b->at - fixed - RR_FIXED);
 }
 
+int page_rr_check(const struct rr *rr, struct err *e)
+{
+	char type[16], name[DNAME_TEXT_MAX];
+	size_t wire = rr_wire_len(rr);
+
+	if (HEADER_LEN + wire <= PAGE_MSG_LIMIT)
+		return 0;
+	return err_set(e, ERR_LIMIT, "%s %s: a record of %zu octets does not fit a message (limit %d)",
+		       dname_to_text(rr->owner, name), rr_type_text(rr->type, type), wire, PAGE_MSG_LIMIT - HEADER_LEN);
+}
+
 int page_build_add(struct page_build *b, const struct rr *rr, struct err *e)
 {
-	size_t wire = rr_wire_len(rr), at = b->at, owner_len = b->owner_len;
+	size_t at = b->at, owner_len = b->owner_len;
 	uint16_t owner_at = b->owner_at;
 	uint8_t owner[DNAME_MAX];
 
-	if (HEADER_LEN + wire > PAGE_MSG_LIMIT) {
-		char type[16], name[DNAME_TEXT_MAX];
-
-		return err_set(e, ERR_LIMIT,
-			       "%s %s: a record of %zu octets does not fit a message (limit %d)",
-			       dname_to_text(rr->owner, name), rr_type_text(rr->type, type), wire,
-			       PAGE_MSG_LIMIT - HEADER_LEN);
-	}
+	if (page_rr_check(rr, e) != 0)
+		return -1;
 	/* The smallest form: a pointer as owner; names in rdata are short, so large rdata stays large. */
 	if (b->count > 0 && at + 2 + RR_FIXED + rr->rdlen > PAGE_MSG_MAX + 2 * DNAME_MAX)
 		return 1;

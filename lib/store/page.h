@@ -24,6 +24,8 @@ struct page_build; /* builds one page; reused for many */
 struct page_build *page_build_new(void);
 void page_build_free(struct page_build *b);
 void page_build_reset(struct page_build *b);
+/* -1 with ERR_LIMIT for a record that fits no page (PAGE_MSG_LIMIT). */
+int page_rr_check(const struct rr *rr, struct err *e);
 /* Adds a record.  Returns 0, or 1 when it does not fit (nothing added; a first record always fits up to PAGE_MSG_LIMIT),
  * or -1 with ERR_LIMIT when it can never fit. */
 int page_build_add(struct page_build *b, const struct rr *rr, struct err *e);

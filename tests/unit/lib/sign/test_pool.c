@@ -73,6 +73,7 @@ static void jobs_run_once_each(void **state)
 		const struct pool_tools with = { .ctx = &tools, .make = make, .free = unmake };
 		struct job *jobs = mem_new(JOBS, sizeof(*jobs));
 		struct pool *p = NULL;
+		struct pool_times times;
 		struct err e;
 
 		assert_int_equal(pool_new(threads, &with, &p, &e), 0);
@@ -86,8 +87,12 @@ static void jobs_run_once_each(void **state)
 				assert_int_equal(jobs[i - 10].ran, 1);
 			}
 		}
+		times = pool_times(p);
+		assert_int_equal(times.threads + 1, tools.made);
+		assert_true(times.all_us + times.caller_us > 0 && times.least_us <= times.most_us &&
+			    times.most_us <= times.all_us);
 		pool_free(p);
-		assert_in_range(tools.made, threads < 2 ? 1 : 2, threads < 1 ? 1 : threads);
+		assert_in_range(tools.made, threads < 2 ? 1 : 2, threads < 2 ? 1 : threads + 1);
 		tools_free(&tools);
 		free(jobs);
 	}
