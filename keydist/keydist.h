@@ -49,6 +49,8 @@ struct zone_ctx {
 	bool gone;         /* the newest plan says so */
 	uint8_t sent[16];  /* digest of the plan that the engine has */
 	bool has_sent;
+	json_int_t sent_steps;
+	bool steps_wait;   /* a plan that differs in its steps alone waits until the engine has less to do */
 	int64_t refresh_at; /* when the apex RRsets want new signatures */
 	json_t *served;     /* the engine's newest word on what it publishes; kept until facts say it */
 	json_t *floor;      /* wishes of the engine's operator, until facts say them */
@@ -118,6 +120,8 @@ struct keydist {
 	struct asked *asked; /* requests that the engine works on */
 	uint64_t asked_id;
 	bool held, words_due; /* in the second before */
+	bool bulk;            /* many zones have new keys and are not served yet */
+	int64_t created_ms;   /* when a key was created last */
 	bool clock_good;
 	char clock_why[160];
 };
@@ -131,6 +135,8 @@ void zones_touch_all(struct keydist *k);
 /* The next of the queue; NULL. */
 struct zone_ctx *zones_next(struct keydist *k);
 bool zones_waiting(const struct keydist *k);
+/* How many have a key of which this node has not said that it serves it. */
+size_t zones_not_served(const struct keydist *k);
 /* NULL: no trouble. */
 void zone_trouble(struct zone_ctx *c, const char *what);
 void zones_free(struct keydist *k);

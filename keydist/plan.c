@@ -180,19 +180,43 @@ json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct zone_state
 	return plan;
 }
 
-/* The engine gets it unless it is the one that it has. */
-static void offer(struct keydist *k, struct zone_ctx *c, json_t *plan)
+static size_t digest_of(const json_t *plan, uint8_t digest[16])
 {
 	char *text = json_dumps(plan, JSON_COMPACT | JSON_SORT_KEYS);
 	const size_t len = strlen(text);
+
+	crypto_generichash(digest, 16, (const uint8_t *)text, len, NULL, 0);
+	free(text);
+	return len;
+}
+
+/* The engine has it but for the number of steps. */
+static bool only_steps_differ(const struct zone_ctx *c, json_t *plan)
+{
+	json_t *steps = json_incref(json_object_get(plan, "steps"));
 	uint8_t digest[16];
 
-	crypto_generichash(digest, sizeof(digest), (const uint8_t *)text, len, NULL, 0);
-	free(text);
-	if (c->has_sent && memcmp(c->sent, digest, sizeof(digest)) == 0)
+	json_object_set_new(plan, "steps", json_integer(c->sent_steps));
+	digest_of(plan, digest);
+	json_object_set_new(plan, "steps", steps);
+	return memcmp(c->sent, digest, sizeof(digest)) == 0;
+}
+
+/* The engine gets it unless it is the one that it has. */
+static void offer(struct keydist *k, struct zone_ctx *c, json_t *plan)
+{
+	uint8_t digest[16];
+	const size_t len = digest_of(plan, digest);
+
+	c->steps_wait = false;
+	if (c->has_sent && memcmp(c->sent, digest, sizeof(digest)) == 0) {
 		json_decref(plan);
-	else
+	} else if (k->bulk && c->has_sent && only_steps_differ(c, plan)) {
+		c->steps_wait = true;
+		json_decref(plan);
+	} else {
 		engine_plan(k, c, plan, digest, len);
+	}
 }
 
 void plan_zone(struct keydist *k, struct zone_ctx *c, const struct zone_state *z)
