@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* dname: names in wire form - reading, text, order. */
 #include "dname/dname.h"
+#include "dname/plain.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -272,9 +273,11 @@ bool dname_is_within(const uint8_t *name, const uint8_t *ancestor)
 
 size_t dname_lower(const uint8_t *name, uint8_t *out)
 {
-	size_t len = dname_len(name);
+	size_t len = dname_len(name), i = 0;
 
-	for (size_t i = 0; i < len; i++)
+	for (; len - i >= 16; i += 16)
+		plain_lower(name + i, out + i);
+	for (; i < len; i++)
 		out[i] = lower(name[i]);
 	return len;
 }

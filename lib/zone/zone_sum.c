@@ -7,22 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* SHA256_Init and the others are deprecated.  Through EVP an owner's hash takes 0.1 us more, of 0.6 for all of it. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/evp.h>
 #include <openssl/sha.h>
-#include <sodium.h>
 
 #include "arena/arena.h"
 #include "zone/zone.h"
 
-#define KEY_LEN 32
 #define SUM_LEN (ZONE_SUM_LANES * 2)
+#define RR_HEAD 8
 
-/* AES rather than ChaCha20, since it makes 2 KiB in half the time where the processor has instructions for it. */
 struct zone_summer {
 	EVP_CIPHER_CTX *aes;
-	uint16_t lane[ZONE_SUM_LANES]; /* of one owner */
-	uint8_t octets[4096];          /* of its records, as far as they fit */
-	uint8_t rdata[UINT16_MAX];
+	uint16_t lane[ZONE_SUM_LANES];      /* of one owner */
+	uint8_t octets[8192 + UINT16_MAX]; /* of its records; they are hashed when less than one has room */
 };
 
 static const uint8_t zeroes[SUM_LEN];
@@ -32,9 +31,9 @@ struct zone_summer *zone_summer_new(struct err *e)
 	struct zone_summer *s = mem_new(1, sizeof(*s));
 
 	s->aes = EVP_CIPHER_CTX_new();
-	if (s->aes == NULL || EVP_EncryptInit_ex(s->aes, EVP_aes_256_ctr(), NULL, zeroes, zeroes) != 1) {
+	if (s->aes == NULL || EVP_EncryptInit_ex(s->aes, EVP_aes_128_ctr(), NULL, zeroes, zeroes) != 1) {
 		zone_summer_free(s);
-		err_set(e, ERR_CRYPTO, "AES-256-CTR is not available");
+		err_set(e, ERR_CRYPTO, "AES-128-CTR is not available");
 		return NULL;
 	}
 	return s;
@@ -48,60 +47,47 @@ void zone_summer_free(struct zone_summer *s)
 	free(s);
 }
 
-/* Canonical rdata, in the summer's memory where it is not that already. */
-static const uint8_t *hashed_rdata(struct zone_summer *s, const struct rr *rr)
+/* Type, TTL, length and canonical rdata of a record; returns what is behind it. */
+static uint8_t *put_rr(uint8_t *p, const struct rr *rr)
 {
-	if (!rr_type_has_case(rr->type))
-		return rr->rdata;
-	rdata_canonical(rr->type, rr->rdata, rr->rdlen, s->rdata);
+	struct wr w = wr_of(p, RR_HEAD);
+
+	wr_u16(&w, rr->type);
+	wr_u32(&w, rr->ttl);
+	wr_u16(&w, rr->rdlen);
+	p += RR_HEAD;
+	rdata_canonical(rr->type, rr->rdata, rr->rdlen, p);
 	if (rr->type == TYPE_SOA)
-		soa_set_serial(s->rdata, rr->rdlen, 0);
-	return s->rdata;
+		soa_set_serial(p, rr->rdlen, 0);
+	return p + rr->rdlen;
 }
 
-static void put(struct zone_summer *s, struct wr *w, crypto_generichash_state *st, const void *p, size_t len)
+/* SHA-256 of the owner's name and its records. */
+static void owner_hash(struct zone_summer *s, const struct zone_owner *o, uint8_t hash[SHA256_DIGEST_LENGTH])
 {
-	if (w->cap - w->at < len) {
-		crypto_generichash_update(st, s->octets, w->at);
-		w->at = 0;
-	}
-	if (w->cap < len)
-		crypto_generichash_update(st, p, len);
-	else
-		wr_bytes(w, p, len);
-}
+	uint8_t *p = s->octets + dname_lower(o->name, s->octets), *end = s->octets + sizeof(s->octets);
+	SHA256_CTX sha;
 
-/* The owner's name, then type, TTL, length and rdata of each record. */
-static void owner_key(struct zone_summer *s, const struct zone_owner *o, uint8_t key[KEY_LEN])
-{
-	struct wr w = wr_of(s->octets, sizeof(s->octets));
-	crypto_generichash_state st;
-
-	crypto_generichash_init(&st, NULL, 0, KEY_LEN);
-	wr_room(&w, dname_lower(o->name, w.p));
+	SHA256_Init(&sha);
 	for (size_t i = 0; i < o->n; i++) {
-		const struct rr *rr = &o->rr[i];
-		uint8_t head[8];
-		struct wr h = wr_of(head, sizeof(head));
-
-		wr_u16(&h, rr->type);
-		wr_u32(&h, rr->ttl);
-		wr_u16(&h, rr->rdlen);
-		put(s, &w, &st, head, sizeof(head));
-		put(s, &w, &st, hashed_rdata(s, rr), rr->rdlen);
+		if ((size_t)(end - p) < RR_HEAD + (size_t)o->rr[i].rdlen) {
+			SHA256_Update(&sha, s->octets, (size_t)(p - s->octets));
+			p = s->octets;
+		}
+		p = put_rr(p, &o->rr[i]);
 	}
-	crypto_generichash_update(&st, s->octets, w.at);
-	crypto_generichash_final(&st, key, KEY_LEN);
+	SHA256_Update(&sha, s->octets, (size_t)(p - s->octets));
+	SHA256_Final(hash, &sha);
 }
 
 static void owner_lanes(struct zone_summer *s, const struct zone_owner *o)
 {
-	uint8_t key[KEY_LEN];
+	uint8_t hash[SHA256_DIGEST_LENGTH];
 	int len = 0;
 	bool ok;
 
-	owner_key(s, o, key);
-	ok = EVP_EncryptInit_ex(s->aes, NULL, NULL, key, zeroes) == 1 &&
+	owner_hash(s, o, hash);
+	ok = EVP_EncryptInit_ex(s->aes, NULL, NULL, hash, hash + 16) == 1 &&
 	     EVP_EncryptUpdate(s->aes, (uint8_t *)s->lane, &len, zeroes, SUM_LEN) == 1;
 	assert(ok && len == SUM_LEN);
 	if (htole16(1) != 1) {
@@ -113,31 +99,28 @@ static void owner_lanes(struct zone_summer *s, const struct zone_owner *o)
 /* Eight lanes at once; the compiler takes what the processor has for it. */
 typedef uint16_t lanes8 __attribute__((vector_size(16), aligned(2), may_alias));
 
-static void add_lanes(uint16_t *to, const uint16_t *more, bool minus)
+static void add_lanes(uint16_t *to, const uint16_t *more)
 {
-	for (size_t i = 0; i < ZONE_SUM_LANES; i += 8) {
-		lanes8 *a = (lanes8 *)(to + i);
-		const lanes8 *b = (const lanes8 *)(more + i);
-
-		*a = minus ? *a - *b : *a + *b;
-	}
+	for (size_t i = 0; i < ZONE_SUM_LANES; i += 8)
+		*(lanes8 *)(to + i) += *(const lanes8 *)(more + i);
 }
 
 void zone_sum_add(struct zone_sum *sum, struct zone_summer *s, const struct zone_owner *owner)
 {
 	owner_lanes(s, owner);
-	add_lanes(sum->lane, s->lane, false);
+	add_lanes(sum->lane, s->lane);
 }
 
 void zone_sum_sub(struct zone_sum *sum, struct zone_summer *s, const struct zone_owner *owner)
 {
 	owner_lanes(s, owner);
-	add_lanes(sum->lane, s->lane, true);
+	for (size_t i = 0; i < ZONE_SUM_LANES; i += 8)
+		*(lanes8 *)(sum->lane + i) -= *(const lanes8 *)(s->lane + i);
 }
 
 void zone_sum_join(struct zone_sum *sum, const struct zone_sum *more)
 {
-	add_lanes(sum->lane, more->lane, false);
+	add_lanes(sum->lane, more->lane);
 }
 
 void zone_sum_digest(const struct zone_sum *sum, uint8_t out[48])

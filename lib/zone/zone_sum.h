@@ -13,8 +13,14 @@
  * page borders lie.
  *
  * Of an owner counts: its name and for each record type, TTL and rdata, in canonical form and order (RFC 4034
- * section 6.2); the SOA's serial counts as 0.  BLAKE2b-256 of that is the key of AES-256-CTR, whose first 2048
+ * section 6.2); the SOA's serial counts as 0.  SHA-256 of that is key and first counter of AES-128-CTR, whose first 2048
  * octets are 1024 numbers in little-endian order; they are added lane by lane, modulo 2^16.
+ *
+ * How hard it is to find two contents of one sum: the paper puts 1024 lanes of 16 bits above 200 bits, for owners' numbers
+ * that look random.  They are a function of 256 bits: as of any hash of that size, the same for two owners are found after
+ * 2^128 tries, and nothing here is weaker than that.  Two owners of one AES key are found after 2^64, but their counters
+ * differ by chance, so that their numbers have nothing to do with each other unless one counter is within 128 of the other.
+ * That is measured against those who write the zone; nobody else chooses what is hashed.
  */
 #define ZONE_SUM_LANES 1024
 
