@@ -41,7 +41,9 @@
  * zone-gone   {"zone":Z}
  * peers       {"secondaries":[{"address":A,"key":K|null,"zones":["*"|Z,...],"notify":bool}],
  *              "transfer":[{"prefix":"192.0.2.0/24","key":K|null}]}    whole list, replaces the one before
- * query       {"id":N,"zone":Z,"address":A,"key":K|null,"what":"soa"|"dnskey","timeout_ms":N}    ask a server; TCP for dnskey
+ * query       {"id":N,"zone":Z,"name":name | absent,"address":A,"key":K|null,"what":"soa"|"dnskey"|"cds"|"ds"|"ns"|"a"|"aaaa",
+ *              "tcp":bool | absent,"recursion":bool | absent,"timeout_ms":N}    ask a server for an RRset of "name", or of the
+ *              zone; TCP for dnskey and cds; "recursion": it is a resolver
  * drain       {"for_ms":N}                      answer nothing (drop UDP, close TCP) until then; 0: serve again
  * notify      {"zone":Z,"address":A}            tell this secondary again: it still shows an older version
  * hold-serve  {"on":bool}                       at start: answer SERVFAIL to SOA and transfers until off
@@ -53,7 +55,9 @@
  * transferred {"zone":Z,"address":A,"serial":N,"octets":N,"ms":N}      a transfer out has ended well
  * notified    {"zone":Z,"address":A,"serial":N,"result":"ok"|"timeout"|"rcode"|"bad","rcode":N}    final result of NOTIFY to
  *              one secondary; bad: what came was no answer to it, or its TSIG was wrong
- * answer      {"zone":Z,"id":N,"result":"ok"|"timeout"|"refused"|"bad","rcode":N,"rrs":base64 record stream,"serial":N,"ms":N}
+ * answer      {"zone":Z,"id":N,"result":"ok"|"timeout"|"refused"|"bad","rcode":N,"rrs":base64 record stream,"serial":N,"ms":N,
+ *              "aa":bool,"ad":bool,"cname":bool,"auth":base64 record stream,"why":text}   "rrs": the RRset that was asked for and
+ *              its RRSIGs; "auth", to ds: SOA, NS, NSEC, NSEC3 and RRSIGs of the authority section
  * input       {"zone":Z,"serial":N,"primary":A,"kind":"axfr","octets":N} + memfd (record stream: the SOA, then all others)
  * input       {...,"kind":"ixfr","from":N,...} + memfd   the differences from serial "from" to "serial", as one record
  *              stream of one difference or more, oldest first: SOA of where it begins, records removed, SOA of where it

@@ -64,6 +64,10 @@ static void check_signer(const struct conf *c, const struct yaml_node *root, str
 	if (s->keydist == NULL && !c->keydist.present)
 		option_mistake(r, line_of(root, "signer", "keydist"), "signer.keydist",
 			       "must be given where there is no keydist.listen: tcp://ADDRESS:PORT");
+	for (size_t i = 0; i < s->parent_count; i++)
+		if (s->resolver_count == 0 && (s->parents[i].resolver || s->parents[i].server_count == 0))
+			option_mistake(r, line_of(root, "signer", "parents"), "signer.parents",
+				       "%s has no servers, so signer.resolvers must be given", s->parents[i].zone);
 	if (s->max_tcp_per_address > s->max_tcp)
 		option_mistake(r, line_of(root, "signer", "max-tcp-per-address"),
 			       "signer.max-tcp-per-address",

@@ -46,6 +46,15 @@ struct conf_transfer {
 	char *key; /* TSIG name with final dot, or NULL */
 };
 
+/* Name servers of a zone above ours, for the DS of the zones below it. */
+struct conf_parent {
+	char *zone; /* name with final dot */
+	struct addr *servers;
+	size_t server_count;
+	bool resolver; /* the first resolver stands in for the servers */
+	bool validate;
+};
+
 struct conf_node {
 	char *name;
 	char *identity;
@@ -79,6 +88,11 @@ struct conf_signer {
 	size_t secondary_count;
 	struct conf_transfer *transfer;
 	size_t transfer_count;
+	struct addr *resolvers; /* validating */
+	size_t resolver_count;
+	struct conf_parent *parents;
+	size_t parent_count;
+	int64_t look_interval_s;
 };
 
 struct conf_backupd {

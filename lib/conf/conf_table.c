@@ -83,6 +83,21 @@ static const struct option transfer_table[] = {
 	END,
 };
 
+static const struct option parent_table[] = {
+	{ "zone", OPTION_DOMAIN, AT(conf_parent, zone),
+	  .help = "A zone above ours, such as org: the row with the longest name counts for a zone." },
+	{ "servers", OPTION_ADDRS, .most = 32, .def = "", AT(conf_parent, servers),
+	  .count_offset = offsetof(struct conf_parent, server_count),
+	  .help = "All its name servers.  Each must show a DS, or that there is none, before it counts.  Without them "
+		  "they are found through signer.resolvers." },
+	{ "resolver", OPTION_BOOL, .def = "no", AT(conf_parent, resolver),
+	  .help = "Whether the first of signer.resolvers stands in for the servers, which are not asked." },
+	{ "validate", OPTION_BOOL, .def = "yes", AT(conf_parent, validate),
+	  .help = "Whether answers must be validated where the zone is signed, by its keys as signer.resolvers "
+		  "validate them." },
+	END,
+};
+
 static const struct option signer_table[] = {
 	{ "listen", OPTION_ADDRS, .most = 64, AT(conf_signer, listen),
 	  .count_offset = offsetof(struct conf_signer, listen_count),
@@ -115,6 +130,17 @@ static const struct option signer_table[] = {
 	{ "transfer", OPTION_ROWS, .most = 1000, .def = "", .sub = transfer_table,
 	  .sub_size = sizeof(struct conf_transfer), AT(conf_signer, transfer),
 	  .count_offset = offsetof(struct conf_signer, transfer_count), .help = "Who else may transfer." },
+	{ "resolvers", OPTION_ADDRS, .most = 8, .def = "", AT(conf_signer, resolvers),
+	  .count_offset = offsetof(struct conf_signer, resolver_count),
+	  .help = "Validating resolvers.  Through them parents and their keys are found, and all addresses of a zone's "
+		  "own NS RRset; without them only signer.secondaries are looked at." },
+	{ "parents", OPTION_ROWS, .most = 1000, .def = "", .sub = parent_table,
+	  .sub_size = sizeof(struct conf_parent), AT(conf_signer, parents),
+	  .count_offset = offsetof(struct conf_signer, parent_count),
+	  .help = "Where the DS of our zones is looked at." },
+	{ "look-interval-s", OPTION_TIME, .unit = "s", .least = 1, .most = 86400, .def = "60",
+	  AT(conf_signer, look_interval_s),
+	  .help = "How often a server is looked at, at least, while a key waits for it." },
 	END,
 };
 

@@ -68,7 +68,7 @@ struct observed {
 	bool has_version;            /* serial and id hold: not of a parent */
 	uint32_t serial;
 	uint8_t id[OBSERVED_ID_LEN]; /* SHA-256 over the sorted rdata of the SOA's RRSIGs; zero: it has none */
-	bool explained; /* engine knows that version: its own past, or a signer's status, content not older than its own */
+	bool explained; /* engine knows that version: its own past, or a signer's status */
 	struct observed_set set[OBSERVED_SETS_MAX];
 	size_t sets;
 	char why[128]; /* a sentence when it was not answered; "" */

@@ -17,6 +17,7 @@
 #include "signer/engine/api.h"
 #include "signer/engine/auditor.h"
 #include "signer/engine/kdlink.h"
+#include "signer/engine/look.h"
 #include "signer/engine/netlink.h"
 #include "signer/engine/zwork.h"
 #include "log/log.h"
@@ -81,6 +82,7 @@ int engine_reload(struct engine *e, struct err *err)
 		zwork_poke(e->zone[i]);
 	}
 	netlink_peers(e->net);
+	lookers_reload(e);
 	log_event(LOG_NOTICE, "reloaded", "msg=addresses, sockets and folders stay as they were until a restart");
 	return 0;
 }
@@ -129,6 +131,7 @@ static int engine_open(struct engine *e, int sock, struct err *err)
 	    writer_new(&e->loop, e->store, &e->writer, err) != 0 || netlink_open(e, sock, &e->net, err) != 0)
 		return -1;
 	e->works = works_new(&e->loop);
+	lookers_open(e);
 	engine_zones_open(e);
 	if (kdlink_open(e, &e->keydist, err) != 0 || api_open(e, err) != 0)
 		return -1;
@@ -165,6 +168,7 @@ static void engine_close(struct engine *e, int sock)
 	while (uv_run(&e->loop, UV_RUN_DEFAULT) != 0) /* a loop that was told to stop before it ran does nothing at first */
 		;
 	engine_zones_close(e);
+	lookers_close(e);
 	folder_end(e);
 	works_free(e->works);
 	free(e->hold);

@@ -25,6 +25,7 @@ struct zwork;
 struct netlink;
 struct kdlink;
 struct auditor;
+struct lookers;
 
 /* A node, as keydist said last. */
 struct engine_node {
@@ -57,6 +58,7 @@ struct engine {
 	struct store *store;
 	struct netlink *net;
 	struct kdlink *keydist;
+	struct lookers *looks; /* look.h */
 	struct http_server *api;
 	struct auditor *auditor;
 	struct engine_clock clock;

@@ -5,6 +5,8 @@
  */
 #include "signer/engine/kdlink_impl.h"
 
+#include "signer/engine/look.h"
+
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,6 +172,11 @@ void kdlink_served(struct kdlink *k, struct zwork *z)
 	say_soon(k);
 }
 
+void kdlink_observed(struct kdlink *k, json_t *servers, json_t *looks)
+{
+	kdlink_say(k, "observed", json_pack("{s:O,s:O}", "servers", servers, "looks", looks), NULL);
+}
+
 int kdlink_floor(struct kdlink *k, const char *zone, uint32_t serial, struct err *e)
 {
 	return kdlink_say(k, "floor", json_pack("{s:s,s:I}", "zone", zone, "serial", (json_int_t)serial), e);
@@ -203,6 +210,7 @@ static void on_up(void *ctx)
 	struct kdlink *k = ctx;
 
 	kdlink_say(k, "hello", json_object(), NULL);
+	look_all_again(k->engine);
 	for (size_t i = 0; i < k->engine->zone_count; i++) {
 		k->engine->zone[i]->status_due = true;
 		k->engine->zone[i]->served_due = true;

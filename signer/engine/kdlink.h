@@ -17,6 +17,8 @@ void kdlink_tick(struct kdlink *k);
 void kdlink_status(struct kdlink *k, struct zwork *z);
 /* The DNSKEY RRset of the published version is out. */
 void kdlink_served(struct kdlink *k, struct zwork *z);
+/* What looks showed, and who is looked at (msg/observed.h); borrowed.  Lost while keydist is down: the next look says it. */
+void kdlink_observed(struct kdlink *k, json_t *servers, json_t *looks);
 int kdlink_floor(struct kdlink *k, const char *zone, uint32_t serial, struct err *e);
 int kdlink_accept_serial(struct kdlink *k, const char *zone, struct err *e);
 int kdlink_alone(struct kdlink *k, struct err *e);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "log/log.h"
+#include "signer/engine/look.h"
 
 static void on_ready(struct netlink *n)
 {
@@ -100,6 +101,8 @@ void netlink_hear(struct netlink *n, const uint8_t *packet, size_t len, int fd)
 	}
 	if (strcmp(type, "ready") == 0) {
 		on_ready(n);
+	} else if (strcmp(type, "answer") == 0 && look_answer(e, msg)) {
+		; /* whoever asked has it */
 	} else if ((name = json_string_value(json_object_get(msg, "zone"))) != NULL &&
 		   (z = engine_zone(e, name, false)) != NULL) {
 		on_zone(z, type, msg, fd);

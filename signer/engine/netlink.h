@@ -26,6 +26,14 @@ void netlink_peers(struct netlink *n);
 /* Returns the id under which the answer comes; 0: net is not ready. */
 uint64_t netlink_query(struct netlink *n, const struct zwork *z, const char *address, const char *key, const char *what,
 		       unsigned timeout_ms);
+/* The same with all that can be said. */
+struct netlink_question {
+	const char *zone, *name; /* name NULL: the zone's */
+	const char *address, *key, *what;
+	bool tcp, recursion;
+	unsigned timeout_ms;
+};
+uint64_t netlink_ask(struct netlink *n, const struct netlink_question *q);
 /* Tells one secondary again. */
 void netlink_notify(struct netlink *n, const char *zone, const char *address);
 void netlink_drain(struct netlink *n, int64_t for_ms);

@@ -49,14 +49,22 @@ void netlink_peers(struct netlink *n)
 	netlink_send(n, "peers", json_pack("{s:o,s:o}", "secondaries", secondaries, "transfer", transfer), -1);
 }
 
-uint64_t netlink_query(struct netlink *n, const struct zwork *z, const char *address, const char *key, const char *what,
-		       unsigned timeout_ms)
+uint64_t netlink_ask(struct netlink *n, const struct netlink_question *q)
 {
 	if (!n->ready)
 		return 0;
-	netlink_send(n, "query", json_pack("{s:I,s:s,s:s,s:s?,s:s,s:i}", "id", (json_int_t)++n->next_query, "zone", z->name,
-					"address", address, "key", key, "what", what, "timeout_ms", (int)timeout_ms), -1);
+	netlink_send(n, "query", json_pack("{s:I,s:s,s:s,s:s,s:s?,s:s,s:b,s:b,s:i}", "id", (json_int_t)++n->next_query, "zone",
+					q->zone, "name", q->name == NULL ? q->zone : q->name, "address", q->address, "key", q->key,
+					"what", q->what, "tcp", (int)q->tcp, "recursion", (int)q->recursion, "timeout_ms",
+					(int)q->timeout_ms), -1);
 	return n->next_query;
+}
+
+uint64_t netlink_query(struct netlink *n, const struct zwork *z, const char *address, const char *key, const char *what,
+		       unsigned timeout_ms)
+{
+	return netlink_ask(n, &(struct netlink_question){ .zone = z->name, .address = address, .key = key, .what = what,
+							  .timeout_ms = timeout_ms });
 }
 
 void netlink_notify(struct netlink *n, const char *zone, const char *address)

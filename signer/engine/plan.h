@@ -44,6 +44,7 @@ struct plan {
 	uint32_t floor;
 	uint64_t epoch;
 	bool hold;
+	bool look_keys, look_ds; /* secondaries and name servers, or the parent, are to be looked at */
 	uint8_t hash[32];     /* over all that a version is made of, RRSIGs aside */
 	struct arena *arena;  /* owns ready */
 };

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "clock/clock.h"
-#include "signer/engine/netlink.h"
+#include "signer/engine/look.h"
 #include "log/log.h"
 #include "msg/msg.h"
 
@@ -134,6 +134,7 @@ void secondary_published(struct zwork *z)
 		s->in_step = false;
 		s->poll_mono_ms = clock_mono_ms() + wait_ms[0];
 	}
+	look_soon(z, NULL);
 }
 
 void secondary_ask(struct zwork *z)
@@ -162,8 +163,8 @@ static int sig_cmp(const void *a, const void *b)
 	return c != 0 ? c : (int)x->rdlen - (int)y->rdlen;
 }
 
-/* The id of the version that an answer shows; zero without RRSIGs. */
-static bool read_soa(const struct zwork *z, const uint8_t *octets, size_t len, uint32_t *serial, uint8_t id[VERSION_ID_LEN])
+bool secondary_version(const uint8_t *apex, const uint8_t *octets, size_t len, uint32_t *serial,
+		       uint8_t id[VERSION_ID_LEN])
 {
 	struct rd r = rd_of(octets, len);
 	crypto_hash_sha256_state st;
@@ -173,7 +174,7 @@ static bool read_soa(const struct zwork *z, const uint8_t *octets, size_t len, u
 	int rc;
 
 	while ((rc = rr_read(&r, &rr, NULL)) == 1) {
-		if (!dname_equal(rr.owner, z->apex))
+		if (!dname_equal(rr.owner, apex))
 			continue;
 		if (rr.type == TYPE_SOA) {
 			*serial = soa_serial(rr.rdata, rr.rdlen);
@@ -281,7 +282,7 @@ static void answered(struct zwork *z, struct shown *s, const json_t *msg)
 	} else if ((octets = msg_base64(msg, "rrs", ANSWER_MAX, &len, NULL)) == NULL) {
 		lost(z, s, "empty");
 	} else {
-		if (read_soa(z, octets, len, &serial, id))
+		if (secondary_version(z->apex, octets, len, &serial, id))
 			took(z, s, serial, id);
 		else
 			lost(z, s, "no SOA");
@@ -339,6 +340,7 @@ void secondary_notified(struct zwork *z, const json_t *msg)
 	if (s == NULL || result == NULL || strcmp(result, "ok") != 0)
 		return;
 	s->poll_mono_ms = clock_mono_ms() + 200;
+	look_soon(z, s->address);
 	zwork_poke(z);
 }
 
@@ -354,6 +356,7 @@ void secondary_asked(struct zwork *z, const json_t *msg)
 		return;
 	/* It says a serial that it did not show: ask for the version itself. */
 	s->poll_mono_ms = clock_mono_ms() + 200;
+	look_soon(z, s->address);
 	zwork_poke(z);
 }
 
@@ -369,5 +372,6 @@ void secondary_transferred(struct zwork *z, const json_t *msg)
 		return;
 	s->tries = 0;
 	s->poll_mono_ms = clock_mono_ms() + 200;
+	look_soon(z, s->address);
 	zwork_poke(z);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* zwork: a zone's state from start to end, and what is kept of it with each publication. */
+#include "signer/engine/look.h"
 #include "signer/engine/zwork.h"
 
 #include <inttypes.h>
@@ -54,6 +55,7 @@ void zwork_free(struct zwork *z)
 	if (z == NULL)
 		return;
 	zwork_forget(z);
+	look_forget(z);
 	if (z->source.kind == SOURCE_FILE)
 		folder_remove(z);
 	pipeline_drop(z);
@@ -243,6 +245,7 @@ void zwork_plan(struct zwork *z, struct plan *p, const struct err *why)
 	zwork_say(&z->plan_error, NULL);
 	if (p->gone) {
 		z->gone = true;
+		look_forget(z);
 		plan_unref(p);
 		zwork_poke(z);
 		return;
@@ -252,6 +255,7 @@ void zwork_plan(struct zwork *z, struct plan *p, const struct err *why)
 		log_event(LOG_NOTICE, "plan", "zone=%s state=%s rev=%" PRIu64 " steps=%" PRIu64 " keys=%zu source=%s", z->name,
 			  plan_state_text(p->state), p->rev, p->steps, p->key_count, p->source);
 	take_plan(z, p);
+	look_plan(z);
 	zwork_tell(z);
 	zwork_poke(z);
 }

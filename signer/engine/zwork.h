@@ -126,6 +126,7 @@ struct verdict {
 };
 
 struct waiter;
+struct look_zone;
 
 struct zwork {
 	struct engine *engine;
@@ -161,6 +162,7 @@ struct zwork {
 	bool set_back;
 	struct shown *shown;    /* at most SHOWN_MAX */
 	size_t shown_count;
+	struct look_zone *looks; /* look.c; NULL: keydist asks for none */
 
 	/* the pipeline */
 	bool poked;             /* is on engine's list */
@@ -332,6 +334,9 @@ void secondary_answer(struct zwork *z, const json_t *msg);
 void secondary_notified(struct zwork *z, const json_t *msg);
 void secondary_asked(struct zwork *z, const json_t *msg);
 void secondary_transferred(struct zwork *z, const json_t *msg);
+/* Reads an SOA with its RRSIGs from a record stream; id is zero without RRSIGs.  False when there is no SOA. */
+bool secondary_version(const uint8_t *apex, const uint8_t *octets, size_t len, uint32_t *serial,
+		       uint8_t id[VERSION_ID_LEN]);
 /* What explains it: our own past or a status. */
 const struct past_version *secondary_explained(const struct zwork *z, const struct shown *s);
 

@@ -156,7 +156,9 @@ static bool build(struct exchange *x)
 	size_t len;
 
 	x->id = (uint16_t)randombytes_random();
-	dns_build_header(&w, x->id, x->spec.opcode == DNS_NOTIFY ? DNS_AA : 0, x->spec.opcode, 0);
+	dns_build_header(&w, x->id,
+			 (x->spec.opcode == DNS_NOTIFY ? DNS_AA : 0) | (x->spec.recursion ? DNS_RD | DNS_AD : 0),
+			 x->spec.opcode, 0);
 	dns_build_question(&w, x->name, x->spec.type, CLASS_IN);
 	if (x->spec.answer != NULL)
 		dns_build_rr(&w, DNS_ANSWER, &x->answer);

@@ -28,6 +28,7 @@ struct exchange_spec {
 	bool tcp;
 	bool tcp_at_last;        /* UDP first, and TCP when no answer came */
 	bool edns;               /* with DO */
+	bool recursion;          /* with RD and AD: of a resolver (RFC 6840 section 5.7) */
 	const struct rr *answer; /* record for the answer section (NOTIFY), copied; or NULL */
 	bool has_key;
 	const uint8_t *key; /* name */
