@@ -41,7 +41,8 @@
  * zone-gone   {"zone":Z}
  * peers       {"secondaries":[{"address":A,"key":K|null,"zones":["*"|Z,...],"notify":bool}],
  *              "transfer":[{"prefix":"192.0.2.0/24","key":K|null}]}    whole list, replaces the one before
- * query       {"id":N,"zone":Z,"name":name | absent,"address":A,"key":K|null,"what":"soa"|"dnskey"|"cds"|"ds"|"ns"|"a"|"aaaa",
+ * query       {"id":N,"zone":Z,"name":name | absent,"address":A,"key":K|null,"what":"soa"|"dnskey"|"cds"|"ds"|"ns"|"a"|"aaaa" or
+ *              "update" (with "update":base64,"count":N: the update section of an UPDATE for the zone "name"),
  *              "tcp":bool | absent,"recursion":bool | absent,"timeout_ms":N}    ask a server for an RRset of "name", or of the
  *              zone; TCP for dnskey and cds; "recursion": it is a resolver
  * drain       {"for_ms":N}                      answer nothing (drop UDP, close TCP) until then; 0: serve again

@@ -55,6 +55,19 @@ struct conf_parent {
 	bool validate;
 };
 
+/* How the parent of our zones is told which DS they want. */
+struct conf_tell {
+	char *zone;    /* name of the parent zone, with final dot */
+	char *hook;    /* program of hook.dir, or NULL */
+	char *webhook; /* URL, or NULL */
+	char *webhook_secret; /* path of a file, or NULL */
+	struct addr *update;  /* none or one */
+	size_t update_count;
+	char *update_key;     /* TSIG name, or NULL */
+	int64_t ds_ttl_s;
+	int64_t limit_s;
+};
+
 struct conf_node {
 	char *name;
 	char *identity;
@@ -69,6 +82,8 @@ struct conf_keydist {
 	char *socket;
 	char *state_dir;
 	char *wrap_key; /* systemd-credential:NAME or file:/path */
+	struct conf_tell *tell;
+	size_t tell_count;
 };
 
 struct conf_signer {

@@ -50,6 +50,26 @@ static const struct option peer_table[] = {
 	END,
 };
 
+static const struct option tell_table[] = {
+	{ "zone", OPTION_DOMAIN, AT(conf_tell, zone),
+	  .help = "A zone above ours, such as org: the row with the longest name counts for a zone." },
+	{ "hook", OPTION_TEXT, .least = 0, .most = 255, .def = "", AT(conf_tell, hook),
+	  .help = "Program of hook.dir that is run with the wanted DS on its standard input; exit 0: done." },
+	{ "webhook", OPTION_TEXT, .least = 0, .most = 2000, .def = "", AT(conf_tell, webhook),
+	  .help = "URL that the wanted DS are posted to as JSON; a status of 2xx: done." },
+	{ "webhook-secret", OPTION_PATH, .def = "", AT(conf_tell, webhook_secret),
+	  .help = "File with the secret by which webhooks are signed (HMAC-SHA256)." },
+	{ "update", OPTION_ADDRS, .most = 1, .def = "", AT(conf_tell, update),
+	  .count_offset = offsetof(struct conf_tell, update_count),
+	  .help = "Server that takes the DS by DNS UPDATE (RFC 2136), sent by the local signer." },
+	{ "update-key", OPTION_DOMAIN, .def = "", AT(conf_tell, update_key), .help = "TSIG key of the UPDATE." },
+	{ "ds-ttl-s", OPTION_TIME, .unit = "s", .least = 0, .most = 604800, .def = "3600", AT(conf_tell, ds_ttl_s),
+	  .help = "TTL of the DS in an UPDATE." },
+	{ "limit-s", OPTION_TIME, .unit = "s", .least = 1, .most = 86400, .def = "300", AT(conf_tell, limit_s),
+	  .help = "Time limit of a hook or a webhook." },
+	END,
+};
+
 static const struct option keydist_table[] = {
 	{ "listen", OPTION_ENDPOINT, AT(conf_keydist, listen),
 	  .help = "Where peers and the local signer connect to." },
@@ -60,6 +80,9 @@ static const struct option keydist_table[] = {
 	{ "wrap-key", OPTION_WRAP, .def = "", AT(conf_keydist, wrap_key),
 	  .help = "Key of 32 octets under which keys lie on disk.  Default: the file named as node.identity "
 		  "with .wrap behind." },
+	{ "tell-parents", OPTION_ROWS, .most = 1000, .def = "", .sub = tell_table, .sub_size = sizeof(struct conf_tell),
+	  AT(conf_keydist, tell), .count_offset = offsetof(struct conf_keydist, tell_count),
+	  .help = "How parents are told which DS our zones want, besides CDS and CDNSKEY." },
 	END,
 };
 

@@ -20,7 +20,7 @@
 #define DNS_UDP_SIZE    1232 /* what we offer, and the most that we send */
 
 enum dns_flag { DNS_QR = 0x8000, DNS_AA = 0x0400, DNS_TC = 0x0200, DNS_RD = 0x0100, DNS_AD = 0x0020 };
-enum dns_opcode { DNS_QUERY = 0, DNS_NOTIFY = 4 };
+enum dns_opcode { DNS_QUERY = 0, DNS_NOTIFY = 4, DNS_UPDATE = 5 };
 enum dns_rcode {
 	RCODE_NOERROR = 0,
 	RCODE_FORMERR = 1,

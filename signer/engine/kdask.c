@@ -7,6 +7,7 @@
 
 #include "clock/clock.h"
 #include "signer/engine/api.h"
+#include "signer/engine/update.h"
 
 static void reply(struct kdlink *k, json_int_t id, const struct err *why, json_t *result)
 {
@@ -60,6 +61,26 @@ static int on_zone_request(struct kdlink *k, const char *what, json_int_t id, co
 	return 0;
 }
 
+static void on_updated(void *ctx, const struct err *why)
+{
+	struct asked *a = ctx;
+
+	reply(a->k, a->id, why, NULL);
+	free(a);
+}
+
+static int on_update(struct kdlink *k, json_int_t id, const json_t *args, struct err *err)
+{
+	struct asked *a = mem_new(1, sizeof(*a));
+
+	a->k = k;
+	a->id = id;
+	if (update_start(k->engine, args, on_updated, a, err) == 0)
+		return 0;
+	free(a);
+	return -1;
+}
+
 void kdask(struct kdlink *k, const json_t *msg)
 {
 	struct engine *e = k->engine;
@@ -77,6 +98,9 @@ void kdask(struct kdlink *k, const json_t *msg)
 	} else if (what != NULL && (strcmp(what, "sign") == 0 || strcmp(what, "status") == 0 ||
 				    strcmp(what, "probe-secondaries") == 0)) {
 		if (on_zone_request(k, what, id, args, &err) != 0)
+			reply(k, id, &err, NULL);
+	} else if (what != NULL && strcmp(what, "ds-update") == 0) {
+		if (on_update(k, id, args, &err) != 0)
 			reply(k, id, &err, NULL);
 	} else {
 		err_set(&err, ERR_REFUSED, "%s is not something that a signer does", what == NULL ? "?" : what);

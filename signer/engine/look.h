@@ -19,6 +19,8 @@
 struct lookers;
 
 void lookers_open(struct engine *e);
+/* Whoever waits for an answer gets none. */
+void lookers_end(struct engine *e);
 /* After all zones have gone and the loop has closed its handles.  NULL in e->looks does nothing. */
 void lookers_close(struct engine *e);
 /* The configuration is another. */

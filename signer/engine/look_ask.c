@@ -2,6 +2,8 @@
 /* look_ask: questions through net, and the answers to whoever asked. */
 #include "signer/engine/look.h"
 
+#include "msg/msg.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +53,17 @@ bool look_answer(struct engine *e, const json_t *msg)
 			return true;
 		}
 	return false;
+}
+
+void lookers_end(struct engine *e)
+{
+	struct lookers *l = e->looks;
+
+	while (l != NULL && l->questions > 0) {
+		const struct looker_question q = l->question[--l->questions];
+
+		q.fn(q.ctx, NULL);
+	}
 }
 
 uint8_t *look_octets(const json_t *msg, const char *field, size_t *len)

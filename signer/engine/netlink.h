@@ -32,6 +32,8 @@ struct netlink_question {
 	const char *address, *key, *what;
 	bool tcp, recursion;
 	unsigned timeout_ms;
+	json_t *update; /* base64 of an update section with so many records, borrowed; NULL: none */
+	unsigned update_count;
 };
 uint64_t netlink_ask(struct netlink *n, const struct netlink_question *q);
 /* Tells one secondary again. */

@@ -53,10 +53,10 @@ uint64_t netlink_ask(struct netlink *n, const struct netlink_question *q)
 {
 	if (!n->ready)
 		return 0;
-	netlink_send(n, "query", json_pack("{s:I,s:s,s:s,s:s,s:s?,s:s,s:b,s:b,s:i}", "id", (json_int_t)++n->next_query, "zone",
+	netlink_send(n, "query", json_pack("{s:I,s:s,s:s,s:s,s:s?,s:s,s:b,s:b,s:i,s:O?,s:i}", "id", (json_int_t)++n->next_query, "zone",
 					q->zone, "name", q->name == NULL ? q->zone : q->name, "address", q->address, "key", q->key,
 					"what", q->what, "tcp", (int)q->tcp, "recursion", (int)q->recursion, "timeout_ms",
-					(int)q->timeout_ms), -1);
+					(int)q->timeout_ms, "update", q->update, "count", (int)q->update_count), -1);
 	return n->next_query;
 }
 

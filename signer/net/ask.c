@@ -164,7 +164,7 @@ static const struct {
 } kinds[] = {
 	{ "soa", TYPE_SOA, false, false }, { "dnskey", TYPE_DNSKEY, true, false }, { "cds", TYPE_CDS, true, false },
 	{ "ds", TYPE_DS, false, true },	   { "ns", TYPE_NS, false, false },	   { "a", TYPE_A, false, false },
-	{ "aaaa", TYPE_AAAA, false, false },
+	{ "aaaa", TYPE_AAAA, false, false }, { "update", TYPE_SOA, true, false },
 };
 
 static int kind_find(const char *what, size_t *kind, struct err *e)
@@ -173,6 +173,27 @@ static int kind_find(const char *what, size_t *kind, struct err *e)
 		if (strcmp(kinds[*kind].what, what) == 0)
 			return 0;
 	return err_set(e, ERR_SYNTAX, "what is %.20s, which is never asked", what);
+}
+
+/* The records of an UPDATE, free() them; NULL when there are none, with *e when they are none. */
+static uint8_t *update_of(const json_t *query, struct exchange_spec *spec, struct err *e)
+{
+	const char *text = json_string_value(json_object_get(query, "update"));
+	const json_int_t count = json_integer_value(json_object_get(query, "count"));
+	const size_t cap = text == NULL ? 0 : strlen(text);
+	uint8_t *octets = mem_new(1, cap + 1);
+
+	if (text != NULL && count > 0 && count <= UINT16_MAX &&
+	    sodium_base642bin(octets, cap, text, cap, NULL, &spec->update_len, NULL,
+			      sodium_base64_VARIANT_ORIGINAL) == 0) {
+		spec->opcode = DNS_UPDATE;
+		spec->edns = false;
+		spec->update_count = (unsigned)count;
+		return octets;
+	}
+	free(octets);
+	err_set(e, ERR_SYNTAX, "update needs update, in base64, and count");
+	return NULL;
 }
 
 int ask_start(struct net *net, const json_t *query, struct err *e)
@@ -185,6 +206,7 @@ int ask_start(struct net *net, const json_t *query, struct err *e)
 	json_int_t timeout_ms = json_integer_value(json_object_get(query, "timeout_ms"));
 	struct exchange_spec spec = { .edns = true, .has_key = key != NULL, .tries = 3 };
 	uint8_t key_name[DNAME_MAX], apex[DNAME_MAX];
+	uint8_t *update = NULL;
 	struct ask *a;
 	size_t kind;
 
@@ -214,7 +236,12 @@ int ask_start(struct net *net, const json_t *query, struct err *e)
 	spec.tcp = kinds[kind].tcp || json_is_true(json_object_get(query, "tcp"));
 	spec.recursion = json_is_true(json_object_get(query, "recursion"));
 	spec.tcp_at_last = !spec.tcp && a->type != TYPE_SOA;
+	if (strcmp(what, "update") == 0 && (spec.update = update = update_of(query, &spec, e)) == NULL) {
+		free(a);
+		return -1;
+	}
 	spec.wait_ms = spec.tcp ? timeout_ms : timeout_ms / 7; /* 1 + 2 + 4 parts */
 	exchange_start(net, &spec, done, a);
+	free(update);
 	return 0;
 }

@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define QUERY_CAP 1024
+#define QUERY_CAP 1024 /* besides an update section */
 
 struct exchange {
 	struct net *net;
@@ -33,10 +33,10 @@ struct exchange {
 	bool tcp;
 	bool connected; /* TCP */
 	unsigned tried;
-	uint8_t query[2 + QUERY_CAP]; /* with length octets */
+	uint8_t *query; /* with length octets */
 	size_t query_len, query_at;
 	struct rr answer; /* of a NOTIFY; points into answer_octets */
-	uint8_t *answer_octets;
+	uint8_t *answer_octets, *update;
 	uint8_t *in; /* 2 + DNS_MESSAGE_MAX */
 	size_t in_len;
 	char why[256]; /* what was wrong with what came last */
@@ -126,6 +126,8 @@ void exchange_cancel(struct exchange *x)
 	io_close(x->io);
 	tsig_free(x->tsig);
 	free(x->answer_octets);
+	free(x->update);
+	free(x->query);
 	free(x->in);
 	free(x);
 }
@@ -150,7 +152,7 @@ static void finish(struct exchange *x, enum exchange_result result, const struct
 /* Builds the query; false without its TSIG key. */
 static bool build(struct exchange *x)
 {
-	struct wr w = wr_of(x->query + 2, QUERY_CAP);
+	struct wr w = wr_of(x->query + 2, QUERY_CAP + x->spec.update_len);
 	struct tsig_key *key;
 	uint8_t record[TSIG_RR_MAX];
 	size_t len;
@@ -162,6 +164,11 @@ static bool build(struct exchange *x)
 	dns_build_question(&w, x->name, x->spec.type, CLASS_IN);
 	if (x->spec.answer != NULL)
 		dns_build_rr(&w, DNS_ANSWER, &x->answer);
+	if (x->update != NULL) {
+		wr_bytes(&w, x->update, x->spec.update_len);
+		w.p[DNS_AUTHORITY] = (uint8_t)(x->spec.update_count >> 8);
+		w.p[DNS_AUTHORITY + 1] = (uint8_t)x->spec.update_count;
+	}
 	if (x->spec.edns)
 		dns_build_opt(&w, DNS_UDP_SIZE, true, 0, -1);
 	tsig_free(x->tsig);
@@ -375,6 +382,7 @@ struct exchange *exchange_start(struct net *net, const struct exchange_spec *spe
 
 	x->net = net;
 	x->spec = *spec;
+	x->query = mem_new(1, 2 + QUERY_CAP + spec->update_len);
 	x->tcp = spec->tcp;
 	x->done = done;
 	x->ctx = ctx;
@@ -382,6 +390,8 @@ struct exchange *exchange_start(struct net *net, const struct exchange_spec *spe
 	x->spec.name = x->name;
 	if (spec->has_key)
 		memcpy(x->key, spec->key, dname_len(spec->key));
+	if (spec->update != NULL)
+		x->update = mem_dup(spec->update, spec->update_len);
 	if (spec->answer != NULL) {
 		struct wr w;
 		struct rd r;

@@ -30,6 +30,9 @@ struct exchange_spec {
 	bool edns;               /* with DO */
 	bool recursion;          /* with RD and AD: of a resolver (RFC 6840 section 5.7) */
 	const struct rr *answer; /* record for the answer section (NOTIFY), copied; or NULL */
+	const uint8_t *update;   /* records of the update section (RFC 2136 section 2.5), copied; or NULL */
+	size_t update_len;
+	unsigned update_count;
 	bool has_key;
 	const uint8_t *key; /* name */
 	unsigned tries;     /* UDP: how often it is sent */
