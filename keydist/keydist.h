@@ -55,6 +55,8 @@ struct zone_ctx {
 	json_t *served;     /* the engine's newest word on what it publishes; kept until facts say it */
 	json_t *floor;      /* wishes of the engine's operator, until facts say them */
 	uint64_t epoch;     /* the same; 0: none */
+	struct telling *telling;    /* parent.c; NULL: nothing is to be told */
+	struct zone_looks *looks;   /* looks.c; NULL: nothing was heard */
 	bool queued, retry; /* in the queue; to be put there with the next second */
 	bool making;        /* keys are being made */
 	bool look_for_lost; /* a key could not be used: look which, and say so */
@@ -117,6 +119,7 @@ struct keydist {
 	json_t *tsig_sent, *synced_sent;
 	struct engine_box *tsig_box;
 	size_t tsig_boxes;
+	struct parents *parents; /* parent.c */
 	struct asked *asked; /* requests that the engine works on */
 	uint64_t asked_id;
 	bool held, words_due; /* in the second before */

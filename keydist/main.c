@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* duet-keydist: holds the facts and all private keys of the cluster, sealed, and plans each zone. */
-#include "keydist/keydist.h"
+#include "keydist/parent.h"
 
 #include "arena/arena.h"
 #include "clock/clock.h"
@@ -77,6 +77,8 @@ int keydist_reload(struct keydist *k, struct err *e)
 		conf_free(fresh);
 		return -1;
 	}
+	parent_close(k); /* what is not done is told as it is now configured */
+	zones_touch_all(k);
 	conf_free(old);
 	log_event(LOG_NOTICE, "reloaded", "peers=%zu", k->conf->peer_count);
 	return 0;
@@ -153,6 +155,7 @@ static void stop(struct keydist *k)
 	while (k->makings > 0)
 		uv_run(&k->loop, UV_RUN_ONCE);
 	engine_close(k);
+	parent_close(k);
 	if (k->cluster != NULL)
 		cluster_give_up(k->cluster);
 	http_server_close(k->http);

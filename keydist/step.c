@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* step: what follows from facts, in turns. */
-#include "keydist/keydist.h"
+#include "keydist/parent.h"
 
 #include "clock/clock.h"
 #include "log/log.h"
@@ -154,6 +154,7 @@ void keydist_tick(struct keydist *k)
 	look_for_bulk(k);
 	touch_what_is_due(k);
 	waits_tick(k);
+	parent_tick(k);
 	keydist_turn_soon(k);
 	engine_tick(k);
 }
