@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Work waits its turn: plans before signing before loading, one large piece at a time, nothing is lost at the end. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "signer/engine/work.h"
+
+#define MANY 100
+
+static uv_loop_t loop;
+static struct works *ws;
+static atomic_int running_large, most_large, ran, running_small, most_small;
+static int done_count, cancelled;
+static int order[MANY], ordered;
+
+struct piece {
+	struct work work;
+	int name;
+};
+
+static void most_of(atomic_int *most, int n)
+{
+	int before = *most;
+
+	while (n > before && !atomic_compare_exchange_weak(most, &before, n))
+		;
+}
+
+static void run(struct work *w)
+{
+	atomic_int *now = w->large ? &running_large : &running_small;
+
+	most_of(w->large ? &most_large : &most_small, atomic_fetch_add(now, 1) + 1);
+	atomic_fetch_add(&ran, 1);
+	for (volatile int i = 0; i < 100000; i++)
+		;
+	atomic_fetch_sub(now, 1);
+}
+
+static void done(struct work *w)
+{
+	done_count++;
+	cancelled += w->cancelled;
+	if (ordered < MANY)
+		order[ordered++] = ((struct piece *)w)->name;
+	free(w);
+}
+
+static void add(enum work_kind kind, bool large, int name)
+{
+	struct piece *p = calloc(1, sizeof(*p));
+
+	p->work.large = large;
+	p->work.run = run;
+	p->work.done = done;
+	p->name = name;
+	works_queue(ws, kind, &p->work);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	uv_loop_init(&loop);
+	ws = works_new(&loop);
+	running_large = most_large = ran = running_small = most_small = 0;
+	done_count = cancelled = ordered = 0;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	works_free(ws);
+	return uv_loop_close(&loop);
+}
+
+static void all_is_done_and_large_ones_one_by_one(void **state)
+{
+	(void)state;
+	for (int i = 0; i < MANY; i++)
+		add(i % 2 == 0 ? WORK_SIGN : WORK_LOAD, i % 10 == 0, i);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(ran, MANY);
+	assert_int_equal(done_count, MANY);
+	assert_int_equal(most_large, 1);
+	assert_true(most_small <= (int)works_threads(ws));
+	assert_int_equal(works_running(ws), 0);
+}
+
+static void plans_go_first_and_loading_last(void **state)
+{
+	(void)state;
+	works_pause(ws, true);
+	for (int i = 0; i < 10; i++) {
+		add(WORK_LOAD, false, 2);
+		add(WORK_SIGN, false, 1);
+		add(WORK_PLAN, false, 0);
+	}
+	assert_int_equal(works_running(ws), 0);
+	works_pause(ws, false);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(ordered, 30);
+	/* What runs at the same time may end in another order. */
+	for (int i = 0; i < 30; i++)
+		assert_true(abs(i / 10 - order[i]) <= 1);
+	assert_int_equal(order[0], 0);
+	assert_int_equal(order[29], 2);
+}
+
+static void what_waits_at_the_end_is_given_back(void **state)
+{
+	(void)state;
+	for (int i = 0; i < MANY; i++)
+		add(WORK_SIGN, false, i);
+	works_end(ws);
+	assert_int_equal(done_count, cancelled);
+	assert_int_equal(done_count + (int)works_running(ws), MANY);
+	while (works_running(ws) > 0)
+		uv_run(&loop, UV_RUN_ONCE);
+	assert_int_equal(done_count, MANY);
+	assert_int_equal(ran + cancelled, MANY);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(all_is_done_and_large_ones_one_by_one, setup, teardown),
+		cmocka_unit_test_setup_teardown(plans_go_first_and_loading_last, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_waits_at_the_end_is_given_back, setup, teardown),
+	};
+	int rc = cmocka_run_group_tests(tests, NULL, NULL);
+
+	uv_library_shutdown();
+	return rc;
+}
