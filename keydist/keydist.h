@@ -125,6 +125,7 @@ struct keydist {
 	bool held, words_due; /* in the second before */
 	bool bulk;            /* many zones have new keys and are not served yet */
 	int64_t created_ms;   /* when a key was created last */
+	int64_t ticked_ms, ticked_cpu_us; /* the second before: when, and what this thread had used by then */
 	bool clock_good;
 	char clock_why[160];
 };

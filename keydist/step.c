@@ -12,6 +12,7 @@
 #define TURN_MS   30  /* then messages and commands have theirs */
 #define WORDS_MAX 256 /* in one transaction */
 #define TRIM_ZONES 1000
+#define LATE_MS    1000
 #define BULK_ZONES 50
 #define BULK_MS    20000 /* since the last new key: what is not served by then has another reason */
 
@@ -137,11 +138,24 @@ static void touch_what_is_due(struct keydist *k)
 	}
 }
 
+/* The engine and the peers believe that this node is gone when it says nothing for some seconds. */
+static void look_whether_late(struct keydist *k)
+{
+	const int64_t now = clock_mono_ms(), used_us = clock_thread_us(), late_ms = now - k->ticked_ms - 1000;
+
+	if (k->ticked_ms != 0 && late_ms > LATE_MS)
+		log_event(LOG_WARNING, "loop-late", "late-ms=%lld busy-ms=%lld msg=this node was silent for that long",
+			  (long long)late_ms, (long long)(used_us - k->ticked_cpu_us) / 1000);
+	k->ticked_ms = now;
+	k->ticked_cpu_us = used_us;
+}
+
 void keydist_tick(struct keydist *k)
 {
 	const bool before = k->clock_good;
 	const char *hold = cluster_hold(k->cluster);
 
+	look_whether_late(k);
 	k->clock_good = cluster_clock(k->cluster, k->clock_why);
 	if (before && !k->clock_good)
 		log_event(LOG_ERROR, "clock-doubted", "msg=%s; no signature is made", k->clock_why);
