@@ -56,7 +56,7 @@ static json_t *zones_json(struct keydist *k, const char *only)
 
 		if (zone_addition(z) == NULL || (only != NULL && strcmp(only, z->text) != 0))
 			continue;
-		p = lifecycle_policy(k, z);
+		p = zone_policy(k, z);
 		json_array_append_new(list,
 				      json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:o,s:o}", "zone", z->text,
 						"source", api_zone_member(z, "source"), "policy",

@@ -8,7 +8,6 @@
 
 /* A zone by the name in a path; ERR_NOTFOUND.  live: it must not have been removed. */
 const struct zone_state *api_zone(struct keydist *k, const char *text, bool live, struct err *e);
-json_t *api_key_json(struct keydist *k, const struct zone_state *z, const struct key_view *v);
 json_t *api_keys_json(struct keydist *k, const struct zone_state *z);
 /* "held", "unsigned", "signed" or "keep", as the plan says. */
 const char *api_zone_state(struct keydist *k, const struct zone_state *z);

@@ -48,27 +48,86 @@ static json_t *stored_names(struct keydist *k, const struct key_state *ks)
 	return list;
 }
 
-json_t *api_key_json(struct keydist *k, const struct zone_state *z, const struct key_view *v)
-{
-	struct key_state *ks = v->key;
+static const char *const phase_names[] = {
+	[PHASE_HIDDEN] = "hidden",
+	[PHASE_RUMOURED] = "rumoured",
+	[PHASE_OMNIPRESENT] = "omnipresent",
+	[PHASE_UNRETENTIVE] = "unretentive",
+};
 
-	return json_pack("{s:o,s:i,s:i,s:s,s:I,s:b,s:b,s:b,s:b,s:b,s:o,s:o,s:o,s:o,s:o,s:o}", "hash",
-			 msg_json_hex(ks->hash, 32), "tag", v->tag, "algorithm", (int)v->alg, "role",
-			 ks->role, "created_at", (json_int_t)ks->created_at, "distributed", v->distributed,
-			 "declined", v->declined, "published", v->published, "signing", v->signing, "cds",
-			 v->published && v->sep && v->seen_by_all, "held", held_names(k, z, ks), "stored",
-			 stored_names(k, ks), "missing", lifecycle_missing(k, z, v), "serves",
-			 names(k, &ks->record[RECORD_DNSKEY].serves), "seen", names(k, &ks->record[RECORD_DNSKEY].seen), "lost", names(k, &ks->lost));
+/* How far each signer is with a record. */
+static json_t *record_json(struct keydist *k, const struct life *l, const struct timeline_key *key, enum key_record r)
+{
+	const struct record_state *s = &key->key->record[r];
+	json_t *signers = json_object();
+
+	for (size_t i = 0; i < l->t.counted_n; i++) {
+		const uint8_t *id = l->t.counted[i];
+		const char *word = id_set_has(&s->gone, id)      ? "gone"
+				   : id_set_has(&s->stopped, id) ? "stopped"
+				   : id_set_has(&s->seen, id)    ? "seen"
+				   : id_set_has(&s->serves, id)  ? "serves"
+								 : "-";
+
+		json_object_set_new(signers, cluster_name(k->cluster, id), json_string(word));
+	}
+	return json_pack("{s:s,s:b,s:b,s:o}", "phase", phase_names[key->record[r].phase], "shown", key->record[r].show,
+			 "goes", key->record[r].retiring, "signers", signers);
+}
+
+static json_t *records_json(struct keydist *k, const struct life *l, const struct timeline_key *key)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "dnskey", record_json(k, l, key, RECORD_DNSKEY));
+	if (key->zone_signing)
+		json_object_set_new(o, "zone", record_json(k, l, key, RECORD_ZONE));
+	if (key->sep)
+		json_object_set_new(o, "ds", record_json(k, l, key, RECORD_DS));
+	return o;
+}
+
+static json_t *key_json(struct keydist *k, const struct life *l, const struct timeline_key *key)
+{
+	struct key_state *ks = key->key;
+	const struct record_state *dnskey = &ks->record[RECORD_DNSKEY];
+	char why[TIMELINE_WHY_LEN];
+	json_t *o;
+
+	o = json_pack("{s:o,s:i,s:i,s:s,s:I,s:b,s:b,s:b,s:b,s:b}", "hash", msg_json_hex(ks->hash, 32), "tag",
+		      dnskey_tag(ks->dnskey, ks->dnskey_len), "algorithm", (int)key->alg, "role", ks->role, "created_at",
+		      (json_int_t)ks->created_at, "distributed", key->distributed, "declined", ks->declined.n > 0,
+		      "published", key->record[RECORD_DNSKEY].show, "signing", key->record[RECORD_ZONE].show, "cds",
+		      key->record[RECORD_DS].show);
+	json_object_set_new(o, "held", held_names(k, l->in.zone, ks));
+	json_object_set_new(o, "stored", stored_names(k, ks));
+	json_object_set_new(o, "missing", life_missing(k, l, key));
+	json_object_set_new(o, "serves", names(k, &dnskey->serves));
+	json_object_set_new(o, "seen", names(k, &dnskey->seen));
+	json_object_set_new(o, "lost", names(k, &ks->lost));
+	json_object_set_new(o, "gone", json_boolean(key->dead));
+	json_object_set_new(o, "goes", json_boolean(key->record[RECORD_DNSKEY].retiring));
+	json_object_set_new(o, "roll", json_boolean(ks->roll));
+	json_object_set_new(o, "method", json_string(key_method_names[ks->method]));
+	json_object_set_new(o, "records", records_json(k, l, key));
+	json_object_set_new(o, "why", json_string(timeline_why(&l->in, &l->t, l->in.memory, key, why)));
+	return o;
+}
+
+/* The zone's keys as they are now. */
+static void view(struct keydist *k, const struct zone_state *z, struct life *l)
+{
+	life_view(k, zone_ctx(k, z->name, true), state_zone(cluster_state(k->cluster), z->name), l);
 }
 
 json_t *api_keys_json(struct keydist *k, const struct zone_state *z)
 {
-	struct key_view views[VIEWS_MAX];
-	size_t n = lifecycle_view(k, z, views);
 	json_t *list = json_array();
+	struct life l;
 
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list, api_key_json(k, z, &views[i]));
+	view(k, z, &l);
+	for (size_t i = 0; i < l.t.n; i++)
+		json_array_append_new(list, key_json(k, &l, &l.t.key[i]));
 	return list;
 }
 
@@ -82,43 +141,48 @@ static int on_list(void *ctx, const struct http_request *q, struct http_answer *
 	return 0;
 }
 
-/* The view whose hash begins with these hex digits. */
-static const struct key_view *find_key(struct key_view *views, size_t n, const char *digits, struct err *e)
+/* The key whose hash begins with these hex digits, or whose tag this is. */
+static const struct timeline_key *find_key(const struct life *l, const char *digits, struct err *e)
 {
-	const struct key_view *found = NULL;
-	size_t len = strlen(digits);
+	const struct timeline_key *found = NULL;
+	const size_t len = strlen(digits);
 
-	if (len < 8 || len > 64) {
-		err_set(e, ERR_SYNTAX, "a key is named by 8 to 64 hex digits of its hash");
+	if (len == 0 || len > 64 || (len < 8 && strspn(digits, "0123456789") != len)) {
+		err_set(e, ERR_SYNTAX, "a key is named by its tag, or by 8 to 64 hex digits of its hash");
 		return NULL;
 	}
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < l->t.n; i++) {
+		const struct key_state *ks = l->t.key[i].key;
 		char hex[65];
 
 		for (size_t j = 0; j < 32; j++)
-			snprintf(hex + 2 * j, 3, "%02x", views[i].key->hash[j]);
-		if (strncasecmp(hex, digits, len) != 0)
+			snprintf(hex + 2 * j, 3, "%02x", ks->hash[j]);
+		if (len >= 8 ? strncasecmp(hex, digits, len) != 0
+			     : dnskey_tag(ks->dnskey, ks->dnskey_len) != strtoul(digits, NULL, 10))
 			continue;
 		if (found != NULL) {
-			err_set(e, ERR_SYNTAX, "more than one key begins with %s", digits);
+			err_set(e, ERR_SYNTAX, "more than one key is called %s", digits);
 			return NULL;
 		}
-		found = &views[i];
+		found = &l->t.key[i];
 	}
 	if (found == NULL)
-		err_set(e, ERR_NOTFOUND, "no key begins with %s", digits);
+		err_set(e, ERR_NOTFOUND, "no key is called %s", digits);
 	return found;
 }
 
 static int on_get(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
 {
 	const struct zone_state *z = api_zone(ctx, q->segment[0], false, e);
-	struct key_view views[VIEWS_MAX];
-	const struct key_view *v;
+	const struct timeline_key *key;
+	struct life l;
 
-	if (z == NULL || (v = find_key(views, lifecycle_view(ctx, z, views), q->segment[1], e)) == NULL)
+	if (z == NULL)
 		return -1;
-	a->body = api_key_json(ctx, z, v);
+	view(ctx, z, &l);
+	if ((key = find_key(&l, q->segment[1], e)) == NULL)
+		return -1;
+	a->body = key_json(ctx, &l, key);
 	return 0;
 }
 
@@ -135,30 +199,21 @@ static void add_text(json_t *list, const struct zone_state *z, uint16_t type, ui
 	free(text);
 }
 
-static json_t *why_not_safe(struct keydist *k, const struct zone_state *z, const struct key_view *views,
-			    size_t n)
+/* Why the DS of the zone's newest keys must not go to the parent yet; null. */
+static json_t *why_not_safe(const struct life *l)
 {
+	char why[TIMELINE_WHY_LEN];
 	bool any = false;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct key_view *v = &views[i];
-		int64_t left = waits_left(k, z, v->key->hash);
+	for (size_t i = 0; i < l->t.n; i++) {
+		const struct timeline_key *k = &l->t.key[i];
 
-		if (!v->sep || v->declined)
+		if (!k->sep || k->key->declined.n > 0 || k->dead || k->record[RECORD_DS].retiring)
 			continue;
 		any = true;
-		if (v->seen_by_all)
-			continue;
-		if (!v->distributed)
-			return json_sprintf("key %u/%u is not distributed", v->tag, v->alg);
-		if (!v->served_by_all)
-			return json_sprintf("key %u/%u is not served by every signer yet", v->tag, v->alg);
-		if (left > 0)
-			return json_sprintf("key %u/%u: answers from before may be in caches for %lld s more",
-					    v->tag, v->alg, (long long)left);
-		return json_sprintf("key %u/%u: another signer still waits until answers from before have "
-				    "left the caches",
-				    v->tag, v->alg);
+		if (!k->record[RECORD_DS].show)
+			return json_sprintf("key %u/%u: %s", dnskey_tag(k->key->dnskey, k->key->dnskey_len), k->alg,
+					    timeline_why(&l->in, &l->t, l->in.memory, k, why));
 	}
 	return any ? json_null() : json_string("the zone has no key");
 }
@@ -167,36 +222,33 @@ static int on_ds(void *ctx, const struct http_request *q, struct http_answer *a,
 {
 	struct keydist *k = ctx;
 	const struct zone_state *z = api_zone(k, q->segment[0], false, e);
-	json_t *ds = json_array(), *dnskey = json_array(), *cds = json_array(), *why;
-	struct key_view views[VIEWS_MAX];
-	struct policy p;
-	size_t n;
+	json_t *ds, *dnskey, *cds, *why;
+	struct life l;
 
-	if (z == NULL) {
-		json_decref(ds);
-		json_decref(dnskey);
-		json_decref(cds);
+	if (z == NULL)
 		return -1;
-	}
-	p = lifecycle_policy(k, z);
-	n = lifecycle_view(k, z, views);
-	for (size_t i = 0; i < n; i++) {
-		const struct key_state *ks = views[i].key;
+	ds = json_array();
+	dnskey = json_array();
+	cds = json_array();
+	view(k, z, &l);
+	for (size_t i = 0; i < l.t.n; i++) {
+		const struct timeline_key *tk = &l.t.key[i];
+		const struct key_state *ks = tk->key;
 		struct key *key = NULL;
 		uint8_t rdata[4 + 48];
 
-		if (!views[i].sep || views[i].declined ||
+		if (!tk->sep || ks->declined.n > 0 || tk->dead || (tk->record[RECORD_DS].retiring && !tk->record[RECORD_DS].show) ||
 		    key_from_dnskey(ks->dnskey, ks->dnskey_len, &key, e) != 0)
 			continue;
 		size_t len = key_ds(key, z->name, 2, rdata);
 
-		add_text(ds, z, TYPE_DS, (uint32_t)p.dnskey_ttl_s, rdata, len);
-		add_text(dnskey, z, TYPE_DNSKEY, (uint32_t)p.dnskey_ttl_s, ks->dnskey, ks->dnskey_len);
-		if (p.cds && views[i].published && views[i].seen_by_all)
-			add_text(cds, z, TYPE_CDS, (uint32_t)p.dnskey_ttl_s, rdata, len);
+		add_text(ds, z, TYPE_DS, (uint32_t)l.p.dnskey_ttl_s, rdata, len);
+		add_text(dnskey, z, TYPE_DNSKEY, (uint32_t)l.p.dnskey_ttl_s, ks->dnskey, ks->dnskey_len);
+		if (l.p.cds && tk->record[RECORD_DS].show)
+			add_text(cds, z, TYPE_CDS, (uint32_t)l.p.dnskey_ttl_s, rdata, len);
 		key_free(key);
 	}
-	why = why_not_safe(k, z, views, n);
+	why = why_not_safe(&l);
 	a->body = json_pack("{s:b,s:o,s:o,s:o,s:o}", "safe", json_is_null(why), "why", why, "ds", ds,
 			    "dnskey", dnskey, "cds", cds);
 	return 0;
@@ -209,24 +261,28 @@ static int on_export(void *ctx, const struct http_request *q, struct http_answer
 	struct keydist *k = ctx;
 	const struct zone_state *z = api_zone(k, q->segment[0], false, e);
 	const char *dir, *format;
-	struct key_view views[VIEWS_MAX];
-	const struct key_view *v;
+	const struct timeline_key *tk;
 	struct key *key = NULL;
+	struct life l;
 	json_t *files;
+	unsigned tag;
 	char *base;
 	int rc;
 
-	if (z == NULL || (v = find_key(views, lifecycle_view(k, z, views), q->segment[1], e)) == NULL ||
-	    http_text(q->body, "dir", &dir, e) != 0 ||
+	if (z == NULL)
+		return -1;
+	view(k, z, &l);
+	if ((tk = find_key(&l, q->segment[1], e)) == NULL || http_text(q->body, "dir", &dir, e) != 0 ||
 	    http_text_or(q->body, "format", "bind", &format, e) != 0)
 		return -1;
 	if (dir[0] != '/')
 		return err_set(e, ERR_SYNTAX, "dir: must be an absolute path");
 	if (strcmp(format, "bind") != 0 && strcmp(format, "pem") != 0)
 		return err_set(e, ERR_SYNTAX, "format: %s, must be bind or pem", format);
-	if (keys_open(k, z, v->key, &key, e) != 0)
+	if (keys_open(k, z, tk->key, &key, e) != 0)
 		return -1;
-	base = mem_printf("%s/K%s+%03u+%05u", dir, z->text, v->alg, v->tag);
+	tag = key_tag(key);
+	base = mem_printf("%s/K%s+%03u+%05u", dir, z->text, tk->alg, tag);
 	files = json_array();
 	if (strcmp(format, "pem") == 0) {
 		char *path = mem_printf("%s.pem", base);
@@ -235,7 +291,7 @@ static int on_export(void *ctx, const struct http_request *q, struct http_answer
 		json_array_append_new(files, json_string(path));
 		free(path);
 	} else {
-		rc = key_write_bind(key, z->name, (uint32_t)lifecycle_policy(k, z).dnskey_ttl_s, dir, e);
+		rc = key_write_bind(key, z->name, (uint32_t)l.p.dnskey_ttl_s, dir, e);
 		json_array_append_new(files, json_sprintf("%s.key", base));
 		json_array_append_new(files, json_sprintf("%s.private", base));
 	}
@@ -244,7 +300,7 @@ static int on_export(void *ctx, const struct http_request *q, struct http_answer
 		json_decref(files);
 		return -1;
 	}
-	log_event(LOG_NOTICE, "key-exported", "zone=%s key=%u/%u uid=%u dir=%s", z->text, v->tag, v->alg,
+	log_event(LOG_NOTICE, "key-exported", "zone=%s key=%u/%u uid=%u dir=%s", z->text, tag, tk->alg,
 		  (unsigned)q->uid, dir);
 	a->body = json_pack("{s:o}", "files", files);
 	return 0;

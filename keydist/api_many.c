@@ -75,7 +75,7 @@ struct wish {
 
 static int read_wish(struct keydist *k, const struct zone_state *z, const json_t *body, struct wish *w, struct err *e)
 {
-	const struct policy p = lifecycle_policy(k, z);
+	const struct policy p = zone_policy(k, z);
 	const char *role = NULL;
 	json_int_t alg = 0;
 
@@ -107,7 +107,7 @@ static const struct key_state *existing(const struct zone_state *z, unsigned alg
 		const struct key_state *ks = &z->key[i];
 
 		if (ks->created && ks->dnskey[3] == alg && strcmp(ks->role, role) == 0 && ks->declined.n == 0 &&
-		    !key_was_dropped(ks) &&
+		    !key_was_dropped(ks) && ks->record[RECORD_DNSKEY].stopped.n == 0 &&
 		    (best == NULL || memcmp(ks->hash, best->hash, 32) < 0))
 			best = ks;
 	}
@@ -282,15 +282,17 @@ static int on_keys(void *ctx, const struct http_request *q, struct http_answer *
 
 /* ---- how far ---- */
 
-static json_t *first_missing(struct keydist *k, const struct zone_ctx *c)
+static json_t *first_missing(struct keydist *k, struct zone_ctx *c)
 {
-	const struct zone_state *z = state_zone(cluster_state(k->cluster), c->name);
-	struct key_view views[VIEWS_MAX];
-	size_t n = z == NULL ? 0 : lifecycle_view(k, z, views);
+	struct zone_state *z = state_zone(cluster_state(k->cluster), c->name);
+	struct life l;
 
-	for (size_t i = 0; i < n; i++)
-		if (!views[i].distributed && !views[i].declined)
-			return lifecycle_missing(k, z, &views[i]);
+	if (z == NULL)
+		return json_array();
+	life_view(k, c, z, &l);
+	for (size_t i = 0; i < l.t.n; i++)
+		if (!l.t.key[i].distributed && l.t.key[i].key->declined.n == 0)
+			return life_missing(k, &l, &l.t.key[i]);
 	return json_array();
 }
 
@@ -299,12 +301,12 @@ static int on_progress(void *ctx, const struct http_request *q, struct http_answ
 {
 	struct keydist *k = ctx;
 	json_int_t zones = 0, without = 0, keys = 0, distributed = 0;
-	const struct zone_ctx *waiting = NULL;
+	struct zone_ctx *waiting = NULL;
 
 	(void)q;
 	(void)e;
 	for (size_t i = 0; i < k->zones; i++) {
-		const struct zone_ctx *c = k->zone[i];
+		struct zone_ctx *c = k->zone[i];
 
 		if (c->gone || c->state == NULL)
 			continue;

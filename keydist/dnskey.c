@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RRS_MAX    (2 * VIEWS_MAX)
+#define RRS_MAX    (2 * TIMELINE_KEYS_MAX)
 #define STREAM_MAX (256u << 10)
 
 static int by_rr(const void *a, const void *b)
@@ -36,24 +36,27 @@ static void add(struct rr *rrs, size_t *n, uint16_t type, const struct zone_stat
 }
 
 /* The records of one type, in canonical order. */
-static size_t collect(uint16_t type, const struct zone_state *z, const struct key_view *views, size_t n,
-		      const struct policy *p, struct arena *a, struct rr rrs[RRS_MAX])
+static size_t collect(uint16_t type, const struct life *l, struct arena *a, struct rr rrs[RRS_MAX])
 {
-	const uint32_t ttl = (uint32_t)p->dnskey_ttl_s;
+	/* CDS 0 0 0 00 and CDNSKEY 0 3 0 AA== (RFC 8078 section 4) */
+	static const uint8_t cds_delete[] = { 0, 0, 0, 0, 0 }, cdnskey_delete[] = { 0, 0, 3, 0, 0 };
+	const struct zone_state *z = l->in.zone;
+	const uint32_t ttl = (uint32_t)l->p.dnskey_ttl_s;
 	size_t count = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct key_state *ks = views[i].key;
+	if (type != TYPE_DNSKEY && l->t.cds_delete) {
+		add(rrs, &count, type, z, ttl, type == TYPE_CDS ? cds_delete : cdnskey_delete, sizeof(cds_delete));
+		return count;
+	}
+	for (size_t i = 0; i < l->t.n; i++) {
+		const struct timeline_key *k = &l->t.key[i];
+		const struct key_state *ks = k->key;
 		struct key *key = NULL;
 		uint8_t ds[4 + 48];
 
-		if (!views[i].published)
+		if (!k->record[type == TYPE_DNSKEY ? RECORD_DNSKEY : RECORD_DS].show)
 			continue;
-		if (type == TYPE_DNSKEY)
-			add(rrs, &count, type, z, ttl, ks->dnskey, ks->dnskey_len);
-		else if (!views[i].sep || !views[i].seen_by_all)
-			continue;
-		else if (type == TYPE_CDNSKEY)
+		if (type != TYPE_CDS)
 			add(rrs, &count, type, z, ttl, ks->dnskey, ks->dnskey_len);
 		else if (key_from_dnskey(ks->dnskey, ks->dnskey_len, &key, NULL) == 0) {
 			size_t len = key_ds(key, z->name, 2, ds);
@@ -66,8 +69,13 @@ static size_t collect(uint16_t type, const struct zone_state *z, const struct ke
 	return count;
 }
 
-static void digest_of(const struct rr *rrs, size_t count, const struct key_view *views, size_t n,
-		      const struct policy *p, uint8_t out[32])
+/* Whether the key signs the apex RRsets. */
+static bool signs(const struct timeline_key *k)
+{
+	return k->sep && k->record[RECORD_DNSKEY].show;
+}
+
+static void digest_of(const struct rr *rrs, size_t count, const struct life *l, uint8_t out[32])
 {
 	crypto_hash_sha256_state st;
 	uint8_t buf[16];
@@ -76,35 +84,35 @@ static void digest_of(const struct rr *rrs, size_t count, const struct key_view 
 	crypto_hash_sha256_init(&st);
 	wr_u16(&w, rrs[0].type);
 	wr_u32(&w, rrs[0].ttl);
-	wr_u64(&w, (uint64_t)p->validity_s);
+	wr_u64(&w, (uint64_t)l->p.validity_s);
 	crypto_hash_sha256_update(&st, buf, w.at);
 	crypto_hash_sha256_update(&st, rrs[0].owner, dname_len(rrs[0].owner));
 	for (size_t i = 0; i < count; i++)
 		crypto_hash_sha256_update(&st, rrs[i].rdata, rrs[i].rdlen);
-	for (size_t i = 0; i < n; i++)
-		if (views[i].published && views[i].sep)
-			crypto_hash_sha256_update(&st, views[i].key->hash, 32);
+	for (size_t i = 0; i < l->t.n; i++)
+		if (signs(&l->t.key[i]))
+			crypto_hash_sha256_update(&st, l->t.key[i].key->hash, 32);
 	crypto_hash_sha256_final(&st, out);
 }
 
 /* Signs with all that sign the apex; earliest is set. */
-static int sign_all(struct keydist *k, const struct zone_state *z, const struct key_view *views, size_t n,
-		    const struct policy *p, const struct rr *rrs, size_t count, struct arena *a, struct wr *w,
-		    int64_t *earliest, struct err *e)
+static int sign_all(struct keydist *k, const struct life *l, const struct rr *rrs, size_t count, struct arena *a,
+		    struct wr *w, int64_t *earliest, struct err *e)
 {
+	const struct zone_state *z = l->in.zone;
 	const int64_t now = clock_now_s();
-	const struct window window = { now - p->inception_offset_s, now + p->validity_s };
+	const struct window window = { now - l->p.inception_offset_s, now + l->p.validity_s };
 	struct err why = { 0 };
 	bool any = false;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < l->t.n; i++) {
 		struct key *key = NULL;
 		struct rr sig;
 		int rc;
 
-		if (!views[i].published || !views[i].sep)
+		if (!signs(&l->t.key[i]))
 			continue;
-		if (keys_open(k, z, views[i].key, &key, &why) != 0)
+		if (keys_open(k, z, l->t.key[i].key, &key, &why) != 0)
 			continue; /* the others may be enough, and the alarm is raised by who finds that none
 				     is */
 		rc = rrsig_make(rrs, count, z->name, key, window, a, &sig, e);
@@ -125,13 +133,13 @@ int64_t dnskey_renew_before(const struct policy *p)
 	return p->renewal_margin_s + (p->validity_s - p->renewal_margin_s) / 4;
 }
 
-static int make_one(struct keydist *k, const struct zone_state *z, const struct key_view *views, size_t n,
-		    const struct policy *p, uint16_t type, struct arena *a, struct apex_rrset *out,
+static int make_one(struct keydist *k, const struct life *l, uint16_t type, struct arena *a, struct apex_rrset *out,
 		    struct err *e)
 {
+	const char *zone = l->in.zone->text;
 	struct rr rrs[RRS_MAX];
-	size_t count = collect(type, z, views, n, p, a, rrs), len = 0;
-	const int64_t renew_at = dnskey_renew_before(p);
+	size_t count = collect(type, l, a, rrs), len = 0;
+	const int64_t renew_at = dnskey_renew_before(&l->p);
 	uint8_t digest[32], *old, *fresh;
 	int64_t earliest = 0;
 	bool in_time;
@@ -141,10 +149,10 @@ static int make_one(struct keydist *k, const struct zone_state *z, const struct 
 	out->rrset = NULL;
 	if (count == 0)
 		return 0;
-	digest_of(rrs, count, views, n, p, digest);
+	digest_of(rrs, count, l, digest);
 	old = store_ready_get(k, digest, &len, &earliest);
 	/* Those that end later than any made now began in the future: the clock was ahead when they were made. */
-	in_time = earliest > clock_now_s() + renew_at && earliest <= clock_now_s() + p->validity_s;
+	in_time = earliest > clock_now_s() + renew_at && earliest <= clock_now_s() + l->p.validity_s;
 	if (old != NULL && (in_time || !k->clock_good)) {
 		out->rrset = msg_json_base64(old, len);
 		out->earliest = earliest;
@@ -159,16 +167,16 @@ static int make_one(struct keydist *k, const struct zone_state *z, const struct 
 	w = wr_of(fresh, STREAM_MAX);
 	for (size_t i = 0; i < count; i++)
 		rr_write(&w, &rrs[i]);
-	rc = sign_all(k, z, views, n, p, rrs, count, a, &w, &earliest, e);
+	rc = sign_all(k, l, rrs, count, a, &w, &earliest, e);
 	if (rc == 0)
-		rc = store_ready_put(k, digest, z->text, fresh, w.at, earliest, e);
+		rc = store_ready_put(k, digest, zone, fresh, w.at, earliest, e);
 	if (rc == 0) {
 		out->rrset = msg_json_base64(fresh, w.at);
 		out->earliest = earliest;
 	} else if (old != NULL && earliest > clock_now_s()) {
 		/* A private key that is missing never removes its DNSKEY: the old signatures stay while they
 		 * last. */
-		log_event(LOG_ERROR, "apex-not-renewed", "zone=%s msg=%s", z->text, e->text);
+		log_event(LOG_ERROR, "apex-not-renewed", "zone=%s msg=%s", zone, e->text);
 		out->rrset = msg_json_base64(old, len);
 		out->earliest = earliest;
 		rc = 0;
@@ -178,8 +186,7 @@ static int make_one(struct keydist *k, const struct zone_state *z, const struct 
 	return rc;
 }
 
-int dnskey_make(struct keydist *k, const struct zone_state *z, const struct key_view *views, size_t n,
-		const struct policy *p, struct apex_rrset out[3], size_t *count, struct err *e)
+int dnskey_make(struct keydist *k, const struct life *l, struct apex_rrset out[3], size_t *count, struct err *e)
 {
 	static const struct {
 		uint16_t type;
@@ -192,10 +199,10 @@ int dnskey_make(struct keydist *k, const struct zone_state *z, const struct key_
 	for (size_t i = 0; i < 3 && rc == 0; i++) {
 		struct apex_rrset *o = &out[*count];
 
-		if (i > 0 && !p->cds)
+		if (i > 0 && !l->p.cds)
 			break;
 		o->type = types[i].text;
-		rc = make_one(k, z, views, n, p, types[i].type, a, o, e);
+		rc = make_one(k, l, types[i].type, a, o, e);
 		if (rc == 0 && o->rrset != NULL)
 			(*count)++;
 	}

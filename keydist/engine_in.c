@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * engine_in: what the local signer's engine says: statuses, what it serves, and wishes of its operator.  A deed or
- * a wish waits here until a fact says it; the state tells when it does.
+ * engine_in: what the local signer's engine says: statuses, what it publishes, and wishes of its operator.  A
+ * wish waits here until a fact says it; the state tells when it does.
  */
 #include "keydist/keydist.h"
 
@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEYS_MAX 64
 #define LIST_MAX 1024 /* words in one message */
 
 static struct zone_ctx *zone_of(struct keydist *k, const json_t *o)
@@ -46,56 +45,7 @@ static void on_status(void *ctx, const struct msg_peer *from, json_t *msg)
 	}
 }
 
-/* ---- what it serves ---- */
-
-/* The keys of the engine's word that exist; *fresh when this node has not said that it serves one of them. */
-static json_t *served_keys(struct keydist *k, const struct zone_state *z, const json_t *keys, bool *fresh)
-{
-	json_t *known = json_array(), *row;
-	size_t i;
-
-	json_array_foreach(keys, i, row)
-	{
-		json_t *o = json_pack("{s:O}", "k", row);
-		const struct key_state *ks;
-		uint8_t hash[32];
-
-		if (i < KEYS_MAX && msg_hex(o, "k", hash, sizeof(hash), NULL) == 0 &&
-		    (ks = zone_key(z, hash)) != NULL && ks->created) {
-			json_array_append(known, row);
-			*fresh |= !id_set_has(&ks->record[RECORD_DNSKEY].serves, k->self.id);
-		}
-		json_decref(o);
-	}
-	return known;
-}
-
-/* Says `serves` when the engine's word holds a key or a TTL that this node has not said yet. */
-static void say_serves(struct keydist *k, struct zone_ctx *c, const struct zone_state *z)
-{
-	uint64_t unsigned_ttl = 0, largest = 0, previous = 0;
-	bool fresh = false;
-	json_t *keys;
-
-	msg_uint(c->served, "unsigned_ttl", INT32_MAX, &unsigned_ttl, NULL);
-	msg_uint(c->served, "largest_ttl", INT32_MAX, &largest, NULL);
-	msg_uint(c->served, "previous_largest_ttl", INT32_MAX, &previous, NULL);
-	fresh = unsigned_ttl > z->unsigned_ttl;
-	keys = served_keys(k, z, json_object_get(c->served, "keys"), &fresh);
-	if (!fresh || json_array_size(keys) == 0) {
-		json_decref(c->served);
-		c->served = NULL;
-	} else {
-		words_add(k, c, "key.serves",
-			  json_pack("{s:O,s:O?,s:I,s:I,s:I}", "keys", keys, "keyset",
-				    json_object_get(c->served, "keyset"), "unsigned_ttl", (json_int_t)unsigned_ttl,
-				    "largest_ttl", (json_int_t)largest, "previous_largest_ttl",
-				    (json_int_t)previous),
-			  "key-serves", "zone=%s keys=%zu unsigned_ttl=%llu", c->text, json_array_size(keys),
-			  (unsigned long long)unsigned_ttl);
-	}
-	json_decref(keys);
-}
+/* ---- what it publishes ---- */
 
 static void on_served(void *ctx, const struct msg_peer *from, json_t *msg)
 {
@@ -106,12 +56,13 @@ static void on_served(void *ctx, const struct msg_peer *from, json_t *msg)
 	(void)from;
 	json_array_foreach(json_object_get(msg, "list"), i, row)
 	{
-		struct zone_ctx *c = zone_of(k, row);
+		uint8_t name[DNAME_MAX];
+		struct zone_ctx *c;
 
-		if (i >= LIST_MAX || c == NULL)
+		if (i >= LIST_MAX || msg_name(row, "zone", name, NULL) != 0)
 			continue;
-		json_decref(c->served);
-		c->served = json_incref(row);
+		c = zone_ctx(k, name, true); /* facts about it may come later */
+		shown_take(k, c, row);
 		zones_touch(k, c);
 	}
 }
@@ -120,8 +71,6 @@ static void on_served(void *ctx, const struct msg_peer *from, json_t *msg)
 
 void engine_wishes(struct keydist *k, struct zone_ctx *c, const struct zone_state *z)
 {
-	if (c->served != NULL)
-		say_serves(k, c, z);
 	if (c->floor != NULL && z->floor.set && json_equal(json_object_get(z->floor.body, "serial"), c->floor)) {
 		json_decref(c->floor);
 		c->floor = NULL;

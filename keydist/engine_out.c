@@ -233,6 +233,7 @@ static void send_peers(struct keydist *k)
 void engine_greet(struct keydist *k)
 {
 	k->engine_up = true;
+	shown_begin(k);
 	for (size_t i = 0; i < k->zones; i++)
 		k->zone[i]->has_sent = false;
 	json_decref(k->plans);

@@ -33,12 +33,21 @@ static bool is_second(struct keydist *k, const struct zone_state *z, const struc
 	return at < n && memcmp(ids[at], k->self.id, NODE_ID_LEN) == 0;
 }
 
+/* This node has; its own word needs no proof. */
+static bool said_held(const struct keydist *k, const struct key_state *ks)
+{
+	for (size_t i = 0; i < ks->helds; i++)
+		if (memcmp(ks->held[i].node, k->self.id, NODE_ID_LEN) == 0)
+			return true;
+	return false;
+}
+
 static bool clashes_with_held(const struct keydist *k, const struct zone_state *z, const struct key_state *ks)
 {
 	for (size_t i = 0; i < z->keys; i++) {
 		const struct key_state *o = &z->key[i];
 
-		if (o != ks && o->created && lifecycle_said_held(k, o) && !id_set_has(&o->declined, k->self.id) &&
+		if (o != ks && o->created && said_held(k, o) && !id_set_has(&o->declined, k->self.id) &&
 		    keys_tags_clash(o->dnskey, o->dnskey_len, ks->dnskey, ks->dnskey_len))
 			return true;
 	}
@@ -95,12 +104,13 @@ static bool to_make_again(const struct keydist *k, const struct zone_state *z, c
 
 static int make_again(struct keydist *k, struct zone_ctx *c, const struct key_state *ks, struct err *e)
 {
-	struct wanted_key want = { .c = c, .alg = ks->dnskey[3] };
+	struct wanted_key want = { .c = c, .alg = ks->dnskey[3], .method = ks->method };
 
 	if (c->making)
 		return 0;
 	strcpy(want.role, ks->role);
 	memcpy(want.instead, ks->hash, 32);
+	memcpy(want.replaces, ks->replaces, sizeof(want.replaces));
 	return keys_make(k, &want, 1, NULL, NULL, e);
 }
 
@@ -111,7 +121,7 @@ static int hold_one(struct keydist *k, struct zone_ctx *c, struct zone_state *z,
 		return 0;
 	if (to_make_again(k, z, ks))
 		return make_again(k, c, ks, e);
-	if (lifecycle_said_held(k, ks) || id_set_has(&ks->declined, k->self.id))
+	if (said_held(k, ks) || id_set_has(&ks->declined, k->self.id))
 		return 0;
 	if (ks->boxes == 0 && zone_addition(z) == NULL)
 		return 0; /* a backup took its boxes out, long after the zone was removed */

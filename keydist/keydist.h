@@ -14,13 +14,14 @@
 #include "policy/policy.h"
 #include "seal/seal.h"
 #include "sql/sql.h"
+#include "timeline/timeline.h"
 
 /*
  * keydist - what the files of this program share.
  *
- * cluster holds the facts; from them, from time that this node ran (`waits`) and from nothing else follow the
- * deeds that it says (members.c, hold.c, waits.c) and the plan of each zone (lifecycle.c, plan.c), which the
- * engine gets (engine_out.c).
+ * cluster holds the facts; lib/timeline says what follows from them, from what the engine publishes (shown.c), from
+ * what was seen of secondaries and parents (observe.c) and from the time that this node ran (running.c): what this
+ * node says (life.c) and the plan of each zone (plan.c), which the engine gets (engine_out.c).
  *
  * With thousands of zones only what a fact touched is looked at: its zone is put into a queue (zones.c), and a turn
  * (step.c) takes zones out of it for some milliseconds, says what follows in one transaction (words.c), writes
@@ -33,13 +34,21 @@ struct engine_box {
 	json_t *box;
 };
 
-/* Running time since this node learned that every counted signer serves a key (waits.c). */
-struct wait {
-	uint8_t key[32];
-	int64_t ran_ms;
-	int64_t length_ms; /* when the zone was looked at last; 0: not yet since the start */
-	bool dirty, over;
+/* What the engine's published version shows, packed (shown.c). */
+struct shown {
+	bool any; /* something is published */
+	bool cds_delete;
+	struct shown_key {
+		uint8_t hash[32];
+		uint8_t records; /* bits of enum key_record */
+	} *key;
+	size_t keys;
+	uint32_t dnskey_ttl, zone_ttl;       /* largest of all versions that were published */
+	uint32_t dnskey_before, zone_before; /* largest of those before it showed this */
+	json_int_t steps;
 };
+
+#define TOKEN_TEXT 17
 
 /* What is kept per zone besides facts.  Never moves, and lives as long as the daemon. */
 struct zone_ctx {
@@ -52,7 +61,14 @@ struct zone_ctx {
 	json_int_t sent_steps;
 	bool steps_wait;   /* a plan that differs in its steps alone waits until the engine has less to do */
 	int64_t refresh_at; /* when the apex RRsets want new signatures */
-	json_t *served;     /* the engine's newest word on what it publishes; kept until facts say it */
+	struct shown shown;
+	uint64_t told;      /* the engine's life in which it said so */
+	char token[TOKEN_TEXT];      /* names what the plan shows, as it was sent last; "": none in this run */
+	char shown_token[TOKEN_TEXT]; /* names what is published */
+	uint8_t shows[16];  /* digest of what the plan that was sent last shows */
+	struct timeline_memory *memory; /* waits and looks; NULL: none */
+	bool memory_changed;
+	int64_t ran_ms; /* running time was last counted */
 	json_t *floor;      /* wishes of the engine's operator, until facts say them */
 	uint64_t epoch;     /* the same; 0: none */
 	struct telling *telling;    /* parent.c; NULL: nothing is to be told */
@@ -64,8 +80,6 @@ struct zone_ctx {
 	char *trouble; /* why keys cannot be used here, NULL when they can; told once */
 	struct engine_box *box;
 	size_t boxes;
-	struct wait *wait;
-	size_t waits;
 };
 
 struct known_policy {
@@ -104,12 +118,12 @@ struct keydist {
 	size_t makings;      /* make.c: lists in the pool */
 
 	struct key *open[OPEN_MAX]; /* keys.c: opened lately, by hash */
-	struct known_policy *policy; /* lifecycle.c */
+	struct known_policy *policy; /* policies.c */
 	size_t policies;
-	int64_t waited_ms; /* waits.c: running time was last counted */
-	int64_t waits_saved_ms;
+	int64_t saved_ms; /* running.c */
 
 	bool engine_up; /* engine_out.c */
+	uint64_t engine_life; /* counts its greetings */
 	uv_timer_t flush;
 	uint64_t plan_rev;
 	json_t *plans; /* on their way out */
@@ -166,8 +180,8 @@ uint8_t *store_ready_get(struct keydist *k, const uint8_t digest[32], size_t *le
 int store_ready_put(struct keydist *k, const uint8_t digest[32], const char *zone, const uint8_t *stream,
 		    size_t len, int64_t earliest, struct err *e);
 int store_commit(struct keydist *k, struct err *e);
-int store_waits_load(struct keydist *k, struct err *e);
-int store_waits_save(struct keydist *k, struct err *e);
+int store_memory_load(struct keydist *k, struct err *e);
+int store_memory_save(struct keydist *k, struct err *e);
 
 /* members.c: who takes part */
 void members_step(struct keydist *k);
@@ -201,6 +215,8 @@ struct wanted_key {
 	unsigned alg;
 	char role[4];
 	uint8_t instead[32]; /* zero: of none */
+	enum key_method method;
+	uint8_t replaces[KEY_REPLACES_MAX][32]; /* zero: none */
 	uint8_t made[32];    /* its hash, when rc is 0 */
 	int rc;
 	struct err why;
@@ -220,38 +236,52 @@ int keys_create(struct keydist *k, const struct zone_state *z, unsigned alg, con
 /* hold.c: what this node says about the keys of others */
 void hold_zone(struct keydist *k, struct zone_ctx *c, struct zone_state *z);
 
-/* lifecycle.c: what facts allow with a key */
-struct key_view {
-	struct key_state *key;
-	bool sep, zone_signing;
-	unsigned alg;
-	uint16_t tag;
-	bool distributed;
-	bool served_by_all;
-	bool served_by_any;
-	bool seen_by_all; /* CDS may name it */
-	bool declined_here, declined;
-	bool published; /* stands in the DNSKEY RRset */
-	bool signing;   /* signs the zone's records */
-	size_t held, counted, stored;
-};
-#define VIEWS_MAX 64
-/* All keys of the zone that were created; returns their number (at most VIEWS_MAX). */
-size_t lifecycle_view(struct keydist *k, const struct zone_state *z, struct key_view views[VIEWS_MAX]);
-struct policy lifecycle_policy(struct keydist *k, const struct zone_state *z);
-/* This node has; its own word needs no proof. */
-bool lifecycle_said_held(const struct keydist *k, const struct key_state *ks);
-bool lifecycle_is_in(const uint8_t (*ids)[NODE_ID_LEN], size_t n, const struct id_set *set);
-/* The names of who is missing for distribution, a new array of sentences. */
-json_t *lifecycle_missing(struct keydist *k, const struct zone_state *z, const struct key_view *v);
+/* policies.c */
+/* The zone's policy, as the newest fact has it. */
+struct policy zone_policy(struct keydist *k, const struct zone_state *z);
 
-/* waits.c: time that this node ran since it learned of something */
-void waits_zone(struct keydist *k, struct zone_ctx *c, struct zone_state *z);
+/* shown.c: what the engine publishes */
+/* A row of the engine's word `served`. */
+void shown_take(struct keydist *k, struct zone_ctx *c, const json_t *row);
+/* The engine has greeted: what it did not name before is not published. */
+void shown_begin(struct keydist *k);
+void shown_get(const struct zone_ctx *c, struct timeline_published *out);
+/* What a plan shows, for the plan; a new reference.  Names it anew when it has changed. */
+json_t *shown_plan(struct zone_ctx *c, const struct timeline_published *next);
+/* What is published is what the last plan asked for, and nothing else is on its way. */
+bool shown_settled(const struct zone_ctx *c);
+void shown_free(struct zone_ctx *c);
+
+/* life.c: the zone's keys as lib/timeline has them now */
+struct life {
+	struct timeline_in in;
+	struct timeline t;
+	struct policy p;
+	struct timeline_policy policy;
+	struct timeline_published published;
+	struct timeline_observer observer[TIMELINE_OBSERVERS_MAX];
+};
+void life_view(struct keydist *k, struct zone_ctx *c, struct zone_state *z, struct life *l);
+/* Tends its waits, and says what may be said. */
+void life_step(struct keydist *k, struct zone_ctx *c, struct life *l);
+/* The names of who is missing for distribution, a new array of sentences. */
+json_t *life_missing(struct keydist *k, const struct life *l, const struct timeline_key *key);
+
+/* observe.c: who looks at secondaries and parents */
+size_t observe_list(struct keydist *k, const struct zone_state *z,
+		    struct timeline_observer out[TIMELINE_OBSERVERS_MAX]);
+/* The operator's word on the parent counts as a look. */
+void observe_operator(struct zone_ctx *c, const struct life *l);
+
+/* running.c: time that this node ran */
+/* Counts the time that waits of the zone ran since it was last called. */
+void running_count(struct zone_ctx *c);
 /* Once a second: counts, puts zones whose wait is over into the queue, saves. */
-void waits_tick(struct keydist *k);
-/* Seconds that the wait of this key still lasts; -1 when it has not begun. */
-int64_t waits_left(struct keydist *k, const struct zone_state *z, const uint8_t key[32]);
-struct wait *waits_add(struct zone_ctx *c, const uint8_t key[32]);
+void running_tick(struct keydist *k);
+struct timeline_memory *running_memory(struct zone_ctx *c);
+/* From JSON and back: what is kept of it on disk. */
+int running_read(struct zone_ctx *c, const char *text);
+char *running_text(const struct timeline_memory *m);
 
 /* dnskey.c: the signed RRsets of a zone's apex */
 struct apex_rrset {
@@ -259,16 +289,15 @@ struct apex_rrset {
 	json_t *rrset;    /* base64 record stream */
 	int64_t earliest; /* of its RRSIGs */
 };
-int dnskey_make(struct keydist *k, const struct zone_state *z, const struct key_view *views, size_t n,
-		const struct policy *p, struct apex_rrset out[3], size_t *count, struct err *e);
+int dnskey_make(struct keydist *k, const struct life *l, struct apex_rrset out[3], size_t *count, struct err *e);
 
 /* How many seconds before they expire these RRsets are signed anew. */
 int64_t dnskey_renew_before(const struct policy *p);
 
 /* plan.c: makes a zone's plan anew, and hands it to the engine when it has changed */
-void plan_zone(struct keydist *k, struct zone_ctx *c, const struct zone_state *z);
+void plan_zone(struct keydist *k, struct zone_ctx *c, const struct zone_state *z, const struct life *l);
 /* The plan of a zone that is there, without rev; a new reference. */
-json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct zone_state *z);
+json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct life *l);
 
 /* engine_in.c */
 extern const struct msg_row engine_rows[];

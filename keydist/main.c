@@ -147,7 +147,7 @@ static void stop(struct keydist *k)
 {
 	struct err e;
 
-	if (k->db != NULL && store_waits_save(k, &e) != 0)
+	if (k->db != NULL && store_memory_save(k, &e) != 0)
 		log_event(LOG_ERROR, "waits-not-kept", "msg=%s", e.text);
 	/* Whoever waits for keys, an engine or another node is answered before the server goes; nobody waits anew.
 	 */

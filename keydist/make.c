@@ -4,8 +4,8 @@
  * it is known whether their tags are free and who counts.  When somebody has come to count meanwhile they are sealed
  * again.
  *
- * No key is ever made because something is empty: keys_make runs for a command, and for a key of this node that
- * another signer declined because of its tag.
+ * No key is ever made because something is empty: keys_make runs for a command, for a key that is to be rolled, and for
+ * a key of this node that another signer declined because of its tag.
  */
 #include "keydist/keydist.h"
 
@@ -75,7 +75,7 @@ static int seal(const struct receivers *to, struct one *o, struct err *e)
 {
 	static const uint8_t none[32];
 	const uint8_t *hash = key_hash(o->key), *name = o->want.c->name, *rdata;
-	json_t *boxes = NULL, *recovery = NULL, *probe = NULL;
+	json_t *boxes = NULL, *recovery = NULL, *probe = NULL, *replaces;
 	struct secret *der = NULL;
 	size_t len;
 	int rc = -1;
@@ -90,6 +90,12 @@ static int seal(const struct receivers *to, struct one *o, struct err *e)
 	o->created = json_pack("{s:o,s:o,s:s,s:O,s:[{s:s,s:O}]}", "key", msg_json_hex(hash, 32), "dnskey",
 			       msg_json_base64(rdata, len), "role", o->want.role, "boxes", boxes, "recovery", "id",
 			       to->recovery_id, "box", recovery);
+	json_object_set_new(o->created, "method", json_string(key_method_names[o->want.method]));
+	replaces = json_array();
+	for (size_t i = 0; i < KEY_REPLACES_MAX; i++)
+		if (memcmp(o->want.replaces[i], none, sizeof(none)) != 0)
+			json_array_append_new(replaces, msg_json_hex(o->want.replaces[i], 32));
+	json_object_set_new(o->created, "replaces", replaces);
 	if (memcmp(o->want.instead, none, sizeof(none)) != 0)
 		json_object_set_new(o->created, "instead", msg_json_hex(o->want.instead, 32));
 	o->held = json_pack("{s:o,s:O}", "key", msg_json_hex(hash, 32), "probe", probe);
@@ -295,7 +301,7 @@ static struct making *prepare(struct keydist *k, const struct wanted_key *keys, 
 			free(m);
 			return NULL;
 		}
-		p = lifecycle_policy(k, state_zone(cluster_state(k->cluster), o->want.c->name));
+		p = zone_policy(k, state_zone(cluster_state(k->cluster), o->want.c->name));
 		o->bits = rsa ? (unsigned)(is_zsk(&o->want) ? p.zsk_bits : p.ksk_bits) : 0;
 	}
 	return m;

@@ -14,31 +14,48 @@
 
 #define TRY_AGAIN_S 10
 
-/* SHA-256 over the sorted hashes of the keys in the DNSKEY RRset; views are sorted by hash. */
-static json_t *keyset_of(const struct key_view *views, size_t n)
+/* SHA-256 over the sorted hashes of the keys in the DNSKEY RRset; keys are sorted by hash. */
+static json_t *keyset_of(const struct timeline *t)
 {
 	crypto_hash_sha256_state st;
 	uint8_t sum[32];
 
 	crypto_hash_sha256_init(&st);
-	for (size_t i = 0; i < n; i++)
-		if (views[i].published)
-			crypto_hash_sha256_update(&st, views[i].key->hash, 32);
+	for (size_t i = 0; i < t->n; i++)
+		if (t->key[i].record[RECORD_DNSKEY].show)
+			crypto_hash_sha256_update(&st, t->key[i].key->hash, 32);
 	crypto_hash_sha256_final(&st, sum);
 	return msg_json_hex(sum, sizeof(sum));
 }
 
-/* How far the zone's keys have come.  Grows with facts only, so it is the same on nodes that know the same.
- */
-static json_int_t steps_of(const struct key_view *views, size_t n)
+static bool ever_served(const struct zone_state *z, const uint8_t node[NODE_ID_LEN])
+{
+	for (size_t i = 0; i < z->keys; i++)
+		if (id_set_has(&z->key[i].record[RECORD_DNSKEY].serves, node))
+			return true;
+	return false;
+}
+
+/* How far the zone's keys have come: how many records began to be shown, and ceased, and how many signers, whose versions
+ * are to be replaced, have gone for good.  Grows with facts, so it is the same on
+ * nodes that know the same, and is never less than what was published. */
+static json_int_t steps_of(const struct zone_ctx *c, const struct life *l)
 {
 	json_int_t steps = 0;
 
-	for (size_t i = 0; i < n; i++)
-		if (views[i].published)
-			steps += 1 + (views[i].sep && views[i].seen_by_all) +
-				 (views[i].zone_signing && views[i].served_by_all);
-	return steps;
+	for (size_t i = 0; i < l->in.zone->keys; i++)
+		for (enum key_record r = 0; r < KEY_RECORDS; r++)
+			steps += (l->in.zone->key[i].record[r].serves.n > 0) + (l->in.zone->key[i].record[r].stopped.n > 0);
+	for (size_t i = 0; i < l->in.facts->nodes; i++)
+		steps += l->in.facts->node[i].retired && ever_served(l->in.zone, l->in.facts->node[i].id);
+	for (size_t i = 0; i < l->t.n; i++)
+		for (enum key_record r = 0; r < KEY_RECORDS; r++) {
+			const struct record_state *s = &l->t.key[i].key->record[r];
+			const bool show = l->t.key[i].record[r].show;
+
+			steps += show ? s->serves.n == 0 : s->serves.n > 0 && s->stopped.n == 0;
+		}
+	return steps > c->shown.steps ? steps : c->shown.steps;
 }
 
 static json_t *reg_json(const struct fact_reg *r)
@@ -61,8 +78,7 @@ static json_t *policy_json(const struct policy *p, const char *source)
 }
 
 /* The signed part: apex RRsets and zone-signing keys. */
-static int add_signed(struct keydist *k, struct zone_ctx *c, const struct zone_state *z, const struct key_view *views,
-		      size_t n, const struct policy *p, json_t *plan, struct err *e)
+static int add_signed(struct keydist *k, struct zone_ctx *c, const struct life *l, json_t *plan, struct err *e)
 {
 	json_t *ready = json_array(), *keys = json_array();
 	struct apex_rrset rrset[3];
@@ -70,20 +86,18 @@ static int add_signed(struct keydist *k, struct zone_ctx *c, const struct zone_s
 	size_t count = 0;
 	int rc = -1;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < l->t.n; i++) {
+		const struct key_state *ks = l->t.key[i].key;
 		json_t *box;
 
-		if (!views[i].signing)
+		if (!l->t.key[i].record[RECORD_ZONE].show)
 			continue;
-		if ((box = keys_engine_box(k, c, z, views[i].key, e)) == NULL)
+		if ((box = keys_engine_box(k, c, l->in.zone, ks, e)) == NULL)
 			goto out;
-		json_array_append_new(
-			keys,
-			json_pack("{s:o,s:o,s:O}", "hash", msg_json_hex(views[i].key->hash, 32), "dnskey",
-				  msg_json_base64(views[i].key->dnskey, views[i].key->dnskey_len), "box",
-				  box));
+		json_array_append_new(keys, json_pack("{s:o,s:o,s:O}", "hash", msg_json_hex(ks->hash, 32), "dnskey",
+						      msg_json_base64(ks->dnskey, ks->dnskey_len), "box", box));
 	}
-	if (dnskey_make(k, z, views, n, p, rrset, &count, e) != 0)
+	if (dnskey_make(k, l, rrset, &count, e) != 0)
 		goto out;
 	for (size_t i = 0; i < count; i++) {
 		json_array_append_new(ready,
@@ -94,7 +108,7 @@ static int add_signed(struct keydist *k, struct zone_ctx *c, const struct zone_s
 	json_object_set(plan, "ready", ready);
 	json_object_set(plan, "keys", keys);
 	json_object_set_new(plan, "refresh_before", json_integer(earliest));
-	c->refresh_at = earliest - dnskey_renew_before(p);
+	c->refresh_at = earliest - dnskey_renew_before(&l->p);
 	rc = 0;
 out:
 	json_decref(ready);
@@ -104,30 +118,30 @@ out:
 
 /* Says `lost` for a key that this node said to hold and cannot open any more: the others must know that it is
  * one less. */
-static void say_lost(struct keydist *k, struct zone_ctx *c, const struct zone_state *z, const struct key_view *views,
-		     size_t n)
+static void say_lost(struct keydist *k, struct zone_ctx *c, const struct life *l)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct key_state *ks = views[i].key;
+	const struct zone_state *z = l->in.zone;
+
+	for (size_t i = 0; i < l->t.n; i++) {
+		struct key_state *ks = l->t.key[i].key;
 		struct key *key = NULL;
 		struct err e;
 
-		if (!views[i].published || !key_held_by(z, ks, k->self.id) ||
+		if (!l->t.key[i].record[RECORD_DNSKEY].show || !key_held_by(z, ks, k->self.id) ||
 		    id_set_has(&ks->lost, k->self.id) || keys_open(k, z, ks, &key, &e) == 0)
 			continue;
-		log_event(LOG_ERROR, "key-lost", "zone=%s key=%u/%u msg=%s", z->text, views[i].tag,
-			  views[i].alg, e.text);
+		log_event(LOG_ERROR, "key-lost", "zone=%s key=%u/%u msg=%s", z->text,
+			  dnskey_tag(ks->dnskey, ks->dnskey_len), l->t.key[i].alg, e.text);
 		words_add(k, c, "key.lost", json_pack("{s:o}", "key", msg_json_hex(ks->hash, 32)), NULL, "-");
 	}
 }
 
 /* Fills in what is signed; the state of the plan: "keep" when that is not possible now. */
-static const char *signed_state(struct keydist *k, struct zone_ctx *c, const struct zone_state *z,
-				const struct key_view *views, size_t n, const struct policy *p, json_t *plan)
+static const char *signed_state(struct keydist *k, struct zone_ctx *c, const struct life *l, json_t *plan)
 {
 	struct err e;
 
-	if (add_signed(k, c, z, views, n, p, plan, &e) == 0) {
+	if (add_signed(k, c, l, plan, &e) == 0) {
 		if (c->refresh_at <= clock_now_s()) /* the old ones had to do */
 			c->refresh_at = clock_now_s() + TRY_AGAIN_S;
 		zone_trouble(c, NULL);
@@ -135,47 +149,73 @@ static const char *signed_state(struct keydist *k, struct zone_ctx *c, const str
 	}
 	if (c->trouble == NULL || strcmp(c->trouble, e.text) != 0)
 		log_event(e.code == ERR_NOTNOW ? LOG_WARNING : LOG_ERROR, "plan-trouble",
-			  "zone=%s msg=%s; what is served stays", z->text, e.text);
+			  "zone=%s msg=%s; what is served stays", c->text, e.text);
 	zone_trouble(c, e.text);
 	if (e.code != ERR_NOTNOW && k->acting)
-		say_lost(k, c, z, views, n);
+		say_lost(k, c, l);
 	c->refresh_at = clock_now_s() + TRY_AGAIN_S;
 	return "keep";
 }
 
-/* How far the keys are, which sets the state as far as keys do; the number of views. */
-static size_t look(struct keydist *k, struct zone_ctx *c, const struct zone_state *z, const struct policy *p,
-		   struct key_view views[VIEWS_MAX])
+static bool shows_any(const struct timeline *t, enum key_record r)
 {
-	const size_t n = lifecycle_view(k, z, views);
-
-	c->state = p->unsigned_zone == POLICY_SERVE ? "unsigned" : "held";
-	c->keys = c->distributed = 0;
-	for (size_t i = 0; i < n; i++) {
-		if (views[i].published)
-			c->state = "signed";
-		c->keys += views[i].distributed || !views[i].declined;
-		c->distributed += views[i].distributed;
-	}
-	return n;
+	for (size_t i = 0; i < t->n; i++)
+		if (t->key[i].record[r].show)
+			return true;
+	return false;
 }
 
-json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct zone_state *z)
+static bool others_serve(const struct timeline *t)
 {
-	const struct policy p = lifecycle_policy(k, z);
+	for (size_t i = 0; i < t->n; i++)
+		if (t->key[i].record[RECORD_DNSKEY].any_serves && !t->key[i].record[RECORD_DNSKEY].all_stopped)
+			return true;
+	return false;
+}
+
+/* How far the keys are, which sets the state as far as keys do. */
+static void look(struct zone_ctx *c, const struct life *l)
+{
+	const struct timeline *t = &l->t;
+
+	if (shows_any(t, RECORD_DNSKEY) && shows_any(t, RECORD_ZONE))
+		c->state = "signed";
+	else if (shows_any(t, RECORD_DNSKEY) || (l->published.any && l->published.record[RECORD_DNSKEY].n > 0 && t->secure))
+		c->state = "keep";
+	else if (others_serve(t))
+		c->state = "held"; /* never unsigned beside signers that sign */
+	else
+		c->state = l->p.unsigned_zone == POLICY_SERVE || !t->secure ? "unsigned" : "held";
+	c->keys = c->distributed = 0;
+	for (size_t i = 0; i < t->n; i++) {
+		c->keys += t->key[i].distributed || t->key[i].key->declined.n == 0;
+		c->distributed += t->key[i].distributed;
+	}
+}
+
+json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct life *l)
+{
+	const struct zone_state *z = l->in.zone;
 	const char *source = json_string_value(json_object_get(zone_addition(z)->body, "source"));
-	struct key_view views[VIEWS_MAX];
-	const size_t n = look(k, c, z, &p, views);
+	struct timeline_published next;
 	json_t *plan;
 
+	look(c, l);
 	plan = json_pack("{s:s,s:b,s:s,s:o,s:o,s:[],s:[],s:o,s:I,s:i,s:o,s:I,s:b}", "zone", z->text, "gone",
-			 0, "source", source, "policy", policy_json(&p, source), "input_order",
-			 json_string(policy_order(&p, source) == POLICY_ORDER_SEEN ? "seen" : "serial"),
-			 "ready", "keys", "keyset", keyset_of(views, n), "steps", steps_of(views, n),
+			 0, "source", source, "policy", policy_json(&l->p, source), "input_order",
+			 json_string(policy_order(&l->p, source) == POLICY_ORDER_SEEN ? "seen" : "serial"),
+			 "ready", "keys", "keyset", keyset_of(&l->t), "steps", steps_of(c, l),
 			 "refresh_before", 0, "floor", reg_json(&z->floor), "epoch", epoch_of(z), "hold",
 			 cluster_hold(k->cluster) != NULL);
 	if (strcmp(c->state, "signed") == 0)
-		c->state = signed_state(k, c, z, views, n, &p, plan);
+		c->state = signed_state(k, c, l, plan);
+	/* What was asked for before stays asked for while nothing new can be. */
+	if (strcmp(c->state, "keep") == 0) {
+		json_object_set_new(plan, "shows", json_object());
+	} else {
+		timeline_next(&l->t, &l->published, &next);
+		json_object_set_new(plan, "shows", shown_plan(c, &next));
+	}
 	json_object_set_new(plan, "state", json_string(c->state));
 	return plan;
 }
@@ -219,7 +259,7 @@ static void offer(struct keydist *k, struct zone_ctx *c, json_t *plan)
 	}
 }
 
-void plan_zone(struct keydist *k, struct zone_ctx *c, const struct zone_state *z)
+void plan_zone(struct keydist *k, struct zone_ctx *c, const struct zone_state *z, const struct life *l)
 {
 	const struct node_state *me = state_node(cluster_state(k->cluster), k->self.id);
 	const bool retired = me != NULL && me->retired; /* it stops serving (DESIGN section 4) */
@@ -228,14 +268,10 @@ void plan_zone(struct keydist *k, struct zone_ctx *c, const struct zone_state *z
 	if (zone_addition(z) != NULL && !retired) {
 		c->gone = false;
 		/* For an engine that is not there no key is opened and nothing is signed. */
-		if (!k->engine_up) {
-			const struct policy p = lifecycle_policy(k, z);
-			struct key_view views[VIEWS_MAX];
-
-			look(k, c, z, &p, views);
-			return;
-		}
-		offer(k, c, plan_make(k, c, z));
+		if (k->engine_up)
+			offer(k, c, plan_make(k, c, l));
+		else
+			look(c, l);
 	} else if (c->state != NULL || c->gone) {
 		c->state = NULL;
 		c->gone = true;

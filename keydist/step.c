@@ -59,17 +59,20 @@ static void step_zone(struct keydist *k, struct zone_ctx *c)
 {
 	struct zone_state *z = state_zone(cluster_state(k->cluster), c->name);
 	const size_t before = words_count(k);
+	struct life l;
 
 	if (z == NULL)
 		return;
+	life_view(k, c, z, &l);
 	if (k->acting) {
 		hold_zone(k, c, z);
 		engine_wishes(k, c, z);
-		waits_zone(k, c, z);
 	}
+	if (k->acting && k->engine_up)
+		life_step(k, c, &l);
 	/* What is said brings the zone here again, with the plan that follows. */
 	if (words_count(k) == before)
-		plan_zone(k, c, z);
+		plan_zone(k, c, z, &l);
 }
 
 static void look_who_acts(struct keydist *k)
@@ -167,7 +170,7 @@ void keydist_tick(struct keydist *k)
 	k->words_due = cluster_words_due(k->cluster);
 	look_for_bulk(k);
 	touch_what_is_due(k);
-	waits_tick(k);
+	running_tick(k);
 	parent_tick(k);
 	keydist_turn_soon(k);
 	engine_tick(k);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* store: what keydist keeps besides facts, in keydist.db: signatures made over apex RRsets, and running time.
- */
+/* store: what keydist keeps besides facts, in keydist.db: signatures made over apex RRsets, and what waits
+ * remember. */
 #include "keydist/keydist.h"
 
 #include "arena/arena.h"
@@ -13,6 +13,7 @@ static const char *const migrations[] = {
 	"INTEGER NOT NULL) STRICT;"
 	"CREATE TABLE wait (zone TEXT NOT NULL, key BLOB NOT NULL, ran_ms INTEGER NOT NULL, PRIMARY KEY "
 	"(zone, key)) STRICT",
+	"DROP TABLE wait; CREATE TABLE memory (zone TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT",
 };
 
 int store_db_open(struct keydist *k, struct err *e)
@@ -25,7 +26,7 @@ int store_db_open(struct keydist *k, struct err *e)
 	    sql_prepare(k->db, "INSERT OR REPLACE INTO ready (digest, zone, stream, earliest) VALUES (?,?,?,?)",
 			&k->ready_put, e) != 0)
 		return -1;
-	return store_waits_load(k, e);
+	return store_memory_load(k, e);
 }
 
 void store_db_close(struct keydist *k)
@@ -79,54 +80,54 @@ int store_commit(struct keydist *k, struct err *e)
 	return -1;
 }
 
-int store_waits_load(struct keydist *k, struct err *e)
+int store_memory_load(struct keydist *k, struct err *e)
 {
 	sqlite3_stmt *st;
 	int rc;
 
-	if (sql_prepare(k->db, "SELECT zone, key, ran_ms FROM wait", &st, e) != 0)
+	if (sql_prepare(k->db, "SELECT zone, text FROM memory", &st, e) != 0)
 		return -1;
 	while ((rc = sql_step(st, e)) == 1) {
 		struct zone_ctx *c = zone_ctx_text(k, (const char *)sqlite3_column_text(st, 0), true);
 
-		if (c != NULL && sqlite3_column_bytes(st, 1) == 32)
-			waits_add(c, sqlite3_column_blob(st, 1))->ran_ms = sqlite3_column_int64(st, 2);
+		if (c != NULL)
+			running_read(c, (const char *)sqlite3_column_text(st, 1));
 	}
 	sqlite3_finalize(st);
 	return rc;
 }
 
-static int save_wait(sqlite3_stmt *st, const struct zone_ctx *c, const struct wait *w, struct err *e)
+static int save_memory(sqlite3_stmt *st, const struct zone_ctx *c, struct err *e)
 {
+	char *text = running_text(c->memory);
 	int rc;
 
 	sqlite3_bind_text(st, 1, c->text, -1, SQLITE_STATIC);
-	sqlite3_bind_blob(st, 2, w->key, 32, SQLITE_STATIC);
-	sqlite3_bind_int64(st, 3, w->ran_ms);
+	sqlite3_bind_text(st, 2, text, -1, SQLITE_STATIC);
 	rc = sql_step(st, e);
 	sqlite3_reset(st);
+	sqlite3_clear_bindings(st);
+	free(text);
 	return rc;
 }
 
-int store_waits_save(struct keydist *k, struct err *e)
+int store_memory_save(struct keydist *k, struct err *e)
 {
 	sqlite3_stmt *st = NULL;
 	int rc;
 
 	if (store_commit(k, e) != 0 || sql_exec(k->db, "BEGIN IMMEDIATE", e) != 0)
 		return -1;
-	rc = sql_prepare(k->db, "INSERT OR REPLACE INTO wait (zone, key, ran_ms) VALUES (?,?,?)", &st, e);
-	for (size_t i = 0; i < k->zones; i++)
-		for (size_t j = 0; j < k->zone[i]->waits && rc == 0; j++)
-			if (k->zone[i]->wait[j].dirty)
-				rc = save_wait(st, k->zone[i], &k->zone[i]->wait[j], e);
+	rc = sql_prepare(k->db, "INSERT OR REPLACE INTO memory (zone, text) VALUES (?,?)", &st, e);
+	for (size_t i = 0; i < k->zones && rc == 0; i++)
+		if (k->zone[i]->memory_changed && k->zone[i]->memory != NULL)
+			rc = save_memory(st, k->zone[i], e);
 	sqlite3_finalize(st);
 	if (rc != 0 || sql_exec(k->db, "COMMIT", e) != 0) {
 		sql_exec(k->db, "ROLLBACK", NULL);
 		return -1;
 	}
 	for (size_t i = 0; i < k->zones; i++)
-		for (size_t j = 0; j < k->zone[i]->waits; j++)
-			k->zone[i]->wait[j].dirty = false;
+		k->zone[i]->memory_changed = false;
 	return 0;
 }

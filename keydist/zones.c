@@ -129,10 +129,12 @@ void zones_free(struct keydist *k)
 
 		for (size_t j = 0; j < c->boxes; j++)
 			json_decref(c->box[j].box);
-		json_decref(c->served);
 		json_decref(c->floor);
 		free(c->box);
-		free(c->wait);
+		shown_free(c);
+		if (c->memory != NULL)
+			timeline_memory_fini(c->memory);
+		free(c->memory);
 		free(c->trouble);
 		free(c->name);
 		free(c->text);

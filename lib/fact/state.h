@@ -41,6 +41,7 @@
  *   key.gone     {"key","record","ttl"?}           deed: all have stopped, and the author's wait has ended
  *                                                  (record: "dnskey", without which it is that, "zone", "ds")
  *   key.roll     {"key","now"}                     the key is to be replaced
+ *   key.ds       {"key","seen","ttl"?,"rev"}     an operator's word: all servers of the parent show its DS, or none
  *   zone.secure  {"secure","rev"}                  whether the zone is to be signed
  *   key.lost     {"key"}
  *   tsig.create  {"name","alg","hash","rev","boxes":[..],"recovery":[..]}
@@ -176,6 +177,7 @@ struct key_state {
 	uint8_t replaces[KEY_REPLACES_MAX][32]; /* zero: none */
 	enum key_method method;
 	bool roll, roll_now; /* it is to be replaced */
+	struct fact_reg at_parent; /* an operator's word on its DS */
 	struct id_set declined, lost;
 	struct record_state record[KEY_RECORDS];
 	struct box_state *stored, *dropped; /* by: the backup; to: recovery id */
@@ -269,6 +271,8 @@ size_t key_probe_data(const uint8_t *zone, const uint8_t hash[32], const uint8_t
 		      uint8_t out[KEY_PROBE_MAX]);
 /* Whether this backup keeps the key for this recovery key: it has said so, and has not dropped it. */
 bool key_stored_by(const struct key_state *k, const uint8_t node[NODE_ID_LEN], const uint8_t recovery[NODE_ID_LEN]);
+/* Unretired backups that keep it for a recovery key to which it was sealed. */
+size_t key_stored_count(const struct fact_state *s, const struct key_state *k);
 /* Whether any backup has dropped it. */
 bool key_was_dropped(const struct key_state *k);
 /* Whether node has said `held` with a probe that verifies. */

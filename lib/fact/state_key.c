@@ -68,6 +68,7 @@ void key_state_fini(struct key_state *k)
 	for (size_t i = 0; i < k->helds; i++)
 		free(k->held[i].probe);
 	free(k->held);
+	json_decref(k->at_parent.body);
 	free(k->declined.id);
 	free(k->lost.id);
 	for (size_t i = 0; i < KEY_RECORDS; i++) {
@@ -258,6 +259,14 @@ static void on_roll(struct key_state *k, const json_t *body)
 	k->roll_now |= json_is_true(json_object_get(body, "now"));
 }
 
+static void on_ds(struct key_state *k, const struct fact *f, json_t *body)
+{
+	uint64_t rev;
+
+	if (json_is_boolean(json_object_get(body, "seen")) && msg_uint(body, "rev", REV_MAX, &rev, NULL) == 0)
+		reg_take(&k->at_parent, rev, f->hash, body);
+}
+
 void key_fact(struct zone_state *z, const struct fact *f, json_t *body)
 {
 	const char *what = f->kind + strlen("key.");
@@ -283,6 +292,8 @@ void key_fact(struct zone_state *z, const struct fact *f, json_t *body)
 		on_record(z, k, what, f, body);
 	else if (strcmp(what, "roll") == 0)
 		on_roll(k, body);
+	else if (strcmp(what, "ds") == 0)
+		on_ds(k, f, body);
 	else if (strcmp(what, "lost") == 0)
 		id_set_add(&k->lost, f->origin);
 	else if (strcmp(what, "stored") == 0 && msg_hex(body, "recovery", id, NODE_ID_LEN, NULL) == 0)
@@ -350,6 +361,20 @@ static bool named(const struct box_state *list, size_t n, const uint8_t by[NODE_
 bool key_stored_by(const struct key_state *k, const uint8_t node[NODE_ID_LEN], const uint8_t recovery[NODE_ID_LEN])
 {
 	return named(k->stored, k->storeds, node, recovery) && !named(k->dropped, k->droppeds, node, recovery);
+}
+
+size_t key_stored_count(const struct fact_state *s, const struct key_state *k)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->nodes; i++) {
+		bool has = false;
+
+		for (size_t r = 0; r < k->recoveries && !has && node_is_backup(&s->node[i]); r++)
+			has = key_stored_by(k, s->node[i].id, k->recovery[r].to);
+		n += has;
+	}
+	return n;
 }
 
 bool key_was_dropped(const struct key_state *k)

@@ -73,7 +73,8 @@ static bool asked_for(const struct timeline *t, unsigned alg, bool *by_ds)
 
 bool timeline_chain_holds(const struct timeline *t)
 {
-	bool trusted = false, by_ds;
+	/* somebody may have a trust anchor from elsewhere, or a DS that was put there by hand */
+	bool trusted = t->secure, by_ds;
 
 	for (size_t i = 0; i < t->n; i++)
 		trusted |= anywhere(&t->key[i], RECORD_DS);

@@ -97,7 +97,7 @@ static bool has_leave(const struct timeline *t, const struct timeline_key *k, en
 	if (r == RECORD_DS)
 		return !t->secure || stands_in(t, k, r);
 	if (r == RECORD_ZONE)
-		return stands_in(t, k, r) || alg_is_over(t, k->alg) || insecure_now(t);
+		return stands_in(t, k, r) || alg_is_over(t, k->alg) || (!t->secure && insecure_now(t));
 	if (FAULT(OLD_KEY_REMOVED_EARLY) || FAULT(RELIES_ON_SIGNATURES) ||
 	    (FAULT(INSECURE_AT_ONCE) && !t->secure))
 		return true;

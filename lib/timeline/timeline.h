@@ -111,6 +111,9 @@ struct timeline_in {
 	const struct timeline_published *making;  /* on its way, and not to be stopped; NULL: none */
 	const struct timeline_observer *observer; /* this node's secondaries, and the parent's servers */
 	size_t observers;
+	/* What people call a node, for timeline_why; NULL: its id. */
+	const char *(*name)(void *ctx, const uint8_t *node);
+	void *name_ctx;
 };
 
 struct record_view {

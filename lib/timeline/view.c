@@ -75,23 +75,13 @@ static bool knows_uncounted(const struct timeline_in *in, const struct timeline 
 
 /* ---- keys ---- */
 
-/* Backups, admitted and not retired, that keep the key for a recovery key to which it was sealed. */
-static size_t count_stored(const struct fact_state *s, const struct key_state *ks)
+/* This node's own word needs no proof. */
+static bool said_held(const struct timeline_in *in, const struct key_state *ks)
 {
-	size_t n = 0;
-
-	for (size_t i = 0; i < s->nodes; i++) {
-		bool has = false;
-
-		if (!node_is_backup(&s->node[i]))
-			continue;
-		for (size_t j = 0; j < ks->storeds && !has; j++)
-			for (size_t r = 0; r < ks->recoveries && !has; r++)
-				has = memcmp(ks->stored[j].by, s->node[i].id, NODE_ID_LEN) == 0 &&
-				      memcmp(ks->stored[j].to, ks->recovery[r].to, NODE_ID_LEN) == 0;
-		n += has;
-	}
-	return n;
+	for (size_t i = 0; i < ks->helds; i++)
+		if (memcmp(ks->held[i].node, in->self, NODE_ID_LEN) == 0)
+			return true;
+	return false;
 }
 
 static bool is_distributed(const struct timeline_in *in, const struct timeline *t, struct key_state *ks)
@@ -101,10 +91,10 @@ static bool is_distributed(const struct timeline_in *in, const struct timeline *
 	for (size_t i = 0; i < t->counted_n; i++) {
 		const bool self = memcmp(t->counted[i], in->self, NODE_ID_LEN) == 0;
 
-		if ((!FAULT(OWN_HELD_IS_ENOUGH) || self) && !key_held_by(in->zone, ks, t->counted[i]))
+		if (self ? !said_held(in, ks) : !FAULT(OWN_HELD_IS_ENOUGH) && !key_held_by(in->zone, ks, t->counted[i]))
 			return false;
 	}
-	if (count_stored(in->facts, ks) < in->policy->require_backups && !FAULT(BACKUP_NOT_WAITED_FOR))
+	if (key_stored_count(in->facts, ks) < in->policy->require_backups && !FAULT(BACKUP_NOT_WAITED_FOR))
 		return false;
 	return all_count_each_other(in, t);
 }
@@ -196,7 +186,7 @@ static void view_keys(const struct timeline_in *in, struct timeline *t)
 		k->alg = k->key->dnskey[3];
 		k->sep = strcmp(k->key->role, "zsk") != 0;
 		k->zone_signing = strcmp(k->key->role, "ksk") != 0;
-		k->held = key_held_by(in->zone, k->key, in->self);
+		k->held = said_held(in, k->key);
 		for (enum key_record r = 0; r < KEY_RECORDS; r++)
 			view_record(in, t, k, r);
 		k->dead = true;

@@ -13,8 +13,10 @@ static const char *const what[KEY_RECORDS] = {
 	[RECORD_DS] = "the DS",
 };
 
-static size_t count(const struct timeline *t, const struct id_set *set, char missing[NODE_ID_TEXT])
+/* How many have said it; the first of the others, by name. */
+static size_t count(const struct timeline_in *in, const struct timeline *t, const struct id_set *set, char missing[64])
 {
+	char id[NODE_ID_TEXT];
 	size_t n = 0;
 
 	missing[0] = '\0';
@@ -22,7 +24,8 @@ static size_t count(const struct timeline *t, const struct id_set *set, char mis
 		if (id_set_has(set, t->counted[i]))
 			n++;
 		else if (missing[0] == '\0')
-			node_id_text(t->counted[i], missing);
+			snprintf(missing, 64, "%s", in->name != NULL ? in->name(in->name_ctx, t->counted[i])
+								     : node_id_text(t->counted[i], id));
 	}
 	return n;
 }
@@ -41,19 +44,18 @@ static bool of_wait(const struct timeline_in *in, const struct timeline_memory *
 	for (size_t s = 0; s < m->observers; s++)
 		seen += w->looked >> s & 1;
 	if (w->complete)
-		snprintf(out, TIMELINE_WHY_LEN, "%s %s: caches keep the old answer for %lld s more", what[r],
+		snprintf(out, TIMELINE_WHY_LEN, "%s %s: answers from before may be in caches for %lld s more", what[r],
 			 w->kind == WAIT_IN ? "is everywhere" : "is gone",
-			 (long long)((w->need_ms - w->ran_ms + 999) / 1000));
+			 (long long)((w->need_ms > w->ran_ms ? w->need_ms - w->ran_ms : 0) + 999) / 1000);
 	else
-		snprintf(out, TIMELINE_WHY_LEN,
-			 "not every server looked at has shown %s %s yet; seen %zu of %zu",
-			 w->kind == WAIT_IN ? "a version with" : "a version without", what[r], seen,
+		snprintf(out, TIMELINE_WHY_LEN, "not every server looked at has shown %s %s%s yet; seen %zu of %zu",
+			 r == RECORD_DS ? "" : "a version ", w->kind == WAIT_IN ? "with " : "without ", what[r], seen,
 			 in->observers);
 	return true;
 }
 
-static bool of_record(const struct timeline *t, const struct timeline_key *k, enum key_record r,
-		      char out[TIMELINE_WHY_LEN])
+static bool of_record(const struct timeline_in *in, const struct timeline *t, const struct timeline_key *k,
+		      enum key_record r, char out[TIMELINE_WHY_LEN])
 {
 	const struct record_view *v = &k->record[r];
 	const struct record_state *s = &k->key->record[r];
@@ -62,20 +64,21 @@ static bool of_record(const struct timeline *t, const struct timeline_key *k, en
 		const struct id_set *set;
 		const char *word;
 	} rows[] = {
-		{ v->any_serves && !v->any_stopped && !v->all_serve, &s->serves, "serve" },
-		{ v->all_serve && !v->any_stopped && !v->all_seen, &s->seen, "have everywhere" },
-		{ v->any_stopped && !v->all_stopped, &s->stopped, "have stopped with" },
-		{ v->all_stopped && !v->all_gone, &s->gone, "find gone" },
+		{ v->any_serves && !v->any_stopped && !v->all_serve, &s->serves,
+		  r == RECORD_DS ? "asked for by every signer" : "served by every signer" },
+		{ v->all_serve && !v->any_stopped && !v->all_seen, &s->seen, "seen everywhere by every signer" },
+		{ v->any_stopped && !v->all_stopped, &s->stopped, "given up by every signer" },
+		{ v->all_stopped && !v->all_gone, &s->gone, "gone everywhere in every signer's eyes" },
 	};
-	char missing[NODE_ID_TEXT];
+	char missing[64];
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (!rows[i].on)
 			continue;
-		const size_t n = count(t, rows[i].set, missing);
+		const size_t n = count(in, t, rows[i].set, missing);
 
-		snprintf(out, TIMELINE_WHY_LEN, "%zu of %zu signers %s %s; %s does not yet", n, t->counted_n,
-			 rows[i].word, what[r], missing);
+		snprintf(out, TIMELINE_WHY_LEN, "%s %s not %s yet: %zu of %zu have said so, %s has not", what[r],
+			 r == RECORD_ZONE ? "are" : "is", rows[i].word, n, t->counted_n, missing);
 		return true;
 	}
 	return false;
@@ -90,11 +93,11 @@ char *timeline_why(const struct timeline_in *in, const struct timeline *t, const
 	}
 	if (!k->distributed) {
 		snprintf(out, TIMELINE_WHY_LEN,
-			 "not every signer has proven that it holds it, or no backup stores it");
+			 "it is not distributed: not every signer has proven that it holds it, or no backup stores it");
 		return out;
 	}
 	for (enum key_record r = 0; r < KEY_RECORDS; r++)
-		if (order_has(k, r) && (of_wait(in, m, k, r, out) || of_record(t, k, r, out)))
+		if (order_has(k, r) && (of_wait(in, m, k, r, out) || of_record(in, t, k, r, out)))
 			return out;
 	for (enum key_record r = 0; r < KEY_RECORDS; r++) {
 		if (!order_has(k, r) || k->record[r].phase == PHASE_OMNIPRESENT || k->record[r].retiring)

@@ -36,37 +36,19 @@ bool kdlink_up(const struct kdlink *k)
 
 /* ---- words and deeds ---- */
 
-static json_t *key_hashes(const struct zwork *z)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; z->plan != NULL && i < z->plan->ready_count; i++)
-		for (size_t j = 0; j < z->plan->ready[i].n; j++) {
-			const struct rr *rr = &z->plan->ready[i].rrs[j];
-			uint8_t hash[KEY_HASH_LEN];
-
-			if (rr->type != TYPE_DNSKEY) /* whose keys were looked at when the plan was read */
-				continue;
-			dnskey_hash(rr->rdata, rr->rdlen, hash);
-			json_array_append_new(list, msg_json_hex(hash, sizeof(hash)));
-		}
-	return list;
-}
-
-/* What the zone publishes; NULL where that says nothing. */
+/* What the published version shows, in keydist's own words; whether or not the plan of now was heard yet. */
 static json_t *deed(const struct zwork *z)
 {
-	const struct version_info *info;
+	const struct shows *s = &z->kept.shows;
+	char id[2 * VERSION_ID_LEN + 1];
 
-	/* Only a version that was made by the plan of now says which keys those are. */
-	if (z->version == NULL || z->plan == NULL || z->plan->state != PLAN_SIGNED ||
-	    memcmp(z->plan->hash, z->kept.plan_hash, sizeof(z->plan->hash)) != 0)
+	if (z->version == NULL || s->text == NULL)
 		return NULL;
-	info = version_info(z->version);
-	return json_pack("{s:s,s:o,s:I,s:o,s:I,s:I,s:I}", "zone", z->name, "keyset", msg_json_hex(info->keyset, 32),
-			 "serial", (json_int_t)info->serial, "keys", key_hashes(z), "unsigned_ttl",
-			 (json_int_t)z->kept.unsigned_ttl, "largest_ttl", (json_int_t)info->largest_ttl,
-			 "previous_largest_ttl", (json_int_t)z->kept.previous_ttl);
+	sodium_bin2hex(id, sizeof(id), version_info(z->version)->id, VERSION_ID_LEN);
+	return json_pack("{s:s,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "zone", z->name, "shows", json_loads(s->text, 0, NULL), "id",
+			 id, "serial", (json_int_t)version_info(z->version)->serial, "steps", (json_int_t)z->kept.mine.steps,
+			 "dnskey_ttl", (json_int_t)s->dnskey_ttl, "zone_ttl", (json_int_t)s->zone_ttl, "dnskey_before",
+			 (json_int_t)s->dnskey_before, "zone_before", (json_int_t)s->zone_before);
 }
 
 /* Before the comparison peers may remember more of us than we do: a word of ours would replace what they know. */
@@ -209,13 +191,15 @@ static void on_up(void *ctx)
 {
 	struct kdlink *k = ctx;
 
-	kdlink_say(k, "hello", json_object(), NULL);
 	look_all_again(k->engine);
 	for (size_t i = 0; i < k->engine->zone_count; i++) {
 		k->engine->zone[i]->status_due = true;
 		k->engine->zone[i]->served_due = true;
 		zwork_tell_now(k->engine->zone[i]);
 	}
+	/* Of zones that were not named before the greeting nothing is published. */
+	say_due(k, false);
+	kdlink_say(k, "hello", json_object(), NULL);
 	say_soon(k);
 }
 

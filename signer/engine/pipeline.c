@@ -225,13 +225,16 @@ static void published(struct zwork *z, struct publishing *p)
 	z->engine->wrote_ms = clock_mono_ms();
 	past_fini(&z->kept.own);
 	free(z->kept.audit);
+	free(z->kept.shows.text);
 	z->kept = p->kept;
 	p->kept.own = (struct past){ .n = 0 };
 	p->kept.audit = NULL;
+	p->kept.shows.text = NULL;
 	z->signatures = p->made->stats.made + version_info(z->version)->soa_sig_count;
 	if (p->made->content != NULL)
 		taken(z);
-	z->forced = false;
+	/* A plan that came meanwhile is not what was published. */
+	z->forced = z->plan->state != PLAN_KEEP && memcmp(z->plan->hash, z->kept.plan_hash, sizeof(z->plan->hash)) != 0;
 	z->full = false;
 	z->retry_ms = 0;
 	z->ask_until_ms = 0;
@@ -267,9 +270,33 @@ static void publish_done(struct writing *w)
 	made_free(p->made);
 	past_fini(&p->kept.own);
 	free(p->kept.audit);
+	free(p->kept.shows.text);
 	free(p->keep);
 	zwork_poke(z);
 	free(p);
+}
+
+static uint32_t dnskey_ttl(const struct plan *p)
+{
+	for (size_t i = 0; i < p->ready_count; i++)
+		if (p->ready[i].rrs[0].type == TYPE_DNSKEY)
+			return p->ready[i].rrs[0].ttl;
+	return 0;
+}
+
+/* TTLs only grow here: what was published once may be in a cache. */
+static void shows_next(const struct shows *old, const struct made *m, struct shows *s)
+{
+	const uint32_t ttl = dnskey_ttl(m->plan), largest = m->info.largest_ttl;
+
+	*s = *old;
+	s->text = mem_strdup(m->plan->shows);
+	if (old->text == NULL || strcmp(old->text, s->text) != 0) {
+		s->dnskey_before = old->dnskey_ttl;
+		s->zone_before = old->zone_ttl;
+	}
+	s->dnskey_ttl = ttl > old->dnskey_ttl ? ttl : old->dnskey_ttl;
+	s->zone_ttl = largest > old->zone_ttl ? largest : old->zone_ttl;
 }
 
 /* What will be true once the version in info is published. */
@@ -286,9 +313,7 @@ static void kept_next(const struct zwork *z, const struct made *m, struct kept *
 	k->mine.steps = m->plan->steps;
 	k->last = info->serial;
 	memcpy(k->plan_hash, m->plan->hash, sizeof(k->plan_hash));
-	k->previous_ttl = z->version == NULL ? 0 : version_info(z->version)->largest_ttl;
-	if (m->params.key_count == 0 && info->largest_ttl > k->unsigned_ttl)
-		k->unsigned_ttl = info->largest_ttl;
+	shows_next(&z->kept.shows, m, &k->shows);
 	v.content = k->mine;
 	memcpy(v.id, info->id, sizeof(v.id));
 	past_add(&k->own, &v);

@@ -15,6 +15,7 @@
 #define READY_MAX     8
 #define READY_OCTETS  65535
 #define RECORDS_MAX   64
+#define SHOWS_MAX     16384
 
 static const char *const state_text[] = {
 	[PLAN_HELD] = "held", [PLAN_UNSIGNED] = "unsigned", [PLAN_SIGNED] = "signed", [PLAN_KEEP] = "keep",
@@ -55,6 +56,7 @@ void plan_unref(struct plan *p)
 	free(p->held);
 	free(p->keys);
 	free(p->source);
+	free(p->shows);
 	arena_free(p->arena);
 	free(p);
 }
@@ -257,6 +259,7 @@ static void plan_digest(struct plan *p)
 
 	crypto_hash_sha256_init(&c);
 	crypto_hash_sha256_update(&c, (const uint8_t *)head, sizeof(head));
+	crypto_hash_sha256_update(&c, (const uint8_t *)p->shows, strlen(p->shows) + 1);
 	for (size_t i = 0; i < p->key_count; i++)
 		crypto_hash_sha256_update(&c, key_hash(p->keys[i]), KEY_HASH_LEN);
 	for (size_t i = 0; i < p->ready_count; i++)
@@ -308,6 +311,16 @@ static int state_read(struct plan *p, const json_t *msg, struct err *e)
 	return text == NULL ? -1 : err_set(e, ERR_SYNTAX, "state %s", text);
 }
 
+static int shows_read(struct plan *p, const json_t *msg, struct err *e)
+{
+	const json_t *shows = json_object_get(msg, "shows");
+
+	if (!json_is_object(shows))
+		return err_set(e, ERR_SYNTAX, "shows: must be an object");
+	p->shows = json_dumps(shows, JSON_COMPACT | JSON_SORT_KEYS);
+	return strlen(p->shows) <= SHOWS_MAX ? 0 : err_set(e, ERR_LIMIT, "shows: at most %d octets", SHOWS_MAX);
+}
+
 static int floor_read(struct plan *p, const json_t *msg, struct err *e)
 {
 	const json_t *floor = json_object_get(msg, "floor");
@@ -340,6 +353,7 @@ int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identi
 		goto good;
 	if ((source = msg_text(msg, "source", 1024, e)) == NULL || state_read(p, msg, e) != 0 ||
 	    policy_from_json(json_object_get(msg, "policy"), &p->policy, e) != 0 || floor_read(p, msg, e) != 0 ||
+	    shows_read(p, msg, e) != 0 ||
 	    msg_uint(msg, "steps", INT64_MAX, &p->steps, e) != 0 || msg_uint(msg, "epoch", INT64_MAX, &p->epoch, e) != 0)
 		goto bad;
 	p->source = mem_strdup(source);

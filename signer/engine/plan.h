@@ -45,6 +45,7 @@ struct plan {
 	uint64_t epoch;
 	bool hold;
 	bool look_keys, look_ds; /* secondaries and name servers, or the parent, are to be looked at */
+	char *shows;          /* what a version made by it shows, in keydist's words: kept with the version, and said back */
 	uint8_t hash[32];     /* over all that a version is made of, RRSIGs aside */
 	struct arena *arena;  /* owns ready */
 };

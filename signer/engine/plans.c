@@ -46,16 +46,11 @@ static void read_work(struct work *w)
 static void take(struct engine *e, struct one *o)
 {
 	struct zwork *z = engine_zone(e, o->zone, o->plan == NULL || !o->plan->gone);
-	bool first;
 
-	if (z == NULL) {
+	if (z == NULL)
 		plan_unref(o->plan);
-		return;
-	}
-	first = z->plan == NULL;
-	zwork_plan(z, o->plan, &o->why);
-	if (first)
-		kdlink_served(e->keydist, z);
+	else
+		zwork_plan(z, o->plan, &o->why);
 }
 
 static void reading_free(struct reading *r)

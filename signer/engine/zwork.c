@@ -72,6 +72,7 @@ void zwork_free(struct zwork *z)
 	free(z->peer);
 	free(z->name);
 	past_fini(&z->kept.own);
+	free(z->kept.shows.text);
 	past_fini(&z->others);
 	free(z->plan_error);
 	free(z->damage);
@@ -94,6 +95,24 @@ bool zwork_within_half(const struct zwork *z, int64_t now)
 	return info != NULL && info->earliest != INT64_MAX && info->earliest - margin_s / 2 <= now;
 }
 
+static void shows_read(struct shows *s, const json_t *o)
+{
+	if (!json_is_string(json_object_get(o, "text")))
+		return;
+	s->text = mem_strdup(json_string_value(json_object_get(o, "text")));
+	s->dnskey_ttl = (uint32_t)json_integer_value(json_object_get(o, "dnskey_ttl"));
+	s->zone_ttl = (uint32_t)json_integer_value(json_object_get(o, "zone_ttl"));
+	s->dnskey_before = (uint32_t)json_integer_value(json_object_get(o, "dnskey_before"));
+	s->zone_before = (uint32_t)json_integer_value(json_object_get(o, "zone_before"));
+}
+
+static json_t *shows_json(const struct shows *s)
+{
+	return json_pack("{s:s?,s:I,s:I,s:I,s:I}", "text", s->text, "dnskey_ttl", (json_int_t)s->dnskey_ttl, "zone_ttl",
+			 (json_int_t)s->zone_ttl, "dnskey_before", (json_int_t)s->dnskey_before, "zone_before",
+			 (json_int_t)s->zone_before);
+}
+
 static void keep_read(struct zwork *z, const char *text)
 {
 	json_t *o = json_loads(text, 0, NULL), *j;
@@ -101,8 +120,7 @@ static void keep_read(struct zwork *z, const char *text)
 	if (o == NULL)
 		return;
 	z->kept.last = (uint32_t)json_integer_value(json_object_get(o, "last"));
-	z->kept.unsigned_ttl = (uint32_t)json_integer_value(json_object_get(o, "unsigned_ttl"));
-	z->kept.previous_ttl = (uint32_t)json_integer_value(json_object_get(o, "previous_ttl"));
+	shows_read(&z->kept.shows, json_object_get(o, "shows"));
 	z->kept.whole_at = json_integer_value(json_object_get(o, "audit_whole"));
 	content_from_json(&z->kept.mine, json_object_get(o, "mine"));
 	past_from_json(&z->kept.own, json_object_get(o, "own"));
@@ -128,8 +146,7 @@ char *zwork_keep(const struct zwork *z, const struct kept *kept)
 
 	json_object_set_new(o, "v", json_integer(1));
 	json_object_set_new(o, "last", json_integer(kept->last));
-	json_object_set_new(o, "unsigned_ttl", json_integer(kept->unsigned_ttl));
-	json_object_set_new(o, "previous_ttl", json_integer(kept->previous_ttl));
+	json_object_set_new(o, "shows", shows_json(&kept->shows));
 	json_object_set_new(o, "mine", content_to_json(&kept->mine));
 	json_object_set_new(o, "plan", msg_json_hex(kept->plan_hash, sizeof(kept->plan_hash)));
 	json_object_set_new(o, "own", past_to_json(&kept->own));
@@ -229,6 +246,8 @@ static void take_plan(struct zwork *z, struct plan *p)
 		source_again(z);
 	if (p->state != PLAN_KEEP && z->version != NULL && memcmp(p->hash, z->kept.plan_hash, sizeof(p->hash)) != 0)
 		z->forced = true;
+	else if (!z->busy)
+		kdlink_served(z->engine->keydist, z); /* it is published already */
 }
 
 void zwork_plan(struct zwork *z, struct plan *p, const struct err *why)

@@ -103,13 +103,19 @@ struct made {
 	char *past;             /* then: what the auditor is to remember once it is published */
 };
 
+/* Which keys the version shows, and how long caches keep what was published. */
+struct shows {
+	char *text;             /* as the plan had it (plan.h); NULL: nothing was published yet */
+	uint32_t dnskey_ttl, zone_ttl;       /* largest of all versions */
+	uint32_t dnskey_before, zone_before; /* largest of those before the text became this */
+};
+
 /* What is written with each publication, and outlives the zone. */
 struct kept {
 	struct content_id mine; /* content that is published */
 	uint32_t last;          /* last serial */
 	uint8_t plan_hash[32];  /* of the plan that the version was made by */
-	uint32_t unsigned_ttl;  /* largest TTL that was ever published unsigned */
-	uint32_t previous_ttl;  /* largest TTL of the version before */
+	struct shows shows;
 	struct past own;
 	char *audit;            /* what the auditor remembers of what was published; NULL: nothing */
 	int64_t whole_at;       /* when it last looked at all of a version */

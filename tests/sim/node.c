@@ -386,7 +386,9 @@ void node_in(struct sim *s, struct node *n, struct timeline_in *in)
 				    &n->disk.memory,
 				    n->making ? &n->next : NULL,
 				    n->observer,
-				    n->observers };
+				    n->observers,
+				    NULL,
+				    NULL };
 }
 
 void node_view(struct sim *s, struct node *n, struct timeline_in *in, struct timeline *t)

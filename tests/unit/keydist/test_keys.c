@@ -152,6 +152,8 @@ static int teardown(void **state)
 	struct keydist *k = &x->k;
 	char cmd[100];
 
+	k->stopping = true;
+	engine_close(k);
 	cluster_close(k->cluster);
 	uv_close((uv_handle_t *)&k->flush, NULL);
 	uv_close((uv_handle_t *)&k->turn, NULL);
@@ -238,7 +240,12 @@ static void peer_holds(struct fixture *x, struct key *key)
 
 static void peer_serves(struct fixture *x, const uint8_t hash[32])
 {
-	hear(x, &x->peer, "key.serves", true, json_pack("{s:[o],s:i}", "keys", hex(hash), "unsigned_ttl", 0));
+	hear(x, &x->peer, "key.serves", true, json_pack("{s:[o],s:[o]}", "keys", hex(hash), "signing", hex(hash)));
+}
+
+static void peer_says(struct fixture *x, const char *kind, const uint8_t hash[32], const char *record)
+{
+	hear(x, &x->peer, kind, true, json_pack("{s:o,s:s}", "key", hex(hash), "record", record));
 }
 
 static void vault_stores(struct fixture *x, const uint8_t hash[32])
@@ -256,21 +263,54 @@ static struct key *make(unsigned alg)
 	return key;
 }
 
-static struct key_view view_of(struct fixture *x, const uint8_t hash[32])
+static struct life *life_of(struct fixture *x)
 {
-	struct key_view views[VIEWS_MAX];
-	size_t n = lifecycle_view(&x->k, zone(x), views);
+	static struct life l;
 
-	for (size_t i = 0; i < n; i++)
-		if (memcmp(views[i].key->hash, hash, 32) == 0)
-			return views[i];
+	life_view(&x->k, zone_ctx(&x->k, x->zone, true), zone(x), &l);
+	return &l;
+}
+
+static const struct timeline_key *view_of(struct fixture *x, const uint8_t hash[32])
+{
+	const struct life *l = life_of(x);
+
+	for (size_t i = 0; i < l->t.n; i++)
+		if (memcmp(l->t.key[i].key->hash, hash, 32) == 0)
+			return &l->t.key[i];
 	fail_msg("no such key");
-	return views[0];
+	return NULL;
+}
+
+static bool shows(struct fixture *x, const uint8_t hash[32], enum key_record r)
+{
+	return view_of(x, hash)->record[r].show;
+}
+
+static bool seen(struct fixture *x, const uint8_t hash[32], enum key_record r)
+{
+	return view_of(x, hash)->record[r].all_seen;
 }
 
 static json_t *plan_of(struct fixture *x)
 {
-	return plan_make(&x->k, zone_ctx(&x->k, x->zone, true), zone(x));
+	return plan_make(&x->k, zone_ctx(&x->k, x->zone, true), life_of(x));
+}
+
+/* The engine publishes what the plan of now asks for; other TTLs than these it never published. */
+static void engine_publishes(struct fixture *x, int dnskey_before, int zone_before)
+{
+	struct zone_ctx *c = zone_ctx(&x->k, x->zone, true);
+	json_t *plan = plan_of(x), *row;
+
+	assert_string_equal(json_string_value(json_object_get(plan, "state")), "signed");
+	row = json_pack("{s:O,s:O,s:i,s:i,s:i,s:i}", "shows", json_object_get(plan, "shows"), "steps",
+			json_object_get(plan, "steps"), "dnskey_ttl", 60, "zone_ttl", 60, "dnskey_before", dnskey_before,
+			"zone_before", zone_before);
+	shown_take(&x->k, c, row);
+	zones_touch(&x->k, c);
+	json_decref(row);
+	json_decref(plan);
 }
 
 static void assert_plan_state(struct fixture *x, const char *state)
@@ -281,11 +321,24 @@ static void assert_plan_state(struct fixture *x, const char *state)
 	json_decref(plan);
 }
 
+
 /* What a second brings. */
 static void second(struct fixture *x)
 {
-	waits_tick(&x->k);
+	running_tick(&x->k);
 	keydist_settle(&x->k);
+}
+
+static void no_propagation(struct fixture *x)
+{
+	struct policy p = policy_default();
+	struct err e;
+
+	p.propagation_s = 0;
+	p.rev = 1;
+	assert_int_equal(keydist_say(&x->k, "policy", NULL, json_pack("{s:o,s:i}", "policy", policy_to_json(&p), "rev", 1),
+				     &e),
+			 0);
 }
 
 static void a_key_is_distributed_only_when_all_have_said_so(void **state)
@@ -298,12 +351,12 @@ static void a_key_is_distributed_only_when_all_have_said_so(void **state)
 	peer_creates(x, key, x->zone);
 	keydist_settle(&x->k);
 	assert_true(key_held_by(zone(x), zone_key(zone(x), hash), x->k.self.id));
-	assert_false(view_of(x, hash).distributed);
+	assert_false(view_of(x, hash)->distributed);
 	vault_stores(x, hash);
-	assert_false(view_of(x, hash).distributed);
+	assert_false(view_of(x, hash)->distributed);
 	peer_holds(x, key);
-	assert_true(view_of(x, hash).distributed);
-	assert_true(view_of(x, hash).signing);
+	assert_true(view_of(x, hash)->distributed);
+	assert_true(shows(x, hash, RECORD_ZONE));
 	/* The second signer has made a further recovery box. */
 	assert_int_equal(zone_key(zone(x), hash)->recoveries, 2);
 	key_free(key);
@@ -319,9 +372,9 @@ static void stored_for_another_recovery_key_does_not_count(void **state)
 	peer_holds(x, key);
 	hear(x, &x->vault, "key.stored", true,
 	     json_pack("{s:o,s:s}", "key", hex(key_hash(key)), "recovery", "0123456789abcdef"));
-	assert_false(view_of(x, key_hash(key)).distributed);
+	assert_false(view_of(x, key_hash(key))->distributed);
 	vault_stores(x, key_hash(key));
-	assert_true(view_of(x, key_hash(key)).distributed);
+	assert_true(view_of(x, key_hash(key))->distributed);
 	key_free(key);
 }
 
@@ -404,34 +457,45 @@ static void of_competing_keys_the_smallest_that_all_serve_signs(void **state)
 {
 	struct fixture *x = *state;
 	struct key *key[2] = { make(ALG_ED25519), make(ALG_ED25519) }, *small, *large;
-	struct err e;
 
 	small = memcmp(key_hash(key[0]), key_hash(key[1]), 32) < 0 ? key[0] : key[1];
 	large = small == key[0] ? key[1] : key[0];
+	no_propagation(x);
+	x->k.acting = x->k.engine_up = true;
 	peer_creates(x, large, x->zone);
 	keydist_settle(&x->k);
 	peer_holds(x, large);
 	vault_stores(x, key_hash(large));
-	assert_int_equal(keydist_say(&x->k, "key.serves", x->zone,
-				     json_pack("{s:[o]}", "keys", hex(key_hash(large))), &e),
-			 0);
+	second(x);
+	engine_publishes(x, 0, 0);
+	second(x);
 	peer_serves(x, key_hash(large));
 	peer_creates(x, small, x->zone);
 	keydist_settle(&x->k);
 	peer_holds(x, small);
 	vault_stores(x, key_hash(small));
-	/* Both are shown; what everybody serves goes on signing until everybody serves the smaller one. */
-	assert_true(view_of(x, key_hash(small)).published && view_of(x, key_hash(large)).published);
-	assert_true(view_of(x, key_hash(large)).signing);
-	assert_false(view_of(x, key_hash(small)).signing);
+	second(x);
+	/* Both are shown and sign; what everybody may have in a cache goes on signing. */
+	assert_true(shows(x, key_hash(small), RECORD_DNSKEY) && shows(x, key_hash(large), RECORD_DNSKEY));
+	assert_true(shows(x, key_hash(small), RECORD_ZONE) && shows(x, key_hash(large), RECORD_ZONE));
+	engine_publishes(x, 0, 0);
+	second(x);
 	peer_serves(x, key_hash(small));
-	assert_true(view_of(x, key_hash(large)).signing);
-	assert_int_equal(keydist_say(&x->k, "key.serves", x->zone,
-				     json_pack("{s:[o]}", "keys", hex(key_hash(small))), &e),
-			 0);
-	assert_true(view_of(x, key_hash(small)).signing);
-	assert_false(view_of(x, key_hash(large)).signing);
-	assert_true(view_of(x, key_hash(large)).published);
+	second(x);
+	assert_true(shows(x, key_hash(large), RECORD_ZONE));
+	/* Once it is everywhere, by the word of all, the other one goes: its signatures first. */
+	peer_says(x, "key.seen", key_hash(large), "dnskey");
+	peer_says(x, "key.seen", key_hash(large), "zone");
+	peer_says(x, "key.seen", key_hash(small), "dnskey");
+	peer_says(x, "key.seen", key_hash(small), "zone");
+	second(x);
+	assert_true(shows(x, key_hash(small), RECORD_ZONE));
+	assert_false(shows(x, key_hash(large), RECORD_ZONE));
+	assert_true(shows(x, key_hash(large), RECORD_DNSKEY));
+	assert_false(view_of(x, key_hash(large))->record[RECORD_ZONE].stopped);
+	engine_publishes(x, 60, 60);
+	second(x);
+	assert_true(view_of(x, key_hash(large))->record[RECORD_ZONE].stopped);
 	key_free(key[0]);
 	key_free(key[1]);
 }
@@ -443,9 +507,9 @@ static void what_anybody_serves_all_publish(void **state)
 
 	peer_creates(x, key, x->zone);
 	keydist_settle(&x->k);
-	assert_false(view_of(x, key_hash(key)).published);
+	assert_false(shows(x, key_hash(key), RECORD_DNSKEY));
 	peer_serves(x, key_hash(key));
-	assert_true(view_of(x, key_hash(key)).published);
+	assert_true(shows(x, key_hash(key), RECORD_DNSKEY));
 	key_free(key);
 }
 
@@ -475,12 +539,10 @@ static void nothing_is_published_before_it_is_distributed(void **state)
 static void a_ksk_stays_here(void **state)
 {
 	struct fixture *x = *state;
-	struct key_view views[VIEWS_MAX];
 	uint8_t hash[2][32];
 	const json_t *keys;
 	json_t *plan;
 	struct err e;
-	size_t n;
 
 	/* alone, so that both are distributed when the vault has them */
 	retire_peer(x);
@@ -494,72 +556,119 @@ static void a_ksk_stays_here(void **state)
 	keys = json_object_get(plan, "keys");
 	assert_int_equal(json_array_size(keys), 1);
 	json_decref(plan);
-	n = lifecycle_view(&x->k, zone(x), views);
-	for (size_t i = 0; i < n; i++)
-		assert_int_equal(views[i].signing, strcmp(views[i].key->role, "zsk") == 0);
+	for (size_t i = 0; i < life_of(x)->t.n; i++) {
+		const struct timeline_key *key = &life_of(x)->t.key[i];
+
+		assert_int_equal(key->record[RECORD_ZONE].show, strcmp(key->key->role, "zsk") == 0);
+	}
 }
 
 static void cds_waits_until_all_serve_and_old_answers_are_gone(void **state)
 {
 	struct fixture *x = *state;
-	struct policy p = policy_default();
 	uint8_t hash[32];
 	json_t *plan;
 	struct err e;
 
-	p.propagation_s = 0;
-	p.rev = 1;
-	assert_int_equal(keydist_say(&x->k, "policy", NULL,
-				     json_pack("{s:o,s:i}", "policy", policy_to_json(&p), "rev", 1), &e),
-			 0);
+	no_propagation(x);
 	retire_peer(x);
+	x->k.engine_up = true;
 	assert_int_equal(keys_create(&x->k, zone(x), ALG_ED25519, "csk", NULL, hash, &e), 0);
 	vault_stores(x, hash);
 	second(x);
-	assert_int_equal(waits_left(&x->k, zone(x), hash), -1);
-	assert_int_equal(keydist_say(&x->k, "key.serves", x->zone,
-				     json_pack("{s:[o],s:i}", "keys", hex(hash), "unsigned_ttl", 2), &e),
-			 0);
+	assert_null(zone_ctx(&x->k, x->zone, false)->memory->wait);
+	engine_publishes(x, 0, 2);
 	second(x);
-	assert_int_equal(waits_left(&x->k, zone(x), hash), 2);
-	assert_false(view_of(x, hash).seen_by_all);
+	assert_true(seen(x, hash, RECORD_DNSKEY)); /* there was none before */
+	assert_false(seen(x, hash, RECORD_ZONE));
+	assert_in_range(timeline_left(zone_ctx(&x->k, x->zone, false)->memory), 1500, 2000);
 	/* Time passes only while this node runs: a gap of an hour counts nothing. */
-	x->k.waited_ms -= 3600000;
+	zone_ctx(&x->k, x->zone, false)->ran_ms -= 3600000;
 	second(x);
-	assert_false(view_of(x, hash).seen_by_all);
+	assert_false(seen(x, hash, RECORD_ZONE));
 	for (int i = 0; i < 2; i++) {
-		assert_false(view_of(x, hash).seen_by_all);
-		x->k.waited_ms -= 1000; /* as if a second had passed */
+		assert_false(seen(x, hash, RECORD_ZONE));
+		zone_ctx(&x->k, x->zone, false)->ran_ms -= 1000; /* as if a second had passed */
 		second(x);
 	}
-	assert_true(view_of(x, hash).seen_by_all);
+	assert_true(seen(x, hash, RECORD_ZONE));
 	plan = plan_of(x);
 	assert_int_equal(json_array_size(json_object_get(plan, "ready")), 3);
+	json_decref(plan);
+}
+
+static void waits_are_kept_over_a_restart(void **state)
+{
+	struct fixture *x = *state;
+	struct zone_ctx *c = zone_ctx(&x->k, x->zone, true), back = { .name = NULL };
+	uint8_t hash[32];
+	struct err e;
+	char *text;
+
+	no_propagation(x);
+	retire_peer(x);
+	x->k.engine_up = true;
+	assert_int_equal(keys_create(&x->k, zone(x), ALG_ED25519, "csk", NULL, hash, &e), 0);
+	vault_stores(x, hash);
+	second(x);
+	engine_publishes(x, 0, 50);
+	second(x);
+	zone_ctx(&x->k, x->zone, false)->ran_ms -= 7000;
+	running_tick(&x->k);
+	text = running_text(c->memory);
+	assert_int_equal(running_read(&back, text), 0);
+	assert_int_equal(back.memory->waits, c->memory->waits);
+	assert_memory_equal(back.memory->wait[0].key, hash, 32);
+	assert_true(back.memory->wait[0].ran_ms >= 7000);
+	assert_int_equal(timeline_left(back.memory), timeline_left(c->memory));
+	timeline_memory_fini(back.memory);
+	free(back.memory);
+	free(text);
+}
+
+static void nothing_is_promised_while_another_version_may_come(void **state)
+{
+	struct fixture *x = *state;
+	struct zone_ctx *c = zone_ctx(&x->k, x->zone, true);
+	uint8_t hash[32];
+	json_t *plan;
+	struct err e;
+
+	retire_peer(x);
+	x->k.engine_up = true;
+	assert_int_equal(keys_create(&x->k, zone(x), ALG_ED25519, "csk", NULL, hash, &e), 0);
+	vault_stores(x, hash);
+	second(x);
+	engine_publishes(x, 0, 0);
+	assert_true(shown_settled(c));
+	assert_int_equal(keydist_say(&x->k, "zone.secure", x->zone, json_pack("{s:b,s:i}", "secure", 0, "rev", 1), &e), 0);
+	/* nobody asked for CDS yet, so there is nothing that DELETE would take away: all goes at once */
+	plan = plan_of(x);
+	assert_false(shown_settled(c));
+	second(x);
+	assert_false(view_of(x, hash)->record[RECORD_ZONE].stopped);
 	json_decref(plan);
 }
 
 static void signatures_are_kept_over_a_restart_and_not_made_in_doubt(void **state)
 {
 	struct fixture *x = *state;
-	struct key_view views[VIEWS_MAX];
 	struct apex_rrset first[3], second[3];
-	const struct policy p = policy_default();
 	uint8_t hash[32];
-	size_t n, count;
+	size_t count;
 	struct err e;
 
 	retire_peer(x);
 	assert_int_equal(keys_create(&x->k, zone(x), ALG_ECDSAP256SHA256, "csk", NULL, hash, &e), 0);
 	vault_stores(x, hash);
-	n = lifecycle_view(&x->k, zone(x), views);
 	x->k.clock_good = false;
-	assert_int_equal(dnskey_make(&x->k, zone(x), views, n, &p, first, &count, &e), -1);
+	assert_int_equal(dnskey_make(&x->k, life_of(x), first, &count, &e), -1);
 	assert_int_equal(e.code, ERR_NOTNOW);
 	x->k.clock_good = true;
-	assert_int_equal(dnskey_make(&x->k, zone(x), views, n, &p, first, &count, &e), 0);
+	assert_int_equal(dnskey_make(&x->k, life_of(x), first, &count, &e), 0);
 	assert_int_equal(count, 1);
 	x->k.clock_good = false; /* what was made is used */
-	assert_int_equal(dnskey_make(&x->k, zone(x), views, n, &p, second, &count, &e), 0);
+	assert_int_equal(dnskey_make(&x->k, life_of(x), second, &count, &e), 0);
 	assert_string_equal(json_string_value(first[0].rrset), json_string_value(second[0].rrset));
 	json_decref(first[0].rrset);
 	json_decref(second[0].rrset);
@@ -583,6 +692,9 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(a_ksk_stays_here, setup, teardown),
 		cmocka_unit_test_setup_teardown(cds_waits_until_all_serve_and_old_answers_are_gone, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(waits_are_kept_over_a_restart, setup, teardown),
+		cmocka_unit_test_setup_teardown(nothing_is_promised_while_another_version_may_come, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(signatures_are_kept_over_a_restart_and_not_made_in_doubt,
 						setup, teardown),

@@ -105,10 +105,10 @@ static json_t *message(const struct how *how)
 {
 	struct policy policy = policy_default();
 	struct arena *a = arena_new();
-	json_t *j = json_pack("{s:s,s:b,s:i,s:s,s:o,s:s,s:o,s:o,s:i,s:i,s:{s:I,s:i},s:b}", "zone", "example.", "gone", 0, "rev", 3,
+	json_t *j = json_pack("{s:s,s:b,s:i,s:s,s:o,s:s,s:o,s:o,s:i,s:i,s:{s:I,s:i},s:b,s:{s:s}}", "zone", "example.", "gone", 0, "rev", 3,
 			      "source", "file:example.zone", "policy", policy_to_json(&policy), "state", "signed", "ready",
 			      ready(how, a), "keys", keys(how), "steps", 2, "epoch", 1, "floor", "serial",
-			      (json_int_t)2026030100, "rev", 1, "hold", 0);
+			      (json_int_t)2026030100, "rev", 1, "hold", 0, "shows", "token", "0123");
 
 	arena_free(a);
 	assert_non_null(j);
@@ -183,7 +183,7 @@ static void a_wrong_plan_is_refused(void **state)
 /* Each member in turn is absent, null, of another type. */
 static void every_member_is_looked_at(void **state)
 {
-	static const char *const needed[] = { "source", "policy", "state", "ready", "keys", "steps", "epoch" };
+	static const char *const needed[] = { "source", "policy", "state", "ready", "keys", "steps", "epoch", "shows" };
 	struct how how = right();
 
 	(void)state;

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* policies: the policy of a zone, as facts have it; each is read once. */
+#include "keydist/keydist.h"
+
+#include "arena/arena.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The policy that a fact set, read once. */
+static const struct policy *policy_of(struct keydist *k, const struct fact_reg *r)
+{
+	struct known_policy *known;
+	struct policy p;
+
+	for (size_t i = 0; i < k->policies; i++)
+		if (memcmp(k->policy[i].hash, r->hash, FACT_HASH_LEN) == 0)
+			return &k->policy[i].policy;
+	if (policy_from_json(json_object_get(r->body, "policy"), &p, NULL) != 0)
+		return NULL;
+	k->policy = mem_grow(k->policy, k->policies + 1, sizeof(*k->policy));
+	known = &k->policy[k->policies++];
+	memcpy(known->hash, r->hash, FACT_HASH_LEN);
+	known->policy = p;
+	known->policy.rev = (int64_t)r->rev;
+	return &known->policy;
+}
+
+struct policy zone_policy(struct keydist *k, const struct zone_state *z)
+{
+	const struct fact_state *s = cluster_state(k->cluster);
+	const struct add_state *a = zone_addition(z);
+	const char *name = a == NULL ? "default" : json_string_value(json_object_get(a->body, "policy"));
+
+	for (size_t i = 0; i < s->policies; i++)
+		if (strcmp(s->policy[i].name, name) == 0 && s->policy[i].reg.set) {
+			const struct policy *p = policy_of(k, &s->policy[i].reg);
+
+			if (p != NULL)
+				return *p;
+		}
+	return policy_default();
+}
