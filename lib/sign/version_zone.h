@@ -7,7 +7,8 @@
 
 /*
  * version_zone - the unsigned content of a published version, with a difference applied (NULL: none), as a zone to sign:
- * for when all of its pages are to be made anew while its source is not read.
+ * for when all of its pages are to be made anew while its source is not read.  Page after page is read; memory is that of
+ * the zone's sort.
  *
  * ERR_REFUSED where the difference does not fit, ERR_DAMAGE, ERR_IO.
  */

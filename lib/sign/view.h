@@ -55,6 +55,11 @@ void view_drop(struct view *v, size_t row);
 int view_kinds(struct view *v, struct leaf *l, enum side side, struct err *e);
 /* The owner of this name, or NULL. */
 int view_owner(struct view *v, enum side side, const uint8_t *name, const struct zone_owner **out, struct err *e);
+
+/* A leaf of the rows from the first to end - 1, as the view has it, which keeps it; or NULL. */
+struct leaf *view_leaf_new(const struct view *v, size_t row, size_t end, struct err *e);
+/* NULL does nothing. */
+void view_leaf_free(struct leaf *l);
 /* Index of the first name of the leaf that is not below this one in order. */
 size_t leaf_find(const struct leaf *l, enum side side, const uint8_t *name);
 /* The first name at or behind the leaf that is not occluded; the apex behind the last. */

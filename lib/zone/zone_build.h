@@ -8,7 +8,8 @@
 #include "zone/zone.h"
 
 /*
- * zone_build - the way from records in any order to a checked zone; for the files of lib/zone.
+ * zone_build - the way from records in any order to a checked zone; for the files of lib/zone, and for who has
+ * records that were checked before.
  *
  * Records that come one after the other and have the same owner are one entry of the sort: its key is the owner's
  * (dname.h) without the part that is the apex.
