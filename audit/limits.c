@@ -40,9 +40,10 @@ static const struct option_word levels[] = { { "warning", SEVERITY_WARNING },
 					     { "error", SEVERITY_ERROR },
 					     { NULL, 0 } };
 static const struct option_word ignored_words[] = {
-	{ "hold", 0 }, { "serve", 0 }, { "auto", 0 }, { "seen", 0 }, { "serial", 0 }, { "whole", 0 }, { "changes", 0 }, { "off", 0 },
-	{ NULL, 0 },
+	{ "hold", 0 }, { "serve", 0 }, { "auto", 0 }, { "seen", 0 }, { "serial", 0 }, { NULL, 0 },
 };
+
+static const struct option_word audit_words[] = { { "whole", 0 }, { "changes", 0 }, { "off", 0 }, { NULL, 0 } };
 
 static const struct option severity_table[] = {
 	{ "row", OPTION_NAME, .help = "Identifier, such as AUD-KEY-02.",
@@ -101,7 +102,7 @@ static const struct option limits_table[] = {
 	{ "parent-delay", TIME(400 * 365 * INT64_C(86400) / 4, "0"), AT(ignored), .help = IGNORED },
 	{ "input-order", OPTION_WORD, .words = ignored_words, .def = "auto", AT(ignored_word),
 	  .help = IGNORED },
-	{ "audit", OPTION_WORD, .words = ignored_words, .def = "changes", AT(ignored_word), .help = IGNORED },
+	{ "audit", OPTION_WORD, .words = audit_words, .def = "changes", AT(ignored_word), .help = IGNORED },
 	{ .name = NULL },
 };
 

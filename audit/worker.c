@@ -12,6 +12,7 @@
 
 #include "audit/audit.h"
 #include "audit/changes.h"
+#include "fail/fail.h"
 #include "frame/frame.h"
 
 #define JOB_MAX     (32u << 20)
@@ -127,9 +128,11 @@ static int answer_job(int sock, const char *text, size_t len, int fd, unsigned t
 	char *out;
 	int rc;
 
+	fail_point("worker-job");
 	alarm(timeout_s > 0 && timeout_s < TIMEOUT_MAX ? (unsigned)timeout_s : TIMEOUT_MAX);
 	answer = run(job, fd, threads);
 	alarm(0);
+	fail_point("worker-done");
 	out = json_dumps(answer, JSON_COMPACT);
 	rc = out != NULL ? frame_send(sock, out, strlen(out), NULL, 0, &e) : -1;
 	free(out);

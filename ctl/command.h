@@ -187,6 +187,7 @@ int cmd_zone_sign(struct ctl *c);
 int cmd_zone_hold(struct ctl *c);
 int cmd_zone_resume(struct ctl *c);
 int cmd_zone_accept_serial(struct ctl *c);
+int cmd_zone_history(struct ctl *c);
 int cmd_zone_floor(struct ctl *c);
 int cmd_zone_export(struct ctl *c);
 /* The table of keys: headings, then the rows of each zone. */

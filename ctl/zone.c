@@ -204,6 +204,26 @@ int cmd_zone_status(struct ctl *c)
 	return CTL_DONE;
 }
 
+int cmd_zone_history(struct ctl *c)
+{
+	json_int_t now = (json_int_t)time(NULL);
+	char when[CTL_WHEN_LEN];
+	json_t *answer = NULL;
+	const json_t *v;
+	size_t i;
+
+	if (zone_call(c, CTL_SIGNER, "GET", "history", NULL, CTL_TIMEOUT_MS, &answer) != 0)
+		return CTL_FAILED;
+	if (ctl_json(c, answer))
+		return CTL_DONE;
+	json_array_foreach(jlist(answer, "history"), i, v)
+		printf("%s  %-8s %-8s serial %lld, input %lld, content %lld  %s\n", ctl_when(jint(v, "at", 0), now, when),
+		       jtext(v, "step"), jtext(v, "result"), (long long)jint(v, "serial", 0),
+		       (long long)jint(v, "input_serial", 0), (long long)jint(v, "content", 0), jtext(v, "reason"));
+	json_decref(answer);
+	return CTL_DONE;
+}
+
 int cmd_zone_sign(struct ctl *c)
 {
 	json_t *body = json_pack("{s:b}", "full", ctl_flag(c, "full")), *answer = NULL;

@@ -35,6 +35,8 @@ static const char *const migrations[] = { /* entry i leads to user_version i + 1
 	"CREATE TABLE content (zone INTEGER PRIMARY KEY REFERENCES zone (id), lanes BLOB NOT NULL) STRICT;",
 	/* Sums are made in another way; what is missing is made from the pages. */
 	"DELETE FROM content;",
+	"CREATE TABLE history (id INTEGER PRIMARY KEY, apex BLOB NOT NULL, at INTEGER NOT NULL, json TEXT NOT NULL) STRICT;"
+	"CREATE INDEX history_of ON history (apex, id);",
 };
 #define SCHEMA ((int)(sizeof(migrations) / sizeof(migrations[0])))
 
@@ -74,6 +76,10 @@ static const char *const questions[Q_COUNT] = {
 		"INSERT INTO content (zone, lanes) VALUES (?1, ?2) ON CONFLICT (zone) DO UPDATE SET lanes = ?2",
 	[Q_GET_CONTENT] = "SELECT lanes FROM content WHERE zone = ?1",
 	[Q_DEL_CONTENT] = "DELETE FROM content WHERE zone = ?1",
+	[Q_PUT_HISTORY] = "INSERT INTO history (apex, at, json) VALUES (?1, ?2, ?3)",
+	[Q_TRIM_HISTORY] = "DELETE FROM history WHERE apex = ?1 AND (at < ?3 OR id <="
+		" (SELECT id FROM history WHERE apex = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2))",
+	[Q_HISTORY] = "SELECT json FROM history WHERE apex = ?1 ORDER BY id DESC LIMIT ?2",
 	[Q_VOLUMES] = "SELECT id, octets, sum FROM volume ORDER BY id",
 	[Q_ZONES] = "SELECT id, apex, " ZONE_COLUMNS " FROM zone ORDER BY id",
 	[Q_PAGES] = "SELECT " PAGE_COLUMNS " FROM page WHERE zone = ?1 ORDER BY chain, key, part",

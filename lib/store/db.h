@@ -35,6 +35,11 @@ int db_put_volume(struct db *db, uint32_t id, uint64_t end, struct err *e);
 /* pages: with rows that still say that they lie there, of no zone. */
 int db_del_volume(struct db *db, uint32_t id, bool pages, struct err *e);
 int db_put_keep(struct db *db, const uint8_t *apex, size_t apex_len, const char *json, struct err *e);
+/* One more word of the zone's history; old ones go. */
+int db_put_history(struct db *db, const uint8_t *apex, size_t apex_len, int64_t at, const char *json, struct err *e);
+/* The newest first. */
+int db_each_history(struct db *db, const uint8_t *apex, size_t apex_len, size_t most,
+		    int (*fn)(void *ctx, const char *json), void *ctx, struct err *e);
 struct zone_sum;
 int db_put_content(struct db *db, int64_t zone, const struct zone_sum *sum, struct err *e);
 

@@ -230,6 +230,18 @@ char *store_keep_get(struct store *s, const uint8_t *apex)
 	return json;
 }
 
+int store_history(struct store *s, const uint8_t *apex, size_t most, int (*fn)(void *ctx, const char *json), void *ctx,
+		  struct err *e)
+{
+	uint8_t lower[DNAME_MAX];
+	int rc;
+
+	pthread_mutex_lock(&s->db_lock);
+	rc = db_each_history(s->db, lower, dname_lower(apex, lower), most, fn, ctx, e);
+	pthread_mutex_unlock(&s->db_lock);
+	return rc;
+}
+
 int store_sum_get(struct store *s, const uint8_t *apex, const struct version *v, struct zone_sum *sum, struct err *e)
 {
 	struct stored_zone *z;

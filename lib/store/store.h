@@ -117,6 +117,10 @@ int store_volume_fd(struct store *s, uint32_t volume);
 /* Small state per zone that outlives it (last serial, content number, ...): JSON text, NULL when there is none (free()).
  * This and store_sum_get wait for a commit that is under way. */
 char *store_keep_get(struct store *s, const uint8_t *apex);
+/* What writes said of the zone's history, the newest first; the last 200 words and half a year are kept.  Waits as
+ * store_keep_get does. */
+int store_history(struct store *s, const uint8_t *apex, size_t most, int (*fn)(void *ctx, const char *json), void *ctx,
+		  struct err *e);
 /* The sum that the content of the published version v was published with.  ERR_NOTFOUND: without one. */
 int store_sum_get(struct store *s, const uint8_t *apex, const struct version *v, struct zone_sum *sum, struct err *e);
 
@@ -162,6 +166,9 @@ struct store_write {
 	struct change *change; /* gone afterwards, in any case */
 	const struct version_info *info;
 	const char *keep;
+	char *const *history;      /* JSON texts and their instants, oldest first, in any write; NULL: none */
+	const int64_t *history_at;
+	size_t history_count;
 	struct version *version;
 	int rc;
 	struct err err;

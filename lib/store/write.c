@@ -90,6 +90,8 @@ static int put_step(struct store *s, struct step *t, struct err *e)
 		 : t->w->what == STORE_REMOVE ? put_removal(s, t, e)
 					      : 0;
 
+	for (size_t i = 0; i < t->w->history_count && rc == 0; i++)
+		rc = db_put_history(s->db, t->apex, t->apex_len, t->w->history_at[i], t->w->history[i], e);
 	if (rc != 0 || t->w->keep == NULL)
 		return rc;
 	return db_put_keep(s->db, t->apex, t->apex_len, t->w->keep, e);

@@ -10,6 +10,7 @@
 #include "signer/engine/netlink.h"
 #include "log/log.h"
 
+#define HISTORY_SHOWN 200
 #define DRAIN_MAX_MS (24 * 3600 * 1000)
 
 struct zwork *api_zone(struct engine *e, const char *word, struct err *err)
@@ -55,6 +56,13 @@ static int on_zone_status(void *ctx, const struct http_request *q, struct http_a
 		return -1;
 	a->body = status_zone(z);
 	return 0;
+}
+
+static int on_history(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct zwork *z = zone_of(ctx, q, e);
+
+	return z == NULL ? -1 : history_read(z, HISTORY_SHOWN, &a->body, e);
 }
 
 /* Whether a new version may be asked for now. */
@@ -225,6 +233,7 @@ static int on_reload(void *ctx, const struct http_request *q, struct http_answer
 static const struct http_route routes[] = {
 	{ "GET", "/v1/status", 0, on_status },
 	{ "GET", "/v1/zones/{zone}/status", 0, on_zone_status },
+	{ "GET", "/v1/zones/{zone}/history", 0, on_history },
 	{ "POST", "/v1/zones/{zone}/sign", HTTP_BODY_SMALL, on_sign },
 	{ "POST", "/v1/zones/{zone}/hold", HTTP_BODY_SMALL, on_hold },
 	{ "POST", "/v1/zones/{zone}/resume", HTTP_BODY_SMALL, on_resume },

@@ -136,7 +136,10 @@ static void refused(struct zwork *z, const struct made *m)
 	for (unsigned i = 0; i < v->refusals && wait_ms < WAIT_LAST_MS; i++)
 		wait_ms *= 2;
 	wait_ms = wait_ms < WAIT_LAST_MS ? wait_ms : WAIT_LAST_MS;
+	fail_point("engine-refused");
 	v->refusals++;
+	history_note(z, m, "audit", v->result, v->why);
+	zwork_save(z);
 	if (m->content != NULL)
 		v->input_until_ms = clock_mono_ms() + wait_ms;
 	else
@@ -155,7 +158,9 @@ static void passed(struct zwork *z, struct auditing *a)
 	const char *past = json_string_value(json_object_get(a->answer, "past"));
 	bool whole = a->parts.tags == NULL;
 
+	fail_point("engine-passed");
 	z->verdict.refusals = 0;
+	history_note(z, a->made, "audit", "passed", whole ? "whole" : "changes");
 	a->made->passed = true;
 	a->made->past = past == NULL ? NULL : mem_strdup(past);
 	a->made->whole_at = whole ? clock_now_s() : z->kept.whole_at;

@@ -130,10 +130,12 @@ int auditor_run(struct auditor *a, const char *job, auditor_feed_fn *feed, void 
 
 	if (sock < 0)
 		return -1;
+	fail_point("auditor-taken");
 	if (send_job(sock, job, feed, ctx, e) != 0 || receive(sock, timeout_ms, out, e) != 0) {
 		close(sock);
 		return -1;
 	}
+	fail_point("audit-answered");
 	give_back(a, sock);
 	return 0;
 }

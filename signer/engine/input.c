@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock/clock.h"
+#include "fail/fail.h"
 #include "signer/engine/kdlink.h"
 #include "signer/engine/netlink.h"
 #include "log/log.h"
@@ -83,7 +84,9 @@ static void newer(struct zwork *z, struct content *content, uint64_t number)
 	z->input_id = (struct content_id){ .epoch = z->plan->epoch, .number = number };
 	memcpy(z->input_id.digest, content_digest(content), sizeof(z->input_id.digest));
 	taken_serial(z, content);
+	fail_point("engine-taken");
 	audit_new_input(z);
+	history_note(z, NULL, "load", "taken", content->zone != NULL ? "whole" : "difference");
 	kdlink_status(z->engine->keydist, z);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clock/clock.h"
+#include "fail/fail.h"
 #include "log/log.h"
 #include "signer/engine/netlink.h"
 #include "signer/engine/zwork.h"
@@ -71,6 +72,7 @@ static void load_done(struct work *w)
 	struct zwork *z = l->z;
 
 	z->loading = false;
+	fail_point("engine-loaded");
 	if (l->files.n > 0 && z->source.kind == SOURCE_FILE) /* of those that failed, too: mending one of them is a change */
 		source_files(z, &l->files);
 	if (w->cancelled) {

@@ -83,6 +83,7 @@ static void sign_done(struct work *w)
 	const struct made *m = s->made;
 
 	z->busy = false;
+	fail_point("engine-signed");
 	if (w->cancelled) {
 		made_free(s->made);
 	} else if (s->rc != 0) {
@@ -176,6 +177,7 @@ struct publishing {
 	struct kept kept;
 	enum serial_why why;
 	char *keep;
+	struct history history;
 };
 
 static const char *const why_text[] = {
@@ -245,6 +247,7 @@ static void published(struct zwork *z, struct publishing *p)
 		z->self_serial = 0;
 	zwork_say(&z->error, NULL);
 	zwork_say(&z->next, NULL);
+	fail_point("engine-told");
 	tell(z, p);
 	zwork_repaired(z);
 	zwork_tell(z);
@@ -263,6 +266,7 @@ static void publish_done(struct writing *w)
 
 	z->busy = false;
 	p->made->change = NULL;
+	history_written(z, &p->history, w->write.rc == 0);
 	if (w->write.rc == 0)
 		published(z, p);
 	else
@@ -326,6 +330,7 @@ int pipeline_soa(struct zwork *z, uint32_t serial)
 	const struct rr *soa = m->content != NULL ? content_soa(m->content) : &version_info(m->base)->soa;
 	struct err e;
 
+	fail_point("engine-soa");
 	arena_free(m->arena);
 	free(m->past);
 	m->arena = arena_new();
@@ -354,11 +359,13 @@ void pipeline_publish(struct zwork *z, int why)
 	p->why = (enum serial_why)why;
 	z->made = NULL;
 	m->info.published_at = clock_now_s();
+	history_note(z, m, "publish", "done", why_text[why]);
 	kept_next(z, m, &p->kept);
 	p->keep = zwork_keep(z, &p->kept);
 	p->writing.write = (struct store_write){ .what = STORE_PUBLISH, .apex = z->apex, .change = m->change,
 						 .info = &m->info, .keep = p->keep };
 	p->writing.done = publish_done;
+	history_take(z, &p->history, &p->writing.write);
 	z->busy = true;
 	writer_queue(z->engine->writer, &p->writing);
 }

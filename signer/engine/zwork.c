@@ -81,6 +81,7 @@ void zwork_free(struct zwork *z)
 	free(z->error);
 	free(z->next);
 	free(z->kept.audit);
+	history_fini(&z->history);
 	free(z->verdict.result);
 	free(z->verdict.why);
 	free(z->held_shown);
@@ -168,6 +169,7 @@ struct save {
 	struct zwork *z;
 	uint64_t wanted; /* what z wanted kept when this was begun */
 	char *keep;
+	struct history history;
 };
 
 static void save_done(struct writing *w)
@@ -178,6 +180,7 @@ static void save_done(struct writing *w)
 	if (w->write.rc != 0)
 		log_event(LOG_ERROR, "store", "zone=%s msg=%s", z->name, w->write.err.text);
 	z->saved = s->wanted;
+	history_written(z, &s->history, w->write.rc == 0);
 	z->busy = false;
 	waiter_saved(z, w->write.rc == 0 ? NULL : &w->write.err);
 	zwork_poke(z);
@@ -203,6 +206,7 @@ bool zwork_save_step(struct zwork *z)
 	s->keep = zwork_keep(z, &z->kept);
 	s->writing.write = (struct store_write){ .what = STORE_KEEP, .apex = z->apex, .keep = s->keep };
 	s->writing.done = save_done;
+	history_take(z, &s->history, &s->writing.write);
 	z->busy = true;
 	writer_queue(z->engine->writer, &s->writing);
 	return true;

@@ -5,6 +5,7 @@
 #include "addr/addr.h"
 #include "signer/engine/content.h"
 #include "signer/engine/engine.h"
+#include "signer/engine/history.h"
 #include "signer/engine/past.h"
 #include "signer/engine/plan.h"
 #include "sign/zonesign.h"
@@ -192,6 +193,7 @@ struct zwork {
 	char *next;             /* what happens next */
 	int64_t error_at;
 	struct verdict verdict;
+	struct history history; /* that no commit has taken yet */
 	char *held_shown;       /* what event=held said last */
 	bool held_quiet;        /* whoever ends that pokes the zone */
 	unsigned alarms;        /* enum serial_alarm */

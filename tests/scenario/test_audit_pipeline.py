@@ -88,3 +88,113 @@ def test_what_the_auditor_refuses_is_not_published(lab):
         if verdict(s)["result"] != "fine":
             raise Failed("kind %d: the verdict is not fine once something has passed" % kind)
         verify(axfr_file(lab, s.addr, ZONE), ZONE)
+    s.stop("signer")
+    s.start("signer")
+    told = [(w["step"], w["result"]) for w in json.loads(s.ctl("--json", "zone", "history", ZONE).stdout)["history"]]
+    for word, least in (("load taken", 9), ("audit refused", 4), ("audit passed", 5), ("publish done", 5)):
+        if told.count(tuple(word.split())) < least:
+            raise Failed("history lacks %s: %s" % (word, told))
+
+
+def publishes_after(s, n, point, spoiled=0):
+    """The signer dies at the fail-point while a change is on its way, and after a restart goes on by itself."""
+    name = "%s%d" % (point.replace("-", ""), n)
+    served, serial = axfr_text(s.addr, ZONE), s.serial(ZONE)
+    s.stop("signer")
+    spoil(s, spoiled)
+    s.start("signer", fail=point)
+    s.signer.expect_failure = True
+    s.put_zone(ZONE + ".zone", small_zone(ZONE, serial=100 + n, more="%s TXT x\n" % name))
+    wait_until(lambda: not s.signer.running(), 30, "%s is reached" % point, every=0.05)
+    s.start("signer")
+    now = axfr_text(s.addr, ZONE)
+    if now != served and (spoiled or name not in now):
+        raise Failed("%s: something else is served than before, or than what was to come" % point)
+    if s.serial(ZONE) < serial:
+        raise Failed("%s: the serial went back" % point)
+    if spoiled:
+        s.signer.wait_event("event=audit-refused zone=%s. result=refused" % ZONE, 30)
+        spoil(s, 0)
+        s.put_zone(ZONE + ".zone", small_zone(ZONE, serial=200 + n, more="%s TXT y\n" % name))
+    wait_until(lambda: name in axfr_text(s.addr, ZONE), 30, "%s: goes on by itself" % point, every=0.05)
+    if s.serial(ZONE) <= serial:
+        raise Failed("%s: the serial did not go up" % point)
+
+
+def one_signer(lab):
+    cluster = Cluster(lab, signers=1, backups=1).init()
+    cluster.start()
+    cluster.add_zone(ZONE, small_zone(ZONE))
+    s = cluster.signer1
+    s.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    wait_until(lambda: status(s)["steps"] >= 2, 30, "the next step of the key is an hour away")
+    return s
+
+
+@limit(400)
+def test_killed_at_each_step(lab):
+    s = one_signer(lab)
+    points = ("engine-loaded", "engine-taken", "engine-sign", "store-after-append", "engine-signed", "engine-soa", "engine-audit",
+              "auditor-taken", "audit-sent", "audit-answered", "engine-passed", "engine-publish", "store-before-sync",
+              "store-after-sync", "store-before-commit", "store-after-commit", "engine-published", "engine-told")
+    for n, point in enumerate(points):
+        publishes_after(s, n, point)
+    for n, point in enumerate(("engine-refused", "engine-save")):
+        publishes_after(s, 50 + n, point, spoiled=1)
+    verify(axfr_file(lab, s.addr, ZONE), ZONE)
+
+
+@limit(120)
+def test_an_auditor_that_dies_refuses(lab):
+    s = one_signer(lab)
+    for n, point in enumerate(("worker-job", "worker-done")):
+        s.stop("signer")
+        s.start("signer", fail=point)
+        served, mark = axfr_text(s.addr, ZONE), s.signer.mark()
+        s.put_zone(ZONE + ".zone", small_zone(ZONE, serial=10 + n, more="%s TXT x\n" % point))
+        s.signer.wait_event("event=audit-refused zone=%s. result=unknown" % ZONE, 30, mark)
+        if axfr_text(s.addr, ZONE) != served:
+            raise Failed("%s: published without an audit" % point)
+        s.stop("signer")
+        s.start("signer")
+        wait_until(lambda: point in axfr_text(s.addr, ZONE), 30, "%s: goes on with another auditor" % point)
+
+
+@limit(300)
+def test_a_days_worth_of_versions(lab):
+    """Versions in a row, some of them broken by the signers themselves: the good ones are published, on both signers, and the
+    secondaries never show another."""
+    cluster = Cluster(lab).init()
+    nsd = NSD(lab, "nsd", [ZONE], [cluster.signer1.addr])
+    knot = Knot(lab, "knot", [ZONE], [cluster.signer2.addr])
+    cluster.add_secondary(nsd, of=["signer1"])
+    cluster.add_secondary(knot, of=["signer2"])
+    cluster.write_confs()
+    cluster.start()
+    cluster.add_zone(ZONE, small_zone(ZONE))
+    cluster.signer1.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    nsd.start()
+    knot.start()
+    chance = random.Random(5)
+    for i in range(1, int(os.environ.get("VERSIONS", "20")) + 1):
+        broken = i % 5 == 0
+        marks = [s.signer.mark() for s in cluster.signers()]
+        for s in cluster.signers():
+            spoil(s, chance.randrange(1, 5) if broken else 0)
+        cluster.put_zone(ZONE + ".zone", small_zone(ZONE, serial=10 + i, more="v%d TXT %s\n" % (i, "bad" if broken else "good")))
+        for s, mark in zip(cluster.signers(), marks):
+            if broken:
+                s.signer.wait_event("event=audit-refused zone=%s. result=refused" % ZONE, 30, mark)
+            wait_until(lambda h=s: ("v%d." % (i - broken)) in axfr_text(h.addr, ZONE), 30, "%s, version %d" % (s.name, i), every=0.05)
+        for server in (cluster.signer1, cluster.signer2, nsd, knot):
+            text = axfr_text(server.addr, ZONE)
+            if "\"bad\"" in text:
+                raise Failed("version %d, which is broken, is shown" % i)
+    for s in cluster.signers():
+        spoil(s, 0)
+    cluster.put_zone(ZONE + ".zone", small_zone(ZONE, serial=1000, more="last TXT good\n"))
+    for server in (cluster.signer1, cluster.signer2, nsd, knot):
+        wait_until(lambda h=server: "last." in axfr_text(h.addr, ZONE), 30, "the last version is everywhere")
+        verify(axfr_file(lab, server.addr, ZONE), ZONE)
