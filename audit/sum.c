@@ -3,7 +3,6 @@
 #include "audit/sum.h"
 
 #include <openssl/evp.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 
 struct sum {
 	EVP_CIPHER_CTX *aes;
+	EVP_MD_CTX *sha;
 	uint16_t lane[SUM_LANES];
 	uint8_t one[SUM_OCTETS];
 };
@@ -23,7 +23,8 @@ struct sum *sum_new(void)
 	struct sum *s = mem_new(1, sizeof(*s));
 
 	s->aes = EVP_CIPHER_CTX_new();
-	if (s->aes != NULL && EVP_EncryptInit_ex(s->aes, EVP_aes_256_ctr(), NULL, zeroes, zeroes) == 1)
+	s->sha = EVP_MD_CTX_new();
+	if (s->aes != NULL && s->sha != NULL && EVP_EncryptInit_ex(s->aes, EVP_aes_128_ctr(), NULL, zeroes, zeroes) == 1)
 		return s;
 	sum_free(s);
 	return NULL;
@@ -34,44 +35,44 @@ void sum_free(struct sum *s)
 	if (s == NULL)
 		return;
 	EVP_CIPHER_CTX_free(s->aes);
+	EVP_MD_CTX_free(s->sha);
 	free(s);
 }
 
-static void put_record(crypto_generichash_state *st, const struct rec *r)
+static void put_record(EVP_MD_CTX *sha, const struct rec *r)
 {
 	const uint8_t head[8] = { (uint8_t)(r->type >> 8), (uint8_t)r->type,       (uint8_t)(r->ttl >> 24),
 				  (uint8_t)(r->ttl >> 16), (uint8_t)(r->ttl >> 8), (uint8_t)r->ttl,
 				  (uint8_t)(r->rdlen >> 8), (uint8_t)r->rdlen };
 	const uint8_t *rdata = rec_rdata(r);
 
-	crypto_generichash_update(st, head, sizeof(head));
+	EVP_DigestUpdate(sha, head, sizeof(head));
 	if (r->type == TYPE_SOA && r->rdlen > 20) {
-		crypto_generichash_update(st, rdata, r->rdlen - 20u);
-		crypto_generichash_update(st, zeroes, 4);
-		crypto_generichash_update(st, rdata + r->rdlen - 16, 16);
+		EVP_DigestUpdate(sha, rdata, r->rdlen - 20u);
+		EVP_DigestUpdate(sha, zeroes, 4);
+		EVP_DigestUpdate(sha, rdata + r->rdlen - 16, 16);
 	} else {
-		crypto_generichash_update(st, rdata, r->rdlen);
+		EVP_DigestUpdate(sha, rdata, r->rdlen);
 	}
 }
 
 /* The lanes of one owner, in `one`; false when nothing of it is content. */
 static bool lanes_of(struct sum *s, const struct owner *o, const struct records *r)
 {
-	crypto_generichash_state st;
-	uint8_t key[32];
+	uint8_t hash[EVP_MAX_MD_SIZE];
 	bool any = false;
 	int len = 0;
 
-	crypto_generichash_init(&st, NULL, 0, sizeof(key));
-	crypto_generichash_update(&st, o->wire, o->wire_len);
+	EVP_DigestInit_ex(s->sha, EVP_sha256(), NULL);
+	EVP_DigestUpdate(s->sha, o->wire, o->wire_len);
 	for (size_t i = 0; i < r->n; i++) {
 		if (content_is_added(o, r->rec[i]->type))
 			continue;
 		any = true;
-		put_record(&st, r->rec[i]);
+		put_record(s->sha, r->rec[i]);
 	}
-	crypto_generichash_final(&st, key, sizeof(key));
-	return any && EVP_EncryptInit_ex(s->aes, NULL, NULL, key, zeroes) == 1 &&
+	EVP_DigestFinal_ex(s->sha, hash, NULL);
+	return any && EVP_EncryptInit_ex(s->aes, NULL, NULL, hash, hash + 16) == 1 &&
 	       EVP_EncryptUpdate(s->aes, s->one, &len, zeroes, SUM_OCTETS) == 1;
 }
 

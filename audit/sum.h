@@ -9,8 +9,8 @@
  * owner had can be taken out and what it has put in.
  *
  * Of an owner counts its name, and for each record that is not signing's type, TTL, length and rdata, in canonical form
- * and order; the SOA's serial counts as 0.  BLAKE2b-256 of that is the key of AES-256-CTR, whose first 2048 octets are
- * 1024 numbers in little-endian order, added modulo 2^16.
+ * and order; the SOA's serial counts as 0.  SHA-256 of that is key and first counter of AES-128-CTR, whose first 2048
+ * octets are 1024 numbers in little-endian order, added modulo 2^16.
  */
 #define SUM_LANES  1024
 #define SUM_OCTETS (2 * SUM_LANES)
