@@ -72,15 +72,18 @@ static bool is_one_name(const struct type_info *info)
 	return info != NULL && is_lowered((enum field)info->fields[0]) && info->fields[1] == F_END;
 }
 
-bool rr_type_has_case(uint16_t type)
+static bool has_case(const struct type_info *info)
 {
-	const struct type_info *info = type_info(type);
-
 	for (unsigned i = 0; info != NULL && info->fields[i] != F_END; i++) {
 		if (is_lowered((enum field)info->fields[i]))
 			return true;
 	}
 	return false;
+}
+
+bool rr_type_has_case(uint16_t type)
+{
+	return has_case(type_info(type));
 }
 
 void rdata_canonical(uint16_t type, const uint8_t *rdata, size_t len, uint8_t *out)
@@ -90,12 +93,14 @@ void rdata_canonical(uint16_t type, const uint8_t *rdata, size_t len, uint8_t *o
 	enum field f;
 	size_t n;
 
-	if (len > 0)
-		memmove(out, rdata, len);
 	if (is_one_name(w.info)) {
 		dname_lower(rdata, out);
 		return;
 	}
+	if (len > 0)
+		memmove(out, rdata, len);
+	if (!has_case(w.info))
+		return;
 	/* The walk reads what is still to come of rdata, and lower case changes no lengths: out may be rdata.
 	 */
 	while ((f = walk_next(&w, &p, &n)) != F_END) {
@@ -155,6 +160,8 @@ int rdata_cmp(uint16_t type, const uint8_t *a, size_t alen, const uint8_t *b, si
 
 		return d != 0 ? d : (alen > blen) - (alen < blen);
 	}
+	if (!has_case(w.info))
+		return octets_cmp(a, alen, b, blen);
 	while ((f = walk_next(&w, &p, &n)) != F_END) {
 		if (!is_lowered(f))
 			continue;

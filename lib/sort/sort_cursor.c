@@ -176,17 +176,20 @@ int sorted_cursor_next(struct sorted_cursor *c, struct sort_record *out, struct 
 	if (c->n == 0)
 		return 0;
 	r = c->heap[0];
+	if (c->started && c->n == 1) {
+		got = source_next(c->sorted, r, e);
+		c->n = got != 0;
+		*out = r->now;
+		return got;
+	}
 	if (c->started) { /* the record that was given out is no longer needed */
 		if ((got = source_next(c->sorted, r, e)) < 0)
 			return -1;
 		if (got == 0)
 			c->heap[0] = c->heap[--c->n];
-		else if (c->n > 1)
+		else
 			r->head = head_of(r->now.key, r->now.key_len);
-		if (c->n == 0)
-			return 0;
-		if (c->n > 1)
-			sift_down(c, 0);
+		sift_down(c, 0);
 	}
 	c->started = true;
 	*out = c->heap[0]->now;

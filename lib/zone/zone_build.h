@@ -121,6 +121,7 @@ struct owner_item {
 struct zone_cursor {
 	const struct zone *z;
 	struct zone_build *b; /* in the pass that checks: has notices and places; else NULL */
+	size_t apex_len;
 	struct sorted_cursor *sorted;
 	struct sort_record next;
 	int has_next;         /* as sorted_cursor_next returned */

@@ -15,6 +15,7 @@ int zone_cursor_open(const struct zone *z, struct zone_cursor **out, struct err 
 	struct zone_cursor *c = mem_new(1, sizeof(*c));
 
 	c->z = z;
+	c->apex_len = dname_len(z->apex);
 	c->copies = !sorted_in_memory(z->entries);
 	c->arena = arena_new();
 	if (sorted_cursor_open(z->entries, &c->sorted, e) != 0 ||
@@ -41,9 +42,9 @@ void zone_cursor_close(struct zone_cursor *c)
 /* The owner's name in wire form, from its key: labels the other way round, and the apex. */
 static void name_from_key(struct zone_cursor *c)
 {
-	size_t apex_len = dname_len(c->z->apex), at = c->key_len, end;
+	size_t at = c->key_len, end;
 
-	memcpy(c->name + c->key_len, c->z->apex, apex_len);
+	memcpy(c->name + c->key_len, c->z->apex, c->apex_len);
 	for (size_t from = 0; from < c->key_len; from = end + 1) {
 		end = (size_t)((const uint8_t *)memchr(c->key + from, 0, c->key_len - from) - c->key);
 		at -= end - from + 1;
