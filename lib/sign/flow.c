@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "clock/clock.h"
+#include "sign/maker.h"
 
 /* Enough that no thread waits while the caller reads and writes. */
 #define BATCHES_PER_THREAD 4
@@ -16,22 +17,10 @@
 #define BATCH_OCTETS       ((size_t)384 << 10)
 #define BATCH_OCTETS_TEXT  ((size_t)96 << 10)
 
-static void *make_tool(void *ctx, struct err *e)
-{
-	struct range_maker *m = NULL;
-
-	return range_maker_new(ctx, &m, e) == 0 ? m : NULL;
-}
-
-static void free_tool(void *tool)
-{
-	range_maker_free(tool);
-}
-
 int flow_init(struct flow *f, struct err *e)
 {
 	unsigned threads = f->common.s.p->threads > 1 ? f->common.s.p->threads : 1;
-	const struct pool_tools makers = { .ctx = &f->common.s, .make = make_tool, .free = free_tool };
+	const struct pool_tools makers = maker_tools(&f->common.s);
 
 	f->size = threads > 1 ? (size_t)threads * BATCHES_PER_THREAD + 1 : 1;
 	f->ring = mem_new(f->size, sizeof(struct batch *));

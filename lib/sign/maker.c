@@ -44,6 +44,23 @@ void range_maker_free(struct range_maker *m)
 	free(m);
 }
 
+static void *make_tool(void *ctx, struct err *e)
+{
+	struct range_maker *m = NULL;
+
+	return range_maker_new(ctx, &m, e) == 0 ? m : NULL;
+}
+
+static void free_tool(void *tool)
+{
+	range_maker_free(tool);
+}
+
+struct pool_tools maker_tools(struct signing *s)
+{
+	return (struct pool_tools){ .ctx = s, .make = make_tool, .free = free_tool };
+}
+
 int range_hash(struct range_maker *m, const uint8_t *name, uint8_t out[NSEC3_HASH_LEN], struct err *e)
 {
 	return nsec3_hash(m->hasher, name, out, e);

@@ -2,6 +2,7 @@
 #ifndef DUET_MAKER_H
 #define DUET_MAKER_H
 
+#include "sign/pool.h"
 #include "sign/range.h"
 
 /*
@@ -50,6 +51,8 @@ void hashed_name(const struct signing *s, const uint8_t hash[NSEC3_HASH_LEN], ui
 /* Signatures that are made from here on end together, with the old ones if there are any (NULL: none); what the arena
  * gave is forgotten. */
 void maker_begin(struct range_maker *m, const struct oldsigs *old);
+/* Of a pool whose threads make ranges; s is borrowed. */
+struct pool_tools maker_tools(struct signing *s);
 /* A record as it is. */
 void maker_add(struct range_maker *m, const struct rr *rr);
 /* An RRset, and its RRSIG by every key: an old one where there is one. */

@@ -27,7 +27,10 @@ int patch_since(struct store *s, const struct version *v, const struct zone *z, 
 struct patch_content {
 	struct zone_sum sum;
 	uint8_t digest[48];
-	uint32_t largest_ttl; /* not below that of any record; the version's too, as long as no whole zone is signed */
+	/* Not below that of any record; of a version that was patched it does not fall.  It makes waits of rollovers longer
+	 * than they need be at most, and is exact again once the whole is signed: as soon as another key signs, or with
+	 * `zone sign --full`. */
+	uint32_t largest_ttl;
 };
 
 /*

@@ -43,7 +43,12 @@ struct patching {
 
 /* patch_hashes.c: from leaves whose content changes to NSEC3 records that change, and the leaves that hold them. */
 int hashes_plan(struct patching *p, struct err *e);
+
+/* patch_leaves.c */
 void hashes_free(struct patching *p);
+/* The leaf that a hash lies in; the one before, in a circle. */
+size_t hash_leaf_of(const struct patching *p, const uint8_t hash[NSEC3_HASH_LEN]);
+size_t hash_leaf_before(const struct patching *p, size_t row);
 /* The leaf; reads it where nobody has. */
 int hash_leaf_at(struct patching *p, size_t row, struct hash_leaf **out, struct err *e);
 void hash_leaf_drop(struct patching *p, size_t row);

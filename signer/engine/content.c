@@ -7,6 +7,7 @@
 
 #include "arena/arena.h"
 #include "sign/version_zone.h"
+#include "signer/engine/work.h"
 
 /* A difference of more than one record in so many is signed as a whole, on all cores and with its sum made anew. */
 #define DIFF_PART  20
@@ -143,6 +144,32 @@ static int sign_all(struct store *s, struct version *v, const struct content *c,
 	rc = zone_sign(z, p, s, v, change, info, stats, e);
 	zone_free(z);
 	return rc;
+}
+
+/* More records, or more pages that are due, are signed by all cores. */
+#define MUCH_RECORDS 500
+#define MUCH_PAGES   20
+#define RECORD_OCTETS 60 /* about what one takes in pages */
+
+static bool many_due(const struct table *t, const struct sign_params *p)
+{
+	size_t n = 0;
+
+	for (size_t row = 0; n <= MUCH_PAGES && (row = table_due(t, row, p->now + p->margin_s, p->now + p->validity_s)) < table_len(t);
+	     row++)
+		n++;
+	return n > MUCH_PAGES;
+}
+
+bool content_is_much(const struct version *v, const struct content *c, const struct sign_params *p)
+{
+	bool large = v != NULL && table_octets(version_table(v)) > WORK_LARGE;
+
+	if (v == NULL || (c != NULL && c->zone != NULL))
+		return large || content_records(c) > WORK_LARGE / RECORD_OCTETS;
+	if (!patch_is_possible(v, c != NULL ? content_soa(c) : &version_info(v)->soa, p))
+		return large;
+	return (c != NULL && content_records(c) > MUCH_RECORDS) || many_due(version_table(v), p);
 }
 
 int content_sign(struct store *s, struct version *v, const struct content *c, const struct sign_params *p,

@@ -46,6 +46,9 @@ bool content_is_whole(const struct content *c);
 /* Whether the version has what a difference leads from; true for a whole. */
 bool content_fits(const struct content *c, const struct version *v);
 
+/* Whether content_sign of the same takes many cores' work rather than a moment of one. */
+bool content_is_much(const struct version *v, const struct content *c, const struct sign_params *p);
+
 /*
  * content_sign - puts the pages of the next version into `change`, with as little work as there can be: those that stay
  * stay.

@@ -141,15 +141,6 @@ static void params_set(struct zwork *z, struct sign_params *p)
 	params_salt(z, p);
 }
 
-/* About what its records take in pages. */
-#define RECORD_OCTETS 60
-
-static bool is_large(const struct zwork *z, const struct made *m)
-{
-	return (m->content != NULL && content_records(m->content) > WORK_LARGE / RECORD_OCTETS) ||
-	       (z->version != NULL && table_octets(version_table(z->version)) > WORK_LARGE);
-}
-
 void pipeline_sign(struct zwork *z)
 {
 	struct signing *s = mem_new(1, sizeof(*s));
@@ -162,7 +153,7 @@ void pipeline_sign(struct zwork *z)
 	s->z = z;
 	s->made = m;
 	s->verify = z->damage != NULL && z->version != NULL;
-	s->work.large = is_large(z, m);
+	s->work.large = content_is_much(z->version, m->content, &m->params);
 	m->params.threads = s->work.large ? works_threads(z->engine->works) : 1;
 	s->work.run = sign_work;
 	s->work.done = sign_done;
