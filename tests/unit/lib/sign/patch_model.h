@@ -388,6 +388,7 @@ static void signer_open(struct signer *s, enum denial denial, struct key **keys)
 				     .validity_s = 14 * DAY,
 				     .jitter_s = DAY,
 				     .margin_s = 7 * DAY };
+	s->p.threads = denial == DENIAL_NSEC3 ? 1 : 3;
 	memcpy(s->keys, keys, sizeof(s->keys));
 	if (keys[0] != NULL)
 		assert_int_equal(apex_keys_make(apex, s->keys, 1, 3600, &s->p, s->arena, &s->made, &e), 0);
