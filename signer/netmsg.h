@@ -35,9 +35,10 @@
  *              number "from", which must be the zone's present one; without "from", into an empty table
  * unserve     {"zone":Z}                        serve it no more (REFUSED)
  * zone        {"zone":Z,"source":null | {"primary":"192.0.2.1#53","key":"name." | null},"refresh":bool,
- *              "have":N | null,"ixfr":bool}     net keeps a zone's primary fresh by SOA timers; "refresh": look now;
+ *              "have":N | null,"ixfr":bool,"retry_s":N,"expire_s":N}     net keeps a zone's primary fresh by SOA timers; "refresh": look now;
  *                                               "have": serial of the input that engine has taken; "ixfr": it can
- *                                               apply differences to that
+ *                                               apply differences to that; "retry_s", "expire_s": SOA timers of that,
+ *                                               by which net goes until the primary has answered; absent without "have"
  * zone-gone   {"zone":Z}
  * peers       {"secondaries":[{"address":A,"key":K|null,"zones":["*"|Z,...],"notify":bool}],
  *              "transfer":[{"prefix":"192.0.2.0/24","key":K|null}]}    whole list, replaces the one before

@@ -7,7 +7,7 @@
  * since.  3. `messages` counts those after the query; the first is signed with all variables, later ones with
  * the timers only.
  */
-#include "dns/tsig.h"
+#include "dns/tsig_impl.h"
 
 #include "arena/arena.h"
 
@@ -18,7 +18,6 @@
 #include <openssl/params.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define UNSIGNED_MAX 99 /* RFC 8945 section 5.3.1 */
 
@@ -34,66 +33,6 @@ struct tsig {
 	uint64_t query_signed_at;
 };
 
-static const struct {
-	const char *text;
-	char digest[8];
-	uint8_t name[14]; /* wire form */
-	uint8_t name_len;
-	uint8_t mac_len;
-} algs[] = {
-	[TSIG_HMAC_SHA256] = { "hmac-sha256", "SHA256", "\013hmac-sha256", 13, 32 },
-	[TSIG_HMAC_SHA384] = { "hmac-sha384", "SHA384", "\013hmac-sha384", 13, 48 },
-	[TSIG_HMAC_SHA512] = { "hmac-sha512", "SHA512", "\013hmac-sha512", 13, 64 },
-};
-
-struct tsig_key *tsig_key_new(const uint8_t *name, enum tsig_alg alg, struct secret *secret)
-{
-	struct tsig_key *key = mem_new(1, sizeof(*key));
-
-	assert(alg >= TSIG_HMAC_SHA256 && alg <= TSIG_HMAC_SHA512);
-	dname_lower(name, key->name);
-	key->alg = alg;
-	key->secret = secret;
-	key->refs = 1;
-	return key;
-}
-
-struct tsig_key *tsig_key_ref(struct tsig_key *key)
-{
-	key->refs++;
-	return key;
-}
-
-void tsig_key_unref(struct tsig_key *key)
-{
-	if (key == NULL || --key->refs > 0)
-		return;
-	secret_free(key->secret);
-	free(key);
-}
-
-enum tsig_alg tsig_alg_from_text(const char *text)
-{
-	for (enum tsig_alg a = TSIG_HMAC_SHA256; a <= TSIG_HMAC_SHA512; a++) {
-		size_t len = strlen(algs[a].text);
-
-		if (strncasecmp(text, algs[a].text, len) == 0 &&
-		    (text[len] == '\0' || (text[len] == '.' && text[len + 1] == '\0')))
-			return a;
-	}
-	return (enum tsig_alg)0;
-}
-
-const char *tsig_alg_text(enum tsig_alg alg)
-{
-	return algs[alg].text;
-}
-
-size_t tsig_mac_len(enum tsig_alg alg)
-{
-	return algs[alg].mac_len;
-}
-
 /* A context keyed with the secret.  OpenSSL keeps the key on its secure heap and the two hash states that
  * come of it on the plain one until the context is freed, which wipes both. */
 static EVP_MAC_CTX *keyed(struct tsig_key *key)
@@ -107,7 +46,7 @@ static EVP_MAC_CTX *keyed(struct tsig_key *key)
 	EVP_MAC_free(hmac);
 	if (ctx == NULL)
 		return NULL;
-	memcpy(digest, algs[key->alg].digest, sizeof(digest));
+	memcpy(digest, tsig_algs[key->alg].digest, sizeof(digest));
 	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0);
 	params[1] = OSSL_PARAM_construct_end();
 	ok = EVP_MAC_init(ctx, secret_open(key->secret), secret_len(key->secret), params);
@@ -180,7 +119,7 @@ static bool add_variables(struct tsig *t, const struct variables *v, bool timers
 		wr_bytes(&w, t->key->name, dname_len(t->key->name));
 		wr_u16(&w, CLASS_ANY);
 		wr_u32(&w, 0);
-		wr_bytes(&w, algs[t->key->alg].name, algs[t->key->alg].name_len);
+		wr_bytes(&w, tsig_algs[t->key->alg].name, tsig_algs[t->key->alg].name_len);
 	}
 	wr_u16(&w, (uint16_t)(v->signed_at >> 32));
 	wr_u32(&w, (uint32_t)v->signed_at);
@@ -199,7 +138,7 @@ static bool finish(struct tsig *t, uint8_t out[TSIG_MAC_MAX])
 	size_t len = 0;
 
 	t->open = false;
-	return EVP_MAC_final(t->mac, out, &len, TSIG_MAC_MAX) == 1 && len == algs[t->key->alg].mac_len;
+	return EVP_MAC_final(t->mac, out, &len, TSIG_MAC_MAX) == 1 && len == tsig_algs[t->key->alg].mac_len;
 }
 
 static void set_prior(struct tsig *t, const uint8_t *mac, size_t len)
@@ -260,12 +199,12 @@ size_t tsig_sign_parts(struct tsig *t, const uint8_t *head, size_t head_len, con
 	if (!begin(t) || !update(t, head, head_len) || (rest_len > 0 && !update(t, rest, rest_len)) ||
 	    !add_variables(t, &v, t->messages > 0) || !finish(t, mac))
 		return 0;
-	set_prior(t, mac, algs[t->key->alg].mac_len);
+	set_prior(t, mac, tsig_algs[t->key->alg].mac_len);
 	if (t->queried)
 		t->messages++;
 	t->queried = true;
-	return write_rr(out, TSIG_RR_MAX, t->key->name, algs[t->key->alg].name, &v, mac,
-			algs[t->key->alg].mac_len, (uint16_t)(head[0] << 8 | head[1]));
+	return write_rr(out, TSIG_RR_MAX, t->key->name, tsig_algs[t->key->alg].name, &v, mac,
+			tsig_algs[t->key->alg].mac_len, (uint16_t)(head[0] << 8 | head[1]));
 }
 
 /* The message as it was before its TSIG was appended. */
@@ -300,12 +239,12 @@ static bool mac_fits(struct tsig *t, const struct dns_msg *m)
 
 	if (!begin(t) || !update_received(t, m) || !add_variables(t, &v, t->messages > 0) || !finish(t, mac))
 		return false;
-	return s->mac_len <= algs[t->key->alg].mac_len && CRYPTO_memcmp(mac, s->mac, s->mac_len) == 0;
+	return s->mac_len <= tsig_algs[t->key->alg].mac_len && CRYPTO_memcmp(mac, s->mac, s->mac_len) == 0;
 }
 
 static bool mac_len_allowed(enum tsig_alg alg, size_t len)
 {
-	size_t full = algs[alg].mac_len;
+	size_t full = tsig_algs[alg].mac_len;
 
 	return len <= full && len >= 10 && len >= full / 2; /* RFC 8945 section 5.2.2.1 */
 }
@@ -319,7 +258,7 @@ static bool time_fits(const struct dns_tsig *s, int64_t now_s)
 
 static bool key_fits(const struct tsig_key *key, const struct dns_tsig *s)
 {
-	return dname_equal(key->name, s->name) && dname_equal(algs[key->alg].name, s->alg);
+	return dname_equal(key->name, s->name) && dname_equal(tsig_algs[key->alg].name, s->alg);
 }
 
 enum tsig_error tsig_verify_query(const struct dns_msg *m, struct tsig_key *const *keys, size_t n,
@@ -353,7 +292,7 @@ enum tsig_error tsig_verify_query(const struct dns_msg *m, struct tsig_key *cons
 	(*out)->query_signed_at = s->signed_at;
 	if (!time_fits(s, now_s))
 		return TSIG_BADTIME;
-	return s->mac_len < algs[(*out)->key->alg].mac_len ? TSIG_BADTRUNC
+	return s->mac_len < tsig_algs[(*out)->key->alg].mac_len ? TSIG_BADTRUNC
 							   : TSIG_NOERROR; /* we take whole MACs only */
 }
 
@@ -406,9 +345,9 @@ int tsig_verify(struct tsig *t, const struct dns_msg *m, int64_t now_s, struct e
 			       error_text(s->error));
 	if (!key_fits(t->key, s))
 		return err_set(e, ERR_CRYPTO, "answer is signed with another TSIG key");
-	if (s->mac_len != algs[t->key->alg].mac_len)
+	if (s->mac_len != tsig_algs[t->key->alg].mac_len)
 		return err_set(e, ERR_CRYPTO, "TSIG MAC of %u octets, must be %u", s->mac_len,
-			       algs[t->key->alg].mac_len);
+			       tsig_algs[t->key->alg].mac_len);
 	if (!mac_fits(t, m))
 		return err_set(e, ERR_CRYPTO, "TSIG does not verify (BADSIG)");
 	if (s->error != 0)

@@ -1,26 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* volume: the files that hold pages.  Only appending, cutting off and deleting; nothing is written over. */
-#include "store/volume.h"
+#include "store/volume_impl.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "arena/arena.h"
 #include "fail/fail.h"
 
 #define VOLUME_MAX (UINT64_C(64) << 20)
-#define NAME_LEN   32
 
-static const char *file_name(uint32_t id, char name[NAME_LEN])
+const char *volume_file(uint32_t id, char name[VOLUME_NAME_LEN])
 {
-	snprintf(name, NAME_LEN, "vol-%" PRIu32, id);
+	snprintf(name, VOLUME_NAME_LEN, "vol-%" PRIu32, id);
 	return name;
 }
 
@@ -37,7 +34,7 @@ struct volume *volume_ref(struct volume *v)
 	return v;
 }
 
-static void stop_writing(struct volume *v)
+void volume_stop_writing(struct volume *v)
 {
 	if (v->wr >= 0)
 		close(v->wr);
@@ -56,7 +53,7 @@ static void let_go(struct volume *v)
 {
 	if (--v->refs > 0)
 		return;
-	stop_writing(v);
+	volume_stop_writing(v);
 	if (v->rd >= 0)
 		close(v->rd);
 	if (v->home != NULL)
@@ -97,7 +94,7 @@ void volumes_fini(struct volumes *vs)
 	pthread_mutex_destroy(&vs->appending);
 }
 
-static struct volume *link_volume(struct volumes *vs, uint32_t id, int rd, int wr)
+struct volume *volume_link(struct volumes *vs, uint32_t id, int rd, int wr)
 {
 	struct volume *v = mem_new(1, sizeof(*v));
 
@@ -106,108 +103,6 @@ static struct volume *link_volume(struct volumes *vs, uint32_t id, int rd, int w
 	if (id >= vs->next_id)
 		vs->next_id = id + 1;
 	return v;
-}
-
-int volumes_add(struct volumes *vs, uint32_t id, uint64_t committed, bool damaged, struct err *e)
-{
-	char name[NAME_LEN];
-	struct volume *v;
-	int rd;
-
-	rd = openat(vs->dir, file_name(id, name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (rd < 0 && errno != ENOENT)
-		return err_errno(e, "%s", name);
-	v = link_volume(vs, id, rd, -1);
-	v->end = v->synced = v->committed = committed;
-	v->known = v->full = true;
-	v->damaged = damaged;
-	return 0;
-}
-
-int volumes_used(struct volumes *vs, uint32_t id, uint64_t end, struct err *e)
-{
-	struct volume *v = volumes_find(vs, id);
-
-	if (v == NULL)
-		return volumes_add(vs, id, end, true, e);
-	if (end > v->committed)
-		v->damaged = true;
-	return 0;
-}
-
-/* Cuts off what an interrupted change left, and takes the volume as tail where it may grow. */
-static int reopen(struct volumes *vs, struct volume *v, struct err *e)
-{
-	char name[NAME_LEN];
-	struct stat st;
-
-	file_name(v->id, name);
-	if (v->rd < 0 || v->damaged)
-		return 0;
-	if (fstat(v->rd, &st) != 0)
-		return err_errno(e, "%s", name);
-	/* What is missing at the end stays missing: nothing may come to lie there. */
-	if ((uint64_t)st.st_size < v->committed || v->committed >= vs->max)
-		return 0;
-	if ((v->wr = openat(vs->dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)) < 0)
-		return err_errno(e, "%s", name);
-	if ((uint64_t)st.st_size > v->committed && ftruncate(v->wr, (off_t)v->committed) != 0)
-		return err_errno(e, "%s: cannot cut off %" PRIu64 " octets of an interrupted change", name,
-				 (uint64_t)st.st_size - v->committed);
-	if (vs->tail != NULL && vs->tail->id > v->id) {
-		stop_writing(v);
-		return 0;
-	}
-	if (vs->tail != NULL) {
-		vs->tail->full = true;
-		stop_writing(vs->tail);
-	}
-	v->full = false;
-	vs->tail = v;
-	return 0;
-}
-
-/* The number of a volume's file name, 0 when it is something else. */
-static uint32_t file_id(const char *name)
-{
-	char again[NAME_LEN];
-	unsigned long id;
-
-	if (strncmp(name, "vol-", 4) != 0)
-		return 0;
-	id = strtoul(name + 4, NULL, 10);
-	if (id == 0 || id >= UINT32_MAX || strcmp(file_name((uint32_t)id, again), name) != 0)
-		return 0;
-	return (uint32_t)id;
-}
-
-int volumes_clean(struct volumes *vs, struct err *e)
-{
-	int fd = openat(vs->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-	bool keep = false;
-
-	for (struct volume *v = vs->list; v != NULL && rc == 0; v = v->next) {
-		rc = reopen(vs, v, e);
-		keep = keep || v->damaged; /* a file without a volume may be that one's */
-	}
-
-	if (d == NULL) {
-		if (fd >= 0)
-			close(fd);
-		return err_errno(e, "cannot list the folder");
-	}
-	while (rc == 0 && (entry = readdir(d)) != NULL) {
-		uint32_t id = file_id(entry->d_name);
-
-		if (id == 0 || keep || volumes_find(vs, id) != NULL)
-			continue;
-		if (unlinkat(vs->dir, entry->d_name, 0) != 0 && errno != ENOENT)
-			rc = err_errno(e, "%s: cannot delete what an interrupted change left", entry->d_name);
-	}
-	closedir(d);
-	return rc;
 }
 
 struct volume *volumes_find(const struct volumes *vs, uint32_t id)
@@ -222,9 +117,9 @@ struct volume *volumes_find(const struct volumes *vs, uint32_t id)
 static int new_tail(struct volumes *vs, struct err *e)
 {
 	int wr = -1, rd = -1, why = fail_errno("store-new-volume");
-	char name[NAME_LEN];
+	char name[VOLUME_NAME_LEN];
 
-	file_name(vs->next_id, name);
+	volume_file(vs->next_id, name);
 	if (why == 0 &&
 	    (wr = openat(vs->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0)
 		why = errno;
@@ -239,7 +134,7 @@ static int new_tail(struct volumes *vs, struct err *e)
 		return err_errno(e, "%s: cannot make a volume", name);
 	}
 	vs->entry_dirty = true;
-	vs->tail = link_volume(vs, vs->next_id, rd, wr);
+	vs->tail = volume_link(vs, vs->next_id, rd, wr);
 	return 0;
 }
 
@@ -380,7 +275,7 @@ void volumes_committed(struct volumes *vs)
 		v->committed = v->synced;
 		v->known = true;
 		if (v->full && v->end == v->committed)
-			stop_writing(v);
+			volume_stop_writing(v);
 	}
 	pthread_mutex_unlock(&vs->lock);
 	pthread_mutex_unlock(&vs->appending);
@@ -403,7 +298,7 @@ void volumes_rewind(struct volumes *vs)
 		v->end = v->synced = v->committed;
 		v->dirty = false;
 		if (v->full)
-			stop_writing(v);
+			volume_stop_writing(v);
 	}
 }
 
@@ -417,12 +312,12 @@ void volumes_seal(struct volumes *vs)
 
 void volume_delete(struct volume *v)
 {
-	char name[NAME_LEN];
+	char name[VOLUME_NAME_LEN];
 
 	if (v->home->tail == v)
 		v->home->tail = NULL;
-	stop_writing(v);
-	unlinkat(v->home->dir, file_name(v->id, name), 0);
+	volume_stop_writing(v);
+	unlinkat(v->home->dir, volume_file(v->id, name), 0);
 	v->deleted = true;
 	v->dirty = false;
 	let_go(v);

@@ -2,19 +2,28 @@
 /* nettell: what engine asks of net, apart from what is to be served. */
 #include "signer/engine/netlink_impl.h"
 
+#include "zone/zone.h"
+
 void netlink_zone(struct netlink *n, const struct zwork *z, bool refresh)
 {
 	const struct source *s = &z->source;
-	json_t *source;
+	bool have = s->have_serial && s->kind == SOURCE_PRIMARY;
+	json_t *source, *o;
 
 	if (!n->ready)
 		return;
 	source = s->kind != SOURCE_PRIMARY ? json_null()
 					   : json_pack("{s:s,s:s?}", "primary", s->primary, "key", s->key);
-	netlink_send(n, "zone",
-		  json_pack("{s:s,s:o,s:b,s:o,s:b}", "zone", z->name, "source", source, "refresh", (int)refresh, "have",
-			    s->have_serial && s->kind == SOURCE_PRIMARY ? json_integer(s->input_serial) : json_null(), "ixfr",
-			    (int)source_takes_diffs(z)), -1);
+	o = json_pack("{s:s,s:o,s:b,s:o,s:b}", "zone", z->name, "source", source, "refresh", (int)refresh, "have",
+		      have ? json_integer(s->input_serial) : json_null(), "ixfr", (int)source_takes_diffs(z));
+	if (have && z->version != NULL) {
+		const struct rr *soa = &version_info(z->version)->soa; /* its timers are those of the source */
+		struct soa_timers timers = soa_timers(soa->rdata, soa->rdlen);
+
+		json_object_set_new(o, "retry_s", json_integer(timers.retry_s));
+		json_object_set_new(o, "expire_s", json_integer(timers.expire_s));
+	}
+	netlink_send(n, "zone", o, -1);
 }
 
 void netlink_zone_gone(struct netlink *n, const char *zone)

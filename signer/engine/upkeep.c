@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include "clock/clock.h"
+#include "fail/fail.h"
 #include "log/log.h"
 #include "signer/engine/netlink.h"
 #include "signer/engine/zwork.h"
@@ -11,6 +12,12 @@
 #define AGAIN_MS 1000  /* there is more to do, or a change was open */
 #define IDLE_MS  10000 /* without a publication */
 #define TRIM_MS  3000
+
+/* A test may have it sooner, and then without waiting for a quiet moment. */
+static bool hurried(void)
+{
+	return fail_errno("engine-upkeep") != 0;
+}
 
 /* Pages of a zone may lie elsewhere now, in a version that says the same. */
 static void versions_again(struct engine *e)
@@ -39,9 +46,11 @@ static void done(void *ctx, int rc, const struct err *err)
 		log_event(LOG_ERROR, "store", "msg=%s", err->text);
 	for (size_t i = 0; i < e->zone_count && rc < 0 && err->code == ERR_DAMAGE; i++)
 		zwork_look_for_damage(e->zone[i]);
-	if (rc == 1)
+	if (rc == 1) {
+		log_event(LOG_INFO, "compacted", "msg=live pages of a volume lie elsewhere now, and the volume is gone");
 		versions_again(e);
-	e->upkeep_ms = clock_mono_ms() + (again ? AGAIN_MS : EVERY_MS);
+	}
+	e->upkeep_ms = clock_mono_ms() + (hurried() ? 0 : again ? AGAIN_MS : EVERY_MS);
 	e->upkeep_on = false;
 	works_pause(e->works, false);
 }
@@ -61,12 +70,12 @@ void engine_upkeep(struct engine *e)
 
 	trim(e, now_ms);
 	if (e->upkeep_ms == 0)
-		e->upkeep_ms = now_ms + EVERY_MS;
+		e->upkeep_ms = now_ms + (hurried() ? 0 : EVERY_MS);
 	if (e->upkeep_on || now_ms < e->upkeep_ms || works_long(e->works))
 		return;
 	works_pause(e->works, true); /* what is signed would be a change that is open */
 	if (works_running(e->works) > 0)
 		return; /* soon */
 	e->upkeep_on = true;
-	writer_compact(e->writer, now_ms - e->wrote_ms > IDLE_MS, done, e);
+	writer_compact(e->writer, hurried() || now_ms - e->wrote_ms > IDLE_MS, done, e);
 }

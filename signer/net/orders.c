@@ -164,13 +164,16 @@ static int on_zone(struct order *o, struct err *e)
 	const char *address = json_string_value(json_object_get(source, "primary"));
 	const char *key = json_string_value(json_object_get(source, "key"));
 	struct primary_source from = { .has_key = key != NULL };
+	struct primary_have known = { .known = json_is_integer(have), .diff = json_is_true(json_object_get(o->json, "ixfr")) };
 	uint8_t apex[DNAME_MAX];
-	uint32_t serial = 0;
 	struct net_zone *zone;
 
 	if (get_zone(o, apex, e) != 0)
 		return -1;
-	if (json_is_integer(have) && get_u32(o, "have", &serial, e) != 0)
+	if (known.known && get_u32(o, "have", &known.serial, e) != 0)
+		return -1;
+	known.timers = json_object_get(o->json, "expire_s") != NULL;
+	if (known.timers && (get_u32(o, "retry_s", &known.retry_s, e) != 0 || get_u32(o, "expire_s", &known.expire_s, e) != 0))
 		return -1;
 	if (json_is_object(source) && address == NULL)
 		return err_set(e, ERR_SYNTAX, "source without primary");
@@ -181,10 +184,7 @@ static int on_zone(struct order *o, struct err *e)
 	zone = net_zone_get(o->net, apex);
 	zone->configured = true;
 	if (address != NULL) {
-		primary_set(o->net, zone, &from, json_is_true(json_object_get(o->json, "refresh")),
-			    (struct primary_have){ .known = json_is_integer(have),
-						   .diff = json_is_true(json_object_get(o->json, "ixfr")),
-						   .serial = serial });
+		primary_set(o->net, zone, &from, json_is_true(json_object_get(o->json, "refresh")), known);
 	} else {
 		primary_free(zone->primary);
 		zone->primary = NULL;

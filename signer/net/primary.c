@@ -299,6 +299,9 @@ void primary_set(struct net *net, struct net_zone *zone, const struct primary_so
 		p->source = *source;
 		p->timer = io_new(&net->loop, -1, p, NULL, on_time);
 		p->confirmed_ms = clock_mono_ms();
+		/* Until the primary answers: a restart does not make an input fresher, but when it was confirmed is forgotten. */
+		p->has_soa = have.timers;
+		p->soa = (struct soa_timers){ .retry_s = have.retry_s, .expire_s = have.expire_s };
 	}
 	p->have = have;
 	if (!changed && !refresh)

@@ -20,6 +20,8 @@ struct primary_have {
 	bool known;
 	bool diff; /* engine can apply differences to it */
 	uint32_t serial;
+	bool timers; /* of its SOA */
+	uint32_t retry_s, expire_s;
 };
 
 /* Makes or changes the zone's primary.  refresh: look now. */
