@@ -8,9 +8,11 @@
 #include "signer/net/sandbox.h"
 #include "signer/netmsg.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -110,6 +112,34 @@ static void call_write(void)
 		_exit(0);
 }
 
+/* What a thread that was there before the sandbox calls, once it is there. */
+static pthread_barrier_t entered;
+
+static void *call_in_thread(void *arg)
+{
+	void (*const *call)(void) = arg;
+
+	pthread_barrier_wait(&entered);
+	(*call)();
+	_exit(98);
+}
+
+/* Enters the sandbox and makes the call, in this thread or in one that was there before. */
+static void enter_and_call(void (*const *call)(void), bool in_thread)
+{
+	pthread_t thread;
+
+	pthread_barrier_init(&entered, NULL, 2);
+	if (sandbox_drop(NULL) != 0 || (in_thread && pthread_create(&thread, NULL, call_in_thread, (void *)call) != 0) ||
+	    sandbox_enter(NULL) != 0)
+		_exit(99);
+	if (!in_thread)
+		(*call)();
+	else if (pthread_barrier_wait(&entered) <= 0)
+		pthread_join(thread, NULL);
+	_exit(98);
+}
+
 static void sandbox_kills_what_net_never_needs(void **state)
 {
 	static const struct {
@@ -129,18 +159,15 @@ static void sandbox_kills_what_net_never_needs(void **state)
 
 	(void)state;
 	parent = getpid();
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t k = 0; k < 2 * sizeof(rows) / sizeof(rows[0]); k++) {
+		size_t i = k / 2;
 		pid_t pid = fork();
 		int status;
 
-		if (pid == 0) {
-			if (sandbox_enter(NULL) != 0)
-				_exit(99);
-			rows[i].call();
-			_exit(98);
-		}
+		if (pid == 0)
+			enter_and_call(&rows[i].call, k % 2 == 1);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
-		print_message("%s: status %d\n", rows[i].name, status);
+		print_message("%s%s: status %d\n", rows[i].name, k % 2 == 1 ? " in a thread" : "", status);
 		if (rows[i].allowed) {
 			assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 			continue;
@@ -195,27 +222,44 @@ static long next_packet(int engine, char *out, size_t cap)
 	return len;
 }
 
+static void check_confined(const char *path)
+{
+	bool filtered = false, no_new_privs = false, no_caps = false;
+	FILE *f = fopen(path, "r");
+	char line[256];
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		filtered |= strcmp(line, "Seccomp:\t2\n") == 0;
+		no_new_privs |= strcmp(line, "NoNewPrivs:\t1\n") == 0;
+		no_caps |= strcmp(line, "CapEff:\t0000000000000000\n") == 0;
+	}
+	fclose(f);
+	assert_true(filtered && no_new_privs && no_caps);
+}
+
 static void says_ready_in_its_sandbox_and_ends_with_engine(void **state)
 {
 	char text[NETMSG_MAX + 1], path[64];
 	int engine, status;
 	pid_t pid = start_net(&engine);
-	FILE *f;
-	bool filtered = false, no_new_privs = false, no_caps = false;
+	struct dirent *entry;
+	unsigned count = 0;
+	DIR *threads;
 
 	(void)state;
 	next_packet(engine, text, sizeof(text));
 	assert_non_null(strstr(text, "\"ready\""));
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	f = fopen(path, "r");
-	assert_non_null(f);
-	while (fgets(text, sizeof(text), f) != NULL) {
-		filtered |= strcmp(text, "Seccomp:\t2\n") == 0;
-		no_new_privs |= strcmp(text, "NoNewPrivs:\t1\n") == 0;
-		no_caps |= strcmp(text, "CapEff:\t0000000000000000\n") == 0;
-	}
-	fclose(f);
-	assert_true(filtered && no_new_privs && no_caps);
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	assert_non_null(threads = opendir(path));
+	while ((entry = readdir(threads)) != NULL)
+		if (entry->d_name[0] != '.') {
+			snprintf(path, sizeof(path), "/proc/%d/task/%.10s/status", (int)pid, entry->d_name);
+			check_confined(path);
+			count++;
+		}
+	closedir(threads);
+	assert_true(count > 1); /* the loop, and those that read */
 	assert_int_equal(kill(pid, SIGTERM), 0); /* engine decides, not a signal */
 	close(engine);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
