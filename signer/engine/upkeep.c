@@ -34,7 +34,6 @@ static void versions_again(struct engine *e)
 		z->version = now;
 		netlink_version(e->net, z);
 	}
-	netlink_volumes(e->net);
 }
 
 static void done(void *ctx, int rc, const struct err *err)
@@ -69,6 +68,7 @@ void engine_upkeep(struct engine *e)
 	int64_t now_ms = clock_mono_ms();
 
 	trim(e, now_ms);
+	netlink_volumes(e->net); /* not only now and then: whoever worked on a version may let go of its volumes later */
 	if (e->upkeep_ms == 0)
 		e->upkeep_ms = now_ms + (hurried() ? 0 : EVERY_MS);
 	if (e->upkeep_on || now_ms < e->upkeep_ms || works_long(e->works))

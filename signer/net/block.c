@@ -190,7 +190,12 @@ struct block *block_get(struct net *net, struct pages *pages, size_t first)
 	b->count = choose(pages, first, page);
 	b->reading = pages_ref(pages);
 	b->job = (struct job){ .run = read_block, .done = block_read };
-	crew_queue(net->crew, &b->job);
+	if (b->count == pages_count(pages) && b->count <= BLOCK_FEW) {
+		read_block(&b->job);
+		block_read(&b->job);
+	} else {
+		crew_queue(net->crew, &b->job);
+	}
 	return b;
 }
 

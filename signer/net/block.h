@@ -11,9 +11,12 @@
  *
  * Transfers of one version that are near each other share a block: it is read and checked once for all of them, and nobody
  * writes to it.  Those that nobody refers to are kept while transfers run.  All functions: in the loop.
+ *
+ * A table of BLOCK_FEW pages or less is read at once by the loop: to hand it to a thread would take longer.
  */
 #define BLOCK_PAGES  32
 #define BLOCK_OCTETS (1u << 18)
+#define BLOCK_FEW    4
 
 /* Who waits for a block; one block at a time. */
 struct block_waiter {

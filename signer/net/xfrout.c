@@ -206,6 +206,14 @@ static struct job *sign(struct job *job)
 	return t->followed ? &x->ring[(t->number + 1) % DEPTH].job : NULL;
 }
 
+/* A small zone is not worth a thread. */
+static bool sign_small(struct xfrout *x)
+{
+	filling_sign(filling(x, 0), x->tsig, x->sign_s);
+	x->made = 1;
+	return !filling(x, 0)->failed;
+}
+
 /* Does what can be done now for what is sent next; false when the transfer cannot go on. */
 static bool advance(struct xfrout *x)
 {
@@ -221,8 +229,10 @@ static bool advance(struct xfrout *x)
 	if (x->tsig == NULL) {
 		x->made = x->composed;
 	} else if (!x->signing && x->made < x->composed) {
-		x->signing = true;
 		x->sign_s = clock_now_s();
+		if (x->last && x->composed == 1 && filling(x, 0)->count <= BLOCK_FEW + 2)
+			return sign_small(x);
+		x->signing = true;
 		crew_queue(x->net->crew, &x->ring[x->made % DEPTH].job);
 	}
 	return true;

@@ -1,22 +1,76 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One signer in a cluster: its first version of a big zone, AXFR out, memory, a changed file until NSD serves it."""
+"""One signer in a cluster: its first version of a big zone, memory, restarts, a changed file until NSD serves it, all
+signed anew, and the disk after compaction."""
 
 import os
 import re
+import statistics
 import time
 
+import dns.rdatatype
+
 from benchlib import Table, anonymous_kib, progress
-from duetlab import DNS_PORT, NSD, Cluster, Failed, run, small_zone, wait_until
+from duetlab import DNS_PORT, NSD, Cluster, Failed, query, run, small_zone, wait_until
 
 BIG, SMALL = "bench", "small.example"
 
 
-def axfr_rates(args, host):
-    out = run([os.path.join(args.bench, "axfrsink"), "-p", str(DNS_PORT), "-r", "5", host.addr, BIG], timeout=300).stdout
-    rates = [float(x) for x in re.findall(r"MB/s=([\d.]+)", out)]
-    if not rates:
-        raise Failed("axfrsink says no MB/s:\n" + out)
-    return rates
+LARGE = 4000000         # octets; less is not worth compacting
+SETTLE_S = 5            # after which what was freed has gone back to the system
+COMPACT_S = 300         # the daemon looks every minute, once nothing was published for ten seconds
+
+
+def wire_octets(args, host):
+    out = run([os.path.join(args.bench, "axfrsink"), "-p", str(DNS_PORT), host.addr, BIG], timeout=300).stdout
+    found = re.search(r"\boctets=(\d+)", out)
+    if not found:
+        raise Failed("axfrsink says no octets:\n" + out)
+    return int(found.group(1))
+
+
+def disk_octets(host):
+    folder = os.path.join(host.state, "signer")
+    return sum(e.stat().st_size for e in os.scandir(folder) if e.is_file())
+
+
+def version(host):
+    """What names the version that is served: the RRSIGs of its SOA."""
+    answer = query(host.addr, BIG, "SOA", rd=False, timeout=0.2).answer
+    return sorted(x.to_text() for rrset in answer for x in rrset if rrset.rdtype == dns.rdatatype.RRSIG)
+
+
+def restart(host, which):
+    """Seconds from the start of these daemons until the zone's SOA is answered; nothing is signed for that."""
+    before = version(host)
+    for name in reversed(which):
+        host.stop(name)
+    begin = time.monotonic()
+    for name in which:
+        host.start(name, wait=False)
+    after = wait_until(lambda: version(host), 60, "the zone is served again", every=0.002)
+    seconds = time.monotonic() - begin
+    if after != before:
+        raise Failed("a restart made another version")
+    return seconds
+
+
+def disk_after_all_anew(args, host):
+    """Signs all anew, so that all that lies there is dead, and waits for compaction; disk and wire octets."""
+    serial = host.serial(BIG)
+    progress("all signed anew, then compaction")
+    host.ctl("zone", "sign", BIG, "--full", timeout=600)
+    wait_until(lambda: (host.serial(BIG) or 0) > serial, 600, "all is signed anew", every=0.1)
+    wire = wire_octets(args, host)
+    least = [disk_octets(host)]
+
+    def small():
+        least[0] = min(least[0], disk_octets(host))
+        return least[0] <= 1.15 * wire
+    try:
+        wait_until(small, COMPACT_S if wire > LARGE else 1, "compaction", every=0.5)
+    except Failed:
+        pass            # the table shows it
+    return least[0], wire
 
 
 def change_to_secondary(cluster, nsd, zone, text):
@@ -54,10 +108,19 @@ def tables(lab, args):
             seconds = change_to_secondary(cluster, nsd, SMALL, small_zone(SMALL, n=100, serial=2, more="changed NS ns1\n"))
             table.add("file change until NSD serves it, a zone of 100 names", seconds, "s")
     wait_until(lambda: s.signed(BIG), 60)
-    progress("AXFR out")
-    table.add("AXFR out over loopback, best of 5", max(axfr_rates(args, s)), "MB/s")
+    total = 0
+    time.sleep(SETTLE_S if args.n >= 10000 else 0)
     for name, pid in (("engine", s.signer.popen.pid), ("net", s.signer.children()[0])):
+        total += anonymous_kib(pid) / 1024
         table.add("anonymous memory of " + name, anonymous_kib(pid) / 1024, "MiB")
+    table.add("anonymous memory of both", total, "MiB")
+    table.add("disk, of the octets of its AXFR", disk_octets(s) / wire_octets(args, s), "times")
+    progress("restarts")
+    for name, which in (("signer", ["signer"]), ("keydist and signer", ["keydist", "signer"])):
+        times = [restart(s, which) for _ in range(args.runs)]
+        table.add("restart of %s until the zone is served, nothing signed" % name, statistics.median(times), "s")
     seconds = change_to_secondary(cluster, nsd, BIG, text + "changed.%s. 3600 IN NS ns1.%s.\n" % (BIG, BIG))
     table.add("file change until NSD serves it, the big zone", seconds, "s")
+    disk, wire = disk_after_all_anew(args, s)
+    table.add("disk after all was signed anew and compacted, of the octets of its AXFR", disk / wire, "times")
     yield table

@@ -113,12 +113,13 @@ static void call_write(void)
 }
 
 /* What a thread that was there before the sandbox calls, once it is there. */
-static pthread_barrier_t entered;
+static pthread_barrier_t begun, entered;
 
 static void *call_in_thread(void *arg)
 {
 	void (*const *call)(void) = arg;
 
+	pthread_barrier_wait(&begun);
 	pthread_barrier_wait(&entered);
 	(*call)();
 	_exit(98);
@@ -129,14 +130,18 @@ static void enter_and_call(void (*const *call)(void), bool in_thread)
 {
 	pthread_t thread;
 
-	pthread_barrier_init(&entered, NULL, 2);
-	if (sandbox_drop(NULL) != 0 || (in_thread && pthread_create(&thread, NULL, call_in_thread, (void *)call) != 0) ||
-	    sandbox_enter(NULL) != 0)
+	pthread_barrier_init(&begun, NULL, in_thread ? 2 : 1);
+	pthread_barrier_init(&entered, NULL, in_thread ? 2 : 1);
+	if (sandbox_drop(NULL) != 0 || (in_thread && pthread_create(&thread, NULL, call_in_thread, (void *)call) != 0))
 		_exit(99);
-	if (!in_thread)
-		(*call)();
-	else if (pthread_barrier_wait(&entered) <= 0)
+	pthread_barrier_wait(&begun);
+	if (sandbox_enter(NULL) != 0)
+		_exit(99);
+	pthread_barrier_wait(&entered);
+	if (in_thread)
 		pthread_join(thread, NULL);
+	else
+		(*call)();
 	_exit(98);
 }
 
