@@ -110,6 +110,14 @@ static const struct option policy_table[] = {
 	{ "audit", OPTION_WORD, .words = audits, .def = "changes", AT(p.audit),
 	  .help = "What duet-audit looks at before a version is published: all of it, what it changes where the "
 		  "version before has passed, or nothing." },
+	{ "change-warn", OPTION_COUNT, .least = 0, .most = 1000000, .def = "10", .unit = "%", AT(p.change_warn),
+	  .help = "Change of the record count that the auditor warns of; 0: none is." },
+	{ "change-refuse", OPTION_COUNT, .least = 0, .most = 1000000, .def = "0", .unit = "%", AT(p.change_refuse),
+	  .help = "Change of the record count that the auditor refuses; 0: none is." },
+	{ "together", OPTION_COUNT, .least = 0, .most = 100, .def = "0", .unit = "%", AT(p.together),
+	  .help = "Share of the signatures that may expire within one hour before the auditor warns; 0: all." },
+	{ "key-lifetime", TIME(0, INT64_C(36500) * DAY, "0"), AT(p.key_lifetime_s),
+	  .help = "The auditor warns of keys that are in use for longer; 0: no limit." },
 	{ .name = NULL },
 };
 

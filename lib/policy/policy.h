@@ -55,6 +55,10 @@ struct policy {
 	int64_t parent_delay_s;
 	int input_order; /* enum policy_order */
 	int audit;       /* enum policy_audit */
+	/* What the auditor holds a version against, besides; 0: nothing. */
+	int64_t change_warn, change_refuse; /* per cent of the records */
+	int64_t together;                   /* per cent of the RRSIGs within one hour */
+	int64_t key_lifetime_s;
 };
 
 /* The built-in policy `default`, rev 0. */

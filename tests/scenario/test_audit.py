@@ -3,6 +3,8 @@
 
 tests/audit/table.py puts all faults in all zones before the tools of others, tests/audit/many.py makes 200 good zones."""
 
+import collections
+import concurrent.futures
 import glob
 import os
 import socket
@@ -31,12 +33,19 @@ def expect(condition, text):
 @limit(240)
 def test_every_fault_is_named(lab):
     program, now, rows = lab.program("duet-audit"), int(time.time()), set()
-    for i, f in enumerate(faults.FAULTS):
-        combos = [(d, s) for d in f.denials for s in f.setups]
-        denial, setup = combos[i % len(combos)]
-        case = faults.Case(denial, setup, now)
-        f.make(case)
-        r = auditrun.run_case(program, case, lab.dir)
+    judged = collections.deque()        # cases are made here, while others are judged
+
+    def judge(i, case):
+        return auditrun.run_case(program, case, lab.folder("case%d" % i))
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for i, f in enumerate(faults.FAULTS):
+            combos = [(d, s) for d in f.denials for s in f.setups]
+            denial, setup = combos[i % len(combos)]
+            case = faults.Case(denial, setup, now)
+            f.make(case)
+            judged.append((f, denial, setup, pool.submit(judge, i, case)))
+    for f, denial, setup, result in judged:
+        r = result.result()
         where = "%s (%s, %s)" % (f.name, denial, setup)
         expect(f.row in r.found, "%s: not %s, but %d %s %s" % (where, f.row, r.code, r.found, r.stderr))
         expect(set(r.found) <= f.also | {f.row}, "%s: also %s" % (where, sorted(set(r.found) - f.also - {f.row})))

@@ -178,7 +178,7 @@ def test_a_days_worth_of_versions(lab):
     nsd.start()
     knot.start()
     chance = random.Random(5)
-    for i in range(1, int(os.environ.get("VERSIONS", "20")) + 1):
+    for i in range(1, int(os.environ.get("VERSIONS", "10")) + 1):
         broken = i % 5 == 0
         marks = [s.signer.mark() for s in cluster.signers()]
         for s in cluster.signers():
