@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PAGE     "/v1/status?limit=500"
 #define AGAIN_MS 200
 
 int ctl_load_conf(struct ctl *c)
@@ -73,6 +74,43 @@ int ctl_try(struct ctl *c, enum ctl_daemon d, const char *method, char *path, js
 	ctl_progress_end(c);
 	free(path);
 	return rc;
+}
+
+/* The path of the zones behind those that are in *all, which is NULL before the first. */
+static char *status_path(const char *zone, const json_t *all)
+{
+	const json_t *zones = jlist(all, "zones");
+	const size_t n = json_array_size(zones);
+
+	if (zone != NULL)
+		return http_path("/v1/status?zone=%s", zone);
+	return n == 0 ? mem_strdup(PAGE)
+		      : http_path(PAGE "&after=%s", jtext(json_array_get(zones, n - 1), "zone"));
+}
+
+int ctl_status(struct ctl *c, enum ctl_daemon d, const char *zone, json_t **out, struct err *e)
+{
+	json_t *all = NULL;
+	bool more = true;
+
+	while (more) {
+		json_t *page = NULL;
+
+		if (ctl_try(c, d, "GET", status_path(zone, all), NULL, CTL_TIMEOUT_MS, &page, e) != 0) {
+			json_decref(all);
+			return -1;
+		}
+		more = jbool(page, "more") && json_array_size(jlist(page, "zones")) > 0;
+		if (all == NULL) {
+			all = page;
+			continue;
+		}
+		json_array_extend(json_object_get(all, "zones"), json_object_get(page, "zones"));
+		json_decref(page);
+	}
+	json_object_del(all, "more");
+	*out = all;
+	return 0;
 }
 
 /* Whether keydist answers at all: then "not now" may be over soon. */

@@ -100,6 +100,9 @@ bool ctl_default_conf(struct ctl *c);
 const char *ctl_socket(const struct ctl *c, enum ctl_daemon d);
 /* path is freed.  As http_call, a change in keydist with patience; on failure everything is said and -1 returned. */
 int ctl_call(struct ctl *c, enum ctl_daemon d, const char *method, char *path, json_t *body, json_t **out);
+/* GET /v1/status of keydist or backupd with all its zones, which are fetched some at a time so that it does other things in
+ * between; zone: that one alone, or NULL. */
+int ctl_status(struct ctl *c, enum ctl_daemon d, const char *zone, json_t **out, struct err *e);
 /*
  * ctl_patient - as ctl_try with keydist, and while it answers and says "not now" (it has just started and still compares
  * its facts with other nodes), or with may_appear that it does not know what is named (which another node was

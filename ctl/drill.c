@@ -116,9 +116,12 @@ int cmd_drill_readiness(struct ctl *c)
 	bool ready = true;
 	size_t i;
 	int rc = CTL_FAILED;
+	struct err e;
 
-	if (ctl_call(c, CTL_KEYDIST, "GET", mem_strdup("/v1/status"), NULL, &status) != 0)
+	if (ctl_status(c, CTL_KEYDIST, zone, &status, &e) != 0) {
+		ctl_fail(c, &e);
 		goto out;
+	}
 	if (zone != NULL && !zone_known(status, zone)) {
 		ctl_fail_text(c, "%s: no such zone", zone);
 		goto out;

@@ -57,7 +57,7 @@ static void on_signal(int sig)
 
 static int get_status(struct ctl *c, json_t **status, struct err *e)
 {
-	return ctl_try(c, CTL_KEYDIST, "GET", mem_strdup("/v1/status"), NULL, CTL_TIMEOUT_MS, status, e);
+	return ctl_status(c, CTL_KEYDIST, NULL, status, e);
 }
 
 static const json_t *zone_of(const json_t *status, const char *zone)

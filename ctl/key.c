@@ -226,9 +226,10 @@ static int list_all(struct ctl *c)
 	json_t *answer = NULL;
 	const json_t *z;
 	size_t i;
+	struct err e;
 
-	if (ctl_call(c, CTL_KEYDIST, "GET", mem_strdup("/v1/status"), NULL, &answer) != 0)
-		return CTL_FAILED;
+	if (ctl_status(c, CTL_KEYDIST, NULL, &answer, &e) != 0)
+		return ctl_fail(c, &e);
 	if (!ctl_json_new(c, keys_by_zone(answer))) {
 		ctl_key_table(&t);
 		json_array_foreach(jlist(answer, "zones"), i, z)

@@ -80,7 +80,7 @@ static void warn_of_expire(struct ctl *c, const struct policy *p)
 	struct err e;
 	size_t i, k;
 
-	if (ctl_try(c, CTL_KEYDIST, "GET", mem_strdup("/v1/status"), NULL, CTL_TIMEOUT_MS, &status, &e) != 0)
+	if (ctl_status(c, CTL_KEYDIST, NULL, &status, &e) != 0)
 		return;
 	json_array_foreach(jlist(status, "zones"), i, z)
 	{

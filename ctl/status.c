@@ -147,9 +147,10 @@ static int print_status(struct ctl *c, enum ctl_daemon d, const char *zone)
 {
 	json_t *s = NULL, *zones;
 	json_int_t now;
+	struct err e;
 
-	if (ctl_call(c, d, "GET", mem_strdup("/v1/status"), NULL, &s) != 0)
-		return CTL_FAILED;
+	if (ctl_status(c, d, zone, &s, &e) != 0)
+		return ctl_fail(c, &e);
 	zones = chosen_zones(s, zone);
 	if (zone != NULL && json_array_size(zones) == 0) {
 		json_decref(zones);

@@ -44,18 +44,49 @@ static json_t *zone_nodes(struct keydist *k, const struct zone_state *z)
 	return list;
 }
 
-/* All zones, or the one of this name. */
-static json_t *zones_json(struct keydist *k, const char *only)
+/* Which zones are asked for: those behind `after` in the order in which this node heard of them, `limit` of them. */
+struct page {
+	size_t from, limit;
+	const char *only; /* the one of this name; NULL: all */
+	bool more;        /* there are others behind them */
+};
+
+static int read_page(const struct keydist *k, const struct http_request *q, struct page *p, struct err *e)
+{
+	const struct fact_state *s = cluster_state(k->cluster);
+	const char *limit = http_query(q, "limit"), *after = http_query(q, "after");
+	uint8_t name[DNAME_MAX];
+	const struct zone_state *z;
+	char *end = NULL;
+
+	*p = (struct page){ .limit = SIZE_MAX, .only = http_query(q, "zone") };
+	if (limit != NULL && ((p->limit = strtoul(limit, &end, 10)) == 0 || *end != '\0'))
+		return err_set(e, ERR_SYNTAX, "limit: must be a number from 1 on");
+	if (after == NULL)
+		return 0;
+	if (dname_from_text(after, name, e) != 0)
+		return err_ctx(e, "after");
+	dname_lower(name, name);
+	if ((z = state_zone(s, name)) == NULL)
+		return err_set(e, ERR_NOTFOUND, "after: %s is not among the zones", after);
+	p->from = (size_t)(z - s->zone) + 1;
+	return 0;
+}
+
+static json_t *zones_json(struct keydist *k, struct page *page)
 {
 	const struct fact_state *s = cluster_state(k->cluster);
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < s->zones; i++) {
+	for (size_t i = page->from; i < s->zones && !page->more; i++) {
 		const struct zone_state *z = &s->zone[i];
 		struct policy p;
 
-		if (zone_addition(z) == NULL || (only != NULL && strcmp(only, z->text) != 0))
+		if (zone_addition(z) == NULL || (page->only != NULL && strcmp(page->only, z->text) != 0))
 			continue;
+		page->more = json_array_size(list) == page->limit;
+		if (page->more)
+			break;
 		p = zone_policy(k, z);
 		json_array_append_new(list,
 				      json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:o,s:o}", "zone", z->text,
@@ -98,15 +129,19 @@ static json_t *alarms(struct keydist *k)
 static int on_status(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
 {
 	struct keydist *k = ctx;
+	struct page page;
+	json_t *zones;
 
-	(void)e;
-	a->body = json_pack("{s:{s:s,s:s,s:s},s:s,s:I,s:{s:b,s:s},s:b,s:b,s:b,s:s?,s:b,s:o,s:o,s:o}", "node",
+	if (read_page(k, q, &page, e) != 0)
+		return -1;
+	zones = zones_json(k, &page);
+	a->body = json_pack("{s:{s:s,s:s,s:s},s:s,s:I,s:{s:b,s:s},s:b,s:b,s:b,s:s?,s:b,s:o,s:o,s:b,s:o}", "node",
 			    "name", k->conf->node.name, "id", k->self.id_text, "role", "signer", "version",
 			    DUET_VERSION, "now", (json_int_t)clock_now_s(), "clock", "vouched", k->clock_good,
 			    "why", k->clock_why, "compared", cluster_compared(k->cluster), "alone",
 			    cluster_alone(k->cluster), "set_back", cluster_set_back(k->cluster), "hold",
 			    cluster_hold(k->cluster), "engine", k->engine_up, "nodes",
-			    cluster_nodes_json(k->cluster), "zones", zones_json(k, http_query(q, "zone")), "alarms", alarms(k));
+			    cluster_nodes_json(k->cluster), "zones", zones, "more", page.more, "alarms", alarms(k));
 	return 0;
 }
 
@@ -233,7 +268,7 @@ static int on_reload(void *ctx, const struct http_request *q, struct http_answer
 }
 
 const struct http_route node_routes[] = {
-	{ "GET", "/v1/status", 0, on_status }, /* ?zone=NAME. */
+	{ "GET", "/v1/status", 0, on_status }, /* ?zone=NAME. or ?limit=N&after=NAME. */
 	{ "GET", "/v1/facts", 0, on_facts },
 	{ "GET", "/v1/nodes", 0, on_nodes },
 	{ "POST", "/v1/nodes", HTTP_BODY_SMALL, on_node_add },

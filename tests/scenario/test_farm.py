@@ -72,6 +72,9 @@ def test_many_zones_share_what_they_need(lab):
         for what, most in (("threads", 8), ("descriptors", 20), ("mappings", 100)):
             if now[what] > then[what] + most:
                 raise Failed("%s: %d %s, %d before there were zones" % (name, now[what], what, then[what]))
+    shown = [z["zone"] for z in json.loads(s1.ctl("--json", "status").stdout)["zones"]]     # in several answers
+    if sorted(shown) != [z + "." for z in zones]:
+        raise Failed("status shows %d zones, %d different ones" % (len(shown), len(set(shown))))
     check_loops(cluster, 2000)
 
     s1.stop("signer")       # all of them again, from the store, without a signature
