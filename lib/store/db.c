@@ -35,8 +35,8 @@ static const char *const migrations[] = { /* entry i leads to user_version i + 1
 	"CREATE TABLE content (zone INTEGER PRIMARY KEY REFERENCES zone (id), lanes BLOB NOT NULL) STRICT;",
 	/* Sums are made in another way; what is missing is made from the pages. */
 	"DELETE FROM content;",
-	"CREATE TABLE history (id INTEGER PRIMARY KEY, apex BLOB NOT NULL, at INTEGER NOT NULL, json TEXT NOT NULL) STRICT;"
-	"CREATE INDEX history_of ON history (apex, id);",
+	("CREATE TABLE history (id INTEGER PRIMARY KEY, apex BLOB NOT NULL, at INTEGER NOT NULL, json TEXT NOT NULL) STRICT;"
+	 "CREATE INDEX history_of ON history (apex, id);"),
 };
 #define SCHEMA ((int)(sizeof(migrations) / sizeof(migrations[0])))
 
