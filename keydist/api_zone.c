@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* api_zone: zones, policies and TSIG keys over HTTP. */
 #include "keydist/api.h"
+#include "keydist/looks.h"
 
 #include "addr/addr.h"
 #include "arena/arena.h"
@@ -172,6 +173,18 @@ static int on_add(void *ctx, const struct http_request *q, struct http_answer *a
 	return rc;
 }
 
+/* What secondaries and the parent's servers showed. */
+static int on_servers(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct keydist *k = ctx;
+	const struct zone_state *z = api_zone(k, q->segment[0], true, e);
+
+	if (z == NULL)
+		return -1;
+	a->body = looks_status(zone_ctx(k, z->name, true));
+	return 0;
+}
+
 static int on_remove(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
 {
 	struct keydist *k = ctx;
@@ -294,6 +307,7 @@ const struct http_route zone_routes[] = {
 	{ "GET", "/v1/zones", 0, on_list },
 	{ "POST", "/v1/zones", HTTP_BODY_SMALL, on_add },
 	{ "DELETE", "/v1/zones/{zone}", HTTP_BODY_SMALL, on_remove },
+	{ "GET", "/v1/zones/{zone}/servers", 0, on_servers },
 	{ "GET", "/v1/policies", 0, on_policies },
 	{ "GET", "/v1/policies/{name}", 0, on_policy },
 	{ "PUT", "/v1/policies/{name}", HTTP_BODY_SMALL, on_policy_put },

@@ -3,7 +3,7 @@
  * engine_in: what the local signer's engine says: statuses, what it publishes, and wishes of its operator.  A
  * wish waits here until a fact says it; the state tells when it does.
  */
-#include "keydist/keydist.h"
+#include "keydist/looks.h"
 
 #include "arena/arena.h"
 #include "log/log.h"
@@ -133,6 +133,7 @@ const struct msg_row engine_rows[] = {
 	{ "status", MSG_ENGINE, MSG_MAX, on_status },
 	{ "clock", MSG_ENGINE, 1000, on_nothing },
 	{ "served", MSG_ENGINE, MSG_MAX, on_served },
+	{ "observed", MSG_ENGINE, MSG_MAX, looks_on_observed },
 	{ "floor", MSG_ENGINE, 4000, on_floor },
 	{ "accept-serial", MSG_ENGINE, 4000, on_accept_serial },
 	{ "alone", MSG_ENGINE, 1000, on_alone },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* life: the keys of a zone as lib/timeline has them, and what this node says of them. */
-#include "keydist/keydist.h"
+#include "keydist/looks.h"
 
 #include "arena/arena.h"
 #include "clock/clock.h"
@@ -126,6 +126,7 @@ void life_step(struct keydist *k, struct zone_ctx *c, struct life *l)
 		log_event(LOG_INFO, "wait-begun", "zone=%s waits=%zu msg=servers are looked at, and old answers must leave the "
 			  "caches", c->text, m->waits);
 	observe_operator(c, l);
+	looks_apply(c, l);
 	n = timeline_says(&l->in, &l->t, m, says, SAYS_MAX);
 	for (size_t i = 0; i < n; i++)
 		switch (says[i].kind) {

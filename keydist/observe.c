@@ -3,19 +3,14 @@
  * observe: who looks at secondaries and parents.  Where no server of the parent is looked at, an operator is: `key
  * ds-seen` and `key ds-gone` are his words, and each counts for the key that it names.
  */
-#include "keydist/keydist.h"
+#include "keydist/looks.h"
 
 #include <string.h>
-
-#define OPERATOR 1 /* ids of addresses are hashes */
 
 size_t observe_list(struct keydist *k, const struct zone_state *z,
 		    struct timeline_observer out[TIMELINE_OBSERVERS_MAX])
 {
-	(void)k;
-	(void)z;
-	out[0] = (struct timeline_observer){ OPERATOR, OBSERVER_PARENT };
-	return 1;
+	return looks_observers(k, zone_ctx(k, z->name, false), out);
 }
 
 /* The parent as he has it.  Of a key that he never named he says nothing: it is shown while we wait for it to go, and not
@@ -38,10 +33,10 @@ static void look_of(const struct life *l, struct timeline_look *look)
 
 void observe_operator(struct zone_ctx *c, const struct life *l)
 {
-	struct timeline_look look = { .observer = OPERATOR, .mark = c->memory->mark, .explained = true };
+	struct timeline_look look = { .observer = LOOKS_OPERATOR, .mark = c->memory->mark, .explained = true };
 
 	for (size_t i = 0; i < l->in.observers; i++)
-		if (l->in.observer[i].id == OPERATOR && timeline_wants(&l->in, c->memory, OPERATOR)) {
+		if (l->in.observer[i].id == LOOKS_OPERATOR && timeline_wants(&l->in, c->memory, LOOKS_OPERATOR)) {
 			look_of(l, &look);
 			c->memory_changed |= timeline_looked(c->memory, &l->in, &look);
 		}

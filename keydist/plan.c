@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* plan: what the engine is to do with a zone, made from facts; compared by its digest with what the engine has, so
  * that only changes are sent. */
-#include "keydist/keydist.h"
+#include "keydist/looks.h"
 
 #include "arena/arena.h"
 #include "clock/clock.h"
@@ -217,6 +217,7 @@ json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct life *l)
 		json_object_set_new(plan, "shows", shown_plan(c, &next));
 	}
 	json_object_set_new(plan, "state", json_string(c->state));
+	json_object_set_new(plan, "look", looks_wanted(k, l));
 	return plan;
 }
 

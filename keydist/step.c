@@ -70,6 +70,8 @@ static void step_zone(struct keydist *k, struct zone_ctx *c)
 	}
 	if (k->acting && k->engine_up)
 		life_step(k, c, &l);
+	if (k->acting && k->engine_up && k->conf->keydist.tell_count > 0)
+		parent_tell(k, c, z, &l.published.record[RECORD_DS], l.published.cds_delete);
 	/* What is said brings the zone here again, with the plan that follows. */
 	if (words_count(k) == before)
 		plan_zone(k, c, z, &l);

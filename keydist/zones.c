@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* zones: what is kept per zone, found by name, and the queue of those to be looked at. */
-#include "keydist/keydist.h"
+#include "keydist/looks.h"
 
 #include "arena/arena.h"
 
@@ -129,6 +129,7 @@ void zones_free(struct keydist *k)
 
 		for (size_t j = 0; j < c->boxes; j++)
 			json_decref(c->box[j].box);
+		looks_free(c);
 		json_decref(c->floor);
 		free(c->box);
 		shown_free(c);

@@ -104,7 +104,7 @@ static void list_make(struct look_zone *lz, struct observed_servers *out)
 	memset(out, 0, sizeof(*out));
 	memcpy(out->zone, lz->z->apex, dname_len(lz->z->apex));
 	out->children_whole = true;
-	for (size_t i = 0; lz->keys && i < lz->z->shown_count; i++) {
+	for (size_t i = 0; i < lz->z->shown_count; i++) {
 		struct addr addr;
 
 		if (lz->z->shown[i].configured && addr_parse(lz->z->shown[i].address, 53, &addr, NULL) == 0)
@@ -137,12 +137,20 @@ static void list_use(struct look_zone *lz)
 
 /* ---- one look ---- */
 
+/* It is on the list, and its side of the cut is asked for. */
+static bool wanted(const struct target *t)
+{
+	const bool parent = t->server.role == OBSERVED_PARENT || t->server.role == OBSERVED_RESOLVER;
+
+	return t->there && (parent ? t->of->ds : t->of->keys);
+}
+
 static void schedule(struct look_zone *lz)
 {
 	int64_t at = INT64_MAX;
 
 	for (size_t i = 0; i < lz->targets; i++)
-		if (lz->target[i]->there && lz->target[i]->step == IDLE && lz->target[i]->next_ms < at)
+		if (wanted(lz->target[i]) && lz->target[i]->step == IDLE && lz->target[i]->next_ms < at)
 			at = lz->target[i]->next_ms;
 	if (at == INT64_MAX)
 		at = clock_mono_ms() + 1000; /* its parent is being looked for, or looks run */
@@ -347,7 +355,7 @@ static void look_zone_tick(struct look_zone *lz)
 	for (size_t i = 0; i < lz->targets; i++) {
 		struct target *t = lz->target[i];
 
-		if (t->there && t->step == IDLE && t->next_ms <= now_ms && may_begin(lz->z->engine->looks))
+		if (wanted(t) && t->step == IDLE && t->next_ms <= now_ms && may_begin(lz->z->engine->looks))
 			begin(t);
 	}
 	schedule(lz);

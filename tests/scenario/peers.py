@@ -252,9 +252,10 @@ class BindPrimary(DynamicUpdate, BindBase):
     """A hidden primary; zones: {name: zone text}.  reload() after rewriting a file with set_zone(), or update() where
     dynamic is set."""
 
-    def __init__(self, lab, name, zones, keys=None, transfer_key=None, notify=(), dynamic=False):
+    def __init__(self, lab, name, zones, keys=None, transfer_key=None, notify=(), dynamic=False,
+                 update_key=None):
         super().__init__(lab, name)
-        self.dynamic = dynamic
+        self.dynamic, self.update_key = dynamic, update_key
         self.zones, self.keys, self.transfer_key, self.notify = {}, keys or {}, transfer_key, primaries(notify)
         for zone, text in zones.items():
             self.set_zone(zone, text)
@@ -274,7 +275,8 @@ class BindPrimary(DynamicUpdate, BindBase):
         out += bind_keys(self.keys)
         for zone, path in self.zones.items():
             out += 'zone "%s" { type primary; file "%s"; check-names ignore; %s};\n' % (
-                zone, path, "allow-update { any; }; " if self.dynamic else "")
+                zone, path, 'allow-update { key "%s"; }; ' % self.update_key.rstrip(".") if self.update_key else
+                "allow-update { any; }; " if self.dynamic else "")
         return out
 
 

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_KEYDIST_LOOKS_H
+#define DUET_KEYDIST_LOOKS_H
+
+#include "keydist/keydist.h"
+#include "msg/observed.h"
+
+#define LOOKS_OPERATOR 1 /* ids of addresses are hashes */
+#define LOOKS_UNKNOWN  2 /* stands for servers that are not known, and shows nothing */
+
+/*
+ * looks - what the engine's looks at secondaries and parents showed: the newest of each server is kept, changes at the parent
+ * become events, a DS that names no key of the zone an alarm, and each look an observation of lib/timeline, which decides what
+ * it means for keys.
+ */
+
+/* msg_row: the engine's `observed`. */
+void looks_on_observed(void *ctx, const struct msg_peer *from, json_t *msg);
+/* For the plan: what is to be looked at; a new reference. */
+json_t *looks_wanted(const struct keydist *k, const struct life *l);
+/* Who looks, for lib/timeline: the servers that the engine named, and who stands for those that are not known. */
+size_t looks_observers(const struct keydist *k, const struct zone_ctx *c,
+		       struct timeline_observer out[TIMELINE_OBSERVERS_MAX]);
+/* What was seen since the last call goes into the zone's memory. */
+void looks_apply(struct zone_ctx *c, const struct life *l);
+/* For people: servers, what each showed last, alarms, and what the parent was told; a new reference. */
+json_t *looks_status(const struct zone_ctx *c);
+void looks_free(struct zone_ctx *c);
+
+#endif

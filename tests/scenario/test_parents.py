@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The parent: its DS counts when all its servers show it, and it is told which DS a zone wants, by hook, webhook and UPDATE."""
+
+import base64
+import hashlib
+import hmac
+import http.server
+import json
+import os
+import threading
+
+from duetlab import *
+
+ZONE = "example.org"
+DOT = "zone=example.org."
+PARENT = "@ 60 SOA ns.org. h.org. 1 3600 600 86400 30\n@ 60 NS ns\nns 60 A 127.0.0.1\nexample 60 NS ns.example\n" \
+         "ns.example 60 A 127.0.0.1\n"
+DS = "example 60 DS %d 13 2 " + "AB" * 32
+
+
+def parent_text():
+    return "$ORIGIN org.\n" + PARENT
+
+
+def one_signer(lab, signer=None, keydist=None, more=None):
+    """One node without backups that signs ZONE at once."""
+    cluster = Cluster(lab, signers=1, backups=0).init()
+    host = cluster.signer1
+    host.conf["signer"].update(signer or {})
+    host.conf["keydist"].update(keydist or {})
+    host.conf.update(more or {})
+    cluster.write_confs()
+    cluster.start()
+    lab.write("fast.yaml", "name: default\nrequire-backups: 0\npropagation: 0\n")
+    host.ctl("policy", "apply", lab.path("fast.yaml"))
+    cluster.add_zone(ZONE, small_zone(ZONE, n=2))
+    host.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    return cluster, host
+
+
+def row(*servers, **more):
+    return dict({"zone": "org", "servers": ["%s#%d" % (p.addr, p.port) for p in servers], "validate": False}, **more)
+
+
+def at(server):
+    return "address=%s#%d" % (server.addr, server.port)
+
+
+def ds_lines(host):
+    out = host.ctl("key", "ds", ZONE, check=False).stdout
+    return [" ".join(line.split()) for line in out.splitlines() if " DS " in " ".join(line.split())]
+
+
+@limit(120)
+def test_a_ds_counts_when_all_servers_of_the_parent_show_it(lab):
+    bind = BindPrimary(lab, "bind", {"org": parent_text()}, dynamic=True).start()
+    knot = KnotPrimary(lab, "knot", {"org": parent_text()}).start()
+    cluster, s1 = one_signer(lab, {"parents": [row(bind, knot)], "look-interval-s": 1})
+    log = s1.keydist
+    log.wait_event("event=parent-agrees %s ds=0" % DOT, 20)
+    # Of one server only: it does not count.
+    mark = log.mark()
+    bind.update("org", add=[DS % 4711])
+    log.wait_event("event=parent-shows %s %s ds=1" % (DOT, at(bind)), 20, mark)
+    # It names no key: an alarm.
+    log.wait_event("event=ds-unknown %s tag 4711" % DOT, 20, mark)
+    again = log.mark()
+    knot.stop()
+    log.wait_event("event=look-failed %s %s outcome=timeout" % (DOT, at(knot)), 20, mark)
+    if log.count("event=parent-agrees %s" % DOT, mark):
+        raise Failed("one server of two was enough")
+    knot.start()
+    log.wait_event("event=parent-shows %s %s ds=0" % (DOT, at(knot)), 20, 0)
+    knot.update("org", add=[DS % 4711])
+    log.wait_event("event=parent-agrees %s ds=1" % DOT, 20, again)
+    # So many that UDP truncates them.
+    mark = log.mark()
+    for p in bind, knot:
+        p.update("org", add=[DS % i for i in range(1, 31)])
+    log.wait_event("event=parent-agrees %s ds=31" % DOT, 20, mark)
+    # A server that is not the parent's.
+    mark = log.mark()
+    s1.conf["signer"]["parents"] = [row(bind, s1_as_server(s1))]
+    s1.write_conf()
+    s1.ctl("reload")
+    log.wait_event("event=look-failed %s %s" % (DOT, "address=%s#" % s1.addr), 20, mark)
+    if log.count("event=parent-agrees", mark):
+        raise Failed("a child's own server was taken for the parent's")
+
+
+def s1_as_server(host):
+    class Own:
+        addr, port = host.addr, DNS_PORT
+    return Own
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    """A webhook's other end: refuses the first, and remembers all."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.got.append((self.headers, body))
+        self.send_response(500 if len(self.server.got) == 1 else 204)
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+
+def runners(lab, host):
+    """duet-hook and duet-fetch of a host, with a folder for hooks."""
+    hooks = lab.folder("hooks")
+    host.conf["hook"] = {"socket": host.run_dir + "/hook.sock", "dir": hooks}
+    host.conf["fetch"] = {"socket": host.run_dir + "/fetch.sock"}
+    return hooks
+
+
+def start_runners(lab, host):
+    for name in "duet-hook", "duet-fetch":
+        lab.start(name, [lab.program(name), "-c", host.yaml]).wait_event("event=ready", 20)
+
+
+def script(folder, name, text):
+    path = os.path.join(folder, name)
+    with open(path, "w") as f:
+        f.write("#!/bin/sh\n" + text)
+    os.chmod(path, 0o755)
+
+
+@limit(120)
+def test_the_parent_is_told_until_it_has_understood(lab):
+    """A hook that fails, then hangs, then is well; a webhook that answers 500 first; an UPDATE with TSIG to BIND."""
+    secret = base64.b64encode(b"k" * 32).decode()
+    bind = BindPrimary(lab, "bind", {"org": parent_text()}, keys={"up": secret}, update_key="up").start()
+    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    web.got = []
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    cluster = Cluster(lab, signers=1, backups=0).init()
+    s1 = cluster.signer1
+    hooks = runners(lab, s1)
+    out = lab.path("told")
+    script(hooks, "ds", "n=$(cat %s.n 2>/dev/null || echo 0); echo $((n+1)) >%s.n\n[ $n = 0 ] && exit 1\n"
+           "[ $n = 1 ] && sleep 1000\n(echo $DUET_ZONE $DUET_PARENT $DUET_DS_COUNT; cat) >%s\n" % (out, out, out))
+    lab.write("secret", "hush\n", mode=0o600)
+    s1.conf["signer"].update({"parents": [row(bind)], "look-interval-s": 1})
+    s1.conf["keydist"]["tell-parents"] = [{
+        "zone": "org", "hook": "ds", "limit-s": 1, "webhook": "http://127.0.0.1:%d/ds?token=x" % web.server_port,
+        "webhook-secret": lab.path("secret"), "update": ["%s#%d" % (bind.addr, bind.port)], "update-key": "up"}]
+    cluster.write_confs()
+    start_runners(lab, s1)
+    cluster.start()
+    lab.write("wrong", base64.b64encode(b"w" * 32).decode(), mode=0o600)
+    lab.write("right", secret + "\n", mode=0o600)
+    s1.ctl("tsig", "create", "up", "--file", lab.path("wrong"))
+    lab.write("fast.yaml", "name: default\nrequire-backups: 0\npropagation: 0\n")
+    s1.ctl("policy", "apply", lab.path("fast.yaml"))
+    cluster.add_zone(ZONE, small_zone(ZONE, n=2))
+    s1.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    log = s1.keydist
+    log.wait_event("event=parent-wanted %s ds=1" % DOT, 20)
+    # UPDATE: refused under a wrong key, taken under the right one; then the look shows what was put there.
+    log.wait_event("event=parent-not-told %s by=update" % DOT, 20)
+    s1.ctl("tsig", "create", "up", "--file", lab.path("right"))
+    log.wait_event("event=parent-told %s by=update" % DOT, 30)
+    log.wait_event("event=parent-agrees %s ds=1" % DOT, 30)
+    if log.count("event=ds-unknown"):
+        raise Failed("the DS that was put there is not known")
+    # The hook.
+    log.wait_event("event=parent-not-told %s by=hook exit code 1" % DOT, 20)
+    log.wait_event("event=parent-not-told %s by=hook timeout" % DOT, 20)
+    log.wait_event("event=parent-told %s by=hook" % DOT, 30)
+    with open(out) as f:
+        first, *lines = f.read().splitlines()
+    want = ds_lines(s1)
+    if first != "example.org. org. 1" or len(lines) != 1 or lines[0].split()[-1] != want[0].split()[-1]:
+        raise Failed("the hook got %s %s, want %s" % (first, lines, want))
+    # The webhook, signed.
+    log.wait_event("event=parent-not-told %s by=webhook HTTP status 500" % DOT, 20)
+    log.wait_event("event=parent-told %s by=webhook" % DOT, 30)
+    for headers, body in web.got:
+        t, mac = (w.split("=", 1)[1] for w in headers["X-Duet-Signature"].split(","))
+        if hmac.new(b"hush", t.encode() + b"." + body, hashlib.sha256).hexdigest() != mac:
+            raise Failed("a webhook's signature is wrong")
+    word = json.loads(web.got[-1][1])
+    if word["zone"] != "example.org." or word["ds"].split()[-1] != want[0].split()[-1]:
+        raise Failed("the webhook got %s" % word)
