@@ -201,7 +201,8 @@ class KnotPrimary(DynamicUpdate, Peer):
         out += ["acl:", "  - id: any", "    address: 127.0.0.0/8", "    action: [transfer, update]", "zone:"]
         for zone in self.zones:
             out += ["  - domain: %s" % zone, "    storage: " + self.dir, "    file: %s.zone" % zone.strip("."),
-                    "    notify: [%s]" % ", ".join("n%d" % i for i in range(len(self.notify))), "    acl: any",
+                    *(["    notify: [%s]" % ", ".join("n%d" % i for i in range(len(self.notify)))] if self.notify else []),
+                    "    acl: any",
                     "    semantic-checks: off"]
         return "\n".join(out) + "\n"
 

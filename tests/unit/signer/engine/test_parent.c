@@ -90,7 +90,7 @@ static void put_soa(struct world *w, const uint8_t *owner)
 static void put_nsec(struct world *w, const char *owner_text, const char *next_text, const uint16_t *types, size_t n)
 {
 	uint8_t owner[DNAME_MAX], next[DNAME_MAX], bitmap[BITMAP_MAX];
-	struct rr rr = { .type = TYPE_NSEC, .ttl = 30, .owner = arena_dup(w->arena, owner, sizeof(owner)) };
+	struct rr rr = { .ttl = 30 };
 
 	dname_from_text(owner_text, owner, NULL);
 	dname_from_text(next_text, next, NULL);
@@ -219,7 +219,7 @@ static void put_nsec3(struct world *w, int from, int to, uint8_t flags, const ui
 	nsec3_hash(h, w->child, hash, NULL);
 	nsec3_hasher_free(h);
 	memcpy(next, hash, sizeof(next));
-	hash[NSEC3_HASH_LEN - 1] = (uint8_t)(hash[NSEC3_HASH_LEN - 1] + from); /* the last octet stays within a byte or not: */
+	hash[NSEC3_HASH_LEN - 1] = (uint8_t)(hash[NSEC3_HASH_LEN - 1] + from);
 	next[0] = (uint8_t)(next[0] + to);
 	owner[0] = NSEC3_LABEL_LEN;
 	nsec3_label(hash, owner + 1);
