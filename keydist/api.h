@@ -9,6 +9,10 @@
 /* A zone by the name in a path; ERR_NOTFOUND.  live: it must not have been removed. */
 const struct zone_state *api_zone(struct keydist *k, const char *text, bool live, struct err *e);
 json_t *api_keys_json(struct keydist *k, const struct zone_state *z);
+/* Whether these are its tag, or the first 8 or more hex digits of its hash; NULL: any key. */
+bool api_key_is(const struct key_state *ks, const char *digits);
+/* Whether the zone is to be signed; nothing is said where it is so already. */
+int api_secure(struct keydist *k, const struct zone_state *z, bool secure, struct err *e);
 /* "held", "unsigned", "signed" or "keep", as the plan says. */
 const char *api_zone_state(struct keydist *k, const struct zone_state *z);
 /* What adds the zone of {"zone","source","policy"?}; out->body NULL: it is there just so.  name: room for its name. */

@@ -6,10 +6,9 @@
 #include "log/log.h"
 #include "rrset/rr.h"
 
-#include <ctype.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* Names of all nodes in a set. */
 static json_t *names(struct keydist *k, const struct id_set *set)
@@ -141,6 +140,18 @@ static int on_list(void *ctx, const struct http_request *q, struct http_answer *
 	return 0;
 }
 
+bool api_key_is(const struct key_state *ks, const char *digits)
+{
+	char hex[65];
+
+	if (digits == NULL)
+		return true;
+	if (strlen(digits) < 8)
+		return dnskey_tag(ks->dnskey, ks->dnskey_len) == strtoul(digits, NULL, 10);
+	sodium_bin2hex(hex, sizeof(hex), ks->hash, 32);
+	return strncasecmp(hex, digits, strlen(digits)) == 0;
+}
+
 /* The key whose hash begins with these hex digits, or whose tag this is. */
 static const struct timeline_key *find_key(const struct life *l, const char *digits, struct err *e)
 {
@@ -152,13 +163,7 @@ static const struct timeline_key *find_key(const struct life *l, const char *dig
 		return NULL;
 	}
 	for (size_t i = 0; i < l->t.n; i++) {
-		const struct key_state *ks = l->t.key[i].key;
-		char hex[65];
-
-		for (size_t j = 0; j < 32; j++)
-			snprintf(hex + 2 * j, 3, "%02x", ks->hash[j]);
-		if (len >= 8 ? strncasecmp(hex, digits, len) != 0
-			     : dnskey_tag(ks->dnskey, ks->dnskey_len) != strtoul(digits, NULL, 10))
+		if (!api_key_is(l->t.key[i].key, digits))
 			continue;
 		if (found != NULL) {
 			err_set(e, ERR_SYNTAX, "more than one key is called %s", digits);

@@ -222,6 +222,21 @@ static int check(struct keydist *k, const struct zone_state *z, struct err *e)
 	return c->making ? err_set(e, ERR_NOTNOW, "%s: a key is being made", z->text) : 0;
 }
 
+/* A zone that was made insecure may have keys again once those before have gone everywhere. */
+static int make_secure(struct keydist *k, const struct zone_state *z, struct err *e)
+{
+	struct life l;
+
+	if (!z->secure.set || json_is_true(json_object_get(z->secure.body, "secure")))
+		return 0;
+	life_view(k, zone_ctx(k, z->name, true), state_zone(cluster_state(k->cluster), z->name), &l);
+	for (size_t i = 0; i < l.t.n; i++)
+		if (!l.t.key[i].dead)
+			return err_set(e, ERR_NOTNOW, "%s: its keys are still being withdrawn, see duetctl key explain",
+				       z->text);
+	return api_secure(k, z, true, e);
+}
+
 /* POST /v1/zones/{zone}/keys */
 static int on_create(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
 {
@@ -237,7 +252,7 @@ static int on_create(void *ctx, const struct http_request *q, struct http_answer
 		return -1;
 	keys = json_array();
 	add_wanted(k, z, &w, list, &n, keys);
-	if (n > 0 && check(k, z, e) != 0) {
+	if (n > 0 && (check(k, z, e) != 0 || make_secure(k, z, e) != 0)) {
 		json_decref(keys);
 		return -1;
 	}

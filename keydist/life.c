@@ -14,10 +14,12 @@ static const struct timeline_memory nothing;
 
 static struct timeline_policy policy_of(const struct policy *p)
 {
+	const bool ds_first = p->ksk_rollover == POLICY_DOUBLE_DS, liberal = p->algorithm_rollover == POLICY_LIBERAL;
+
 	return (struct timeline_policy){ .algorithm = (unsigned)p->algorithm,
 					 .split = p->keys == POLICY_KSK_ZSK,
-					 .ksk_method = METHOD_DOUBLE_SIGNATURE,
-					 .algorithm_method = METHOD_CONSERVATIVE,
+					 .ksk_method = ds_first ? METHOD_DOUBLE_DS : METHOD_DOUBLE_SIGNATURE,
+					 .algorithm_method = liberal ? METHOD_LIBERAL : METHOD_CONSERVATIVE,
 					 .extra_s = p->propagation_s,
 					 .parent_delay_s = p->parent_delay_s,
 					 .require_backups = (size_t)p->require_backups };

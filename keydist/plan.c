@@ -182,7 +182,7 @@ static void look(struct zone_ctx *c, const struct life *l)
 		c->state = "signed";
 	else if (shows_any(t, RECORD_DNSKEY) || (l->published.any && l->published.record[RECORD_DNSKEY].n > 0 && t->secure))
 		c->state = "keep";
-	else if (others_serve(t))
+	else if (!l->published.any && others_serve(t))
 		c->state = "held"; /* never unsigned beside signers that sign */
 	else
 		c->state = l->p.unsigned_zone == POLICY_SERVE || !t->secure ? "unsigned" : "held";

@@ -40,7 +40,8 @@
  *                                                  the zone is to become that
  *   key.gone     {"key","record","ttl"?}           deed: all have stopped, and the author's wait has ended
  *                                                  (record: "dnskey", without which it is that, "zone", "ds")
- *   key.roll     {"key","now"}                     the key is to be replaced
+ *   key.roll     {"key","now"?,"want"?:{"algorithm","split","ksk_method","algorithm_method"}}   the key is to be
+ *                                                  replaced, by such keys whatever the policy says later
  *   key.ds       {"key","seen","ttl"?,"rev"}     an operator's word: all servers of the parent show its DS, or none
  *   zone.secure  {"secure","rev"}                  whether the zone is to be signed
  *   key.lost     {"key"}
@@ -177,6 +178,13 @@ struct key_state {
 	uint8_t replaces[KEY_REPLACES_MAX][32]; /* zero: none */
 	enum key_method method;
 	bool roll, roll_now; /* it is to be replaced */
+	struct key_roll {
+		bool set;
+		uint8_t fact[FACT_HASH_LEN]; /* of several rolls of one key the largest counts */
+		unsigned alg;
+		bool split;
+		enum key_method ksk_method, algorithm_method;
+	} want; /* by what: as the policy was when the roll was asked for */
 	struct fact_reg at_parent; /* an operator's word on its DS */
 	struct id_set declined, lost;
 	struct record_state record[KEY_RECORDS];

@@ -109,18 +109,27 @@ static void read_boxes(const json_t *list, const char *to_field, struct box_stat
 	}
 }
 
+static bool read_method(const json_t *o, const char *field, enum key_method *out)
+{
+	const char *text = msg_text(o, field, 20, NULL);
+
+	for (size_t m = 0; text != NULL && m < KEY_METHODS; m++)
+		if (strcmp(text, key_method_names[m]) == 0) {
+			*out = (enum key_method)m;
+			return true;
+		}
+	return false;
+}
+
 /* What the key takes the place of, and how. */
 static void read_replaces(struct key_state *k, const json_t *body)
 {
-	const char *method = msg_text(body, "method", 20, NULL);
 	json_t *row;
 	size_t i;
 
 	memset(k->replaces, 0, sizeof(k->replaces));
 	k->method = METHOD_FIRST;
-	for (size_t m = 0; method != NULL && m < KEY_METHODS; m++)
-		if (strcmp(method, key_method_names[m]) == 0)
-			k->method = (enum key_method)m;
+	read_method(body, "method", &k->method);
 	json_array_foreach(json_object_get(body, "replaces"), i, row)
 	{
 		json_t *o = json_pack("{s:O}", "k", row);
@@ -253,10 +262,22 @@ static void on_record(struct zone_state *z, struct key_state *k, const char *wha
 		larger(&z->ds_ttl, ttl);
 }
 
-static void on_roll(struct key_state *k, const json_t *body)
+static void on_roll(struct key_state *k, const struct fact *f, const json_t *body)
 {
+	const json_t *o = json_object_get(body, "want");
+	struct key_roll want = { .set = true, .split = json_is_true(json_object_get(o, "split")) };
+	uint64_t alg;
+
 	k->roll = true;
 	k->roll_now |= json_is_true(json_object_get(body, "now"));
+	if (msg_uint(o, "algorithm", 255, &alg, NULL) != 0 || !key_algorithm_known((unsigned)alg) ||
+	    !read_method(o, "ksk_method", &want.ksk_method) ||
+	    !read_method(o, "algorithm_method", &want.algorithm_method) ||
+	    (k->want.set && memcmp(k->want.fact, f->hash, FACT_HASH_LEN) >= 0))
+		return;
+	want.alg = (unsigned)alg;
+	memcpy(want.fact, f->hash, FACT_HASH_LEN);
+	k->want = want;
 }
 
 static void on_ds(struct key_state *k, const struct fact *f, json_t *body)
@@ -291,7 +312,7 @@ void key_fact(struct zone_state *z, const struct fact *f, json_t *body)
 	else if (strcmp(what, "seen") == 0 || strcmp(what, "stopped") == 0 || strcmp(what, "gone") == 0)
 		on_record(z, k, what, f, body);
 	else if (strcmp(what, "roll") == 0)
-		on_roll(k, body);
+		on_roll(k, f, body);
 	else if (strcmp(what, "ds") == 0)
 		on_ds(k, f, body);
 	else if (strcmp(what, "lost") == 0)

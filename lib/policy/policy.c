@@ -38,6 +38,12 @@ static const struct option_word algorithms[] = {
 static const struct option_word key_sets[] = { { "csk", POLICY_CSK },
 					       { "ksk+zsk", POLICY_KSK_ZSK },
 					       { NULL, 0 } };
+static const struct option_word ksk_rollovers[] = { { "double-signature", POLICY_DOUBLE_SIGNATURE },
+						    { "double-ds", POLICY_DOUBLE_DS },
+						    { NULL, 0 } };
+static const struct option_word algorithm_rollovers[] = { { "conservative", POLICY_CONSERVATIVE },
+							  { "liberal", POLICY_LIBERAL },
+							  { NULL, 0 } };
 static const struct option_word denials[] = {
 	{ "nsec", POLICY_NSEC },
 	{ "nsec3", POLICY_NSEC3 },
@@ -75,6 +81,12 @@ static const struct option policy_table[] = {
 	  AT(p.ksk_bits), .help = "Size of new RSA keys that sign the DNSKEY RRset." },
 	{ "zsk-bits", OPTION_COUNT, .least = 2048, .most = 4096, .def = "2048", .unit = "bits",
 	  AT(p.zsk_bits), .help = "Size of new RSA keys that sign the zone." },
+	{ "ksk-rollover", OPTION_WORD, .words = ksk_rollovers, .def = "double-signature", AT(p.ksk_rollover),
+	  .help = "How a key that the parent names is replaced: DNSKEY first and then DS, or DS first (RFC 7583 section "
+		  "2.2)." },
+	{ "algorithm-rollover", OPTION_WORD, .words = algorithm_rollovers, .def = "liberal", AT(p.algorithm_rollover),
+	  .help = "How another algorithm comes in: RRSIGs before the DNSKEY, for validators that ask for every algorithm of "
+		  "the DNSKEY RRset, or both together (RFC 6781 section 4.1.4)." },
 	{ "denial", OPTION_WORD, .words = denials, .def = "nsec", AT(p.denial),
 	  .help = "How absence is proven." },
 	{ "nsec3-iterations", OPTION_COUNT, .least = 0, .most = 50, .def = "0", AT(p.nsec3_iterations),

@@ -21,6 +21,8 @@
 #define POLICY_NAME_MAX 63
 
 enum policy_keys { POLICY_CSK, POLICY_KSK_ZSK };
+enum policy_ksk_rollover { POLICY_DOUBLE_SIGNATURE, POLICY_DOUBLE_DS };
+enum policy_algorithm_rollover { POLICY_CONSERVATIVE, POLICY_LIBERAL };
 enum policy_denial { POLICY_NSEC, POLICY_NSEC3, POLICY_NSEC3_OPTOUT };
 enum policy_unsigned { POLICY_HOLD, POLICY_SERVE };
 enum policy_order {
@@ -36,6 +38,8 @@ struct policy {
 	int64_t rev;
 	int algorithm;    /* 8, 10, 13, 14, 15, 16 */
 	int keys;         /* enum policy_keys */
+	int ksk_rollover;       /* enum policy_ksk_rollover */
+	int algorithm_rollover; /* enum policy_algorithm_rollover */
 	int64_t ksk_bits; /* RSA only */
 	int64_t zsk_bits;
 	int denial; /* enum policy_denial */

@@ -57,6 +57,14 @@ static bool match(const struct timeline *t, unsigned alg, enum key_record upper,
 	       (low_in_up && (!by_ds || always_one(t, alg, RECORD_DNSKEY)));
 }
 
+bool chain_unnamed(const struct timeline *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (anywhere(&t->key[i], RECORD_DS))
+			return false;
+	return t->secure;
+}
+
 /* Validators may ask for signatures of this algorithm: it is in a DS RRset (RFC 6840 section 5.11), or, for
  * the strict, in the DNSKEY RRset. */
 static bool asked_for(const struct timeline *t, unsigned alg, bool *by_ds)
@@ -68,7 +76,7 @@ static bool asked_for(const struct timeline *t, unsigned alg, bool *by_ds)
 		*by_ds |= t->key[i].alg == alg && anywhere(&t->key[i], RECORD_DS);
 		by_dnskey |= t->key[i].alg == alg && anywhere(&t->key[i], RECORD_DNSKEY);
 	}
-	return *by_ds || (t->strict && by_dnskey);
+	return *by_ds || ((t->strict || chain_unnamed(t)) && by_dnskey);
 }
 
 bool timeline_chain_holds(const struct timeline *t)

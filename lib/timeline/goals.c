@@ -131,9 +131,8 @@ static const struct timeline_key *user_of(const struct timeline *t, enum key_rec
 }
 
 /* The keys that policy asks for, in place of all that there are: another algorithm, or split and combined. */
-static size_t want_all(const struct timeline_in *in, const struct timeline *t, struct timeline_create out[2])
+static size_t want_all(const struct timeline_policy *p, const struct timeline *t, struct timeline_create out[2])
 {
-	const struct timeline_policy *p = in->policy;
 	const struct timeline_key *ksk = user_of(t, RECORD_DS), *zsk = user_of(t, RECORD_ZONE);
 	const bool first = ksk == NULL || zsk == NULL;
 	enum key_method method = first                      ? METHOD_FIRST
@@ -150,17 +149,30 @@ static size_t want_all(const struct timeline_in *in, const struct timeline *t, s
 	return 2;
 }
 
+/* The policy as it was when the roll was asked for. */
+static struct timeline_policy wanted_by(const struct timeline_policy *now, const struct key_state *ks)
+{
+	struct timeline_policy p = *now;
+
+	if (ks->want.set) {
+		p.algorithm = ks->want.alg;
+		p.split = ks->want.split;
+		p.ksk_method = ks->want.ksk_method;
+		p.algorithm_method = ks->want.algorithm_method;
+	}
+	return p;
+}
+
 size_t create_wanted(const struct timeline_in *in, const struct timeline *t, struct timeline_create out[2],
 		     const struct timeline_key **rolled)
 {
-	const struct timeline_policy *p = in->policy;
-
 	*rolled = NULL;
 	if (!t->secure)
 		return 0;
 	for (size_t i = 0; i < t->n; i++) {
 		const struct timeline_key *k = &t->key[i];
-		const bool same = k->alg == p->algorithm && p->split != (k->sep && k->zone_signing);
+		const struct timeline_policy p = wanted_by(in->policy, k->key);
+		const bool same = k->alg == p.algorithm && p.split != (k->sep && k->zone_signing);
 
 		if (!k->key->roll || !alive(k) || !settled(k) || roll_runs(t, k))
 			continue;
@@ -170,9 +182,9 @@ size_t create_wanted(const struct timeline_in *in, const struct timeline *t, str
 			*rolled = user_of(t, RECORD_DS) == NULL || FAULT(TURN_BY_NAMED_KEY)
 					  ? k
 					  : user_of(t, RECORD_DS);
-			return roll_runs(t, NULL) ? 0 : want_all(in, t, out);
+			return roll_runs(t, NULL) ? 0 : want_all(&p, t, out);
 		}
-		want(&out[0], k->key->role, k->alg, k->sep ? p->ksk_method : METHOD_PREPUBLICATION, k, NULL);
+		want(&out[0], k->key->role, k->alg, k->sep ? p.ksk_method : METHOD_PREPUBLICATION, k, NULL);
 		return 1;
 	}
 	return 0;

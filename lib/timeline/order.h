@@ -27,6 +27,9 @@ size_t create_wanted(const struct timeline_in *in, const struct timeline *t, str
 /* This node's place among those who may create, from 0. */
 size_t create_rank(const struct timeline_in *in, const struct timeline *t, const uint8_t key[32]);
 
+/* No DS is known to be anywhere, though the zone is to be secure: a trust anchor may come from elsewhere. */
+bool chain_unnamed(const struct timeline *t);
+
 /* This node knows the TTL that the DS RRset has now. */
 bool parents_known(const struct timeline_in *in, const struct timeline_memory *m);
 

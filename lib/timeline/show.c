@@ -104,7 +104,8 @@ static bool has_leave(const struct timeline *t, const struct timeline_key *k, en
 	if (k->sep && k->record[RECORD_DS].phase != PHASE_HIDDEN)
 		return FAULT(DNSKEY_BEFORE_DS);
 	/* the last of an algorithm that no DS names: its signatures stay until the DNSKEY is gone */
-	return !k->zone_signing || k->record[RECORD_ZONE].phase == PHASE_HIDDEN || !ds_asks(t, k->alg) ||
+	return !k->zone_signing || k->record[RECORD_ZONE].phase == PHASE_HIDDEN ||
+	       !(ds_asks(t, k->alg) || chain_unnamed(t)) ||
 	       FAULT(DNSKEY_BEFORE_SIGNATURES);
 }
 

@@ -230,6 +230,27 @@ static bool wants_secure(const struct zone_state *z)
 	return !z->secure.set || json_is_true(json_object_get(z->secure.body, "secure"));
 }
 
+/* As the policy says, or as those have it that take the place of keys of another algorithm. */
+static bool is_strict(const struct timeline_in *in, const struct timeline *t)
+{
+	bool liberal = false;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const enum key_method method = t->key[i].key->method;
+
+		for (size_t r = 0; r < KEY_REPLACES_MAX && !t->key[i].dead; r++) {
+			const struct timeline_key *old = timeline_find(t, t->key[i].key->replaces[r]);
+
+			if (old == NULL || old->dead || old->alg == t->key[i].alg)
+				continue;
+			if (method == METHOD_CONSERVATIVE)
+				return true;
+			liberal |= method == METHOD_LIBERAL;
+		}
+	}
+	return !liberal && in->policy->algorithm_method == METHOD_CONSERVATIVE;
+}
+
 void timeline_view(const struct timeline_in *in, struct timeline *out)
 {
 	out->n = 0;
@@ -238,8 +259,8 @@ void timeline_view(const struct timeline_in *in, struct timeline *out)
 	if (in->facts->nodes <= TIMELINE_OBSERVERS_MAX)
 		out->counted_n = state_counted(in->facts, in->self, out->counted);
 	out->secure = wants_secure(in->zone);
-	out->strict = in->policy->algorithm_method == METHOD_CONSERVATIVE;
 	view_keys(in, out);
+	out->strict = is_strict(in, out);
 	for (size_t i = 0; i < out->n; i++)
 		for (enum key_record r = 0; r < KEY_RECORDS; r++)
 			out->key[i].record[r].phase =

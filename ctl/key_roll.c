@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* key_roll: rolling and withdrawing keys, an operator's word on the parent, and what keys wait for. */
+#include "ctl/command.h"
+
+#include "http/http.h"
+#include "key/key.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- roll ---- */
+
+static void print_roll(const json_t *answer, bool dry)
+{
+	const json_t *k, *s;
+	size_t i, j;
+
+	json_array_foreach(jlist(answer, "keys"), i, k)
+	{
+		printf("key %lld/%lld %s %s\n", (long long)jint(k, "tag", 0), (long long)jint(k, "algorithm", 0),
+		       jtext(k, "role"),
+		       dry                    ? "would be rolled"
+		       : jbool(k, "existing") ? "is rolled already"
+					      : "is rolled");
+		json_array_foreach(jlist(k, "calendar"), j, s)
+		{
+			char when[CTL_WHEN_LEN];
+
+			printf("  at the earliest after %s: %s\n", ctl_span(jint(s, "after_s", 0), when), jtext(s, "what"));
+		}
+	}
+}
+
+int cmd_key_roll(struct ctl *c)
+{
+	const char *algorithm = ctl_option(c, "algorithm"), *role = ctl_option(c, "role");
+	const bool dry = ctl_flag(c, "dry-run");
+	json_t *body, *answer = NULL;
+	char *zone;
+	int rc;
+
+	if (algorithm != NULL && key_algorithm_from_text(algorithm) == 0)
+		return ctl_misuse(c->command, "--algorithm %s: must be 8, 10, 13, 14, 15 or 16, or a mnemonic", algorithm);
+	body = json_pack("{s:b,s:b}", "now", ctl_flag(c, "now"), "dry_run", dry);
+	if (algorithm != NULL)
+		json_object_set_new(body, "algorithm", json_integer(key_algorithm_from_text(algorithm)));
+	if (role != NULL)
+		json_object_set_new(body, "role", json_string(role));
+	zone = ctl_zone_name(c->arg[0]);
+	rc = ctl_call(c, CTL_KEYDIST, "POST", http_path("/v1/zones/%s/roll", zone), body, &answer);
+	json_decref(body);
+	free(zone);
+	if (rc != 0)
+		return CTL_FAILED;
+	if (!ctl_json(c, answer)) {
+		print_roll(answer, dry);
+		json_decref(answer);
+	}
+	return CTL_DONE;
+}
+
+int cmd_key_withdraw(struct ctl *c)
+{
+	char *zone = ctl_zone_name(c->arg[0]);
+	json_t *body = json_object(), *answer = NULL;
+	int rc = ctl_call(c, CTL_KEYDIST, "POST", http_path("/v1/zones/%s/withdraw", zone), body, &answer);
+
+	json_decref(body);
+	json_decref(answer);
+	if (rc == 0 && !ctl_json_new(c, json_pack("{s:s,s:b}", "zone", zone, "secure", 0)))
+		printf("%s becomes insecure: CDS says DELETE once no signer names a key, and the signatures stay until the DS is "
+		       "gone; see duetctl key explain\n",
+		       zone);
+	free(zone);
+	return rc == 0 ? CTL_DONE : CTL_FAILED;
+}
+
+/* ---- the parent ---- */
+
+static int word_on_parent(struct ctl *c, bool seen)
+{
+	json_t *body = json_pack("{s:b}", "seen", seen), *answer = NULL;
+	char *zone;
+	const json_t *k;
+	long ttl = 0;
+	size_t i;
+	int rc;
+
+	if (ctl_seconds(c, "ttl", 86400, &ttl) != 0) {
+		json_decref(body);
+		return CTL_MISUSED;
+	}
+	json_object_set_new(body, "ttl", json_integer(ttl));
+	if (c->args > 1)
+		json_object_set_new(body, "key", json_string(c->arg[1]));
+	zone = ctl_zone_name(c->arg[0]);
+	rc = ctl_call(c, CTL_KEYDIST, "POST", http_path("/v1/zones/%s/parent", zone), body, &answer);
+	json_decref(body);
+	if (rc == 0 && !ctl_json(c, answer)) {
+		json_array_foreach(jlist(answer, "keys"), i, k)
+			printf("%s: every server of the parent shows %s DS of key %lld: so you say\n", zone, seen ? "the" : "no",
+			       (long long)jint(k, "tag", 0));
+		json_decref(answer);
+	}
+	free(zone);
+	return rc == 0 ? CTL_DONE : CTL_FAILED;
+}
+
+int cmd_key_ds_seen(struct ctl *c)
+{
+	return word_on_parent(c, true);
+}
+
+int cmd_key_ds_gone(struct ctl *c)
+{
+	return word_on_parent(c, false);
+}
+
+/* ---- explain ---- */
+
+static void explain(const json_t *k)
+{
+	static const char *const records[] = { "dnskey", "zone", "ds" };
+	const json_t *all = json_object_get(k, "records");
+
+	printf("key %lld/%lld %s %.8s: %s\n", (long long)jint(k, "tag", 0), (long long)jint(k, "algorithm", 0),
+	       jtext(k, "role"), jtext(k, "hash"), jtext(k, "why"));
+	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
+		json_t *r = json_object_get(all, records[i]), *word;
+		const char *name;
+
+		if (r == NULL)
+			continue;
+		printf("  %-7s %-12s%s", records[i], jtext(r, "phase"), jbool(r, "goes") ? " goes" : "");
+		json_object_foreach(json_object_get(r, "signers"), name, word)
+			printf("  %s: %s", name, json_string_value(word));
+		putchar('\n');
+	}
+}
+
+int cmd_key_explain(struct ctl *c)
+{
+	char *zone = ctl_zone_name(c->arg[0]);
+	json_t *answer = NULL;
+	const json_t *k;
+	size_t i;
+	int rc;
+
+	rc = ctl_call(c, CTL_KEYDIST, "GET",
+		      c->args > 1 ? http_path("/v1/zones/%s/keys/%s", zone, c->arg[1]) : http_path("/v1/zones/%s/keys", zone),
+		      NULL, &answer);
+	free(zone);
+	if (rc != 0)
+		return CTL_FAILED;
+	if (!ctl_json(c, answer)) {
+		if (c->args > 1)
+			explain(answer);
+		else
+			json_array_foreach(jlist(answer, "keys"), i, k) explain(k);
+		json_decref(answer);
+	}
+	return CTL_DONE;
+}

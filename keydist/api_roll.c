@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* api_roll: rolling keys, withdrawing them, and an operator's word on the parent, over HTTP. */
+#include "keydist/api.h"
+
+#include "log/log.h"
+
+#include <string.h>
+
+struct roll {
+	struct keydist *k;
+	const struct life *l;
+	const char *role; /* NULL: any */
+	unsigned alg;
+	bool now, dry;
+	json_t *keys, *calendar;
+};
+
+static void view(struct keydist *k, const struct zone_state *z, struct life *l)
+{
+	life_view(k, zone_ctx(k, z->name, true), state_zone(cluster_state(k->cluster), z->name), l);
+}
+
+static bool in_use(const struct timeline_key *key)
+{
+	return !key->dead && key->key->declined.n == 0 && !key->record[RECORD_DNSKEY].retiring;
+}
+
+/* ---- the calendar ---- */
+
+/* One step: the instant from now at which it is expected, when every signer and server answers at once. */
+static void step(json_t *list, int64_t *at_s, int64_t wait_s, const char *what)
+{
+	*at_s += wait_s;
+	json_array_append_new(list, json_pack("{s:I,s:s}", "after_s", (json_int_t)*at_s, "what", what));
+}
+
+static json_t *calendar_of(const struct keydist *k, const struct life *l, const struct timeline_key *key, unsigned alg)
+{
+	const struct zone_ctx *c = zone_ctx((struct keydist *)k, l->in.zone->name, false);
+	const int64_t extra = l->policy.extra_s, delay = l->policy.parent_delay_s;
+	const int64_t dnskey = extra + (c->shown.dnskey_ttl > 0 ? c->shown.dnskey_ttl : l->p.dnskey_ttl_s);
+	const int64_t zone = extra + (c->shown.zone_ttl > 0 ? c->shown.zone_ttl : l->p.max_ttl_signed_s);
+	const int64_t ds = extra + (int64_t)(l->in.zone->ds_ttl > l->in.memory->ds_ttl ? l->in.zone->ds_ttl
+										       : l->in.memory->ds_ttl);
+	const bool other = alg != key->alg, both = other && l->policy.algorithm_method == METHOD_CONSERVATIVE;
+	json_t *list = json_array();
+	int64_t at = 0;
+
+	step(list, &at, 0, "the new key is made, proven by every signer and stored by the backups");
+	if (both) {
+		step(list, &at, 0, "its RRSIGs over the zone are published");
+		step(list, &at, zone, "its DNSKEY is published");
+		step(list, &at, dnskey, "CDS names it; the parent is to publish its DS");
+	} else if (other) {
+		step(list, &at, 0, "its DNSKEY and its RRSIGs over the zone are published");
+		step(list, &at, zone > dnskey ? zone : dnskey, "CDS names it; the parent is to publish its DS");
+	} else if (key->sep && !key->zone_signing && l->policy.ksk_method == METHOD_DOUBLE_DS) {
+		step(list, &at, 0, "CDS names it beside the old one; the parent is to publish its DS");
+		step(list, &at, ds + delay, "its DNSKEY is published");
+		step(list, &at, dnskey, "CDS ceases to name the old key");
+		step(list, &at, ds + delay, "the old DNSKEY goes");
+		step(list, &at, dnskey, "the roll is over");
+		return list;
+	} else {
+		step(list, &at, 0, "its DNSKEY is published");
+		step(list, &at, dnskey, key->zone_signing ? "it signs the zone in place of the old key"
+							  : "CDS names it; the parent is to publish its DS");
+	}
+	if (key->sep) {
+		step(list, &at, ds + delay, "CDS ceases to name the old key");
+		step(list, &at, ds + delay, other ? "the old algorithm's keys go" : "the old DNSKEY goes");
+		step(list, &at, dnskey, "the roll is over");
+	} else {
+		step(list, &at, zone, "the old DNSKEY goes");
+		step(list, &at, dnskey, "the roll is over");
+	}
+	return list;
+}
+
+/* ---- rolls ---- */
+
+static json_t *want_json(const struct roll *r)
+{
+	return json_pack("{s:i,s:b,s:s,s:s,s:I}", "algorithm", (int)r->alg, "split", r->l->policy.split, "ksk_method",
+			 key_method_names[r->l->policy.ksk_method], "algorithm_method",
+			 key_method_names[r->l->policy.algorithm_method], "policy_rev", (json_int_t)r->l->p.rev);
+}
+
+static int roll_one(const struct roll *r, const struct timeline_key *key, struct err *e)
+{
+	const struct key_state *ks = key->key;
+	const struct zone_state *z = r->l->in.zone;
+	const unsigned tag = dnskey_tag(ks->dnskey, ks->dnskey_len);
+	const bool existing = ks->roll && (ks->roll_now || !r->now);
+
+	json_array_append_new(r->keys, json_pack("{s:o,s:i,s:i,s:s,s:b,s:o}", "hash", msg_json_hex(ks->hash, 32), "tag",
+						 (int)tag, "algorithm", (int)key->alg, "role", ks->role, "existing", existing,
+						 "calendar", calendar_of(r->k, r->l, key, r->alg)));
+	if (r->dry || existing)
+		return 0;
+	if (keydist_say(r->k, "key.roll", z->name,
+			json_pack("{s:o,s:b,s:o}", "key", msg_json_hex(ks->hash, 32), "now", r->now, "want", want_json(r)),
+			e) != 0)
+		return -1;
+	log_event(LOG_NOTICE, "key-roll", "zone=%s key=%u/%u algorithm=%u", z->text, tag, key->alg, r->alg);
+	return 0;
+}
+
+static int read_roll(struct roll *r, const struct http_request *q, struct err *e)
+{
+	json_int_t alg = 0;
+
+	if (http_text_or(q->body, "role", NULL, &r->role, e) != 0 ||
+	    http_int_or(q->body, "algorithm", r->l->p.algorithm, 0, 255, &alg, e) != 0)
+		return -1;
+	if (!key_algorithm_known((unsigned)alg))
+		return err_set(e, ERR_SYNTAX, "algorithm: %lld, must be 8, 10, 13, 14, 15 or 16", (long long)alg);
+	if (r->role != NULL && strcmp(r->role, "csk") != 0 && strcmp(r->role, "ksk") != 0 && strcmp(r->role, "zsk") != 0)
+		return err_set(e, ERR_SYNTAX, "role: %s, must be csk, ksk or zsk", r->role);
+	r->alg = (unsigned)alg;
+	r->now = json_is_true(json_object_get(q->body, "now"));
+	r->dry = json_is_true(json_object_get(q->body, "dry_run"));
+	return 0;
+}
+
+/* POST /v1/zones/{zone}/roll {"role"?,"algorithm"?,"now"?,"dry_run"?} */
+static int on_roll(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct keydist *k = ctx;
+	const struct zone_state *z = api_zone(k, q->segment[0], true, e);
+	struct roll r = { .k = k };
+	uint8_t hash[TIMELINE_KEYS_MAX][32];
+	size_t n = 0;
+	struct life l;
+
+	if (z == NULL)
+		return -1;
+	view(k, z, &l);
+	r.l = &l;
+	if (read_roll(&r, q, e) != 0)
+		return -1;
+	if (!l.t.secure)
+		return err_set(e, ERR_REFUSED, "%s becomes insecure: there is nothing to roll", z->text);
+	for (size_t i = 0; i < l.t.n; i++)
+		if (in_use(&l.t.key[i]) && (r.role == NULL || strcmp(r.role, l.t.key[i].key->role) == 0))
+			memcpy(hash[n++], l.t.key[i].key->hash, 32);
+	if (n == 0)
+		return err_set(e, ERR_NOTFOUND, "%s has no %s in use", z->text, r.role == NULL ? "key" : r.role);
+	r.keys = json_array();
+	for (size_t i = 0; i < n; i++) {
+		const struct timeline_key *key = NULL;
+
+		view(k, z, &l); /* what was said changes it */
+		for (size_t j = 0; j < l.t.n; j++)
+			if (memcmp(l.t.key[j].key->hash, hash[i], 32) == 0)
+				key = &l.t.key[j];
+		if (key != NULL && roll_one(&r, key, e) != 0) {
+			json_decref(r.keys);
+			return -1;
+		}
+	}
+	a->body = json_pack("{s:s,s:o,s:b}", "zone", z->text, "keys", r.keys, "dry_run", r.dry);
+	return 0;
+}
+
+/* ---- secure and insecure ---- */
+
+int api_secure(struct keydist *k, const struct zone_state *z, bool secure, struct err *e)
+{
+	const uint64_t rev = z->secure.set ? z->secure.rev : 0;
+	const bool is = !z->secure.set || json_is_true(json_object_get(z->secure.body, "secure"));
+
+	if (is == secure)
+		return 0;
+	if (keydist_say(k, "zone.secure", z->name, json_pack("{s:b,s:I}", "secure", secure, "rev", (json_int_t)rev + 1), e) !=
+	    0)
+		return -1;
+	log_event(LOG_NOTICE, secure ? "zone-secure" : "zone-insecure", "zone=%s", z->text);
+	return 0;
+}
+
+/* POST /v1/zones/{zone}/withdraw: all keys go, in the order in which no validator notices. */
+static int on_withdraw(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	const struct zone_state *z = api_zone(ctx, q->segment[0], true, e);
+
+	(void)a;
+	return z == NULL ? -1 : api_secure(ctx, z, false, e);
+}
+
+/* ---- the parent, as an operator sees it ---- */
+
+/* POST /v1/zones/{zone}/parent {"seen","key"?,"ttl"?}: without key of all whose DS is waited for. */
+static int on_parent(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct keydist *k = ctx;
+	const struct zone_state *z = api_zone(k, q->segment[0], false, e);
+	const bool seen = json_is_true(json_object_get(q->body, "seen"));
+	json_t *said;
+	json_int_t ttl = 0;
+	const char *which;
+	struct life l;
+
+	if (z == NULL || http_text_or(q->body, "key", NULL, &which, e) != 0 ||
+	    http_int_or(q->body, "ttl", 86400, 0, INT32_MAX, &ttl, e) != 0)
+		return -1;
+	view(k, z, &l);
+	said = json_array();
+	for (size_t i = 0; i < l.t.n; i++) {
+		const struct timeline_key *key = &l.t.key[i];
+		const struct key_state *ks = key->key;
+		const struct record_view *ds = &key->record[RECORD_DS];
+		const unsigned tag = dnskey_tag(ks->dnskey, ks->dnskey_len);
+
+		if (!key->sep || key->dead || !api_key_is(ks, which) ||
+		    (which == NULL && (seen ? !ds->show || ds->retiring : ds->show || !ds->any_serves)))
+			continue;
+		json_array_append_new(said, json_pack("{s:o,s:i}", "hash", msg_json_hex(ks->hash, 32), "tag", (int)tag));
+		if (keydist_say(k, "key.ds", z->name,
+				json_pack("{s:o,s:b,s:I,s:I}", "key", msg_json_hex(ks->hash, 32), "seen", seen, "ttl",
+					  (json_int_t)ttl, "rev", (json_int_t)(ks->at_parent.set ? ks->at_parent.rev : 0) + 1),
+				e) != 0) {
+			json_decref(said);
+			return -1;
+		}
+		log_event(LOG_NOTICE, seen ? "ds-seen" : "ds-gone", "zone=%s key=%u/%u msg=by an operator's word", z->text, tag,
+			  key->alg);
+	}
+	if (json_array_size(said) == 0) {
+		json_decref(said);
+		return err_set(e, ERR_NOTFOUND, "%s: no such key whose DS is waited for", z->text);
+	}
+	a->body = json_pack("{s:o}", "keys", said);
+	return 0;
+}
+
+const struct http_route roll_routes[] = {
+	{ "POST", "/v1/zones/{zone}/roll", HTTP_BODY_SMALL, on_roll },
+	{ "POST", "/v1/zones/{zone}/withdraw", HTTP_BODY_SMALL, on_withdraw },
+	{ "POST", "/v1/zones/{zone}/parent", HTTP_BODY_SMALL, on_parent },
+};
+const size_t roll_route_count = sizeof(roll_routes) / sizeof(roll_routes[0]);

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Keys are rolled while a validator asks all the time for fresh and cached names; nothing is bogus."""
+
+import json
+import time
+
+from duetlab import NSD, Cluster, Failed, Knot, Unbound, limit, small_zone, wait_until
+from steady import Steady
+
+ZONE = "example.org"
+HOSTS = 300
+QUICK = """name: %s
+keys: %s
+algorithm: %d
+ksk-rollover: %s
+dnskey-ttl: 2s
+propagation: 1s
+max-ttl-unsigned: 1h
+max-ttl-signed: 10s
+renewal-margin: 1h
+"""
+
+
+def keys(host):
+    return json.loads(host.ctl("key", "list", ZONE, "--json").stdout)["keys"]
+
+
+def live(host):
+    return [k for k in keys(host) if not k["gone"]]
+
+
+class World:
+    """Two signers, NSD behind one and Knot behind the other, Unbound at both."""
+
+    def __init__(self, lab, split, algorithm=13, ksk="double-signature"):
+        self.cluster = cluster = Cluster(lab, signers=2, backups=1).init()
+        self.s1, self.s2 = cluster.signer1, cluster.signer2
+        nsd = NSD(lab, "nsd", [ZONE], [self.s1.addr])
+        knot = Knot(lab, "knot", [ZONE], [self.s2.addr])
+        cluster.add_secondary(nsd, of=[self.s1])
+        cluster.add_secondary(knot, of=[self.s2])
+        cluster.write_confs()
+        cluster.start()
+        for s in (nsd, knot):
+            s.start()
+        lab.write("quick.yaml", QUICK % ("quick", "ksk+zsk" if split else "csk", algorithm, ksk))
+        self.s1.ctl("policy", "apply", lab.path("quick.yaml"))
+        cluster.add_zone(ZONE, small_zone(ZONE, n=HOSTS, ttl=2, minimum=1), policy="quick")
+        self.s1.ctl("key", "create", ZONE)
+        cluster.wait_signed(ZONE)
+        for s in (nsd, knot):
+            wait_until(lambda s=s: s.signed(ZONE), 30, "%s serves the signed zone" % s.name)
+        wait_until(lambda: self.s1.ctl("key", "ds", ZONE, check=False).returncode == 0, 60, "the DS may go to the parent")
+        self.parent(True)
+        anchors = [row for row in cluster.ds(ZONE)]
+        resolvers = [Unbound(lab, "unbound-" + s.name, {ZONE: (s.addr, s.port)}, anchors).start() for s in (nsd, knot)]
+        self.streams = [Steady(s.name, r.addr, r.port, ZONE, HOSTS).start() for s, r in zip((nsd, knot), resolvers)]
+        wait_until(lambda: all(s.answered() > 100 for s in self.streams), 20, "resolvers answer")
+        wait_until(self.settled, 60, "the first keys are in use everywhere")
+
+    def parent(self, seen):
+        """An operator's word on the DS."""
+        self.s2.ctl("key", "ds-seen" if seen else "ds-gone", ZONE, "--ttl", "2s", check=False)
+
+    def settled(self):
+        return all(r["phase"] == "omnipresent" for h in (self.s1, self.s2) for k in live(h) for r in k["records"].values())
+
+    def rolled(self, old, timeout=120):
+        """Until none of the old keys is left, on either node."""
+        def over():
+            return all(not {k["hash"] for k in live(h)} & old for h in (self.s1, self.s2)) and self.settled()
+        try:
+            wait_until(over, timeout, "the roll is over", every=0.3)
+        except Failed as e:
+            raise Failed("%s\n%s\n%s" % (e, self.s1.ctl("key", "explain", ZONE).stdout, self.s2.ctl("key", "explain", ZONE).stdout))
+
+    def end(self):
+        for s in self.streams:
+            s.stop()
+            print(s)
+        bad = [str(s) for s in self.streams if s.bad()]
+        if bad:
+            raise Failed("\n".join(bad))
+
+
+@limit(240)
+def test_zsk_roll(lab):
+    """The ZSK is rolled on both nodes at once, and signer2 is cut off in the middle."""
+    w = World(lab, split=True)
+    old = {k["hash"] for k in live(w.s1) if k["role"] == "zsk"}
+    plan = json.loads(w.s1.ctl("key", "roll", ZONE, "--role", "zsk", "--dry-run", "--json").stdout)
+    if len(plan["keys"]) != 1 or len(plan["keys"][0]["calendar"]) < 4 or any(k["roll"] for k in live(w.s1)):
+        raise Failed("--dry-run: %s" % plan)
+    for h in (w.s1, w.s2):
+        h.ctl("key", "roll", ZONE, "--role", "zsk")
+    wait_until(lambda: len([k for k in live(w.s1) if k["role"] == "zsk" and k["published"]]) == 2, 60,
+               "the new key is published")
+    w.s2.kill("keydist")
+    began = time.monotonic()
+    before = [s.answered() for s in w.streams]
+    wait_until(lambda: time.monotonic() - began > 6 and all(s.answered() > b + 100 for s, b in zip(w.streams, before)), 30,
+               "longer than anything is cached")
+    if not old & {k["hash"] for k in live(w.s1)}:
+        raise Failed("the old key went without a promise of signer2")
+    w.s2.start("keydist")
+    w.rolled(old)
+    if len([k for k in keys(w.s1) if k["role"] == "zsk" and not k["gone"]]) != 1:
+        raise Failed("two nodes that were asked made two keys: %s" % keys(w.s1))
+    w.end()
+
+
+def swear(w, old, timeout=120):
+    """The parent follows CDS at once, and the operator says so, until the old keys are gone."""
+    def over():
+        w.parent(True)
+        w.parent(False)
+        return all(not {k["hash"] for k in live(h)} & old for h in (w.s1, w.s2)) and w.settled()
+    try:
+        wait_until(over, timeout, "the roll is over", every=1)
+    except Failed as e:
+        raise Failed("%s\n%s\n%s" % (e, w.s1.ctl("key", "explain", ZONE).stdout, w.s2.ctl("key", "explain", ZONE).stdout))
+
+
+@limit(240)
+def test_csk_roll(lab):
+    """The CSK is rolled, and an operator says what the parent shows."""
+    w = World(lab, split=False)
+    old = {k["hash"] for k in live(w.s1)}
+    w.s2.ctl("key", "roll", ZONE)
+    wait_until(lambda: any(k["cds"] and k["hash"] not in old for k in live(w.s1)), 60, "CDS names the new key")
+    for s in w.streams:     # their trust anchor is the old key's: from here on it is the parent's business
+        s.stop()
+        print(s)
+        if s.bad():
+            raise Failed(str(s))
+    swear(w, old)
