@@ -176,11 +176,11 @@ static void check_gone(struct audit *a, const struct past_key *was)
 
 	if (was->published_to != 0 || is_published(a, was))
 		return;
+	if (a->plan != NULL && a->plan->unsigned_zone)
+		return; /* the parent's DS went before */
 	snprintf(name, sizeof(name), "%u/%u", was->tag, was->rdata[3]);
 	if (!planned)
 		report_add(a->report, KEY_CHANGED, 0, "%s key %s: gone", a->zone_text, name);
-	if (a->plan != NULL && a->plan->unsigned_zone)
-		return; /* the parent's DS went before */
 	if (was->used_from != 0 && (was->used_to == 0 || a->now < until))
 		report_add(a->report, HIST_REMOVED, 0, "%s key %s", a->zone_text, name);
 }

@@ -171,7 +171,8 @@ static void passed(struct zwork *z, struct auditing *a)
 	a->made = NULL;
 }
 
-/* What its changes speak against is looked at as a whole, which decides. */
+/* What its changes speak against is looked at as a whole, which decides; it does without pages of the version before, which
+ * may be damaged. */
 static void try_whole(struct zwork *z, struct auditing *a)
 {
 	uint32_t serial = a->made->info.serial;
@@ -196,7 +197,7 @@ static void audit_done(struct work *w)
 		verdict_set(z, a, result);
 		if (strcmp(result, "fine") == 0)
 			passed(z, a);
-		else if (a->parts.tags != NULL && !z->engine->stopping && a->err.code != ERR_DAMAGE)
+		else if (a->parts.tags != NULL && !z->engine->stopping)
 			try_whole(z, a);
 		else if (a->rc != 0 && a->err.code == ERR_DAMAGE)
 			zwork_damaged(z, a->err.text);
@@ -211,12 +212,13 @@ static void audit_done(struct work *w)
 	free(a);
 }
 
-/* The version that it stands on has passed, and was signed with the same keys in the same way. */
+/* The version that it stands on is whole, has passed, and was signed with the same keys in the same way. */
 static bool stands_on_passed(const struct zwork *z, const struct made *m)
 {
 	const struct version_info *was = m->base == NULL ? NULL : version_info(m->base);
 
-	return was != NULL && z->kept.audit != NULL && z->version != NULL && was->serial == version_info(z->version)->serial &&
+	return was != NULL && z->damage == NULL && z->kept.audit != NULL && z->version != NULL &&
+	       was->serial == version_info(z->version)->serial &&
 	       memcmp(was->sign_ctx, m->info.sign_ctx, sizeof(was->sign_ctx)) == 0;
 }
 

@@ -39,6 +39,7 @@ class World:
         knot = Knot(lab, "knot", [ZONE], [self.s2.addr])
         cluster.add_secondary(nsd, of=[self.s1])
         cluster.add_secondary(knot, of=[self.s2])
+        self.secondaries = [nsd, knot]
         cluster.write_confs()
         cluster.start()
         for s in (nsd, knot):
@@ -109,6 +110,11 @@ def test_zsk_roll(lab):
     w.end()
 
 
+def bare(w):
+    """No secondary has a signature."""
+    return not any(s.signed(ZONE) for s in w.secondaries)
+
+
 def swear(w, old, timeout=120):
     """The parent follows CDS at once, and the operator says so, until the old keys are gone."""
     def over():
@@ -123,7 +129,7 @@ def swear(w, old, timeout=120):
 
 @limit(240)
 def test_csk_roll(lab):
-    """The CSK is rolled, and an operator says what the parent shows."""
+    """The CSK is rolled, then the zone becomes insecure, and secure again; an operator says what the parent shows."""
     w = World(lab, split=False)
     old = {k["hash"] for k in live(w.s1)}
     w.s2.ctl("key", "roll", ZONE)
@@ -134,3 +140,10 @@ def test_csk_roll(lab):
         if s.bad():
             raise Failed(str(s))
     swear(w, old)
+    old = {k["hash"] for k in live(w.s1)}
+    w.s1.ctl("key", "withdraw", ZONE)
+    wait_until(lambda: bare(w) or w.parent(False), 90, "the zone is unsigned everywhere", every=1)
+    w.s2.ctl("key", "create", ZONE)
+    wait_until(lambda: all(s.signed(ZONE) for s in w.secondaries), 60, "the zone is signed again")
+    if old & {k["hash"] for k in live(w.s1)}:
+        raise Failed("a key that was withdrawn is used again: %s" % keys(w.s1))

@@ -47,6 +47,7 @@ struct node {
 	uint8_t name[DNAME_MAX];
 	enum profile profile;
 	unsigned variant;
+	uint32_t ttl;
 };
 
 #define NODES 900
@@ -128,8 +129,8 @@ static void add_ds(struct records *r, const uint8_t *owner, unsigned x)
 
 static void node_records(const struct node *n, struct records *r)
 {
-	uint32_t ttl = n->variant % 5 == 0 ? 77 : 300;
-	unsigned v = n->variant;
+	const uint32_t ttl = n->ttl;
+	const unsigned v = n->variant;
 
 	switch (n->profile) {
 	case HOST:
@@ -227,7 +228,12 @@ static void mutate(struct model *m, struct node *n, unsigned growth)
 	unsigned x = draw(100);
 
 	(void)m;
+	if (n->profile != NONE && draw(5) == 0) {
+		n->ttl = 377 - n->ttl; /* and nothing else */
+		return;
+	}
 	n->variant = draw(400);
+	n->ttl = draw(5) == 0 ? 77 : 300;
 	if (x >= growth) {
 		n->profile = NONE;
 		return;
