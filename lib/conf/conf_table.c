@@ -155,8 +155,7 @@ static const struct option signer_table[] = {
 	  .count_offset = offsetof(struct conf_signer, transfer_count), .help = "Who else may transfer." },
 	{ "resolvers", OPTION_ADDRS, .most = 8, .def = "", AT(conf_signer, resolvers),
 	  .count_offset = offsetof(struct conf_signer, resolver_count),
-	  .help = "Validating resolvers.  Through them parents and their keys are found, and all addresses of a zone's "
-		  "own NS RRset; without them only signer.secondaries are looked at." },
+	  .help = "Validating resolvers.  Through them parents and their keys are found." },
 	{ "parents", OPTION_ROWS, .most = 1000, .def = "", .sub = parent_table,
 	  .sub_size = sizeof(struct conf_parent), AT(conf_signer, parents),
 	  .count_offset = offsetof(struct conf_signer, parent_count),
