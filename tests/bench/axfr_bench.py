@@ -21,6 +21,12 @@ class Server:
         self.name, self.addr, self.port = name, addr, port
         self.argv = [sink, "-q", "-p", str(port)] + (["-y", key] if key else []) + [addr, ZONE]
 
+    def answers(self):
+        try:
+            return self.rate() > 0
+        except Failed:
+            return False
+
     def rate(self, clients=1):
         """MB/s of all clients together, from the start of the first to the end of the last transfer."""
         begin = time.monotonic()
@@ -73,7 +79,7 @@ def tables(lab, args):
     lab.start("axfrsource", [os.path.join(args.bench, "axfrsource"), "-n", str(max(2, octets // 1000000)), raw_addr,
                              str(DNS_PORT), ZONE])
     raw = Server("sending alone", raw_addr, DNS_PORT, sink)
-    wait_until(lambda: raw.rate() > 0, 10, "axfrsource answers")
+    wait_until(raw.answers, 10, "axfrsource answers")
     others = [Server(p.name, p.addr, p.port, sink) for p in peers]
     with_tsig = Server("Duet with TSIG", s.addr, DNS_PORT, sink, KEY + ":" + secret)
     table = Table("AXFR out of a signed zone of %d delegations, %.1f MB" % (args.n, octets / 1e6),
