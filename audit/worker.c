@@ -12,21 +12,13 @@
 
 #include "audit/audit.h"
 #include "audit/changes.h"
+#include "err/sanitized.h"
 #include "fail/fail.h"
 #include "frame/frame.h"
 
 #define JOB_MAX     (32u << 20)
 #define MEMORY_MAX  (UINT64_C(2) << 30) /* of address space: what goes wrong ends this process alone */
 #define TIMEOUT_MAX 86400
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#endif
 
 static void limit_memory(void)
 {

@@ -228,10 +228,13 @@ static int keep(struct target *t, const uint8_t *octets, size_t len, uint16_t ty
 	struct rd r = rd_of(octets, len);
 	uint32_t ttl = 0;
 	size_t n = 0;
+	int rc = 0;
 
-	while (n <= OBSERVED_RECORDS_MAX && rr_read(&r, &rr[n], NULL) == 1)
+	while (n <= OBSERVED_RECORDS_MAX && (rc = rr_read(&r, &rr[n], NULL)) == 1)
 		if (rr[n].type == type && dname_equal(rr[n].owner, t->look->zone))
 			ttl = rr[n++].ttl;
+	if (rc < 0)
+		return -1; /* half a set would say that the rest is gone */
 	return observed_add(t->look, type, ttl, rr, n, t->arena, NULL);
 }
 
@@ -251,7 +254,7 @@ static void take_soa(struct target *t, const uint8_t *octets, size_t len)
 		memcpy(o->id, id, sizeof(o->id));
 		o->has_version = true;
 		if (keep(t, octets, len, TYPE_RRSIG) != 0)
-			fail(t, OBSERVED_MALFORMED, "too many RRSIGs");
+			fail(t, OBSERVED_MALFORMED, "too many RRSIGs, or one that is none");
 		else
 			ask(t, ASK_DNSKEY);
 		return;
@@ -309,7 +312,7 @@ static void on_answer(void *ctx, const json_t *msg)
 	} else if (t->step == ASK_SOA || t->step == ASK_SOA_AGAIN) {
 		take_soa(t, octets, len);
 	} else if (keep(t, octets, len, t->step == ASK_DNSKEY ? TYPE_DNSKEY : TYPE_CDS) != 0) {
-		fail(t, OBSERVED_MALFORMED, "too many records");
+		fail(t, OBSERVED_MALFORMED, "too many records, or one that is none");
 	} else {
 		ask(t, t->step == ASK_DNSKEY ? ASK_CDS : ASK_SOA_AGAIN);
 	}

@@ -141,6 +141,7 @@ static void on_address(void *ctx, const json_t *msg)
 	struct rd r;
 	struct rr rr;
 	size_t len;
+	int rc;
 
 	p->open--;
 	if (!answered(msg)) {
@@ -148,7 +149,7 @@ static void on_address(void *ctx, const json_t *msg)
 		p->found_all = false;
 	} else {
 		octets = look_octets(msg, "rrs", &len);
-		for (r = rd_of(octets, len); rr_read(&r, &rr, NULL) == 1;) {
+		for (r = rd_of(octets, len); (rc = rr_read(&r, &rr, NULL)) == 1;) {
 			struct addr a = { 0 };
 
 			if (rr.type == TYPE_A) {
@@ -162,6 +163,7 @@ static void on_address(void *ctx, const json_t *msg)
 			}
 			server_add(p, &a, OBSERVED_PARENT);
 		}
+		p->found_all &= rc == 0;
 		free(octets);
 	}
 	found(p);
@@ -176,6 +178,7 @@ static void on_ns(void *ctx, const json_t *msg)
 	struct rr rr;
 	struct rd r;
 	size_t len;
+	int rc;
 
 	p->open--;
 	if (!answered(msg)) {
@@ -184,11 +187,17 @@ static void on_ns(void *ctx, const json_t *msg)
 	}
 	octets = look_octets(msg, "rrs", &len);
 	p->targets = 0;
-	for (r = rd_of(octets, len); rr_read(&r, &rr, NULL) == 1;)
-		if (rr.type == TYPE_NS && p->targets < sizeof(p->target) / sizeof(p->target[0]))
+	for (r = rd_of(octets, len); (rc = rr_read(&r, &rr, NULL)) == 1;) {
+		if (rr.type != TYPE_NS)
+			continue;
+		if (p->targets == sizeof(p->target) / sizeof(p->target[0]))
+			p->found_all = false; /* a server that is not looked at never counts as having shown anything */
+		else
 			memcpy(p->target[p->targets++], rr.rdata, dname_len(rr.rdata));
+	}
+	p->found_all &= rc == 0;
 	free(octets);
-	if (p->targets == 0 && dname_labels(p->name) > 0) { /* no zone begins here: one label up */
+	if (rc == 0 && p->targets == 0 && dname_labels(p->name) > 0) { /* no zone begins here: one label up */
 		find_by_name(p, dname_parent(p->name));
 		return;
 	}

@@ -2,6 +2,8 @@
 /* sandbox: the allow-list of system calls. */
 #include "signer/net/sandbox.h"
 
+#include "err/sanitized.h"
+
 #include <errno.h>
 #include <linux/capability.h>
 #include <seccomp.h>
@@ -12,15 +14,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#endif
 
 static const int allowed[] = {
 	/* descriptors that are there */
