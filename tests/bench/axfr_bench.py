@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import time
 
-from benchlib import Table, anonymous_kib, progress
+from benchlib import Table, anonymous_kib, judge_served, progress
 from duetlab import DNS_PORT, NSD, Bind, Cluster, Failed, Knot, run, wait_until
 
 ZONE, KEY = "bench", "sink."
@@ -40,17 +40,17 @@ class Server:
 
 
 def rates(servers, runs, clients):
-    """Median of each, run in turn."""
+    """What each did in each run, in turn."""
     got = {s.name: [] for s in servers}
     for _ in range(runs):
         for s in servers:
             got[s.name].append(s.rate(clients))
             progress("%s, %d at once: %.0f MB/s" % (s.name, clients, got[s.name][-1]))
-    return {name: statistics.median(r) for name, r in got.items()}
+    return got
 
 
 def signed_everywhere(lab, args):
-    """(signer, secret, secondaries) once all have the signed zone."""
+    """(cluster, secret, secondaries) once all have the signed zone."""
     text = run([os.path.join(args.bench, "zonegen"), "tld", "-n", str(args.n)], timeout=300).stdout
     cluster = Cluster(lab, signers=1, backups=1).init()
     s = cluster.signer1
@@ -67,12 +67,13 @@ def signed_everywhere(lab, args):
     for p in peers:
         p.start()
         wait_until(lambda peer=p: peer.signed(ZONE), 900, "%s has the zone" % p.name, every=0.2)
-    return s, secret, peers
+    return cluster, secret, peers
 
 
 def tables(lab, args):
     sink = os.path.join(args.bench, "axfrsink")
-    s, secret, peers = signed_everywhere(lab, args)
+    cluster, secret, peers = signed_everywhere(lab, args)
+    s = cluster.signer1
     ours = Server("Duet", s.addr, DNS_PORT, sink)
     octets = int(re.search(r"octets=(\d+)", run([sink, "-p", str(DNS_PORT), s.addr, ZONE], timeout=300).stdout).group(1))
     raw_addr = lab.addr()
@@ -85,14 +86,22 @@ def tables(lab, args):
     table = Table("AXFR out of a signed zone of %d delegations, %.1f MB" % (args.n, octets / 1e6),
                   ["server", "clients", "MB/s", "Duet is so many times as fast", "of sending alone"],
                   "Medians, over loopback; client and server share the machine.  TSIG is hmac-sha256, of every message.")
-    for clients, servers in ((1, [raw, ours, with_tsig] + others), (AT_ONCE, [raw, ours, with_tsig] + others)):
-        got = rates(servers, args.runs, clients)
-        got["the best of the others"] = max(got[o.name] for o in others)
-        for name, r in got.items():
-            table.add(name, str(clients), r, got["Duet"] / r, r / got["sending alone"])
+    for clients, named in ((1, "axfr.one"), (AT_ONCE, "axfr.eight")):
+        got = rates([raw, ours, with_tsig] + others, args.runs, clients)
+        median = {name: statistics.median(r) for name, r in got.items()}
+        best = max((o.name for o in others), key=lambda name: median[name])
+        for name, rate in median.items():
+            table.add(name + (", the best of the others" if name == best else ""), str(clients), rate, median["Duet"] / rate,
+                      rate / median["sending alone"])
+        table.figure(named, args.n, got["Duet"], best, got[best], alone=got["sending alone"])
+        table.figure("axfr.tsig" if clients == 1 else "axfr.eight-tsig", args.n, got[with_tsig.name])
+    judge_served(lab, args, cluster, ZONE)
     yield table
     memory = Table("Anonymous memory of a signer that serves the zone, afterwards", ["process", "MiB"])
     mib = [anonymous_kib(pid) / 1024 for pid in (s.signer.popen.pid, s.signer.children()[0])]
     for name, figure in zip(("engine", "net", "both"), mib + [sum(mib)]):
         memory.add(name, figure)
     yield memory
+
+
+PARTS = {"": tables}

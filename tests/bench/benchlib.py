@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the benchmarks share: runs in alternation, medians, memory that is not page cache, tables with ratios."""
+"""What the benchmarks share: runs in alternation, medians, memory that is not page cache, tables for people and figures
+for programs."""
 
 import os
 import statistics
@@ -11,14 +12,22 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "scenario"))
 sys.dont_write_bytecode = True
+
+from duetlab import DNS_PORT, verify, wait_until    # noqa: E402
+
 MIB = 1024
+JUDGED = 100000     # names: outputs of this size are verified by programs of others
 
 
 class Run:
-    """One run of a program: wall clock and CPU in seconds, memory in MiB."""
+    """One run of a program: wall clock and CPU in seconds, memory in MiB; or the medians of several, with `each`."""
 
-    def __init__(self, wall_s, cpu_s, anon_mib, out):
+    def __init__(self, wall_s, cpu_s, anon_mib, out, each=None):
         self.wall_s, self.cpu_s, self.anon_mib, self.out = wall_s, cpu_s, anon_mib, out
+        self.each = each or [self]
+
+    def walls(self):
+        return [r.wall_s for r in self.each]
 
 
 def anonymous_kib(pid):
@@ -74,7 +83,36 @@ def alternate(programs, runs):
                 got[name].append(fn())
                 progress("%s: run %d of %d, %.2f s" % (name, i + 1, n, got[name][-1].wall_s))
     return {name: Run(statistics.median(r.wall_s for r in all_), statistics.median(r.cpu_s for r in all_),
-                      max(r.anon_mib for r in all_), all_[-1].out) for name, all_ in got.items()}
+                      max(r.anon_mib for r in all_), all_[-1].out, all_) for name, all_ in got.items()}
+
+
+def zone_text(args, path, kind, names, origin=None):
+    """The file with zonegen's zone of so many names, made when it is not there."""
+    if not os.path.exists(path):
+        with open(path, "wb") as out:
+            timed([os.path.join(args.bench, "zonegen"), kind, "-n", str(names)] + (["-o", origin] if origin else []), stdout=out)
+    return path
+
+
+def judge(lab, addr, zone):
+    """What a server has of a zone of at most JUDGED names, before two programs of others; Failed when one refuses it."""
+    progress("%s at %s is verified by others" % (zone, addr))
+    path = lab.path("judged-%s-%s" % (zone, addr))
+    with open(path, "wb") as out:
+        timed(["dig", "@" + addr, "-p", str(DNS_PORT), zone, "AXFR", "+onesoa", "+nocomments", "+nocmd", "+nostats"], stdout=out)
+    verify(path, zone, tools=("dnssec-verify", "kzonecheck"), timeout=1200)
+
+
+def judge_served(lab, args, cluster, zone):
+    """What the first signer serves; where that zone is too large to be verified another one is signed."""
+    host = cluster.signer1
+    if args.n > JUDGED:
+        zone = "judged"
+        with open(zone_text(args, lab.path("judged.zone"), "tld", JUDGED, origin=zone), encoding="ascii") as f:
+            cluster.add_zone(zone, f.read())
+        host.ctl("key", "create", zone)
+        wait_until(lambda: host.signed(zone), 600, "%s is signed" % zone)
+    judge(lab, host.addr, zone)
 
 
 def progress(text):
@@ -82,18 +120,23 @@ def progress(text):
 
 
 def number(x):
-    return "-" if x is None else "%.0f" % x if abs(x) >= 100 else "%.1f" % x if abs(x) >= 10 else "%.2f" % x
+    return "-" if x is None else "%.0f" % x if abs(x) >= 100 else "%.1f" % x if abs(x) >= 10 else \
+        "%.2f" % x if abs(x) >= 0.1 or x == 0 else "%.2g" % x
 
 
 class Table:
-    """Rows for people and for docs/benchmarks.md; figures for programs."""
+    """Rows for people and for docs/benchmarks.md; figures for programs and for what must be shown (goals.py)."""
 
     def __init__(self, title, columns, note=""):
-        self.title, self.columns, self.note, self.rows = title, columns, note, []
+        self.title, self.columns, self.note, self.rows, self.figures = title, columns, note, [], []
 
     def add(self, *cells):
         assert len(cells) == len(self.columns), cells
         self.rows.append([c if isinstance(c, str) else number(c) for c in cells])
+
+    def figure(self, name, names, runs, peer=None, theirs=None, **more):
+        """What goals.py knows as `name`, for a zone of so many names: what each run measured, and what the best peer did."""
+        self.figures.append({"name": name, "names": names, "runs": list(runs), "peer": peer, "theirs": list(theirs or []), **more})
 
     def markdown(self):
         lines = ["## " + self.title, ""]

@@ -8,8 +8,8 @@ import signal
 import statistics
 import time
 
-from benchlib import Table, progress, timed
-from duetlab import Cluster, Failed, Lab, query, run, wait_until
+from benchlib import JUDGED, Table, judge, progress, zone_text
+from duetlab import Cluster, Failed, query, run, wait_until
 
 ZONE = "bench"
 DENIALS = ("nsec", "nsec3-optout")
@@ -36,11 +36,7 @@ def stamps(log, since, steps):
 
 
 def zone_file(lab, args, n):
-    path = lab.path("tld-%d.zone" % n)
-    if not os.path.exists(path):
-        with open(path, "wb") as out:
-            timed([os.path.join(args.bench, "zonegen"), "tld", "-n", str(n)], stdout=out)
-    return path
+    return zone_text(args, lab.path("tld-%d.zone" % n), "tld", n)
 
 
 def cluster_of(lab, signers):
@@ -68,7 +64,7 @@ def remove(cluster):
 
 
 def changes_by_ixfr(lab, args, cluster, n, denial, count):
-    """Medians of each step, and of all, in milliseconds."""
+    """Medians of each step, and of all, in milliseconds; and all of each change."""
     s1, port = cluster.signer1, lab.port()
     path = zone_file(lab, args, n)
     source = lab.start("ixfrsource-%d-%s" % (n, denial), [os.path.join(args.bench, "ixfrsource"), "127.0.0.1", str(port), ZONE, path] +
@@ -88,9 +84,11 @@ def changes_by_ixfr(lab, args, cluster, n, denial, count):
         source.send(signal.SIGUSR1)
         at = wait_until(lambda: stamps(s1.signer.log, since, [s for s, _ in STEPS]), 60, "change %d is served" % i, every=0.02)
         rows.append([b - a for a, b in zip(at, at[1:])] + [at[STEPS.index(PUBLISHED)] - at[0]])
+    if n <= JUDGED:
+        judge(lab, s1.addr, ZONE)
     remove(cluster)
     source.stop()
-    return [statistics.median(r[k] for r in rows[2:]) for k in range(len(STEPS))]
+    return [statistics.median(r[k] for r in rows[2:]) for k in range(len(STEPS))], [r[-1] for r in rows[2:]]
 
 
 def table_ixfr(lab, args, sizes):
@@ -100,8 +98,10 @@ def table_ixfr(lab, args, sizes):
     table = Table("One record changed by IXFR in a signed zone, peers up, median of %d, ms" % count,
                   ["step"] + ["%d, %s" % (n, d) for n in sizes for d in DENIALS])
     for k, what in enumerate([t for _, t in STEPS[1:]] + [TOTAL]):
-        table.add(what, *[got[n, d][k] for n in sizes for d in DENIALS])
-    table.add("times the smallest zone", *[got[n, d][-1] / got[sizes[0], d][-1] for n in sizes for d in DENIALS])
+        table.add(what, *[got[n, d][0][k] for n in sizes for d in DENIALS])
+    table.add("times the smallest zone", *[got[n, d][0][-1] / got[sizes[0], d][0][-1] for n in sizes for d in DENIALS])
+    for (n, d), (_, totals) in got.items():
+        table.figure("change.ixfr." + d, n, totals)
     return table
 
 
@@ -132,18 +132,27 @@ def table_file(lab, args):
             os.rename(lab.path("next.zone"), os.path.join(s1.zones, "bench.zone"))
             at = wait_until(lambda: stamps(s1.signer.log, since, ["zone-loaded", "published"]), LONG_S, "change %d" % i, every=0.02)
             rewriting.append((at[1] - begin) / 1000)
+        if args.n <= JUDGED:
+            judge(lab, s1.addr, ZONE)
         remove(cluster)
+        table.figure("change.file." + denial, args.n, rewriting[1:], reading_s=reading[1:])
         got = statistics.median(rewriting[1:]), statistics.median(reading[1:])
         table.add(denial, got[1], got[0], got[0] / got[1])
     return table
 
 
-def tables(lab, args):
-    sizes = [args.n // 10, args.n] if args.n >= 10000 else [args.n]
+def by_ixfr(lab, args):
+    yield table_ixfr(lab, args, [args.n // 10, args.n] if args.n >= 10000 else [args.n])
+
+
+def huge(lab, args):
+    """With a zone that is a hundredth of it in the same run, for the ratio."""
     if args.big:
-        sizes.append(args.n * 10)
-    yield table_ixfr(lab, args, sizes)
-    for process in reversed(lab.processes):
-        process.stop()
-    with Lab(programs=args.programs) as other:
-        yield table_file(other, args)
+        yield table_ixfr(lab, args, [args.n // 10, args.n * 10])
+
+
+def by_file(lab, args):
+    yield table_file(lab, args)
+
+
+PARTS = {"ixfr": by_ixfr, "file": by_file, "huge": huge}

@@ -6,10 +6,11 @@ import re
 import statistics
 import time
 
-from benchlib import Table, anonymous_kib, progress
+from benchlib import Table, anonymous_kib, judge, progress
 from duetlab import DNS_PORT, Cluster, axfr, query, run, wait_until
 
 KNOWN = 20          # of all zones, looked at by name
+JUDGED_ZONES = 10   # of all, verified by programs of others
 
 
 def resident_mib(pid):
@@ -36,10 +37,12 @@ def answers(host, zone):
 
 
 def memory(table, host, when):
+    """Engine and net together, resident, MiB."""
     engine, net = host.signer.popen.pid, host.signer.children()[0]
     table.add("memory of engine + net, %s, resident, MiB" % when,
                "%.0f + %.0f = %.0f" % (resident_mib(engine), resident_mib(net), resident_mib(engine) + resident_mib(net)))
     table.add("of that anonymous, MiB", "%.0f + %.0f" % (anonymous_kib(engine) / 1024, anonymous_kib(net) / 1024))
+    return resident_mib(engine) + resident_mib(net)
 
 
 def change_one(host, zone, text, i):
@@ -73,9 +76,11 @@ def tables(lab, args):
     told = time.monotonic()
     for host in cluster.signers():
         wait_served(host, names, 600)
-    table.add("from one command until all are served by both, s", "%.1f" % (time.monotonic() - begin))
+    served_s = time.monotonic() - begin
+    table.add("from one command until all are served by both, s", "%.1f" % served_s)
+    table.figure("farm.served", count, [served_s])
     table.add("until the command had ended, s", "%.1f" % (told - begin))
-    memory(table, s1, "after that")
+    loaded = memory(table, s1, "after that")
     took = [change_one(s1, names[count // 2], open(os.path.join(folder, names[count // 2] + ".zone"), encoding="ascii").read(), i)
             for i in range(3 if args.smoke else 11)]
     table.add("a change of one zone's file until it is served, median, ms", "%.0f" % statistics.median(took))
@@ -85,8 +90,15 @@ def tables(lab, args):
     begin = time.monotonic()
     s1.start("signer", timeout=120)
     wait_served(s1, names, 120)
-    table.add("restart until all are served, s", "%.2f" % (time.monotonic() - begin))
-    memory(table, s1, "after a restart")
+    restart_s = time.monotonic() - begin
+    table.add("restart until all are served, s", "%.2f" % restart_s)
+    table.figure("farm.restart", count, [restart_s])
+    table.figure("farm.memory", count, [max(loaded, memory(table, s1, "after a restart"))])
+    for name in names[:: max(1, count // JUDGED_ZONES)]:
+        judge(lab, s1.addr, name)
     if len(list(axfr(s1.addr, names[-1], DNS_PORT).nodes)) < 6:
         raise SystemExit("the last zone is not whole")
     return [table]
+
+
+PARTS = {"": tables}

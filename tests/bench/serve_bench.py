@@ -9,7 +9,7 @@ import time
 
 import dns.rdatatype
 
-from benchlib import Table, anonymous_kib, progress
+from benchlib import Table, anonymous_kib, judge_served, progress
 from duetlab import DNS_PORT, NSD, Cluster, Failed, query, run, small_zone, wait_until
 
 BIG, SMALL = "bench", "small.example"
@@ -114,13 +114,20 @@ def tables(lab, args):
         total += anonymous_kib(pid) / 1024
         table.add("anonymous memory of " + name, anonymous_kib(pid) / 1024, "MiB")
     table.add("anonymous memory of both", total, "MiB")
+    table.figure("serve.memory", args.n, [total])
     table.add("disk, of the octets of its AXFR", disk_octets(s) / wire_octets(args, s), "times")
     progress("restarts")
     for name, which in (("signer", ["signer"]), ("keydist and signer", ["keydist", "signer"])):
         times = [restart(s, which) for _ in range(args.runs)]
         table.add("restart of %s until the zone is served, nothing signed" % name, statistics.median(times), "s")
-    seconds = change_to_secondary(cluster, nsd, BIG, text + "changed.%s. 3600 IN NS ns1.%s.\n" % (BIG, BIG))
+        table.figure("serve.restart" if which == ["signer"] else "serve.restart-both", args.n, times)
+    seconds = change_to_secondary(cluster, nsd, BIG, text + "changed.%s. 3600 IN NS ns1.example.net.\n" % BIG)
     table.add("file change until NSD serves it, the big zone", seconds, "s")
     disk, wire = disk_after_all_anew(args, s)
     table.add("disk after all was signed anew and compacted, of the octets of its AXFR", disk / wire, "times")
+    table.figure("serve.disk", args.n, [disk / wire])
+    judge_served(lab, args, cluster, BIG)
     yield table
+
+
+PARTS = {"": tables}

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """duet-sign beside ldns-signzone, dnssec-signzone and kzonesign, file to file, in alternation.
 
-Every output of a run at up to 100,000 names is judged by dnssec-verify and one more verifier.  The raw rate is that of
-signatures alone by OpenSSL's EVP_PKEY_sign, or libsodium's Ed25519, in as many threads on the same cores; it is taken in
-turn with the programs."""
+dnssec-verify and one more verifier judge the output at 100,000 names, or less where the run is smaller.  The raw rate is
+that of signatures alone by OpenSSL's EVP_PKEY_sign, or libsodium's Ed25519, in as many threads on the same cores; it is taken
+in turn with the programs."""
 
 import glob
 import os
@@ -11,11 +11,12 @@ import re
 import shutil
 import statistics
 
-from benchlib import Table, alternate, progress, timed
-from duetlab import find_program, run
+from benchlib import JUDGED, Table, alternate, progress, timed, zone_text
+from duetlab import find_program, run, verify
 
 MODES = {"NSEC": ([], [], []), "NSEC3": (["--nsec3"], ["-n"], ["-3", "-", "-H", "0"]),
          "NSEC3 opt-out": (["--nsec3", "--opt-out"], ["-n", "-p"], ["-3", "-", "-H", "0", "-A"])}
+LARGEST_BESIDE = 1000000    # names; beyond them the others would take an hour and all of the memory
 ALG_TEXT = {8: "rsasha256", 13: "ecdsap256sha256", 15: "ed25519"}
 
 
@@ -88,11 +89,9 @@ zone:
 
     def verify(self, mode):
         """Judges duet-sign's last output by two programs of others."""
-        run([find_program("dnssec-verify"), "-z", "-o", self.zone, self.out("duet-sign")], timeout=1200)
-        if "opt-out" in mode:       # ldns-verify-zone complains about delegations that are opted out
-            run(["kzonecheck", "-d", "on", "-o", self.zone, self.out("duet-sign")], timeout=1200)
-        else:
-            run(["ldns-verify-zone", self.out("duet-sign")], timeout=1200)
+        # ldns-verify-zone complains about delegations that are opted out.
+        other = "kzonecheck" if "opt-out" in mode else "ldns-verify-zone"
+        verify(self.out("duet-sign"), self.zone, tools=("dnssec-verify", other), timeout=1200)
 
 
 def count_rrsigs(name):
@@ -107,7 +106,7 @@ class RawRate:
     """Signatures a second, all threads together; the median of the runs."""
 
     def __init__(self, args, alg):
-        self.argv = [os.path.join(args.bench, "rawrate"), "-t", str(args.threads), "-s", "1", str(alg)]
+        self.argv = [os.path.join(args.bench, "rawrate"), "-t", str(args.threads), "-s", "0.1" if args.smoke else "2", str(alg)]
         self.rates = []
 
     def run(self):
@@ -119,44 +118,61 @@ class RawRate:
         return statistics.median(self.rates)
 
 
-def one_table(lab, args, kind, n, alg, modes):
-    zone = "bench" if kind == "tld" else "hosts.example"
-    text = lab.path("%s-%d.zone" % (kind, n))
-    if not os.path.exists(text):
-        with open(text, "wb") as f:
-            timed([os.path.join(args.bench, "zonegen"), kind, "-n", str(n)], stdout=f)
-    table = Table("Signing: %s of %d names, algorithm %d (%s)" % (kind, n, alg, ALG_TEXT[alg]),
-                  ["program", "denial", "threads", "wall s", "CPU s", "anonymous MiB", "times the best peer's speed",
-                   "of the raw rate"],
+def signers_of(lab, args, kind, n, alg):
+    return Signers(lab, "bench" if kind == "tld" else "hosts.example",
+                   zone_text(args, lab.path("%s-%d.zone" % (kind, n)), kind, n), alg, args.threads)
+
+
+def judge(lab, args, kind, n, alg, mode, signers):
+    """Signs a zone that is small enough to be verified, if this one is not."""
+    if n > JUDGED:
+        signers = signers_of(lab, args, kind, JUDGED, alg)
+        signers.duet(mode, args.threads)
+    progress("verified by others")
+    signers.verify(mode)
+
+
+def one_table(lab, args, kind, n, alg, mode):
+    table = Table("Signing: %s of %d names, algorithm %d (%s), %s" % (kind, n, alg, ALG_TEXT[alg], mode),
+                  ["program", "threads", "wall s", "CPU s", "anonymous MiB", "times the best peer's speed", "of the raw rate"],
                   "File to file.  Of the raw rate: RRSIGs a second of wall clock, reading and writing included, divided by the "
                   "rate at which %d threads make such signatures alone, in this run." % args.threads)
-    signers = Signers(lab, zone, text, alg, args.threads)
-    two = args.threads
-    for mode in modes:
-        progress("%s %d, algorithm %d, %s" % (kind, n, alg, mode))
-        slow = 1 if args.big else args.runs
-        programs = {"duet-sign": (lambda m=mode: signers.duet(m, two), args.runs),
-                    "kzonesign": (lambda m=mode: signers.knot(m, two), args.runs)}
-        if not args.best_only:
-            programs["dnssec-signzone"] = (lambda m=mode: signers.bind(m), slow)
-            programs["ldns-signzone"] = (lambda m=mode: signers.ldns(m), slow)
-        raw = RawRate(args, alg)
-        got = alternate({"raw rate": raw.run, **programs, "raw rate again": raw.run}, args.runs)
-        if n <= 100000:
-            signers.verify(mode)
-        floor = count_rrsigs(signers.out("duet-sign")) / raw.median()
-        best = min(got[who].wall_s for who in programs if who != "duet-sign")
-        for who in programs:
-            r = got[who]
-            threads = two if who in ("duet-sign", "kzonesign") else 1
-            table.add(who, mode, str(threads), r.wall_s, r.cpu_s, r.anon_mib, best / r.wall_s, floor / r.wall_s)
+    signers, two = signers_of(lab, args, kind, n, alg), args.threads
+    progress("%s %d, algorithm %d, %s" % (kind, n, alg, mode))
+    slow = 1 if args.big else args.runs
+    programs = {"duet-sign": (lambda: signers.duet(mode, two), args.runs)}
+    if n <= LARGEST_BESIDE:
+        programs["kzonesign"] = (lambda: signers.knot(mode, two), args.runs)
+    if n <= LARGEST_BESIDE and not args.best_only:
+        programs["dnssec-signzone"] = (lambda: signers.bind(mode), slow)
+        programs["ldns-signzone"] = (lambda: signers.ldns(mode), slow)
+    raw = RawRate(args, alg)
+    got = alternate({"raw rate": raw.run, **programs, "raw rate again": raw.run}, args.runs)
+    rrsigs = count_rrsigs(signers.out("duet-sign"))
+    judge(lab, args, kind, n, alg, mode, signers)
+    floor, peers = rrsigs / raw.median(), [who for who in programs if who != "duet-sign"]
+    best = min(peers, key=lambda who: got[who].wall_s, default=None)
+    small = min(peers, key=lambda who: got[who].anon_mib, default=None)
+    for who in programs:
+        r = got[who]
+        table.add(who, str(two if who in ("duet-sign", "kzonesign") else 1), r.wall_s, r.cpu_s, r.anon_mib,
+                  got[best].wall_s / r.wall_s if best else None, floor / r.wall_s)
+    table.figure("sign.%s.%d.%s" % (kind, alg, mode.lower().replace("nsec3 ", "")), n, got["duet-sign"].walls(), best,
+                 got[best].walls() if best else None, floor_s=floor, rrsigs=rrsigs, raw_rates=raw.rates, mib=got["duet-sign"].anon_mib,
+                 small_peer=small, small_mib=got[small].anon_mib if small else None)
     return table
 
 
-def tables(lab, args):
-    yield one_table(lab, args, "tld", args.n, 13, list(MODES))
-    small = min(args.n, 100000)
-    yield one_table(lab, args, "tld", small, 15, ["NSEC"])
-    # RSA is a fifth of that, lest ldns-signzone and dnssec-signzone, with their one thread, take minutes a run.
-    yield one_table(lab, args, "tld", max(small // 5, 50), 8, ["NSEC"])
-    yield one_table(lab, args, "host", args.n, 13, ["NSEC", "NSEC3"])
+def part(kind, alg, mode, at_most=None, times=1):
+    """A part of the benchmark: one table."""
+    def tables(lab, args):
+        if times == 1 or args.big:
+            yield one_table(lab, args, kind, min(args.n, at_most or args.n) * times, alg, mode)
+    return tables
+
+
+PARTS = {"nsec": part("tld", 13, "NSEC"), "nsec3": part("tld", 13, "NSEC3"), "opt-out": part("tld", 13, "NSEC3 opt-out"),
+         "alg15": part("tld", 15, "NSEC", at_most=JUDGED), "alg8": part("tld", 8, "NSEC", at_most=JUDGED),
+         "host-nsec": part("host", 13, "NSEC"), "host-nsec3": part("host", 13, "NSEC3"),
+         # Ours alone: what memory does at ten times the size.
+         "huge": part("tld", 13, "NSEC3", times=10)}

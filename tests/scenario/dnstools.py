@@ -77,7 +77,7 @@ def axfr_file(lab, addr, zone, name=None, port=DNS_PORT, **kw):
                      axfr_text(addr, zone, port, **kw))
 
 
-def verify(path, zone, tools=("dnssec-verify", "ldns-verify-zone", "kzonecheck"), at=None):
+def verify(path, zone, tools=("dnssec-verify", "ldns-verify-zone", "kzonecheck"), at=None, timeout=60):
     """The judges of others over a signed zone file; Failed with the words of the first that refuses it.
     at: the time to judge by, seconds since 1970; dnssec-verify has no such option and is left out then."""
     zone = zone.rstrip(".") or "."
@@ -95,7 +95,7 @@ def verify(path, zone, tools=("dnssec-verify", "ldns-verify-zone", "kzonecheck")
             argv = [exe, "-V1"] + (["-t", when] if at else []) + [path]
         else:
             argv = [exe, "-o", zone, "-d", "on"] + (["-t", str(int(at))] if at else []) + [path]
-        run(argv, timeout=60)
+        run(argv, timeout=timeout)
 
 
 def rcode(r):

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What must be shown: one row for each promise about speed and size, made of the figures that the sections measured."""
+
+import statistics
+
+MILLION, HUGE, MEDIUM, FARM = 1000000, 10000000, 100000, 10000
+BATTERY = ("nsec", "nsec3", "opt-out")
+
+
+class Figures:
+    """The figures of all runs, by name and size of zone.  Where the size that is asked for was not measured, the one that
+    is nearest stands in, and is said."""
+
+    def __init__(self, figures):
+        self.by_name = {}
+        for f in figures:
+            self.by_name.setdefault(f["name"], {})[f["names"]] = f
+
+    def get(self, name, names):
+        sizes = self.by_name.get(name, {})
+        return sizes.get(min(sizes, key=lambda n: abs(n - names))) if sizes else None
+
+    def exactly(self, name, names):
+        return self.by_name.get(name, {}).get(names)
+
+
+class Shown:
+    """runs: the measure of each run; beside: what a peer or another size had, in words."""
+
+    def __init__(self, runs, names, beside="", ratio=None, value=None):
+        self.runs, self.names, self.beside, self.ratio = runs, names, beside, ratio
+        self.value = statistics.median(runs) if value is None else value
+
+
+class Goal:
+    """One row.  least or most: the bound, in `unit`; names: of the zone that the promise is about; of: Figures to Shown
+    or None."""
+
+    def __init__(self, what, unit, names, of, least=None, most=None):
+        self.what, self.unit, self.names, self.of, self.least, self.most = what, unit, names, of, least, most
+
+    def bound(self):
+        return "≥ %g" % self.least if self.least is not None else "≤ %g" % self.most
+
+    def reached(self, shown):
+        return shown.value >= self.least if self.least is not None else shown.value <= self.most
+
+
+def pairs(f, up):
+    """How many times as good as the peer, run by run; the peer's median where it had other runs than we."""
+    theirs = f["theirs"] if len(f["theirs"]) == len(f["runs"]) else [statistics.median(f["theirs"])] * len(f["runs"])
+    return [o / t if up else t / o for o, t in zip(f["runs"], theirs)]
+
+
+def beside(f, unit):
+    return "%s %.3g %s" % (f["peer"], statistics.median(f["theirs"]), unit) if f["theirs"] else ""
+
+
+def ratio(f, up):
+    """Of the medians; None without a peer."""
+    if not f["theirs"]:
+        return None
+    ours, theirs = statistics.median(f["runs"]), statistics.median(f["theirs"])
+    return ours / theirs if up else theirs / ours
+
+
+def plain(name, names, unit, up=False):
+    """The figure as it was measured.  up: more is better."""
+    def of(figures):
+        f = figures.get(name, names)
+        return f and Shown(f["runs"], f["names"], beside(f, unit), ratio(f, up))
+    return of
+
+
+def times_peer(name, names, unit, up=False):
+    """As many times as fast as the best peer.  up: more is better."""
+    def of(figures):
+        f = figures.get(name, names)
+        if f is None or not f["theirs"]:
+            return None
+        return Shown(pairs(f, up), f["names"], beside(f, unit), ratio(f, up), ratio(f, up))
+    return of
+
+
+def of_floor(name, names, inverse=False):
+    """Wall clock in units of what the signatures alone take; inverse: the fraction of the raw rate."""
+    def of(figures):
+        f = figures.get(name, names)
+        if f is None:
+            return None
+        return Shown([f["floor_s"] / r if inverse else r / f["floor_s"] for r in f["runs"]], f["names"],
+                     "signatures alone %.3g s" % f["floor_s"])
+    return of
+
+
+def memory(names):
+    """The most of all ways of denial."""
+    def of(figures):
+        got = [f for f in (figures.get("sign.tld.13." + mode, names) for mode in BATTERY) if f]
+        if not got:
+            return None
+        most = max(got, key=lambda f: f["mib"])
+        theirs = "%s %.0f MiB" % (most["small_peer"], most["small_mib"]) if most["small_peer"] else ""
+        return Shown([f["mib"] for f in got], most["names"], theirs,
+                     most["small_mib"] / most["mib"] if most["small_peer"] else None, most["mib"])
+    return of
+
+
+def growth(name, large, small, field):
+    """The large zone's figure in units of the small one's."""
+    def of(figures):
+        a, b = figures.exactly(name, large), figures.exactly(name, small)
+        if a is None or b is None:
+            return None
+        if field == "runs":
+            base = statistics.median(b["runs"])
+            return Shown([r / base for r in a["runs"]], large, "%s names: %.3g" % (format(small, ","), base))
+        return Shown([a[field] / b[field]], large, "%s names: %.3g" % (format(small, ","), b[field]))
+    return of
+
+
+def rewriting(name, names):
+    """Run by run: from the file in place until published, in units of reading it."""
+    def of(figures):
+        f = figures.get(name, names)
+        if f is None:
+            return None
+        return Shown([o / t for o, t in zip(f["runs"], f["reading_s"])], f["names"],
+                     "reading alone %.3g s" % statistics.median(f["reading_s"]))
+    return of
+
+
+def signing(zone, kind, mode, title):
+    name = "sign.%s.13.%s" % (kind, mode)
+    rows = [Goal("%s, %s: wall clock in units of the signatures alone" % (zone, title), "x", MILLION, of_floor(name, MILLION),
+                 most=1.25)]
+    rows.append(Goal("%s, %s: beside the best signer" % (zone, title), "x", MILLION, times_peer(name, MILLION, "s"), least=3.5))
+    return rows if mode != "opt-out" else rows[1:]
+
+
+TLD, HOST = "duet-sign, delegations", "duet-sign, hosts of every type"
+GOALS = signing(TLD, "tld", "nsec", "NSEC") + signing(TLD, "tld", "nsec3", "NSEC3") + signing(TLD, "tld", "opt-out", "opt-out") + [
+    Goal("%s, algorithm 15: beside the best signer" % TLD, "x", MEDIUM, times_peer("sign.tld.15.nsec", MEDIUM, "s"), least=3),
+    Goal("%s, algorithm 8: beside the best signer" % TLD, "x", MEDIUM, times_peer("sign.tld.8.nsec", MEDIUM, "s"), least=3),
+    Goal("%s, algorithm 8: of the raw rate" % TLD, "x", MEDIUM, of_floor("sign.tld.8.nsec", MEDIUM, inverse=True), least=0.95),
+    Goal("duet-sign: anonymous memory, the most of the three", "MiB", MILLION, memory(MILLION), most=250),
+    Goal("the same at ten times the size, NSEC3", "x", HUGE, growth("sign.tld.13.nsec3", HUGE, MILLION, "mib"), most=1.1),
+    Goal("parser: text to wire form", "MB/s", MILLION, plain("parse.tld.lex", MILLION, "MB/s", up=True), least=600),
+    Goal("parser: into canonical order, all checks", "MB/s", MILLION, plain("parse.tld.order", MILLION, "MB/s", up=True), least=300),
+    Goal("parser: beside kzonecheck", "x", MILLION, times_peer("parse.tld.order", MILLION, "MB/s", up=True), least=12),
+] + signing(HOST, "host", "nsec", "NSEC") + signing(HOST, "host", "nsec3", "NSEC3") + [
+    Goal("one record by IXFR until published, NSEC", "ms", MILLION, plain("change.ixfr.nsec", MILLION, "ms"), most=5),
+    Goal("one record by IXFR until published, opt-out", "ms", MILLION, plain("change.ixfr.nsec3-optout", MILLION, "ms"), most=5),
+    Goal("the same, ten million beside a hundred thousand names, NSEC", "x", HUGE,
+         growth("change.ixfr.nsec", HUGE, MEDIUM, "runs"), most=1.3),
+    Goal("the file rewritten, in units of reading it, NSEC", "x", MILLION, rewriting("change.file.nsec", MILLION), most=1.5),
+    Goal("the file rewritten, in units of reading it, opt-out", "x", MILLION, rewriting("change.file.nsec3-optout", MILLION),
+         most=1.5),
+    Goal("AXFR, one secondary", "MB/s", MILLION, plain("axfr.one", MILLION, "MB/s", up=True), least=2000),
+    Goal("AXFR, eight secondaries at once", "MB/s", MILLION, plain("axfr.eight", MILLION, "MB/s", up=True), least=2500),
+    Goal("AXFR, one secondary, beside the best server", "x", MILLION, times_peer("axfr.one", MILLION, "MB/s", up=True), least=8),
+    Goal("AXFR, eight at once, beside the best server", "x", MILLION, times_peer("axfr.eight", MILLION, "MB/s", up=True), least=8),
+    Goal("AXFR, one secondary, TSIG hmac-sha256", "MB/s", MILLION, plain("axfr.tsig", MILLION, "MB/s", up=True), least=900),
+    Goal("engine and net, signed and idle: anonymous memory", "MiB", MILLION, plain("serve.memory", MILLION, "MiB"), most=120),
+    Goal("disk after compaction, of the wire size", "x", MILLION, plain("serve.disk", MILLION, "x"), most=1.15),
+    Goal("restart until served, nothing signed", "s", MILLION, plain("serve.restart", MILLION, "s"), most=1),
+    Goal("many zones of 20 records: from one command until all are served", "s", FARM, plain("farm.served", FARM, "s"), most=20),
+    Goal("many zones: engine and net, resident", "MiB", FARM, plain("farm.memory", FARM, "MiB"), most=150),
+    Goal("many zones: restart until all are served", "s", FARM, plain("farm.restart", FARM, "s"), most=2),
+]
