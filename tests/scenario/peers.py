@@ -8,6 +8,7 @@ import time
 import dns.message
 import dns.query
 import dns.rcode
+import dns.tsigkeyring
 import dns.update
 
 from dnstools import is_signed, query, serial_of
@@ -86,12 +87,14 @@ class Peer:
 
 
 class Secondary(Peer):
-    """zones: names; masters: of all zones, in order; keys: {name: base64 secret} (hmac-sha256)."""
+    """zones: names; masters: of all zones but those of `others` ({name: masters}), in order; keys: {name: base64 secret}
+    (hmac-sha256)."""
 
-    def __init__(self, lab, name, zones, masters, keys=None, addr=None):
+    def __init__(self, lab, name, zones, masters, keys=None, addr=None, others=None):
         super().__init__(lab, name, addr)
-        self.zones = [z.rstrip(".") or "." for z in zones]
         self.masters = primaries(masters)
+        self.zones = {z.rstrip(".") or ".": self.masters for z in zones}
+        self.zones.update({z: primaries(m) for z, m in (others or {}).items()})
         self.keys = keys or {}
 
 
@@ -111,12 +114,12 @@ class NSD(Secondary):
                "remote-control:", "\tcontrol-enable: no"]
         for key, secret in self.keys.items():
             out += ["key:", '\tname: "%s"' % key.rstrip("."), "\talgorithm: hmac-sha256", '\tsecret: "%s"' % secret]
-        for zone in self.zones:
+        for zone, masters in self.zones.items():
             out += ["zone:", '\tname: "%s"' % zone, '\tzonefile: "%s.zone"' % (zone.strip(".") or "root"),
                     "\tmin-refresh-time: 1", "\tmin-retry-time: 1", "\tmax-retry-time: 2",
                     "\toutgoing-interface: " + self.source, "\tprovide-xfr: 127.0.0.0/8 NOKEY",
                     "\tprovide-xfr: 10.53.0.0/24 NOKEY"]
-            for m in self.masters:
+            for m in masters:
                 key = m.key.rstrip(".") if m.key else "NOKEY"
                 out += ["\trequest-xfr: AXFR %s@%d %s" % (m.addr, m.port, key), "\tallow-notify: %s %s" % (m.addr, key)]
         return "\n".join(out) + "\n"
@@ -140,18 +143,19 @@ class Knot(Secondary):
             out += ["key:"]
             for key, secret in self.keys.items():
                 out += ["  - id: %s" % key, "    algorithm: hmac-sha256", "    secret: %s" % secret]
+        every = list({id(m): m for masters in self.zones.values() for m in masters}.values())
         out += ["remote:"]
-        for i, m in enumerate(self.masters):
+        for i, m in enumerate(every):
             out += ["  - id: m%d" % i, "    address: %s@%d" % (m.addr, m.port), "    via: " + self.source]
             out += ["    key: " + m.key] if m.key else []
         out += ["acl:"]
-        for i, m in enumerate(self.masters):
+        for i, m in enumerate(every):
             out += ["  - id: n%d" % i, "    address: " + m.addr, "    action: notify"]
             out += ["    key: " + m.key] if m.key else []
         out += ["  - id: out", "    address: [127.0.0.0/8, 10.53.0.0/24]", "    action: transfer", "zone:"]
-        for zone in self.zones:
-            masters = ", ".join("m%d" % i for i in range(len(self.masters)))
-            acls = ", ".join(["n%d" % i for i in range(len(self.masters))] + ["out"])
+        for zone, of in self.zones.items():
+            masters = ", ".join("m%d" % every.index(m) for m in of)
+            acls = ", ".join(["n%d" % every.index(m) for m in of] + ["out"])
             out += ["  - domain: %s" % zone, "    storage: " + self.dir, "    file: %s.zone" % (zone.strip(".") or "root"),
                     "    master: [%s]" % masters, "    acl: [%s]" % acls, "    retry-max-interval: 2",
                     "    semantic-checks: off"]
@@ -159,11 +163,16 @@ class Knot(Secondary):
 
 
 class DynamicUpdate:
-    """A primary whose zones change by dynamic update (RFC 2136)."""
+    """A primary whose zones change by dynamic update (RFC 2136), with the TSIG key update_key, where it is set."""
+    update_key = None
+
+    @property
+    def update_keys(self):
+        return dns.tsigkeyring.from_text({self.update_key: self.keys[self.update_key]}) if self.update_key else None
 
     def update(self, zone, add=(), delete=(), tcp=False):
         """add, delete: "NAME TTL TYPE RDATA", or "NAME", "NAME TYPE" to delete; names relative to the zone."""
-        u = dns.update.UpdateMessage(zone)
+        u = dns.update.UpdateMessage(zone, keyring=self.update_keys, keyname=self.update_key)
         for text in delete:
             words = text.split(" ", 3)
             u.delete(*(words[:1] + words[2:]) if len(words) > 2 else words)
@@ -299,7 +308,7 @@ class Unbound(Resolver):
     def config(self):
         out = ["server:", "  interface: " + self.addr, "  port: %d" % self.port, "  do-daemonize: no", '  username: ""',
                '  chroot: ""', '  directory: "%s"' % self.dir, "  use-syslog: no", '  logfile: ""', "  verbosity: 1",
-               "  val-log-level: 2", "  val-max-restart: 0", "  log-servfail: yes", "  num-threads: 1", "  do-not-query-localhost: no",
+               "  val-log-level: 2", "  ede: yes", "  val-max-restart: 0", "  log-servfail: yes", "  num-threads: 1", "  do-not-query-localhost: no",
                '  module-config: "validator iterator"', "  aggressive-nsec: no", "  qname-minimisation: no",
                "  access-control: 127.0.0.0/8 allow", "  access-control: 10.53.0.0/24 allow", '  target-fetch-policy: "0 0 0 0 0"',
                "  outgoing-interface: " + self.source, "  do-ip6: no", "  msg-cache-size: 4m", "  rrset-cache-size: 4m",

@@ -9,19 +9,38 @@ import struct
 import threading
 import time
 
+import dns.exception
+import dns.message
 import dns.rcode
 import dns.rdatatype
 
 from flood import make_query
 
 
+# DNSKEY or signatures that are missing, expired, not yet valid, or plainly wrong, and so on.
+BOGUS = {1, 2, 5, 6, 7, 8, 9, 10, 11, 12}
+
+
+def says_bogus(answer):
+    try:
+        m = dns.message.from_wire(answer)
+    except dns.exception.DNSException:
+        return True
+    codes = {int.from_bytes(o.to_wire()[:2], "big") for o in m.options if o.otype == 15}
+    return bool(codes & BOGUS)
+
+
 class Steady:
     """rate queries a second to (addr, port) from start() to stop(): in turn an existing name host<N>.zone A, a name that
-    does not exist, and a type that does not exist.  counts by rcode ("NOERROR", ..., "lost", "no-ad")."""
+    does not exist, and a type that does not exist.  counts by rcode ("NOERROR", ..., "lost", "no-ad").
 
-    def __init__(self, name, addr, port, zone, hosts, rate=100, timeout=10.0):
+    A resolver that says (RFC 8914) that what it got is bogus counts as "bogus", SERVFAIL for other reasons as "SERVFAIL".
+    again: as a fourth, a name that was asked a moment ago, and names begin anew when all were asked.
+    secure: whether AD has to be there; None: either (may be set at any time)."""
+
+    def __init__(self, name, addr, port, zone, hosts, rate=100, timeout=10.0, again=False, secure=True):
         self.name, self.zone, self.rate, self.timeout = name, zone, rate, timeout
-        self.hosts = hosts
+        self.hosts, self.again, self.secure = hosts, again, secure
         self.counts, self.samples, self.sent = collections.Counter(), [], 0
         self.slowest = 0.0
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -31,7 +50,11 @@ class Steady:
         self.thread = threading.Thread(target=self.loop, daemon=True)
 
     def question(self, i):
-        turn, n = i % 3, i // 3
+        turn, n = (i % 4, i // 4) if self.again else (i % 3, i // 3)
+        if self.again:
+            n %= self.hosts
+        if turn == 3:
+            return "host%d.%s" % (max(n - 1, 0), self.zone), "A", "NOERROR"
         if turn == 0:
             if n >= self.hosts:
                 raise AssertionError("the zone has too few names for so long a test")
@@ -86,10 +109,12 @@ class Steady:
             asked = pending.pop(ident)
             rcode = dns.rcode.to_text(dns.rcode.Rcode(flags & 15))
             self.slowest = max(self.slowest, time.monotonic() - asked[3])
-            if rcode != asked[2]:
-                self.note(rcode + "-wrong" if rcode != "SERVFAIL" else rcode, asked)
-            elif not flags & 0x20:
-                self.note("no-ad", asked)
+            if rcode == "SERVFAIL":
+                self.note("bogus" if says_bogus(a) else rcode, asked)
+            elif rcode != asked[2]:
+                self.note(rcode + "-wrong", asked)
+            elif self.secure is not None and bool(flags & 0x20) != self.secure:
+                self.note("no-ad" if self.secure else "ad", asked)
             else:
                 self.counts[rcode] += 1
 
@@ -97,6 +122,10 @@ class Steady:
         self.counts[what] += 1
         if len(self.samples) < 10:
             self.samples.append("%s: %s %s" % (what, asked[0], asked[1]))
+
+    def bogus(self):
+        """Answers that are worse than none: those of a resolver that could not reach anybody are left out."""
+        return sum(n for what, n in self.counts.items() if what not in ("NOERROR", "NXDOMAIN", "SERVFAIL", "lost"))
 
     def bad(self):
         return sum(n for what, n in self.counts.items() if what not in ("NOERROR", "NXDOMAIN"))
