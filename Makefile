@@ -151,6 +151,11 @@ soak-chaos:
 	$(Q)tests/scenario/soak_chaos.py --programs $(CHECK_O)/bin $(if $(SEED),--seed $(SEED)) --runs $(or $(RUNS),$(if $(MINUTES),1000000,10)) \
 		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(STEPS),--steps $(STEPS))
 
+# Every rollover beside a real parent, with trouble in the middle of each: make soak-rollover, or CASE=ksk.
+soak-rollover:
+	+$(Q)$(CHECK) all
+	$(Q)tests/scenario/soak_rollover.py --programs $(CHECK_O)/bin $(CASE)
+
 # All faults in all kinds of zones before duet-audit and the tools of others; 200 good zones before duet-audit.
 audit-table: all
 	$(Q)tests/audit/table.py --programs build/bin --write docs/audit.md
@@ -189,7 +194,7 @@ check-vms: all
 clean:
 	rm -rf build
 
-.PHONY: all sim tests bench-programs check-build check check-vms audit-table audit-zones soak-chaos demo bench bench-docs install clean
+.PHONY: all sim tests bench-programs check-build check check-vms audit-table audit-zones soak-chaos soak-rollover demo bench bench-docs install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 

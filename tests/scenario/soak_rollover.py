@@ -92,7 +92,7 @@ def main():
     sys.path.insert(0, HERE)
     ap = argparse.ArgumentParser(description=__doc__)
     ap.add_argument("--programs", default="build/san-address-undefined/test/bin")
-    ap.add_argument("--at-once", type=int, default=2)
+    ap.add_argument("--at-once", type=int, default=4)
     ap.add_argument("--one", help=argparse.SUPPRESS)
     ap.add_argument("pattern", nargs="?", default="")
     a = ap.parse_args()
