@@ -101,6 +101,21 @@ static int check_file(const char *name, struct err *e)
 	return 0;
 }
 
+/* "https://HOST/PATH" */
+static int check_https(const char *text, struct err *e)
+{
+	const char *host = text + strlen("https://");
+	const size_t len = strcspn(host, "/");
+
+	if (len == 0 || host[len] != '/')
+		return err_set(e, ERR_SYNTAX, "source: https://HOST/PATH");
+	if (memchr(host, '@', len) != NULL)
+		return err_set(e, ERR_REFUSED, "source: no user or password in a URL: all nodes and backups would keep it");
+	if (strcspn(text, " \"<>") < strlen(text))
+		return err_set(e, ERR_SYNTAX, "source: a URL has no blanks, quotes or angle brackets (RFC 3986)");
+	return 0;
+}
+
 static int check_source(const char *source, struct err *e)
 {
 	if (strlen(source) > SOURCE_MAX)
@@ -112,7 +127,9 @@ static int check_source(const char *source, struct err *e)
 		return check_file(source + 5, e);
 	if (strncmp(source, "primary:", 8) == 0)
 		return check_primary(source + 8, e);
-	return err_set(e, ERR_SYNTAX, "source: %.100s, must be file:NAME or primary:ADDRESS#PORT[,KEY]",
+	if (strncmp(source, "https://", 8) == 0)
+		return check_https(source, e);
+	return err_set(e, ERR_SYNTAX, "source: %.100s, must be file:NAME, primary:ADDRESS#PORT[,KEY] or https://HOST/PATH",
 		       source);
 }
 

@@ -108,6 +108,8 @@ struct conf_signer {
 	struct conf_parent *parents;
 	size_t parent_count;
 	int64_t look_interval_s;
+	int64_t fetch_interval_s;
+	int64_t fetch_max_mib;
 };
 
 struct conf_backupd {

@@ -163,6 +163,11 @@ static const struct option signer_table[] = {
 	{ "look-interval-s", OPTION_TIME, .unit = "s", .least = 1, .most = 86400, .def = "60",
 	  AT(conf_signer, look_interval_s),
 	  .help = "How often a server is looked at, at least, while a key waits for it." },
+	{ "fetch-interval-s", OPTION_TIME, .unit = "s", .least = 1, .most = 86400, .def = "60",
+	  AT(conf_signer, fetch_interval_s),
+	  .help = "How often a source https://... is asked whether it has another text." },
+	{ "fetch-max-mib", OPTION_COUNT, .least = 1, .most = 1048576, .def = "4096", .unit = "MiB",
+	  AT(conf_signer, fetch_max_mib), .help = "A text from such a source that is larger, unpacked, is refused." },
 	END,
 };
 

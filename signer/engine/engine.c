@@ -21,6 +21,7 @@
 #include "signer/engine/netlink.h"
 #include "signer/engine/zwork.h"
 #include "log/log.h"
+#include "runner/runner.h"
 
 #define NET_END_MS 3000 /* a leak check at the end of a sanitized net takes a while */
 
@@ -152,6 +153,8 @@ static void engine_close(struct engine *e, int sock)
 	for (size_t i = 0; i < e->zone_count; i++)
 		waiter_end(e->zone[i], ERR_NOTNOW, "the signer is stopping");
 	lookers_end(e);
+	runner_close(e->web);
+	e->web = NULL;
 	http_server_close(e->api);
 	e->api = NULL;
 	kdlink_close(e->keydist);

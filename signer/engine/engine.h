@@ -61,6 +61,7 @@ struct engine {
 	struct lookers *looks; /* look.h */
 	struct http_server *api;
 	struct auditor *auditor;
+	struct runner *web; /* duet-fetch; NULL: nothing was asked of it yet */
 	struct engine_clock clock;
 
 	struct zwork **zone; /* in order of name */

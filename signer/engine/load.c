@@ -2,10 +2,12 @@
 /* load: what the source has is read and checked, in the pool. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clock/clock.h"
 #include "fail/fail.h"
 #include "log/log.h"
+#include "signer/engine/https.h"
 #include "signer/engine/netlink.h"
 #include "signer/engine/zwork.h"
 
@@ -15,6 +17,7 @@ struct load {
 	struct work work;
 	struct zwork *z;
 	char *path;            /* file, or */
+	int fd;                /* https: what path leads to; -1: none */
 	uint8_t *stream;       /* transfer: */
 	size_t stream_len;
 	struct version *base;  /* NULL, or what a difference leads from and a whole is compared with */
@@ -47,6 +50,14 @@ static void load_work(struct work *w)
 		l->rc = content_of_zone(store, l->base, l->zone, &l->limits, &l->content, &l->err);
 }
 
+/* What is wrong with a fetched text, without the file that it was read from. */
+static const char *text_of(const struct load *l)
+{
+	const size_t len = strlen(l->path);
+
+	return strncmp(l->err.text, l->path, len) == 0 && l->err.text[len] == ':' ? l->err.text + len + 1 : l->err.text;
+}
+
 static void load_failed(struct load *l)
 {
 	struct zwork *z = l->z;
@@ -55,6 +66,8 @@ static void load_failed(struct load *l)
 		log_event(LOG_NOTICE, "ixfr-refused", "zone=%s msg=%s; asking for the whole zone", z->name, l->err.text);
 		z->source.want_whole = true;
 		source_misfit(z);
+	} else if (l->fd >= 0) {
+		source_refused(z, "fetched again when the server has another text", text_of(l));
 	} else if (l->path != NULL && source_unsettled(z)) {
 		return;
 	} else if (l->path != NULL && l->err.code == ERR_NOTNOW) { /* it goes on changing */
@@ -90,6 +103,8 @@ static void load_done(struct work *w)
 	zwork_poke(z);
 	version_unref(l->base);
 	zone_files_fini(&l->files);
+	if (l->fd >= 0)
+		close(l->fd);
 	free(l->path);
 	free(l->stream);
 	free(l->root);
@@ -121,6 +136,7 @@ void load_start(struct zwork *z)
 	int64_t max_ttl = z->plan->policy.max_ttl_unsigned_s;
 
 	l->z = z;
+	l->fd = -1;
 	l->limits = ZONE_LIMITS_DEFAULT;
 	l->limits.threads = works_threads(z->engine->works);
 	l->limits.max_ttl_s = max_ttl > 0 && max_ttl < UINT32_MAX ? (uint32_t)max_ttl : 0;
@@ -129,6 +145,9 @@ void load_start(struct zwork *z)
 		l->root = mem_strdup(z->engine->conf->signer.zones_dir);
 		l->limits.include_root = l->root;
 		l->limits.files = &l->files;
+	} else if (s->kind == SOURCE_HTTPS) {
+		l->fd = https_take(z);
+		l->path = mem_printf("/proc/self/fd/%d", l->fd);
 	} else {
 		take_stream(l);
 	}
@@ -136,7 +155,7 @@ void load_start(struct zwork *z)
 		l->base = version_ref(z->version);
 	s->want_load = false;
 	z->loading = true;
-	l->work.large = (s->kind == SOURCE_FILE ? (uint64_t)s->size : l->stream_len) > WORK_LARGE;
+	l->work.large = (l->path != NULL ? (uint64_t)s->size : l->stream_len) > WORK_LARGE;
 	l->work.run = load_work;
 	l->work.done = load_done;
 	works_queue(z->engine->works, WORK_LOAD, &l->work);

@@ -8,6 +8,7 @@
 #include "clock/clock.h"
 #include "log/log.h"
 #include "signer/engine/api.h"
+#include "signer/engine/https.h"
 #include "signer/engine/kdlink.h"
 #include "signer/engine/netlink.h"
 #include "signer/engine/zwork.h"
@@ -30,7 +31,7 @@ static void on_quick(uv_timer_t *timer);
 static void schedule(struct zwork *z)
 {
 	struct engine *e = z->engine;
-	int64_t at = sooner(z->look_ms, sooner(secondary_next(z), waiter_next(z)));
+	int64_t at = sooner(z->look_ms, sooner(https_next(z), sooner(secondary_next(z), waiter_next(z))));
 
 	if (z->ask_until_ms != 0 || z->set_back || (z->held_shown != NULL && !z->held_quiet))
 		at = sooner(at, clock_mono_ms() + AGAIN_MS);

@@ -2,7 +2,7 @@
 /*
  * source: where a zone's input comes from.  A file is looked at every few seconds and whenever something happens in its folder,
  * and is read soon; what was read counts once the file has been quiet for a moment, which with a large one it has been by then.
- * A primary is net's business, which hands over whole zones or differences.
+ * A primary is net's business, which hands over whole zones or differences; a web server that of https.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,6 +14,7 @@
 #include <xxhash.h>
 
 #include "clock/clock.h"
+#include "signer/engine/https.h"
 #include "signer/engine/netlink.h"
 #include "log/log.h"
 
@@ -37,6 +38,7 @@ void source_free(struct source *s)
 	free(s->error);
 	free(s->next);
 	free(s->expired);
+	https_stop(s);
 	*s = (struct source){ .kind = SOURCE_NONE };
 }
 
@@ -98,8 +100,12 @@ void source_set(struct zwork *z, const char *text)
 		s->primary = comma == NULL ? mem_strdup(text + 8)
 					   : mem_printf("%.*s", (int)(comma - text - 8), text + 8);
 		s->key = comma == NULL ? NULL : mem_strdup(comma + 1);
+	} else if (strncmp(text, "https://", 8) == 0) {
+		s->kind = SOURCE_HTTPS;
+		https_start(z);
 	} else {
-		source_refused(z, "change the zone's source", "source: neither file:NAME within zones-dir nor primary:ADDRESS#PORT[,KEY]");
+		source_refused(z, "change the zone's source",
+			       "source: neither file:NAME within zones-dir, primary:ADDRESS#PORT[,KEY] nor https://HOST/PATH");
 	}
 	netlink_zone(z->engine->net, z, z->version == NULL);
 }
@@ -250,6 +256,17 @@ static void drop_stream(struct source *s)
 	s->stream = NULL;
 }
 
+static void https_source_step(struct zwork *z)
+{
+	if (z->source.want_load)
+		https_refresh(z, true);
+	z->source.want_load = false;
+	if (https_has_text(z))
+		load_start(z);
+	else
+		https_step(z);
+}
+
 static void primary_step(struct zwork *z)
 {
 	struct source *s = &z->source;
@@ -267,6 +284,8 @@ void source_misfit(struct zwork *z)
 	drop_stream(&z->source);
 	if (z->source.kind == SOURCE_FILE)
 		z->source.want_load = true;
+	else if (z->source.kind == SOURCE_HTTPS)
+		https_refresh(z, true);
 	else
 		netlink_zone(z->engine->net, z, true);
 	zwork_poke(z);
@@ -286,6 +305,8 @@ void source_step(struct zwork *z)
 		file_step(z);
 	else if (z->source.kind == SOURCE_PRIMARY)
 		primary_step(z);
+	else if (z->source.kind == SOURCE_HTTPS)
+		https_source_step(z);
 }
 
 void source_refresh(struct zwork *z)
@@ -296,6 +317,8 @@ void source_refresh(struct zwork *z)
 		netlink_zone(z->engine->net, z, true);
 	else if (s->kind == SOURCE_FILE && z->input == NULL && !z->loading)
 		source_step(z);
+	else if (s->kind == SOURCE_HTTPS)
+		https_refresh(z, false);
 }
 
 void source_again(struct zwork *z)

@@ -56,7 +56,7 @@ struct peer_word {
 
 #define SOURCE_QUIET_MS 150 /* a file must not change for so long before what was read of it counts */
 #define SOURCE_SOON_MS  10  /* and for so long before it is read at all, once */
-enum source_kind { SOURCE_NONE, SOURCE_FILE, SOURCE_PRIMARY };
+enum source_kind { SOURCE_NONE, SOURCE_FILE, SOURCE_PRIMARY, SOURCE_HTTPS };
 
 /* Where the zone comes from (source.c). */
 struct source {
@@ -68,7 +68,8 @@ struct source {
 	size_t file_count;
 	uint64_t loaded, seen;  /* hash of their time stamps, sizes and places: when loaded last, when last looked */
 	bool exists;
-	int64_t size;           /* file: octets */
+	int64_t size;           /* file, https: octets */
+	struct https *https;    /* https.h */
 	int64_t changed_mono_ms; /* when seen changed */
 	bool hasty;             /* it was read before it had been quiet, and that was in vain */
 	bool want_load;         /* load also if nothing seems changed */
@@ -84,7 +85,7 @@ struct source {
 	char *error;            /* why the newest input was refused; NULL: it was not */
 	int64_t error_at;
 	char *next;             /* what happens next */
-	char *expired;          /* the primary is silent for longer than SOA expire */
+	char *expired;          /* the primary, or web server, is silent for longer than SOA expire */
 };
 
 /* A signed change that waits to be published. */

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A zone whose text comes from a web server: fetched once, asked about after that, never trusted unverified."""
+
+import gzip
+import hashlib
+import http.server
+import json
+import ssl
+import threading
+
+from duetlab import *
+
+ZONE = "example.org"
+DOT = "zone=example.org."
+
+
+class Texts(http.server.BaseHTTPRequestHandler):
+    """Serves server.text with an ETag, packed; server.status in its place."""
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        s, etag = self.server, '"%s"' % hashlib.sha256(self.server.text).hexdigest()
+        status = s.status or (304 if self.headers.get("If-None-Match") == etag else 200)
+        body = gzip.compress(s.text) if status == 200 else b""
+        self.send_response(status)
+        self.send_header("ETag", etag)
+        if status == 200:
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        s.answered.append(status)
+
+    def log_message(self, *args):
+        pass
+
+
+def certificate(lab, name):
+    cert, key = lab.path(name + ".crt"), lab.path(name + ".key")
+    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+         "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert])
+    return cert, key
+
+
+def web_server(cert, key, text, port=0):
+    web = http.server.ThreadingHTTPServer(("127.0.0.1", port), Texts)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    web.socket = context.wrap_socket(web.socket, server_side=True)
+    web.text, web.status, web.answered = text, 0, []
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    return web
+
+
+def stop(web):
+    web.shutdown()
+    web.server_close()
+
+
+def refused(host, url, words):
+    p = host.ctl("zone", "add", "example.net", "--source", url, check=False)
+    if p.returncode == 0 or words not in p.stderr:
+        raise Failed("%s: %d, %s" % (url, p.returncode, p.stderr))
+
+
+@limit(120)
+def test_a_zone_from_a_web_server(lab):
+    cluster = Cluster(lab, signers=1, backups=0).init()
+    s1 = cluster.signer1
+    cert, key = certificate(lab, "right")
+    s1.conf["fetch"] = {"socket": s1.run_dir + "/fetch.sock", "ca-file": cert}
+    s1.conf["signer"].update({"fetch-interval-s": 1, "fetch-max-mib": 1})
+    cluster.write_confs()
+    lab.start("duet-fetch", [lab.program("duet-fetch"), "-c", s1.yaml]).wait_event("event=ready", 20)
+    cluster.start()
+    log = s1.signer
+    lab.write("fast.yaml", "name: default\nrequire-backups: 0\npropagation: 0\n")
+    s1.ctl("policy", "apply", lab.path("fast.yaml"))
+    refused(s1, "https://user:word@127.0.0.1/x", "no user or password")
+    refused(s1, "https://127.0.0.1", "https://HOST/PATH")
+    refused(s1, "http://127.0.0.1/x", "must be")
+
+    text = small_zone(ZONE, n=2)
+    web = web_server(cert, key, text.encode())
+    url = "https://127.0.0.1:%d/zones/%s" % (web.server_port, ZONE)
+    s1.ctl("zone", "add", ZONE, "--source", url)
+    s1.ctl("key", "create", ZONE)
+    first = cluster.wait_signed(ZONE)
+    # What has not changed is not sent again.
+    wait_until(lambda: web.answered.count(304) >= 2, 20)
+    if web.answered.count(200) != 1:
+        raise Failed("the text was sent %s" % web.answered)
+    # A new text is a new version.
+    mark = log.mark()
+    web.text += b"added 60 TXT \"from the web\"\n"
+    log.wait_event("event=published %s" % DOT, 20, mark)
+    verify(axfr_file(lab, s1.addr, ZONE), ZONE)
+    if "from the web" not in open(axfr_file(lab, s1.addr, ZONE)).read():
+        raise Failed("the new record is not served")
+    # One that is wrong is refused, once, by its place, and stays refused while the server says that it is the same.
+    mark, good = log.mark(), web.text
+    web.text = text.encode() + b"bad 60 A 999.1.1.1\n$INCLUDE /etc/passwd\n"
+    why = log.wait_event("event=zone-refused %s" % DOT, 20, mark)["msg"]
+    if not why.startswith("20:10: "):
+        raise Failed("the refusal does not begin with its place: %s" % why)
+    before = web.answered.count(304)
+    wait_until(lambda: web.answered.count(304) >= before + 2, 20)
+    if log.count("event=zone-refused %s" % DOT, mark) != 1:
+        raise Failed("one text was refused more than once")
+    # No file of this host is read.
+    mark = log.mark()
+    web.text = text.encode() + b"$INCLUDE /etc/passwd\n"
+    log.wait_event("event=zone-refused %s $INCLUDE is not allowed" % DOT, 20, mark)
+    # A server in trouble says nothing about the text: the refusal is found again afterwards.
+    mark = log.mark()
+    web.status = 503
+    log.wait_event("event=zone-refused %s status 503," % DOT, 20, mark)
+    web.status = 0
+    log.wait_event("event=zone-refused %s $INCLUDE is not allowed" % DOT, 40, mark)
+    # Too large, unpacked.
+    mark = log.mark()
+    web.text = good + b"; padding\n" * 120000
+    log.wait_event("event=zone-refused %s signer.fetch-max-mib, 1 MiB," % DOT, 20, mark)
+    # Another's certificate.
+    port = web.server_port
+    stop(web)
+    mark = log.mark()
+    web = web_server(*certificate(lab, "wrong"), good, port)
+    log.wait_event("event=zone-refused %s certificate" % DOT, 40, mark)
+    stop(web)
+    # Well again.
+    mark = log.mark()
+    web = web_server(cert, key, text.encode() + b"last 60 TXT \"well again\"\n", port)
+    log.wait_event("event=published %s" % DOT, 40, mark)
+    status = json.loads(s1.ctl("zone", "status", ZONE, "--json").stdout)
+    if status.get("error"):
+        raise Failed("still in trouble: %s" % status["error"])
+    stop(web)
