@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Many small zones on two signers: from one command until all are served, memory, a restart, a change to one of them."""
+"""Many small zones, on one signer and on two with a backup: from one command until all are served, what that cost each daemon,
+memory, a restart, a change to one of them."""
 
 import os
 import re
 import statistics
 import time
 
-from benchlib import Table, anonymous_kib, judge, progress
-from duetlab import DNS_PORT, Cluster, axfr, query, run, wait_until
+from benchlib import MIB, MemoryWatch, Table, anonymous_kib, judge, progress
+from duetlab import DNS_PORT, Cluster, Lab, axfr, query, run, wait_until
 
 KNOWN = 20          # of all zones, looked at by name
 JUDGED_ZONES = 10   # of all, verified by programs of others
@@ -36,13 +37,42 @@ def answers(host, zone):
     return r is not None and len(r.answer) > 0
 
 
+def used_s(pid):
+    """CPU seconds of a process."""
+    with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def programs(lab):
+    """{pid: program} of all that this lab runs: auditors are nobody's children."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/environ" % pid, "rb") as f, open("/proc/%s/comm" % pid, encoding="utf-8") as c:
+                name = c.read().strip()
+                if name.startswith("duet-") and os.fsencode(lab.dir) in f.read():
+                    found[int(pid)] = name
+        except OSError:
+            pass        # it has ended
+    return found
+
+
+def cpu_ms(lab, count):
+    """Milliseconds of CPU for each zone, by program, all nodes together."""
+    used = {}
+    for pid, name in programs(lab).items():
+        used[name] = used.get(name, 0) + used_s(pid)
+    return ", ".join("%s %.2f" % (name[len("duet-"):], s * 1000 / count) for name, s in sorted(used.items()))
+
+
 def memory(table, host, when):
     """Engine and net together, resident, MiB."""
     engine, net = host.signer.popen.pid, host.signer.children()[0]
-    table.add("memory of engine + net, %s, resident, MiB" % when,
-               "%.0f + %.0f = %.0f" % (resident_mib(engine), resident_mib(net), resident_mib(engine) + resident_mib(net)))
-    table.add("of that anonymous, MiB", "%.0f + %.0f" % (anonymous_kib(engine) / 1024, anonymous_kib(net) / 1024))
-    return resident_mib(engine) + resident_mib(net)
+    resident, anonymous = [resident_mib(p) for p in (engine, net)], [anonymous_kib(p) / 1024 for p in (engine, net)]
+    table.add("engine + net, %s, resident (anonymous), MiB" % when,
+              "%.0f + %.0f (%.0f + %.0f)" % (*resident, *anonymous))
+    return sum(resident)
 
 
 def change_one(host, zone, text, i):
@@ -55,34 +85,43 @@ def change_one(host, zone, text, i):
     return (time.monotonic() - begin) * 1000
 
 
-def tables(lab, args):
-    count = 100 if args.smoke else 10000 if args.big else 1000
-    folder = lab.folder("farm")
-    run([os.path.join(args.bench, "zonegen"), "farm", "-n", str(count), "-D", folder], timeout=300)
-    with open(os.path.join(folder, "zones.txt"), encoding="ascii") as f:
-        names = [line.strip().rstrip(".") for line in f]
-    cluster = Cluster(lab, signers=2, backups=1).init()
-    s1, s2 = cluster.signers()
+def farm(lab, table, args, folder, names, signers):
+    """One set-up from its start to its end."""
+    one, what = signers == 1, "farm." if signers == 1 else "farm.cluster_"
+    cluster = Cluster(lab, signers=signers, backups=0 if one else 1,
+                      conf={"signer1": {"node": {"clock": "trust"}}} if one else None).init()
+    s1 = cluster.signer1
     for host in cluster.signers():
         os.rmdir(host.zones)
         os.symlink(folder, host.zones)
     cluster.start()
-    table = Table("%d zones of 20 records, two signers and a backup on this machine" % count, ["what", "figure"])
-    begin = time.monotonic()
+    if one:
+        s1.ctl("policy", "apply", lab.write("policy.yaml", "name: default\nrequire-backups: 0\n"))
     for host in cluster.signers():
         host.since = host.signer.mark()
-    progress("adding %d zones" % count)
+    watches = [MemoryWatch(p) for p in (s1.signer.popen.pid, s1.keydist.popen.pid)]
+    for w in watches:
+        w.start()
+    progress("adding %d zones to %d signers" % (len(names), signers))
+    begin = time.monotonic()
     s1.ctl("zone", "add", "--from", os.path.join(folder, "zones.txt"), "--key", timeout=600)
     told = time.monotonic()
     for host in cluster.signers():
         wait_served(host, names, 600)
     served_s = time.monotonic() - begin
-    table.add("from one command until all are served by both, s", "%.1f" % served_s)
-    table.figure("farm.served", count, [served_s])
+    table.add("from one command until all are served, s", "%.1f" % served_s)
+    table.figure(what + "served", len(names), [served_s])
     table.add("until the command had ended, s", "%.1f" % (told - begin))
+    table.add("CPU for each zone, ms", cpu_ms(lab, len(names)))
+    for w in watches:
+        w.ended.set()
+        w.join()
+    table.add("most anonymous memory meanwhile, engine; keydist, MiB", "%.0f; %.0f" % tuple(w.most_kib / MIB for w in watches))
     loaded = memory(table, s1, "after that")
-    took = [change_one(s1, names[count // 2], open(os.path.join(folder, names[count // 2] + ".zone"), encoding="ascii").read(), i)
-            for i in range(3 if args.smoke else 11)]
+    zone = names[len(names) // 2]
+    with open(os.path.join(folder, zone + ".zone"), encoding="ascii") as f:
+        text = f.read()
+    took = [change_one(s1, zone, text, i) for i in range(3 if args.smoke else 11)]
     table.add("a change of one zone's file until it is served, median, ms", "%.0f" % statistics.median(took))
     progress("restart")
     s1.stop("signer")
@@ -92,13 +131,30 @@ def tables(lab, args):
     wait_served(s1, names, 120)
     restart_s = time.monotonic() - begin
     table.add("restart until all are served, s", "%.2f" % restart_s)
-    table.figure("farm.restart", count, [restart_s])
-    table.figure("farm.memory", count, [max(loaded, memory(table, s1, "after a restart"))])
-    for name in names[:: max(1, count // JUDGED_ZONES)]:
+    table.figure(what + "restart", len(names), [restart_s])
+    table.figure(what + "memory", len(names), [max(loaded, memory(table, s1, "after a restart"))])
+    for name in names[:: max(1, len(names) // JUDGED_ZONES)]:
         judge(lab, s1.addr, name)
     if len(list(axfr(s1.addr, names[-1], DNS_PORT).nodes)) < 6:
         raise SystemExit("the last zone is not whole")
-    return [table]
+    for host in cluster.hosts.values():
+        host.stop()
+    s1.put_zone(zone + ".zone", text)   # as the next set-up is to find it
+
+
+def tables(lab, args):
+    count = 100 if args.smoke else 10000 if args.big else 1000
+    folder = lab.folder("farm")
+    run([os.path.join(args.bench, "zonegen"), "farm", "-n", str(count), "-D", folder], timeout=300)
+    with open(os.path.join(folder, "zones.txt"), encoding="ascii") as f:
+        names = [line.strip().rstrip(".") for line in f]
+    done = []
+    for signers, title in ((1, "one signer, no backup"), (2, "two signers and a backup")):
+        table = Table("%d zones of 20 records, %s, all on this machine" % (count, title), ["what", "figure"])
+        with Lab(None, programs=args.programs) as own:
+            farm(own, table, args, folder, names, signers)
+        done.append(table)
+    return done
 
 
 PARTS = {"": tables}

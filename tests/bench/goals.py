@@ -164,7 +164,7 @@ GOALS = signing(TLD, "tld", "nsec", "NSEC") + signing(TLD, "tld", "nsec3", "NSEC
     Goal("engine and net, signed and idle: anonymous memory", "MiB", MILLION, plain("serve.memory", MILLION, "MiB"), most=120),
     Goal("disk after compaction, of the wire size", "x", MILLION, plain("serve.disk", MILLION, "x"), most=1.15),
     Goal("restart until served, nothing signed", "s", MILLION, plain("serve.restart", MILLION, "s"), most=1),
-    Goal("many zones of 20 records: from one command until all are served", "s", FARM, plain("farm.served", FARM, "s"), most=20),
+    Goal("many zones of 20 records, one signer: from one command until all are served", "s", FARM, plain("farm.served", FARM, "s"), most=20),
     Goal("many zones: engine and net, resident", "MiB", FARM, plain("farm.memory", FARM, "MiB"), most=150),
     Goal("many zones: restart until all are served", "s", FARM, plain("farm.restart", FARM, "s"), most=2),
 ]
