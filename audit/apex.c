@@ -103,13 +103,10 @@ static void compare_plan(struct audit *a, const struct rrset *set)
 /* RFC 4035 section 2.2: every algorithm of the DNSKEY RRset; in a roll those that the plan says. */
 static void set_algorithms(struct audit *a)
 {
-	if (a->plan != NULL && a->plan->algorithms_given) {
-		memcpy(a->need_algorithm, a->plan->algorithm, sizeof(a->need_algorithm));
-		return;
-	}
 	for (size_t i = 0; i < a->published_keys; i++)
-		if ((a->keys.key[i].flags & FLAG_ZONE) != 0)
-			a->need_algorithm[a->keys.key[i].algorithm] = true;
+		a->has_algorithm[a->keys.key[i].algorithm] |= (a->keys.key[i].flags & FLAG_ZONE) != 0;
+	memcpy(a->need_algorithm, a->plan != NULL && a->plan->algorithms_given ? a->plan->algorithm : a->has_algorithm,
+	       sizeof(a->need_algorithm));
 }
 
 static void read_keys(struct audit *a, const struct owner *o)

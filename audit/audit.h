@@ -94,7 +94,8 @@ struct audit {
 	struct dnskeys keys; /* of the DNSKEY RRset, then those of the plan that sign without being in it */
 	size_t published_keys;
 	uint32_t dnskey_ttl;
-	bool need_algorithm[256];
+	bool has_algorithm[256];  /* in the DNSKEY RRset */
+	bool need_algorithm[256]; /* of every RRset; of the DNSKEY RRset those that it has */
 	struct records cds, cdnskey; /* copies */
 
 	/* parts */

@@ -136,21 +136,15 @@ static bool stands_beside_visible(const struct audit *a, const struct dnskey *ea
 	return false;
 }
 
-static void check_key(struct audit *a, const struct dnskey *k)
+/* A key that signs, whether its DNSKEY is in the RRset or not. */
+static void check_use(struct audit *a, const struct dnskey *k)
 {
 	const struct past_key *was = past_find(a->past, k->rdata, k->rdlen);
-	bool planned = a->plan != NULL && a->plan->dnskey.given, used = atomic_load(&k->signs_data);
 	char name[24];
 
-	dnskey_name(k, name);
-	if (was == NULL || was->published_to != 0) {
-		if (!planned)
-			report_add(a->report, KEY_CHANGED, 0, "%s key %s: new", a->zone_text, name);
-		if (was == NULL && tag_was_used(a->past, k->tag))
-			report_add(a->report, KEY_TAG_USED, 0, "%s key %s", a->zone_text, name);
-	}
-	if (!used)
+	if (!atomic_load(&k->signs_data))
 		return;
+	dnskey_name(k, name);
 	if (!is_visible(a, was) && !stands_beside_visible(a, k))
 		report_add(a->report, HIST_EARLY, 0, "%s key %s", a->zone_text, name);
 	if (was != NULL && was->used_to != 0)
@@ -158,6 +152,40 @@ static void check_key(struct audit *a, const struct dnskey *k)
 	if (was != NULL && was->used_from != 0 && a->limits.key_lifetime_s > 0 &&
 	    a->now > was->used_from + a->limits.key_lifetime_s)
 		report_add(a->report, HIST_LIFETIME, 0, "%s key %s", a->zone_text, name);
+}
+
+static void check_new(struct audit *a, const struct dnskey *k, bool published)
+{
+	const struct past_key *was = past_find(a->past, k->rdata, k->rdlen);
+	bool planned = a->plan != NULL && a->plan->dnskey.given;
+	char name[24];
+
+	if (was != NULL && was->published_to == 0)
+		return;
+	dnskey_name(k, name);
+	if (published && !planned)
+		report_add(a->report, KEY_CHANGED, 0, "%s key %s: new", a->zone_text, name);
+	if (was == NULL && tag_was_used(a->past, k->tag))
+		report_add(a->report, KEY_TAG_USED, 0, "%s key %s", a->zone_text, name);
+}
+
+/* Whether what is cached with signatures of a key that goes has others, too, of another algorithm by a key that is
+ * visible, and no DNSKEY asks for its own algorithm any more (algorithm roll). */
+static bool is_outlived(const struct audit *a, const struct past_key *gone)
+{
+	bool outlived = false;
+
+	for (size_t i = 0; i < a->published_keys; i++) {
+		const struct dnskey *k = &a->keys.key[i];
+		const struct past_key *was = past_find(a->past, k->rdata, k->rdlen);
+
+		if (k->algorithm == gone->rdata[3])
+			return false;
+		outlived |= was != NULL && atomic_load(&k->signs_data) && is_visible(a, was) && was->used_from != 0 &&
+			    (was->used_from == a->past->first_at ||
+			     a->now >= was->used_from + a->past->largest_ttl + spreading_s(a));
+	}
+	return outlived;
 }
 
 static bool is_published(const struct audit *a, const struct past_key *was)
@@ -181,7 +209,7 @@ static void check_gone(struct audit *a, const struct past_key *was)
 	snprintf(name, sizeof(name), "%u/%u", was->tag, was->rdata[3]);
 	if (!planned)
 		report_add(a->report, KEY_CHANGED, 0, "%s key %s: gone", a->zone_text, name);
-	if (was->used_from != 0 && (was->used_to == 0 || a->now < until))
+	if (was->used_from != 0 && (was->used_to == 0 || a->now < until) && !is_outlived(a, was))
 		report_add(a->report, HIST_REMOVED, 0, "%s key %s", a->zone_text, name);
 }
 
@@ -192,8 +220,10 @@ void history_check(struct audit *a)
 	if (p == NULL || !p->last.there)
 		return;
 	check_size(a);
-	for (size_t i = 0; i < a->published_keys; i++)
-		check_key(a, &a->keys.key[i]);
+	for (size_t i = 0; i < a->keys.n; i++) {
+		check_new(a, &a->keys.key[i], i < a->published_keys);
+		check_use(a, &a->keys.key[i]);
+	}
 	for (size_t i = 0; i < p->keys; i++)
 		check_gone(a, &p->key[i]);
 }

@@ -239,18 +239,18 @@ void past_candidate(struct past *p, const struct past_version *v)
 	p->candidate_keys = 0;
 }
 
-static void add_key(struct past_key **list, size_t *n, const uint8_t *rdata, size_t len, uint16_t tag,
-		    bool used)
+static void add_key(struct past_key **list, size_t *n, const uint8_t *rdata, size_t len, uint16_t tag)
 {
 	*list = mem_grow(*list, *n + 1, sizeof(**list));
-	(*list)[*n] =
-		(struct past_key){ .rdata = mem_dup(rdata, len), .len = len, .tag = tag, .used_from = used };
+	(*list)[*n] = (struct past_key){ .rdata = mem_dup(rdata, len), .len = len, .tag = tag };
 	(*list)[(*n)++].rdata[1] &= (uint8_t)~REVOKE;
 }
 
-void past_candidate_key(struct past *p, const uint8_t *rdata, size_t len, uint16_t tag, bool used)
+void past_candidate_key(struct past *p, const uint8_t *rdata, size_t len, uint16_t tag, bool published, bool used)
 {
-	add_key(&p->candidate_key, &p->candidate_keys, rdata, len, tag, used);
+	add_key(&p->candidate_key, &p->candidate_keys, rdata, len, tag);
+	p->candidate_key[p->candidate_keys - 1].published_to = !published;
+	p->candidate_key[p->candidate_keys - 1].used_from = used;
 }
 
 static const struct past_key *in_candidate(const struct past *p, const struct past_key *k)
@@ -268,10 +268,11 @@ static void merge_keys(struct past *p, int64_t at)
 		struct past_key *k = find(p, c->rdata, c->len);
 
 		if (k == NULL) {
-			add_key(&p->key, &p->keys, c->rdata, c->len, c->tag, false);
+			add_key(&p->key, &p->keys, c->rdata, c->len, c->tag);
 			k = &p->key[p->keys - 1];
 			k->published_from = at;
-		} else if (k->published_to != 0) { /* it was away: caches forgot it */
+			k->published_to = c->published_to != 0 ? at : 0;
+		} else if (k->published_to != 0 && c->published_to == 0) { /* it was away: caches forgot it */
 			k->published_from = at;
 			k->published_to = 0;
 		}
@@ -282,7 +283,7 @@ static void merge_keys(struct past *p, int64_t at)
 		struct past_key *k = &p->key[i];
 		const struct past_key *c = in_candidate(p, k);
 
-		if (c == NULL && k->published_to == 0)
+		if ((c == NULL || c->published_to != 0) && k->published_to == 0)
 			k->published_to = at;
 		if (k->used_from != 0 && k->used_to == 0 && (c == NULL || c->used_from == 0))
 			k->used_to = at;

@@ -19,7 +19,7 @@ struct past_key {
 	uint8_t *rdata; /* REVOKE flag cleared */
 	size_t len;
 	uint16_t tag;
-	int64_t published_from, published_to; /* to: 0 while it is in the last version */
+	int64_t published_from, published_to; /* to: 0 while it is in the last version; the same: it never was */
 	int64_t used_from, used_to;           /* signing data; 0: never, not yet */
 };
 
@@ -41,7 +41,8 @@ struct past {
 	size_t keys;
 	/* The version that passed last. */
 	struct past_version candidate;
-	struct past_key *candidate_key; /* published_from set; used_from set when it signs data */
+	struct past_key *candidate_key; /* published_to: 1 when it is not in the DNSKEY RRset; used_from: 1 when it signs
+					   data */
 	size_t candidate_keys;
 };
 
@@ -56,7 +57,7 @@ void past_free(struct past *p);
 const struct past_key *past_find(const struct past *p, const uint8_t *rdata, size_t len);
 
 void past_candidate(struct past *p, const struct past_version *v);
-void past_candidate_key(struct past *p, const uint8_t *rdata, size_t len, uint16_t tag, bool used);
+void past_candidate_key(struct past *p, const uint8_t *rdata, size_t len, uint16_t tag, bool published, bool used);
 /* The candidate was published.  ERR_NOTFOUND when its serial is another. */
 int past_published(struct past *p, uint32_t serial, int64_t at, struct err *e);
 /* Writes a new file, fsynced, and renames it. */

@@ -11,7 +11,8 @@
 struct verifier {
 	const struct dnskeys *keys;
 	EVP_PKEY_CTX *ctx[DNSKEY_MAX]; /* RSA and ECDSA: ready to verify a digest */
-	EVP_MD_CTX *md;
+	EVP_MD_CTX *md;    /* digests alone: one that has verified would do it again */
+	EVP_MD_CTX *eddsa;
 	EVP_MD *sha256, *sha384, *sha512;
 	uint8_t *joined; /* EdDSA has no parts */
 	size_t joined_cap;
@@ -23,6 +24,7 @@ struct verifier *verifier_new(const struct dnskeys *keys)
 
 	v->keys = keys;
 	v->md = EVP_MD_CTX_new();
+	v->eddsa = EVP_MD_CTX_new();
 	v->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	v->sha384 = EVP_MD_fetch(NULL, "SHA384", NULL);
 	v->sha512 = EVP_MD_fetch(NULL, "SHA512", NULL);
@@ -36,6 +38,7 @@ void verifier_free(struct verifier *v)
 	for (size_t i = 0; i < DNSKEY_MAX; i++)
 		EVP_PKEY_CTX_free(v->ctx[i]);
 	EVP_MD_CTX_free(v->md);
+	EVP_MD_CTX_free(v->eddsa);
 	EVP_MD_free(v->sha256);
 	EVP_MD_free(v->sha384);
 	EVP_MD_free(v->sha512);
@@ -105,8 +108,8 @@ static bool check_eddsa(struct verifier *v, const struct dnskey *k, const uint8_
 	}
 	memcpy(v->joined, head, head_len);
 	memcpy(v->joined + head_len, body, body_len);
-	return EVP_MD_CTX_reset(v->md) == 1 && EVP_DigestVerifyInit(v->md, NULL, NULL, NULL, k->pkey) == 1 &&
-	       EVP_DigestVerify(v->md, sig, sig_len, v->joined, head_len + body_len) == 1;
+	return EVP_MD_CTX_reset(v->eddsa) == 1 && EVP_DigestVerifyInit(v->eddsa, NULL, NULL, NULL, k->pkey) == 1 &&
+	       EVP_DigestVerify(v->eddsa, sig, sig_len, v->joined, head_len + body_len) == 1;
 }
 
 bool verifier_check(struct verifier *v, size_t i, const uint8_t *head, size_t head_len, const uint8_t *body,

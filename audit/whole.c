@@ -51,10 +51,12 @@ void audit_candidate(struct audit *a)
 
 	snprintf(v.content, sizeof(v.content), "%s", a->content_hex);
 	past_candidate(a->past, &v);
-	for (size_t i = 0; i < a->published_keys; i++) {
+	for (size_t i = 0; i < a->keys.n; i++) {
 		const struct dnskey *k = &a->keys.key[i];
+		const bool signs = atomic_load(&k->signs_data);
 
-		past_candidate_key(a->past, k->rdata, k->rdlen, k->tag, atomic_load(&k->signs_data));
+		if (i < a->published_keys || signs)
+			past_candidate_key(a->past, k->rdata, k->rdlen, k->tag, i < a->published_keys, signs);
 	}
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * dnskey: the DNSKEY, CDS and CDNSKEY RRsets of a zone, signed by every KSK and CSK that stands in the DNSKEY
- * RRset.
+ * RRset; CDS and CDNSKEY, like all that the zone has, also by keys that sign without standing there.
  *
  * What was signed is kept under a digest of what it was made from, so a restart makes no signature, and is
  * made anew well before the engine would have to renew (DESIGN section 6).
@@ -69,10 +69,12 @@ static size_t collect(uint16_t type, const struct life *l, struct arena *a, stru
 	return count;
 }
 
-/* Whether the key signs the apex RRsets. */
-static bool signs(const struct timeline_key *k)
+/* Whether the key signs the apex RRset of this type. */
+static bool signs(const struct timeline_key *k, uint16_t type)
 {
-	return k->sep && k->record[RECORD_DNSKEY].show;
+	if (k->record[RECORD_DNSKEY].show)
+		return k->sep;
+	return type != TYPE_DNSKEY && k->record[RECORD_ZONE].show;
 }
 
 static void digest_of(const struct rr *rrs, size_t count, const struct life *l, uint8_t out[32])
@@ -90,7 +92,7 @@ static void digest_of(const struct rr *rrs, size_t count, const struct life *l, 
 	for (size_t i = 0; i < count; i++)
 		crypto_hash_sha256_update(&st, rrs[i].rdata, rrs[i].rdlen);
 	for (size_t i = 0; i < l->t.n; i++)
-		if (signs(&l->t.key[i]))
+		if (signs(&l->t.key[i], rrs[0].type))
 			crypto_hash_sha256_update(&st, l->t.key[i].key->hash, 32);
 	crypto_hash_sha256_final(&st, out);
 }
@@ -110,7 +112,7 @@ static int sign_all(struct keydist *k, const struct life *l, const struct rr *rr
 		struct rr sig;
 		int rc;
 
-		if (!signs(&l->t.key[i]))
+		if (!signs(&l->t.key[i], rrs[0].type))
 			continue;
 		if (keys_open(k, z, l->t.key[i].key, &key, &why) != 0)
 			continue; /* the others may be enough, and the alarm is raised by who finds that none

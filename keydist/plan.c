@@ -94,8 +94,9 @@ static int add_signed(struct keydist *k, struct zone_ctx *c, const struct life *
 			continue;
 		if ((box = keys_engine_box(k, c, l->in.zone, ks, e)) == NULL)
 			goto out;
-		json_array_append_new(keys, json_pack("{s:o,s:o,s:O}", "hash", msg_json_hex(ks->hash, 32), "dnskey",
-						      msg_json_base64(ks->dnskey, ks->dnskey_len), "box", box));
+		json_array_append_new(keys, json_pack("{s:o,s:o,s:O,s:b}", "hash", msg_json_hex(ks->hash, 32), "dnskey",
+						      msg_json_base64(ks->dnskey, ks->dnskey_len), "box", box, "published",
+						      l->t.key[i].record[RECORD_DNSKEY].show));
 	}
 	if (dnskey_make(k, l, rrset, &count, e) != 0)
 		goto out;

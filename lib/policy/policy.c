@@ -84,7 +84,7 @@ static const struct option policy_table[] = {
 	{ "ksk-rollover", OPTION_WORD, .words = ksk_rollovers, .def = "double-signature", AT(p.ksk_rollover),
 	  .help = "How a key that the parent names is replaced: DNSKEY first and then DS, or DS first (RFC 7583 section "
 		  "2.2)." },
-	{ "algorithm-rollover", OPTION_WORD, .words = algorithm_rollovers, .def = "liberal", AT(p.algorithm_rollover),
+	{ "algorithm-rollover", OPTION_WORD, .words = algorithm_rollovers, .def = "conservative", AT(p.algorithm_rollover),
 	  .help = "How another algorithm comes in: RRSIGs before the DNSKEY, for validators that ask for every algorithm of "
 		  "the DNSKEY RRset, or both together (RFC 6781 section 4.1.4)." },
 	{ "denial", OPTION_WORD, .words = denials, .def = "nsec", AT(p.denial),

@@ -34,10 +34,10 @@ static json_t *ready_set(const struct plan *p, uint16_t type)
 	return list;
 }
 
-/* The algorithms of the keys that sign the zone, and those of them that have SEP. */
+/* The algorithms of the keys that sign the zone, those of them that have SEP, and those that the DNSKEY RRset lacks. */
 static void set_keys(json_t *o, const struct plan *p)
 {
-	json_t *algorithms = json_array(), *csk = json_array();
+	json_t *algorithms = json_array(), *csk = json_array(), *signing = json_array();
 
 	for (size_t i = 0; i < p->key_count; i++) {
 		size_t len;
@@ -46,9 +46,12 @@ static void set_keys(json_t *o, const struct plan *p)
 		json_array_append_new(algorithms, json_integer(key_alg(p->keys[i])));
 		if ((key_flags(p->keys[i]) & DNSKEY_FLAG_SEP) != 0)
 			json_array_append_new(csk, rdata_text(rdata, len));
+		if (p->unpublished[i])
+			json_array_append_new(signing, rdata_text(rdata, len));
 	}
 	json_object_set_new(o, "algorithms", algorithms);
 	json_object_set_new(o, "csk", csk);
+	json_object_set_new(o, "signing", signing);
 }
 
 /* Keys that the cluster has are judged by its facts: a policy that was made stricter is for new ones. */

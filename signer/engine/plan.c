@@ -55,6 +55,7 @@ void plan_unref(struct plan *p)
 		key_unref(p->held[i]);
 	free(p->held);
 	free(p->keys);
+	free(p->unpublished);
 	free(p->source);
 	free(p->shows);
 	arena_free(p->arena);
@@ -155,21 +156,28 @@ static int sig_check(struct plan *p, const struct ready_rrset *set, const struct
 	return 0;
 }
 
-/* Every RRSIG of every ready RRset is right for some key of the DNSKEY RRset, and has not expired. */
+/* Every RRSIG of every ready RRset is right for some key of the DNSKEY RRset, or, of the others, for one that signs the zone
+ * without standing there; and has not expired. */
 static int ready_verify(struct plan *p, const uint8_t *apex, const struct plan *before, int64_t now, struct err *e)
 {
 	const struct ready_rrset *dnskey = find_ready(p, TYPE_DNSKEY);
 	const bool known = ready_known(p, before);
-	struct key *key[RECORDS_MAX] = { NULL };
+	struct key *key[RECORDS_MAX + KEYS_MAX] = { NULL };
+	size_t all;
 	int rc = 0;
 
 	if (dnskey == NULL)
 		return err_set(e, ERR_REFUSED, "no DNSKEY RRset");
+	all = dnskey->n;
 	for (size_t i = 0; i < dnskey->n && rc == 0 && !known; i++)
 		rc = key_from_dnskey(dnskey->rrs[i].rdata, dnskey->rrs[i].rdlen, &key[i], e);
+	for (size_t i = 0; i < p->key_count && rc == 0; i++)
+		if (p->unpublished[i])
+			key[all++] = p->keys[i];
 	for (size_t i = 0; i < p->ready_count; i++)
 		for (size_t j = 0; j < p->ready[i].sig_count && rc == 0; j++)
-			rc = sig_check(p, &p->ready[i], &p->ready[i].sigs[j], apex, key, dnskey->n, known, now, e);
+			rc = sig_check(p, &p->ready[i], &p->ready[i].sigs[j], apex, key,
+				       &p->ready[i] == dnskey ? dnskey->n : all, known, now, e);
 	for (size_t i = 0; i < dnskey->n; i++)
 		key_free(key[i]);
 	return rc;
@@ -219,7 +227,7 @@ static struct plan_key *key_open(const uint8_t *apex, const uint8_t hash[KEY_HAS
 	return k;
 }
 
-/* Opens one box; the key must be one of the DNSKEY RRset. */
+/* Opens one box; the key is one of the DNSKEY RRset, or the plan says that it is not. */
 static int key_read(struct plan *p, const json_t *o, const uint8_t *apex, const struct engine_identity *id,
 		    const struct plan *before, struct err *e)
 {
@@ -227,6 +235,7 @@ static int key_read(struct plan *p, const json_t *o, const uint8_t *apex, const 
 	uint8_t hash[KEY_HASH_LEN], *rdata = NULL, *box = NULL;
 	struct plan_key *k = NULL;
 	size_t rdata_len, box_len;
+	const bool published = !json_is_false(json_object_get(o, "published"));
 	bool listed = false;
 
 	if (msg_hex(o, "hash", hash, sizeof(hash), e) != 0 ||
@@ -236,12 +245,14 @@ static int key_read(struct plan *p, const json_t *o, const uint8_t *apex, const 
 	for (size_t i = 0; dnskey != NULL && i < dnskey->n; i++)
 		listed = listed || (dnskey->rrs[i].rdlen == rdata_len &&
 				    memcmp(dnskey->rrs[i].rdata, rdata, rdata_len) == 0);
-	if (!listed)
-		err_set(e, ERR_REFUSED, "a signing key is not in the DNSKEY RRset");
+	if (listed != published)
+		err_set(e, ERR_REFUSED, published ? "a signing key is not in the DNSKEY RRset"
+						  : "a signing key is in the DNSKEY RRset, and is said not to be");
 	else if ((k = key_known(before, hash, box, box_len)) == NULL)
 		k = key_open(apex, hash, rdata, rdata_len, box, box_len, id, e);
 	if (k != NULL) {
 		p->held[p->key_count] = k;
+		p->unpublished[p->key_count] = !published;
 		p->keys[p->key_count++] = k->key;
 	}
 out:
@@ -289,14 +300,13 @@ static int signed_read(struct plan *p, const json_t *msg, const uint8_t *apex, c
 			return -1;
 		p->ready_count++;
 	}
-	if (ready_verify(p, apex, before, now, e) != 0)
-		return -1;
 	p->keys = mem_new(json_array_size(keys), sizeof(*p->keys));
 	p->held = mem_new(json_array_size(keys), sizeof(*p->held));
+	p->unpublished = mem_new(json_array_size(keys), sizeof(*p->unpublished));
 	for (size_t i = 0; i < json_array_size(keys); i++)
 		if (key_read(p, json_array_get(keys, i), apex, id, before, e) != 0)
 			return err_ctx(e, "key %zu", i + 1);
-	return 0;
+	return ready_verify(p, apex, before, now, e);
 }
 
 static int state_read(struct plan *p, const json_t *msg, struct err *e)

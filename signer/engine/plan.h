@@ -35,6 +35,7 @@ struct plan {
 	int64_t ready_until;  /* earliest expiration of the ready RRSIGs; INT64_MAX without */
 	struct key **keys;    /* borrowed from `held` */
 	struct plan_key **held;
+	bool *unpublished;    /* of keys: signs, and its DNSKEY is not in the RRset (a conservative algorithm roll) */
 	size_t key_count;
 	struct plan_stream {  /* what `ready` was read from */
 		const uint8_t *octets;

@@ -64,23 +64,35 @@ struct how {
 	int64_t until;                    /* end of the DNSKEY RRSIG */
 	bool broken;                      /* its last octet is changed */
 	const uint8_t *owner;             /* of the DNSKEY RRset */
+	struct key *cds_by;               /* there is a CDNSKEY RRset, which it signs */
+	bool unpublished;                 /* the key in `keys` is said to stand outside the DNSKEY RRset */
 };
 
-static json_t *ready(const struct how *how, struct arena *a)
+static json_t *signed_rrset(const struct how *how, uint16_t type, struct key *by, struct arena *a)
 {
 	size_t len;
 	const uint8_t *rdata = key_rdata(csk, &len);
-	struct rr rr = { .owner = how->owner, .rdata = rdata, .rdlen = (uint16_t)len, .type = TYPE_DNSKEY, .ttl = 3600 }, sig;
+	struct rr rr = { .owner = how->owner, .rdata = rdata, .rdlen = (uint16_t)len, .type = type, .ttl = 3600 }, sig;
 	struct window window = { .inception = NOW - 3600, .expiration = how->until };
 	uint8_t octets[2048];
 	struct wr w = wr_of(octets, sizeof(octets));
 
-	assert_int_equal(rrsig_make(&rr, 1, how->owner, csk, window, a, &sig, NULL), 0);
+	assert_int_equal(rrsig_make(&rr, 1, how->owner, by, window, a, &sig, NULL), 0);
 	rr_write(&w, &rr);
 	rr_write(&w, &sig);
 	if (how->broken)
 		octets[w.at - 1] ^= 1;
-	return json_pack("[{s:s,s:o}]", "type", "DNSKEY", "rrset", msg_json_base64(octets, w.at));
+	return json_pack("{s:s,s:o}", "type", type == TYPE_DNSKEY ? "DNSKEY" : "CDNSKEY", "rrset",
+			 msg_json_base64(octets, w.at));
+}
+
+static json_t *ready(const struct how *how, struct arena *a)
+{
+	json_t *list = json_pack("[o]", signed_rrset(how, TYPE_DNSKEY, csk, a));
+
+	if (how->cds_by != NULL)
+		json_array_append_new(list, signed_rrset(how, TYPE_CDNSKEY, how->cds_by, a));
+	return list;
 }
 
 static json_t *keys(const struct how *how)
@@ -96,6 +108,8 @@ static json_t *keys(const struct how *how)
 	assert_int_equal(seal_make(&label, how->to->box_pk, der, &box, &box_len, NULL), 0);
 	j = json_pack("[{s:o,s:o,s:o}]", "hash", msg_json_hex(key_hash(how->signing), KEY_HASH_LEN), "dnskey",
 		      msg_json_base64(rdata, len), "box", msg_json_base64(box, box_len));
+	if (how->unpublished)
+		json_object_set_new(json_array_get(j, 0), "published", json_false());
 	free(box);
 	secret_free(der);
 	return j;
@@ -149,10 +163,26 @@ static void a_right_plan_is_taken_whole(void **state)
 	plan_unref(p);
 }
 
+/* As in a conservative algorithm roll; it signs CDNSKEY, too, which is the zone's. */
+static void a_key_signs_before_its_dnskey_where_the_plan_says_so(void **state)
+{
+	struct how how = right();
+	struct plan *p;
+	struct err e;
+
+	(void)state;
+	how.signing = how.cds_by = unlisted;
+	how.unpublished = true;
+	if (try(&how, &p, &e) != 0)
+		fail_msg("%s", e.text);
+	assert_true(p->unpublished[0]);
+	plan_unref(p);
+}
+
 static void a_wrong_plan_is_refused(void **state)
 {
 	struct how to_stranger = right(), of_other_zone = right(), not_listed = right(), expired = right(), broken = right(),
-		   elsewhere = right();
+		   elsewhere = right(), listed = right(), by_nobody = right();
 	const struct {
 		const char *what;
 		const struct how *how;
@@ -160,6 +190,8 @@ static void a_wrong_plan_is_refused(void **state)
 		{ "a box for another node", &to_stranger },       { "a box for another zone", &of_other_zone },
 		{ "a key outside the DNSKEY RRset", &not_listed }, { "an expired RRSIG", &expired },
 		{ "a broken RRSIG", &broken },                    { "another zone's DNSKEY RRset", &elsewhere },
+		{ "a key that is in the DNSKEY RRset, and said not to be", &listed },
+		{ "CDNSKEY by a key that signs nothing else", &by_nobody },
 	};
 
 	(void)state;
@@ -169,6 +201,8 @@ static void a_wrong_plan_is_refused(void **state)
 	expired.until = NOW;
 	broken.broken = true;
 	elsewhere.owner = other_zone;
+	listed.unpublished = true;
+	by_nobody.cds_by = unlisted;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct plan *p = NULL;
 		struct err e;
@@ -251,6 +285,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_right_plan_is_taken_whole),
+		cmocka_unit_test(a_key_signs_before_its_dnskey_where_the_plan_says_so),
 		cmocka_unit_test(a_wrong_plan_is_refused),
 		cmocka_unit_test(every_member_is_looked_at),
 		cmocka_unit_test(what_a_version_is_made_of_changes_the_hash),
