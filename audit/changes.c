@@ -12,6 +12,7 @@
 
 #include "arena/arena.h"
 #include "audit/changes3.h"
+#include "audit/convert.h"
 #include "audit/signatures.h"
 #include "audit/sum.h"
 
@@ -94,26 +95,32 @@ static int note_start(struct audit *a, struct changes *c, char tag, const uint8_
 }
 
 struct parts {
-	struct zone_source now, was; /* sorters of the two versions */
+	struct converter *converter;
+	struct sorter *now, *was; /* the two versions */
 	struct facts both, only_now, only_was;
 };
 
 static int take_message(struct parts *p, char tag, uint8_t *m, size_t len, struct err *e)
 {
-	struct batch b = { .data = m, .len = len };
-	int low = tolower((unsigned char)tag), rc = 0;
+	const struct batch b = { .data = m, .len = len };
 
-	if (low == 'c' || low == 'k' || low == 'n' || low == 'm') {
-		b.source = &p->now;
-		rc = convert_wire(&b, low == 'c' || low == 'k' ? &p->both : &p->only_now, e);
+	switch (tolower((unsigned char)tag)) {
+	case 'c':
+	case 'k':
+		converter_begin(p->converter, p->now, p->was, &p->both);
+		break;
+	case 'n':
+	case 'm':
+		converter_begin(p->converter, p->now, NULL, &p->only_now);
+		break;
+	case 'o':
+	case 'p':
+		converter_begin(p->converter, p->was, NULL, &p->only_was);
+		break;
+	default:
+		return err_set(e, ERR_SYNTAX, "tag %d is not known", tag);
 	}
-	if (rc == 0 && (low == 'c' || low == 'k' || low == 'o' || low == 'p')) {
-		struct facts ignored = { 0 };
-
-		b.source = &p->was;
-		rc = convert_wire(&b, low == 'c' || low == 'k' ? &ignored : &p->only_was, e);
-	}
-	return rc;
+	return convert_wire(p->converter, &b, e);
 }
 
 /* Two SOAs, then a page for each tag. */
@@ -198,8 +205,9 @@ int changes_read(struct audit *a, const json_t *job, int fd, struct facts *facts
 	c->last = json_is_true(json_object_get(job, "last"));
 	c->closed3 = json_is_true(json_object_get(job, "closed3"));
 	c->delta = sum_new();
-	p->now.sorter = a->zone_sorter = sorter_new(SORT_BUDGET, a->spill_dir);
-	p->was.sorter = a->input_sorter = sorter_new(SORT_BUDGET, a->spill_dir);
+	p->converter = converter_new();
+	p->now = a->zone_sorter = sorter_new(SORT_BUDGET, a->spill_dir);
+	p->was = a->input_sorter = sorter_new(SORT_BUDGET, a->spill_dir);
 	if (tags == NULL || a->past == NULL || !a->past->last.there || a->past->last.content[0] == '\0' || c->delta == NULL) {
 		err_set(e, ERR_SYNTAX, "changes need tags, and a version that has passed");
 		goto out;
@@ -211,6 +219,7 @@ int changes_read(struct audit *a, const json_t *job, int fd, struct facts *facts
 	take_params(c, facts);
 	rc = take_starts(a, c, tags, data, e);
 out:
+	converter_free(p->converter);
 	free(data);
 	free(p);
 	return rc;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* reading: a thread for each zone, a pool of converters, a queue between them. */
-#include "audit/reading.h"
+#include "audit/convert.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -121,15 +121,15 @@ void facts_merge(struct facts *to, const struct facts *from)
 static void *convert(void *arg)
 {
 	struct reading *r = arg;
+	struct converter *c = converter_new();
 	struct batch *b;
 
 	while ((b = pop(r)) != NULL) {
 		struct facts facts = { 0 };
 		struct err e = { 0 };
-		int rc = b->source->form == FORM_TEXT ? convert_text(b, &facts, &e)
-						      : convert_wire(b, &facts, &e);
 
-		if (rc != 0) {
+		converter_begin(c, b->source->sorter, NULL, &facts);
+		if ((b->source->form == FORM_TEXT ? convert_text(c, b, &e) : convert_wire(c, b, &e)) != 0) {
 			err_ctx(&e, "%s", b->source->label);
 			fail(r, &e);
 		} else {
@@ -139,6 +139,7 @@ static void *convert(void *arg)
 		}
 		batch_free(b);
 	}
+	converter_free(c);
 	return NULL;
 }
 

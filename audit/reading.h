@@ -80,8 +80,4 @@ void batch_free(struct batch *b);
 int cut_text(struct reading *r, struct zone_source *source, const uint8_t *zone, struct err *e);
 int cut_wire(struct reading *r, struct zone_source *source, const uint8_t *zone, struct err *e);
 
-/* A batch -> records in the sorter; facts are those of the batch alone. */
-int convert_text(const struct batch *b, struct facts *facts, struct err *e);
-int convert_wire(const struct batch *b, struct facts *facts, struct err *e);
-
 #endif
