@@ -183,6 +183,7 @@ void pipeline_candidate(struct zwork *z)
 	m->base = z->version == NULL ? NULL : version_ref(z->version);
 	m->info = *version_info(v);
 	m->info.sum = z->input != NULL ? content_sum(z->input) : NULL;
+	m->whole = m->info.sum == NULL; /* what it changes of the content cannot be told without */
 	m->stats.octets = table_octets(version_table(z->review.version));
 	params_set(z, &m->params);
 	if (change_of_candidate(z->engine->store, z->apex, &m->change, &e) != 0) {

@@ -397,7 +397,7 @@ static void make_unsigned(struct zwork *z)
 	u->s = mem_new(1, sizeof(*u->s));
 	u->s->arena = arena_new();
 	u->s->stage = REVIEW_LOAD;
-	u->params = (struct sign_params){ .now = clock_now_s(), .threads = 1 };
+	u->params = (struct sign_params){ .now = clock_now_s(), .validity_s = (uint32_t)z->plan->policy.validity_s, .threads = 1 };
 	u->work.large = content_is_much(z->version, z->input, &u->params);
 	u->work.run = unsigned_work;
 	u->work.done = unsigned_done;

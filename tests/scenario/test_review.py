@@ -85,7 +85,7 @@ class Site:
         return "v%d." % n in seen(self.host.addr, ZONE)
 
     def candidate(self, stage, timeout=30, since=0):
-        return int(self.log.wait_event("event=candidate %s stage=%s waits" % (DOT, stage), timeout, since)["serial"])
+        return int(self.log.wait_event("event=candidate %s stage=%s" % (DOT, stage), timeout, since)["serial"])
 
     def status(self):
         return json.loads(self.host.ctl("zone", "status", ZONE, "--json").stdout)
@@ -170,12 +170,16 @@ def test_an_operator_reviews_both(lab):
 
 @limit(150)
 def test_scripts_of_cascade(lab):
-    """Its documentation's example, by AXFR from the review servers; then one that finds something."""
-    site = Site(lab, "load-review: cascade.sh unsigned\nsign-review: cascade.sh\n", {"cascade.sh": CASCADE})
+    """Its documentation's example, by AXFR from the review servers: it finds names with one name server; then they have two."""
+    site = Site(lab, "keys: ksk+zsk\nload-review: cascade.sh unsigned\nsign-review: cascade.sh\n", {"cascade.sh": CASCADE})
+    site.log.wait_event("event=review-refused %s stage=load" % DOT, 30)
+    site.hook.wait_event("event=hook-output %s hook=load-review" % DOT, 10)
+    more = "sub NS ns2\nsecure NS ns1\n"
+    site.put(1, more)
     site.wait_shown(1)
     verify(axfr_file(lab, site.host.addr, ZONE), ZONE)
     mark = site.log.mark()
-    site.put(2, "cname CNAME www\ncname2 CNAME nowhere.else.\n")
+    site.put(2, more)
     site.wait_shown(2)
     site.log.wait_event("event=review-passed %s stage=load by=hook" % DOT, 10, mark)
     site.log.wait_event("event=review-passed %s stage=sign by=hook" % DOT, 10, mark)
