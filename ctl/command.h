@@ -192,9 +192,6 @@ int cmd_zone_resume(struct ctl *c);
 int cmd_zone_accept_serial(struct ctl *c);
 int cmd_zone_history(struct ctl *c);
 int cmd_zone_floor(struct ctl *c);
-int cmd_zone_approve(struct ctl *c);
-int cmd_zone_reject(struct ctl *c);
-int cmd_zone_override(struct ctl *c);
 int cmd_zone_export(struct ctl *c);
 /* The table of keys: headings, then the rows of each zone. */
 void ctl_key_table(struct ctl_table *t);
@@ -206,6 +203,7 @@ int cmd_key_ds(struct ctl *c);
 int cmd_key_export(struct ctl *c);
 int cmd_key_roll(struct ctl *c);
 int cmd_key_withdraw(struct ctl *c);
+int cmd_key_release(struct ctl *c);
 int cmd_key_ds_seen(struct ctl *c);
 int cmd_key_ds_gone(struct ctl *c);
 int cmd_key_explain(struct ctl *c);

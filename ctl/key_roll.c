@@ -29,6 +29,9 @@ static void print_roll(const json_t *answer, bool dry)
 
 			printf("  at the earliest after %s: %s\n", ctl_span(jint(s, "after_s", 0), when), jtext(s, "what"));
 		}
+		if (jlist(k, "faster") != NULL)
+			printf("  this is as fast as is safe; anything faster breaks:\n");
+		json_array_foreach(jlist(k, "faster"), j, s) printf("    %s\n", json_string_value(s));
 	}
 }
 
@@ -42,7 +45,7 @@ int cmd_key_roll(struct ctl *c)
 
 	if (algorithm != NULL && key_algorithm_from_text(algorithm) == 0)
 		return ctl_misuse(c->command, "--algorithm %s: must be 8, 10, 13, 14, 15 or 16, or a mnemonic", algorithm);
-	body = json_pack("{s:b,s:b}", "now", ctl_flag(c, "now"), "dry_run", dry);
+	body = json_pack("{s:b,s:b,s:b}", "now", ctl_flag(c, "now"), "dry_run", dry, "standby", ctl_flag(c, "standby"));
 	if (algorithm != NULL)
 		json_object_set_new(body, "algorithm", json_integer(key_algorithm_from_text(algorithm)));
 	if (role != NULL)
@@ -55,6 +58,44 @@ int cmd_key_roll(struct ctl *c)
 		return CTL_FAILED;
 	if (!ctl_json(c, answer)) {
 		print_roll(answer, dry);
+		json_decref(answer);
+	}
+	return CTL_DONE;
+}
+
+/* ---- steps by hand ---- */
+
+int cmd_key_release(struct ctl *c)
+{
+	static const struct {
+		const char *record, *comes, *goes;
+	} texts[] = {
+		{ "dnskey", "its DNSKEY is published", "its DNSKEY goes" },
+		{ "zone", "it signs the zone", "its signatures go" },
+		{ "ds", "CDS names it; the parent is to publish its DS", "CDS ceases to name it; the parent is to take its DS out" },
+		{ "all", "the standby key takes its place, step by step", "" },
+	};
+	char *zone = ctl_zone_name(c->arg[0]);
+	json_t *body = json_pack("{s:b}", "dry_run", ctl_flag(c, "dry-run")), *answer = NULL;
+	const json_t *step;
+	size_t i;
+	int rc;
+
+	if (c->args > 1)
+		json_object_set_new(body, "key", json_string(c->arg[1]));
+	rc = ctl_call(c, CTL_KEYDIST, "POST", http_path("/v1/zones/%s/release", zone), body, &answer);
+	json_decref(body);
+	free(zone);
+	if (rc != 0)
+		return CTL_FAILED;
+	if (!ctl_json(c, answer)) {
+		json_array_foreach(jlist(answer, "steps"), i, step)
+			for (size_t t = 0; t < sizeof(texts) / sizeof(texts[0]); t++)
+				if (strcmp(texts[t].record, jtext(step, "record")) == 0)
+					printf("key %lld/%lld %s: %s%s\n", (long long)jint(step, "tag", 0),
+					       (long long)jint(step, "algorithm", 0), jtext(step, "role"),
+					       jbool(step, "goes") ? texts[t].goes : texts[t].comes,
+					       ctl_flag(c, "dry-run") ? " (when released)" : "");
 		json_decref(answer);
 	}
 	return CTL_DONE;

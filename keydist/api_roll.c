@@ -12,6 +12,7 @@ struct roll {
 	const char *role; /* NULL: any */
 	unsigned alg;
 	bool now, dry;
+	enum key_hold hold;
 	json_t *keys, *calendar;
 };
 
@@ -79,11 +80,18 @@ static json_t *calendar_of(const struct keydist *k, const struct life *l, const 
 
 /* ---- rolls ---- */
 
-static json_t *want_json(const struct roll *r)
+static bool stands_by(const struct timeline_key *key)
 {
-	return json_pack("{s:i,s:b,s:s,s:s,s:I}", "algorithm", (int)r->alg, "split", r->l->policy.split, "ksk_method",
-			 key_method_names[r->l->policy.ksk_method], "algorithm_method",
-			 key_method_names[r->l->policy.algorithm_method], "policy_rev", (json_int_t)r->l->p.rev);
+	return !key->dead && key->key->hold == HOLD_STANDBY && key->key->released == 0;
+}
+
+static bool has_standby(const struct life *l, const struct timeline_key *key)
+{
+	for (size_t i = 0; i < l->t.n; i++)
+		for (size_t r = 0; r < KEY_REPLACES_MAX; r++)
+			if (stands_by(&l->t.key[i]) && memcmp(l->t.key[i].key->replaces[r], key->key->hash, 32) == 0)
+				return true;
+	return false;
 }
 
 static int roll_one(const struct roll *r, const struct timeline_key *key, struct err *e)
@@ -92,14 +100,25 @@ static int roll_one(const struct roll *r, const struct timeline_key *key, struct
 	const struct zone_state *z = r->l->in.zone;
 	const unsigned tag = dnskey_tag(ks->dnskey, ks->dnskey_len);
 	const bool existing = ks->roll && (ks->roll_now || !r->now);
+	const bool other = key->alg != r->alg || r->l->policy.split == (key->sep && key->zone_signing);
 
+	if (other && r->hold == HOLD_STANDBY)
+		return err_set(e, ERR_REFUSED, "key %u/%u: a standby key is of the algorithm and role of the one in use", tag,
+			       key->alg);
+	if (has_standby(r->l, key))
+		return err_set(e, ERR_REFUSED, "key %u/%u has a standby key: duetctl key release %s lets that take its place",
+			       tag, key->alg, z->text);
 	json_array_append_new(r->keys, json_pack("{s:o,s:i,s:i,s:s,s:b,s:o}", "hash", msg_json_hex(ks->hash, 32), "tag",
 						 (int)tag, "algorithm", (int)key->alg, "role", ks->role, "existing", existing,
 						 "calendar", calendar_of(r->k, r->l, key, r->alg)));
+	if (r->now)
+		json_object_set_new(json_array_get(r->keys, json_array_size(r->keys) - 1), "faster",
+				    faster_breaks(r->l, zone_ctx(r->k, z->name, true), key));
 	if (r->dry || existing)
 		return 0;
 	if (keydist_say(r->k, "key.roll", z->name,
-			json_pack("{s:o,s:b,s:o}", "key", msg_json_hex(ks->hash, 32), "now", r->now, "want", want_json(r)),
+			json_pack("{s:o,s:b,s:o}", "key", msg_json_hex(ks->hash, 32), "now", r->now, "want",
+				  lifetime_want(r->l, r->alg, r->hold)),
 			e) != 0)
 		return -1;
 	log_event(LOG_NOTICE, "key-roll", "zone=%s key=%u/%u algorithm=%u", z->text, tag, key->alg, r->alg);
@@ -120,10 +139,11 @@ static int read_roll(struct roll *r, const struct http_request *q, struct err *e
 	r->alg = (unsigned)alg;
 	r->now = json_is_true(json_object_get(q->body, "now"));
 	r->dry = json_is_true(json_object_get(q->body, "dry_run"));
+	r->hold = json_is_true(json_object_get(q->body, "standby")) ? HOLD_STANDBY : r->l->policy.hold;
 	return 0;
 }
 
-/* POST /v1/zones/{zone}/roll {"role"?,"algorithm"?,"now"?,"dry_run"?} */
+/* POST /v1/zones/{zone}/roll {"role"?,"algorithm"?,"now"?,"standby"?,"dry_run"?} */
 static int on_roll(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
 {
 	struct keydist *k = ctx;
@@ -142,7 +162,7 @@ static int on_roll(void *ctx, const struct http_request *q, struct http_answer *
 	if (!l.t.secure)
 		return err_set(e, ERR_REFUSED, "%s becomes insecure: there is nothing to roll", z->text);
 	for (size_t i = 0; i < l.t.n; i++)
-		if (in_use(&l.t.key[i]) && (r.role == NULL || strcmp(r.role, l.t.key[i].key->role) == 0))
+		if (in_use(&l.t.key[i]) && !stands_by(&l.t.key[i]) && (r.role == NULL || strcmp(r.role, l.t.key[i].key->role) == 0))
 			memcpy(hash[n++], l.t.key[i].key->hash, 32);
 	if (n == 0)
 		return err_set(e, ERR_NOTFOUND, "%s has no %s in use", z->text, r.role == NULL ? "key" : r.role);
@@ -160,6 +180,65 @@ static int on_roll(void *ctx, const struct http_request *q, struct http_answer *
 		}
 	}
 	a->body = json_pack("{s:s,s:o,s:b}", "zone", z->text, "keys", r.keys, "dry_run", r.dry);
+	return 0;
+}
+
+/* ---- steps by hand ---- */
+
+/* Says that what waits of this key, or all of a standby key, is released. */
+static int release_one(struct keydist *k, const struct zone_state *z, const struct timeline_key *key, bool dry, json_t *list,
+		       struct err *e)
+{
+	const struct key_state *ks = key->key;
+	const unsigned tag = dnskey_tag(ks->dnskey, ks->dnskey_len);
+
+	for (enum key_record r = 0; r < KEY_RECORDS; r++) {
+		const bool out = key->record[r].waits_out, all = stands_by(key);
+		const char *record = all ? "all" : key_record_names[r];
+
+		if (!out && !key->record[r].waits_in && !all)
+			continue;
+		json_array_append_new(list, json_pack("{s:o,s:i,s:i,s:s,s:s,s:b}", "hash", msg_json_hex(ks->hash, 32), "tag",
+						      (int)tag, "algorithm", (int)key->alg, "role", ks->role, "record", record,
+						      "goes", out));
+		if (!dry && keydist_say(k, "key.release", z->name,
+					json_pack("{s:o,s:s,s:b}", "key", msg_json_hex(ks->hash, 32), "record", record, "goes",
+						  out),
+					e) != 0)
+			return -1;
+		if (!dry)
+			log_event(LOG_NOTICE, "key-release", "zone=%s key=%u/%u record=%s %s", z->text, tag, key->alg, record,
+				  out ? "goes" : "comes");
+		if (all)
+			break;
+	}
+	return 0;
+}
+
+/* POST /v1/zones/{zone}/release {"key"?,"dry_run"?}: the steps that wait for a word now. */
+static int on_release(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct keydist *k = ctx;
+	const struct zone_state *z = api_zone(k, q->segment[0], false, e);
+	const bool dry = json_is_true(json_object_get(q->body, "dry_run"));
+	const char *which;
+	json_t *list;
+	struct life l;
+
+	if (z == NULL || http_text_or(q->body, "key", NULL, &which, e) != 0)
+		return -1;
+	view(k, z, &l);
+	list = json_array();
+	for (size_t i = 0; i < l.t.n; i++)
+		if (api_key_is(l.t.key[i].key, which) && release_one(k, z, &l.t.key[i], dry, list, e) != 0) {
+			json_decref(list);
+			return -1;
+		}
+	if (json_array_size(list) == 0) {
+		json_decref(list);
+		return err_set(e, ERR_NOTFOUND, "%s: no step waits for a word now (duetctl key explain)", z->text);
+	}
+	a->body = json_pack("{s:o,s:b}", "steps", list, "dry_run", dry);
 	return 0;
 }
 
@@ -236,6 +315,7 @@ static int on_parent(void *ctx, const struct http_request *q, struct http_answer
 
 const struct http_route roll_routes[] = {
 	{ "POST", "/v1/zones/{zone}/roll", HTTP_BODY_SMALL, on_roll },
+	{ "POST", "/v1/zones/{zone}/release", HTTP_BODY_SMALL, on_release },
 	{ "POST", "/v1/zones/{zone}/withdraw", HTTP_BODY_SMALL, on_withdraw },
 	{ "POST", "/v1/zones/{zone}/parent", HTTP_BODY_SMALL, on_parent },
 };

@@ -61,6 +61,7 @@ struct zone_ctx {
 	json_int_t sent_steps;
 	bool steps_wait;   /* a plan that differs in its steps alone waits until the engine has less to do */
 	int64_t refresh_at; /* when the apex RRsets want new signatures */
+	int64_t due_at;     /* when a key's lifetime ends; 0: not looked yet */
 	struct shown shown;
 	uint64_t told;      /* the engine's life in which it said so */
 	char token[TOKEN_TEXT];      /* names what the plan shows, as it was sent last; "": none in this run */
@@ -87,7 +88,7 @@ struct known_policy {
 	struct policy policy;
 };
 
-#define OPEN_MAX 2048 /* 4 KiB each: a new key is needed again once the others hold it */
+#define OPEN_MAX 256
 
 struct keydist {
 	uv_loop_t loop;
@@ -216,6 +217,7 @@ struct wanted_key {
 	char role[4];
 	uint8_t instead[32]; /* zero: of none */
 	enum key_method method;
+	enum key_hold hold;
 	uint8_t replaces[KEY_REPLACES_MAX][32]; /* zero: none */
 	uint8_t made[32];    /* its hash, when rc is 0 */
 	int rc;
@@ -266,6 +268,14 @@ void life_view(struct keydist *k, struct zone_ctx *c, struct zone_state *z, stru
 void life_step(struct keydist *k, struct zone_ctx *c, struct life *l);
 /* The names of who is missing for distribution, a new array of sentences. */
 json_t *life_missing(struct keydist *k, const struct life *l, const struct timeline_key *key);
+
+/* lifetime.c: rolls that begin by themselves.  Says that keys are to be rolled whose lifetime is over. */
+void lifetime_step(struct keydist *k, struct zone_ctx *c, const struct life *l);
+/* What a roll is to end in, as the policy has it now, for `key.roll`; a new reference. */
+json_t *lifetime_want(const struct life *l, unsigned alg, enum key_hold hold);
+
+/* faster.c: sentences: what a faster roll of the key would break, and until when; a new reference. */
+json_t *faster_breaks(const struct life *l, const struct zone_ctx *c, const struct timeline_key *key);
 
 /* observe.c: who looks at secondaries and parents */
 size_t observe_list(struct keydist *k, const struct zone_state *z,

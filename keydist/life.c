@@ -22,7 +22,9 @@ static struct timeline_policy policy_of(const struct policy *p)
 					 .algorithm_method = liberal ? METHOD_LIBERAL : METHOD_CONSERVATIVE,
 					 .extra_s = p->propagation_s,
 					 .parent_delay_s = p->parent_delay_s,
-					 .require_backups = (size_t)p->require_backups };
+					 .require_backups = (size_t)p->require_backups,
+					 .hold = p->roll_steps == POLICY_MANUAL ? HOLD_STEPS : HOLD_NONE,
+					 .limit_s = p->observation_limit_s };
 }
 
 static const char *name_of(void *ctx, const uint8_t *node)
@@ -99,7 +101,8 @@ static void create(struct keydist *k, struct zone_ctx *c, const struct timeline_
 	if (c->making)
 		return;
 	for (size_t i = 0; i < w->creates; i++) {
-		want[i] = (struct wanted_key){ .c = c, .alg = w->create[i].alg, .method = w->create[i].method };
+		want[i] = (struct wanted_key){ .c = c, .alg = w->create[i].alg, .method = w->create[i].method,
+						.hold = w->create[i].hold };
 		strcpy(want[i].role, w->create[i].role);
 		memcpy(want[i].replaces, w->create[i].replaces, sizeof(want[i].replaces));
 	}
@@ -127,6 +130,7 @@ void life_step(struct keydist *k, struct zone_ctx *c, struct life *l)
 	if (m->waits > waits)
 		log_event(LOG_INFO, "wait-begun", "zone=%s waits=%zu msg=servers are looked at, and old answers must leave the "
 			  "caches", c->text, m->waits);
+	lifetime_step(k, c, l);
 	observe_operator(c, l);
 	looks_apply(c, l);
 	n = timeline_says(&l->in, &l->t, m, says, SAYS_MAX);

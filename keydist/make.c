@@ -80,10 +80,7 @@ static int seal(const struct receivers *to, struct one *o, struct err *e)
 	size_t len;
 	int rc = -1;
 
-	if (key_pkcs8(o->key, &der, e) != 0)
-		return -1;
-	secret_open(der); /* for all boxes: each time interrupts every core */
-	if ((boxes = signer_boxes(to, o, der, e)) == NULL ||
+	if (key_pkcs8(o->key, &der, e) != 0 || (boxes = signer_boxes(to, o, der, e)) == NULL ||
 	    (recovery = keys_box(SEAL_RECOVERY, name, hash, to->recovery_pk, der, e)) == NULL ||
 	    (probe = keys_probe(to->self, name, o->key, e)) == NULL ||
 	    (strcmp(o->want.role, "ksk") != 0 &&
@@ -94,6 +91,8 @@ static int seal(const struct receivers *to, struct one *o, struct err *e)
 			       msg_json_base64(rdata, len), "role", o->want.role, "boxes", boxes, "recovery", "id",
 			       to->recovery_id, "box", recovery);
 	json_object_set_new(o->created, "method", json_string(key_method_names[o->want.method]));
+	if (o->want.hold != HOLD_NONE)
+		json_object_set_new(o->created, "hold", json_string(key_hold_names[o->want.hold]));
 	replaces = json_array();
 	for (size_t i = 0; i < KEY_REPLACES_MAX; i++)
 		if (memcmp(o->want.replaces[i], none, sizeof(none)) != 0)
@@ -104,7 +103,6 @@ static int seal(const struct receivers *to, struct one *o, struct err *e)
 	o->held = json_pack("{s:o,s:O}", "key", msg_json_hex(hash, 32), "probe", probe);
 	rc = 0;
 out:
-	secret_close(der);
 	secret_free(der);
 	json_decref(boxes);
 	json_decref(recovery);

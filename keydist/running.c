@@ -66,12 +66,14 @@ static json_t *wait_json(const struct timeline_wait *w)
 
 char *running_text(const struct timeline_memory *m)
 {
-	json_t *o = json_pack("{s:I,s:I,s:[],s:[]}", "ds_ttl", (json_int_t)m->ds_ttl, "parents", (json_int_t)m->parents,
-			      "observers", "waits");
+	json_t *o = json_pack("{s:I,s:I,s:[],s:[],s:[]}", "ds_ttl", (json_int_t)m->ds_ttl, "parents",
+			      (json_int_t)m->parents, "observers", "silent_ms", "waits");
 	char *text;
 
-	for (size_t i = 0; i < m->observers; i++)
+	for (size_t i = 0; i < m->observers; i++) {
 		json_array_append_new(json_object_get(o, "observers"), json_integer((json_int_t)m->observer[i]));
+		json_array_append_new(json_object_get(o, "silent_ms"), json_integer(m->silent_ms[i]));
+	}
 	for (size_t i = 0; i < m->waits; i++)
 		json_array_append_new(json_object_get(o, "waits"), wait_json(&m->wait[i]));
 	text = json_dumps(o, JSON_COMPACT);
@@ -111,8 +113,10 @@ int running_read(struct zone_ctx *c, const char *text)
 	m->ds_ttl = (uint32_t)json_integer_value(json_object_get(o, "ds_ttl"));
 	m->parents = (uint64_t)json_integer_value(json_object_get(o, "parents"));
 	json_array_foreach(json_object_get(o, "observers"), i, row)
-		if (i < TIMELINE_OBSERVERS_MAX)
+		if (i < TIMELINE_OBSERVERS_MAX) {
+			m->silent_ms[i] = json_integer_value(json_array_get(json_object_get(o, "silent_ms"), i));
 			m->observer[m->observers++] = (uint64_t)json_integer_value(row);
+		}
 	json_array_foreach(json_object_get(o, "waits"), i, row)
 		if (i < WAITS_MAX)
 			read_wait(m, row);

@@ -137,7 +137,7 @@ static void touch_what_is_due(struct keydist *k)
 	for (size_t i = 0; i < k->zones; i++) {
 		struct zone_ctx *c = k->zone[i];
 
-		if (c->retry || c->refresh_at <= now || (c->steps_wait && !k->bulk))
+		if (c->retry || c->refresh_at <= now || (c->due_at != 0 && c->due_at <= now) || (c->steps_wait && !k->bulk))
 			zones_touch(k, c);
 		c->retry = false;
 	}

@@ -26,7 +26,7 @@
  *   zone.add     {"source","policy","rev"}
  *   zone.remove  {"adds":[fact hash,..]}           the additions that its author saw
  *   policy       {"policy":{..},"rev"}
- *   key.created  {"key","dnskey","role","boxes":[{"to","box"}],"recovery":[{"id","box"}],"instead"?}
+ *   key.created  {"key","dnskey","role","boxes":[{"to","box"}],"recovery":[{"id","box"}],"instead"?,"hold"?}
  *   key.boxes    {"key","boxes":[..]}              more boxes of a key, for signers that came later
  *   key.held     {"key","probe","recovery"?:{"id","box"}}    deed, proven by a signature over key_probe_data
  *   key.declined {"key","why"}                     promise
@@ -40,8 +40,10 @@
  *                                                  the zone is to become that
  *   key.gone     {"key","record","ttl"?}           deed: all have stopped, and the author's wait has ended
  *                                                  (record: "dnskey", without which it is that, "zone", "ds")
- *   key.roll     {"key","now"?,"want"?:{"algorithm","split","ksk_method","algorithm_method"}}   the key is to be
+ *   key.roll     {"key","now"?,"want"?:{"algorithm","split","ksk_method","algorithm_method","hold"?}}   the key is to be
  *                                                  replaced, by such keys whatever the policy says later
+ *   key.release  {"key","record","goes"?}         an operator's word: the record (or "all") of a key that is held back may
+ *                                                  come in, or, of the key that it replaces, go
  *   key.ds       {"key","seen","ttl"?,"rev"}     an operator's word: all servers of the parent show its DS, or none
  *   zone.secure  {"secure","rev"}                  whether the zone is to be signed
  *   key.lost     {"key"}
@@ -157,6 +159,19 @@ enum key_method {
 extern const char *const key_method_names[KEY_METHODS];
 extern const char *const key_record_names[KEY_RECORDS];
 
+/* What a new key waits for besides: */
+enum key_hold {
+	HOLD_NONE,
+	HOLD_STEPS,   /* each record comes in, and each of the key before goes, when it is released */
+	HOLD_STANDBY, /* all but what comes in first; the key before stays */
+	KEY_HOLDS
+};
+extern const char *const key_hold_names[KEY_HOLDS];
+/* Bits of key_state.released: this record may come in; it may go. */
+#define RELEASE_IN(record)  (1u << (record))
+#define RELEASE_OUT(record) (1u << (KEY_RECORDS + (record)))
+#define RELEASE_ALL         ((1u << 2 * KEY_RECORDS) - 1)
+
 #define KEY_REPLACES_MAX 2 /* a CSK takes the place of a KSK and a ZSK */
 
 struct key_state {
@@ -177,6 +192,8 @@ struct key_state {
 	size_t helds;
 	uint8_t replaces[KEY_REPLACES_MAX][32]; /* zero: none */
 	enum key_method method;
+	enum key_hold hold;
+	unsigned released;
 	bool roll, roll_now; /* it is to be replaced */
 	struct key_roll {
 		bool set;
@@ -184,6 +201,7 @@ struct key_state {
 		unsigned alg;
 		bool split;
 		enum key_method ksk_method, algorithm_method;
+		enum key_hold hold;
 	} want; /* by what: as the policy was when the roll was asked for */
 	struct fact_reg at_parent; /* an operator's word on its DS */
 	struct id_set declined, lost;

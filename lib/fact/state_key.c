@@ -30,6 +30,12 @@ const char *const key_record_names[KEY_RECORDS] = {
 	[RECORD_DS] = "ds",
 };
 
+const char *const key_hold_names[KEY_HOLDS] = {
+	[HOLD_NONE] = "none",
+	[HOLD_STEPS] = "steps",
+	[HOLD_STANDBY] = "standby",
+};
+
 struct key_state *zone_key(const struct zone_state *z, const uint8_t hash[32])
 {
 	for (size_t i = 0; i < z->keys; i++)
@@ -121,6 +127,16 @@ static bool read_method(const json_t *o, const char *field, enum key_method *out
 	return false;
 }
 
+static enum key_hold read_hold(const json_t *o)
+{
+	const char *text = msg_text(o, "hold", 20, NULL);
+
+	for (size_t h = 0; text != NULL && h < KEY_HOLDS; h++)
+		if (strcmp(text, key_hold_names[h]) == 0)
+			return (enum key_hold)h;
+	return HOLD_NONE;
+}
+
 /* What the key takes the place of, and how. */
 static void read_replaces(struct key_state *k, const json_t *body)
 {
@@ -130,6 +146,7 @@ static void read_replaces(struct key_state *k, const json_t *body)
 	memset(k->replaces, 0, sizeof(k->replaces));
 	k->method = METHOD_FIRST;
 	read_method(body, "method", &k->method);
+	k->hold = read_hold(body);
 	json_array_foreach(json_object_get(body, "replaces"), i, row)
 	{
 		json_t *o = json_pack("{s:O}", "k", row);
@@ -265,7 +282,7 @@ static void on_record(struct zone_state *z, struct key_state *k, const char *wha
 static void on_roll(struct key_state *k, const struct fact *f, const json_t *body)
 {
 	const json_t *o = json_object_get(body, "want");
-	struct key_roll want = { .set = true, .split = json_is_true(json_object_get(o, "split")) };
+	struct key_roll want = { .set = true, .split = json_is_true(json_object_get(o, "split")), .hold = read_hold(o) };
 	uint64_t alg;
 
 	k->roll = true;
@@ -278,6 +295,18 @@ static void on_roll(struct key_state *k, const struct fact *f, const json_t *bod
 	want.alg = (unsigned)alg;
 	memcpy(want.fact, f->hash, FACT_HASH_LEN);
 	k->want = want;
+}
+
+static void on_release(struct key_state *k, const json_t *body)
+{
+	const char *name = msg_text(body, "record", 8, NULL);
+	const bool goes = json_is_true(json_object_get(body, "goes"));
+
+	if (name != NULL && strcmp(name, "all") == 0)
+		k->released = RELEASE_ALL;
+	for (size_t r = 0; name != NULL && r < KEY_RECORDS; r++)
+		if (strcmp(name, key_record_names[r]) == 0)
+			k->released |= goes ? RELEASE_OUT(r) : RELEASE_IN(r);
 }
 
 static void on_ds(struct key_state *k, const struct fact *f, json_t *body)
@@ -313,6 +342,8 @@ void key_fact(struct zone_state *z, const struct fact *f, json_t *body)
 		on_record(z, k, what, f, body);
 	else if (strcmp(what, "roll") == 0)
 		on_roll(k, f, body);
+	else if (strcmp(what, "release") == 0)
+		on_release(k, body);
 	else if (strcmp(what, "ds") == 0)
 		on_ds(k, f, body);
 	else if (strcmp(what, "lost") == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* policy: one table for YAML and JSON, and the rules that bind several options. */
+/* policy: one table for YAML and JSON. */
 #include "policy/policy.h"
 
 #include "arena/arena.h"
@@ -17,7 +17,7 @@
 /* What the table reads into: option.c gives names as pointers. */
 struct policy_read {
 	struct policy p;
-	char *name, *load_review, *sign_review;
+	char *name;
 };
 
 static const struct option_word algorithms[] = {
@@ -44,6 +44,9 @@ static const struct option_word ksk_rollovers[] = { { "double-signature", POLICY
 static const struct option_word algorithm_rollovers[] = { { "conservative", POLICY_CONSERVATIVE },
 							  { "liberal", POLICY_LIBERAL },
 							  { NULL, 0 } };
+static const struct option_word steps[] = { { "automatic", POLICY_AUTOMATIC },
+					    { "manual", POLICY_MANUAL },
+					    { NULL, 0 } };
 static const struct option_word denials[] = {
 	{ "nsec", POLICY_NSEC },
 	{ "nsec3", POLICY_NSEC3 },
@@ -67,8 +70,6 @@ static const struct option_word audits[] = {
 	{ NULL, 0 },
 };
 
-static const struct option_word refusals[] = { { "soft", POLICY_SOFT }, { "hard", POLICY_HARD }, { NULL, 0 } };
-
 #define AT(field) .offset = offsetof(struct policy_read, field)
 #define TIME(least_s, most_s, text)                                                                          \
 	OPTION_DURATION, .unit = "s", .least = (least_s), .most = (most_s), .def = (text)
@@ -89,6 +90,15 @@ static const struct option policy_table[] = {
 	{ "algorithm-rollover", OPTION_WORD, .words = algorithm_rollovers, .def = "conservative", AT(p.algorithm_rollover),
 	  .help = "How another algorithm comes in: RRSIGs before the DNSKEY, for validators that ask for every algorithm of "
 		  "the DNSKEY RRset, or both together (RFC 6781 section 4.1.4)." },
+	{ "ksk-lifetime", TIME(0, INT64_C(36500) * DAY, "0"), AT(p.ksk_lifetime_s),
+	  .help = "A key that the parent names is rolled by itself when it is so old; 0: when it is asked for." },
+	{ "zsk-lifetime", TIME(0, INT64_C(36500) * DAY, "0"), AT(p.zsk_lifetime_s),
+	  .help = "The same of a key that signs the zone alone." },
+	{ "roll-steps", OPTION_WORD, .words = steps, .def = "automatic", AT(p.roll_steps),
+	  .help = "Whether the steps of a roll follow each other, or each waits for duetctl key release." },
+	{ "observation-limit", TIME(0, 400 * DAY, "0"), AT(p.observation_limit_s),
+	  .help = "A secondary that has not answered for so long is not waited for in a roll; must be more than the SOA's "
+		  "EXPIRE, after which it serves nothing; 0: it is waited for." },
 	{ "denial", OPTION_WORD, .words = denials, .def = "nsec", AT(p.denial),
 	  .help = "How absence is proven." },
 	{ "nsec3-iterations", OPTION_COUNT, .least = 0, .most = 50, .def = "0", AT(p.nsec3_iterations),
@@ -132,134 +142,16 @@ static const struct option policy_table[] = {
 	  .help = "Share of the signatures that may expire within one hour before the auditor warns; 0: all." },
 	{ "key-lifetime", TIME(0, INT64_C(36500) * DAY, "0"), AT(p.key_lifetime_s),
 	  .help = "The auditor warns of keys that are in use for longer; 0: no limit." },
-	{ "load-review", OPTION_TEXT, .least = 1, .most = POLICY_REVIEW_MAX, .def = "off", AT(load_review),
-	  .help = "Who reviews new content before it is signed: off, manual (zone approve, zone reject), a program in hook.dir "
-		  "with its arguments, or the URL of a webhook." },
-	{ "sign-review", OPTION_TEXT, .least = 1, .most = POLICY_REVIEW_MAX, .def = "off", AT(sign_review),
-	  .help = "The same for the signed version, once duet-audit has passed it." },
-	{ "review-limit", TIME(1, DAY, "5m"), AT(p.review_limit_s),
-	  .help = "A program or a webhook that has not approved by then has refused." },
-	{ "load-refused", OPTION_WORD, .words = refusals, .def = "soft", AT(p.load_refused),
-	  .help = "What a refusal of the content does: soft, the next version may pass; hard, the zone stops until zone "
-		  "resume.  What is published is kept fresh either way." },
-	{ "audit-refused", OPTION_WORD, .words = refusals, .def = "soft", AT(p.audit_refused),
-	  .help = "The same when duet-audit refuses." },
-	{ "sign-refused", OPTION_WORD, .words = refusals, .def = "soft", AT(p.sign_refused),
-	  .help = "The same when the signed version is refused." },
 	{ .name = NULL },
 };
-
-static bool is_text(const struct option *o)
-{
-	return o->type == OPTION_NAME || o->type == OPTION_TEXT;
-}
-
-static void text_set(char *to, size_t cap, const char *text)
-{
-	memset(to, 0, cap); /* policies are compared as octets */
-	snprintf(to, cap, "%s", text);
-}
-
-/* The texts that were read move into the value. */
-static void texts_take(struct policy_read *read)
-{
-	if (read->name != NULL)
-		text_set(read->p.name, sizeof(read->p.name), read->name);
-	text_set(read->p.load_review, sizeof(read->p.load_review), read->load_review != NULL ? read->load_review : "off");
-	text_set(read->p.sign_review, sizeof(read->p.sign_review), read->sign_review != NULL ? read->sign_review : "off");
-}
-
-/* The value's field of an option that is a text; *cap: octets of it. */
-static char *text_of(const struct option *o, struct policy *p, size_t *cap)
-{
-	*cap = o->offset == offsetof(struct policy_read, name) ? sizeof(p->name) : sizeof(p->load_review);
-	return o->offset == offsetof(struct policy_read, name)          ? p->name
-	       : o->offset == offsetof(struct policy_read, load_review) ? p->load_review
-									: p->sign_review;
-}
 
 struct policy policy_default(void)
 {
 	struct policy_read read = { .name = NULL };
 
 	option_defaults(policy_table, &read);
-	texts_take(&read);
-	option_free(policy_table, &read);
-	text_set(read.p.name, sizeof(read.p.name), "default");
+	strcpy(read.p.name, "default");
 	return read.p;
-}
-
-/* ---- rules ---- */
-
-static void say(struct conf_errors *to, const char *option, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void say(struct conf_errors *to, const char *option, const char *fmt, ...)
-{
-	char text[512];
-	va_list ap;
-
-	if (to == NULL)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	option_mistake_add(to, mem_printf("%s: %s", option, text));
-}
-
-static void check_signatures(const struct policy *p, struct conf_errors *errors, struct conf_errors *warnings)
-{
-	char a[OPTION_DURATION_LEN], b[OPTION_DURATION_LEN];
-	int64_t fresh_s = p->validity_s - p->jitter_s, needed_s = p->propagation_s + p->max_ttl_signed_s;
-
-	if (fresh_s <= p->renewal_margin_s)
-		say(errors, "renewal-margin",
-		    "%s does not fit: a new RRSIG lasts at least validity - jitter = %s and must not be due "
-		    "at once",
-		    option_duration_text(p->renewal_margin_s, a),
-		    option_duration_text(fresh_s < 0 ? 0 : fresh_s, b));
-	if (p->renewal_margin_s < needed_s)
-		say(errors, "renewal-margin",
-		    "%s is too short: RRSIGs in caches must not end before propagation + max-ttl-signed = %s",
-		    option_duration_text(p->renewal_margin_s, a), option_duration_text(needed_s, b));
-	else if (p->renewal_margin_s / 2 < needed_s)
-		say(warnings, "renewal-margin",
-		    "half of %s, when signers act alone, is less than propagation + max-ttl-signed = %s",
-		    option_duration_text(p->renewal_margin_s, a), option_duration_text(needed_s, b));
-	if (p->dnskey_ttl_s > p->max_ttl_signed_s)
-		say(errors, "dnskey-ttl", "%s is more than max-ttl-signed, must be at most %s",
-		    option_duration_text(p->dnskey_ttl_s, a), option_duration_text(p->max_ttl_signed_s, b));
-	if (p->inception_offset_s < 5 * MINUTE)
-		say(warnings, "inception-offset",
-		    "%s is little: validators with a late clock will see RRSIGs from the future",
-		    option_duration_text(p->inception_offset_s, a));
-}
-
-void policy_check(const struct policy *p, struct conf_errors *errors, struct conf_errors *warnings)
-{
-	check_signatures(p, errors, warnings);
-	if ((p->ksk_bits | p->zsk_bits) % 8 != 0)
-		say(errors, "ksk-bits, zsk-bits", "must be multiples of 8");
-	if (p->denial != POLICY_NSEC && p->nsec3_iterations > 0)
-		say(warnings, "nsec3-iterations",
-		    "%lld: some validators take such a zone as insecure (RFC 9276)",
-		    (long long)p->nsec3_iterations);
-	if (p->denial != POLICY_NSEC && p->nsec3_salt_len > 0)
-		say(warnings, "nsec3-salt-len", "%lld: a salt is of no use (RFC 9276)",
-		    (long long)p->nsec3_salt_len);
-	if (p->audit == POLICY_AUDIT_OFF)
-		say(warnings, "audit", "off: what is published is not checked by other software than the signer");
-	if (p->require_backups == 0)
-		say(warnings, "require-backups", "0: a key may be used that no backup has");
-	if (p->algorithm == 10)
-		say(warnings, "algorithm", "10 (RSASHA512) is not recommended for signing (RFC 8624)");
-}
-
-int policy_order(const struct policy *p, const char *source)
-{
-	if (p->input_order != POLICY_ORDER_AUTO)
-		return p->input_order;
-	return strncmp(source, "primary:", 8) == 0 ? POLICY_ORDER_SERIAL : POLICY_ORDER_SEEN;
 }
 
 /* ---- YAML ---- */
@@ -294,7 +186,8 @@ int policy_read_text(const char *path, const char *text, size_t len, struct poli
 		place(&rules, path, errors);
 		place(&hints, path, warnings);
 	}
-	texts_take(&read);
+	if (read.name != NULL)
+		snprintf(read.p.name, sizeof(read.p.name), "%s", read.name);
 	option_free(policy_table, &read);
 	arena_free(arena);
 	if (errors->n > 0)
@@ -321,11 +214,9 @@ int policy_read_file(const char *path, struct policy *out, struct conf_errors *e
 
 void policy_print(const struct policy *p, FILE *out)
 {
-	struct policy_read read = { .p = *p };
+	struct policy_read read = { .p = *p, .name = NULL };
 
 	read.name = read.p.name;
-	read.load_review = read.p.load_review;
-	read.sign_review = read.p.sign_review;
 	option_print(policy_table, &read, 0, out);
 }
 
@@ -378,14 +269,13 @@ static bool member_read(const struct option *o, const json_t *v, struct policy_r
 {
 	void *field = (char *)read + o->offset;
 
-	if (is_text(o)) {
+	if (o->type == OPTION_NAME) {
 		const char *text = json_string_value(v);
-		size_t cap;
-		char *to = text_of(o, &read->p, &cap);
 
-		if (text == NULL || strlen(text) >= cap || *text == '\0' || (o->type == OPTION_NAME && !option_name_valid(text)))
+		if (text == NULL || !option_name_valid(text))
 			return false;
-		text_set(to, cap, text);
+		memset(read->p.name, 0, sizeof(read->p.name));
+		strcpy(read->p.name, text);
 		return true;
 	}
 	if (o->type == OPTION_WORD)
@@ -414,10 +304,11 @@ int policy_from_json(const json_t *j, struct policy *out, struct err *e)
 		const json_t *v = json_object_get(j, member_name(o, name));
 
 		if (v == NULL ? o->def == NULL : !member_read(o, v, &read))
-			say(&errors, name, "must be %s", option_allowed(o, allowed, sizeof(allowed)));
+			option_mistake_add(&errors, mem_printf("%s: must be %s", name,
+							       option_allowed(o, allowed, sizeof(allowed))));
 	}
 	if (rev != NULL && (!json_is_integer(rev) || json_integer_value(rev) < 0))
-		say(&errors, "rev", "must be a number");
+		option_mistake_add(&errors, mem_printf("rev: must be a number"));
 	read.p.rev = json_integer_value(rev);
 	if (errors.n == 0)
 		policy_check(&read.p, &errors, NULL);
@@ -443,12 +334,8 @@ static json_t *member_json(const struct option *o, const struct policy_read *rea
 {
 	const void *field = (const char *)read + o->offset;
 
-	if (is_text(o)) {
-		struct policy p = read->p;
-		size_t cap;
-
-		return json_string(text_of(o, &p, &cap));
-	}
+	if (o->type == OPTION_NAME)
+		return json_string(read->p.name);
 	if (o->type == OPTION_BOOL)
 		return json_boolean(*(const bool *)field);
 	if (o->type != OPTION_WORD)

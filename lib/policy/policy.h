@@ -23,6 +23,7 @@
 enum policy_keys { POLICY_CSK, POLICY_KSK_ZSK };
 enum policy_ksk_rollover { POLICY_DOUBLE_SIGNATURE, POLICY_DOUBLE_DS };
 enum policy_algorithm_rollover { POLICY_CONSERVATIVE, POLICY_LIBERAL };
+enum policy_steps { POLICY_AUTOMATIC, POLICY_MANUAL };
 enum policy_denial { POLICY_NSEC, POLICY_NSEC3, POLICY_NSEC3_OPTOUT };
 enum policy_unsigned { POLICY_HOLD, POLICY_SERVE };
 enum policy_order {
@@ -30,10 +31,6 @@ enum policy_order {
 	POLICY_ORDER_SEEN,
 	POLICY_ORDER_SERIAL
 }; /* auto: seen for files, serial for primaries */
-
-/* What a refusal does: the next version may pass, or the zone stops until it is resumed. */
-enum policy_refusal { POLICY_SOFT, POLICY_HARD };
-#define POLICY_REVIEW_MAX 127 /* octets of what reviews a version */
 
 enum policy_audit { POLICY_AUDIT_WHOLE, POLICY_AUDIT_CHANGES, POLICY_AUDIT_OFF };
 
@@ -44,6 +41,9 @@ struct policy {
 	int keys;         /* enum policy_keys */
 	int ksk_rollover;       /* enum policy_ksk_rollover */
 	int algorithm_rollover; /* enum policy_algorithm_rollover */
+	int64_t ksk_lifetime_s, zsk_lifetime_s; /* after which a key is rolled by itself; 0: never */
+	int roll_steps;                         /* enum policy_steps */
+	int64_t observation_limit_s;            /* a secondary silent for so long is not waited for; 0: it is */
 	int64_t ksk_bits; /* RSA only */
 	int64_t zsk_bits;
 	int denial; /* enum policy_denial */
@@ -67,10 +67,6 @@ struct policy {
 	int64_t change_warn, change_refuse; /* per cent of the records */
 	int64_t together;                   /* per cent of the RRSIGs within one hour */
 	int64_t key_lifetime_s;
-	/* "off", "manual", a program of hook.dir with its arguments, or the URL of a webhook. */
-	char load_review[POLICY_REVIEW_MAX + 1], sign_review[POLICY_REVIEW_MAX + 1];
-	int64_t review_limit_s;
-	int load_refused, audit_refused, sign_refused; /* enum policy_refusal */
 };
 
 /* The built-in policy `default`, rev 0. */

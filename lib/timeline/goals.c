@@ -9,7 +9,7 @@
 
 static const uint8_t none[32];
 
-static bool replaces(const struct timeline_key *k, const uint8_t hash[32])
+bool goals_replaces(const struct timeline_key *k, const uint8_t hash[32])
 {
 	for (size_t i = 0; i < KEY_REPLACES_MAX; i++)
 		if (memcmp(k->key->replaces[i], hash, 32) == 0 && memcmp(hash, none, 32) != 0)
@@ -23,7 +23,7 @@ static bool competes(const struct timeline_key *a, const struct timeline_key *b,
 	if (!order_has(a, use) || !order_has(b, use))
 		return false;
 	return memcmp(a->key->replaces[0], b->key->replaces[0], 32) == 0 ||
-	       replaces(b, a->key->replaces[0]) || replaces(a, b->key->replaces[0]);
+	       goals_replaces(b, a->key->replaces[0]) || goals_replaces(a, b->key->replaces[0]);
 }
 
 /* Of competing keys that all have everywhere, the smallest hash is used: all nodes come to the same. */
@@ -39,11 +39,18 @@ static bool loses(const struct timeline *t, const struct timeline_key *k, enum k
 	return false;
 }
 
+/* It is there for the case that the one in use must go, and takes no place until it is released. */
+static bool stands_by(const struct timeline_key *k)
+{
+	return k->key->hold == HOLD_STANDBY && k->key->released == 0;
+}
+
 /* Some other key is there for this use of the key. */
 static bool replaced(const struct timeline *t, const struct timeline_key *k, enum key_record use)
 {
 	for (size_t i = 0; i < t->n; i++)
-		if (t->key[i].distributed && replaces(&t->key[i], k->key->hash) && order_has(&t->key[i], use))
+		if (t->key[i].distributed && goals_replaces(&t->key[i], k->key->hash) && order_has(&t->key[i], use) &&
+		    !stands_by(&t->key[i]))
 			return true;
 	return false;
 }
@@ -109,12 +116,13 @@ static bool roll_runs(const struct timeline *t, const struct timeline_key *k)
 	return false;
 }
 
-static void want(struct timeline_create *c, const char *role, unsigned alg, enum key_method method,
+static void want(struct timeline_create *c, const char *role, const struct timeline_policy *p, enum key_method method,
 		 const struct timeline_key *a, const struct timeline_key *b)
 {
 	memset(c, 0, sizeof(*c));
 	c->role = role;
-	c->alg = alg;
+	c->alg = p->algorithm;
+	c->hold = p->hold;
 	c->method = method;
 	if (a != NULL)
 		memcpy(c->replaces[0], a->key->hash, 32);
@@ -140,11 +148,11 @@ static size_t want_all(const struct timeline_policy *p, const struct timeline *t
 							    : p->ksk_method;
 
 	if (!p->split) {
-		want(&out[0], "csk", p->algorithm, method, ksk, zsk);
+		want(&out[0], "csk", p, method, ksk, zsk);
 		return 1;
 	}
-	want(&out[0], "ksk", p->algorithm, method, ksk, NULL);
-	want(&out[1], "zsk", p->algorithm,
+	want(&out[0], "ksk", p, method, ksk, NULL);
+	want(&out[1], "zsk", p,
 	     !first && zsk->alg == p->algorithm ? METHOD_PREPUBLICATION : method, zsk, NULL);
 	return 2;
 }
@@ -159,6 +167,7 @@ static struct timeline_policy wanted_by(const struct timeline_policy *now, const
 		p.split = ks->want.split;
 		p.ksk_method = ks->want.ksk_method;
 		p.algorithm_method = ks->want.algorithm_method;
+		p.hold = ks->want.hold;
 	}
 	return p;
 }
@@ -184,7 +193,7 @@ size_t create_wanted(const struct timeline_in *in, const struct timeline *t, str
 					  : user_of(t, RECORD_DS);
 			return roll_runs(t, NULL) ? 0 : want_all(&p, t, out);
 		}
-		want(&out[0], k->key->role, k->alg, k->sep ? p.ksk_method : METHOD_PREPUBLICATION, k, NULL);
+		want(&out[0], k->key->role, &p, k->sep ? p.ksk_method : METHOD_PREPUBLICATION, k, NULL);
 		return 1;
 	}
 	return 0;

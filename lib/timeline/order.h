@@ -17,6 +17,8 @@ bool order_has(const struct timeline_key *k, enum key_record record);
 bool order_all_ready(const struct timeline *t, const struct timeline_key *k, enum key_record record);
 bool order_self_ready(const struct timeline *t, const struct timeline_key *k, enum key_record record);
 
+/* Whether k was made to take the place of this one. */
+bool goals_replaces(const struct timeline_key *k, const uint8_t hash[32]);
 /* Sets `retiring` of every key. */
 void goals_decide(const struct timeline_in *in, struct timeline *t);
 /* Sets `show` of every key. */

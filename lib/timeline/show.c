@@ -24,11 +24,24 @@ static bool alg_complete(const struct timeline *t, unsigned alg)
 	return sep && zone_signing;
 }
 
-static bool may_come(const struct timeline *t, const struct timeline_key *k, enum key_record r)
+/* All but an operator's word is there. */
+static bool could_come(const struct timeline *t, const struct timeline_key *k, enum key_record r)
 {
 	return order_has(k, r) && !k->record[r].retiring && !k->record[r].stopped &&
 	       !k->record[r].any_stopped && (k->distributed || FAULT(NOT_DISTRIBUTED)) &&
 	       alg_complete(t, k->alg) && order_all_ready(t, k, r);
+}
+
+/* What any signer shows was released, though the word may not be here yet. */
+static bool is_released(const struct timeline_key *k, enum key_record r)
+{
+	return k->key->hold == HOLD_NONE || k->record[r].any_serves || (k->key->released & RELEASE_IN(r)) != 0 ||
+	       (k->key->hold == HOLD_STANDBY && order_before(k->key->method, r) == 0);
+}
+
+static bool may_come(const struct timeline *t, const struct timeline_key *k, enum key_record r)
+{
+	return could_come(t, k, r) && is_released(k, r);
 }
 
 /* What any signer serves as DNSKEY, all publish: so divergence heals.  One that begins names in CDS what the
@@ -128,12 +141,29 @@ static bool may_go(struct timeline *t, struct timeline_key *k, enum key_record r
 	return holds;
 }
 
+/* Its place is taken step by step, and this step is not released.  Signatures change hands when the new key's are. */
+static bool is_held(const struct timeline *t, const struct timeline_key *k, enum key_record r)
+{
+	if (r == RECORD_ZONE || !t->secure || k->record[r].any_stopped || (k->key->released & RELEASE_OUT(r)) != 0)
+		return false;
+	for (size_t i = 0; i < t->n; i++)
+		if (t->key[i].key->hold == HOLD_STEPS && !t->key[i].dead && goals_replaces(&t->key[i], k->key->hash))
+			return true;
+	return false;
+}
+
 static void let_go(struct timeline *t, enum key_record r)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		struct timeline_key *k = &t->key[i];
+		const enum record_phase before = k->record[r].phase;
 
-		if (k->record[r].show && k->record[r].retiring && may_go(t, k, r))
+		if (!k->record[r].show || !k->record[r].retiring || !may_go(t, k, r))
+			continue;
+		k->record[r].waits_out = is_held(t, k, r);
+		if (k->record[r].waits_out)
+			k->record[r].phase = before;
+		else
 			k->record[r].show = false;
 	}
 }
@@ -202,6 +232,8 @@ void show_decide(const struct timeline_in *in, struct timeline *t)
 	for (size_t i = 0; i < t->n; i++) {
 		struct timeline_key *k = &t->key[i];
 
+		for (enum key_record r = 0; r < KEY_RECORDS; r++)
+			k->record[r].waits_in = could_come(t, k, r) && !is_released(k, r);
 		k->record[RECORD_DNSKEY].show |=
 			others_show(k, RECORD_DNSKEY) || may_come(t, k, RECORD_DNSKEY);
 		k->record[RECORD_DS].show |=

@@ -50,6 +50,8 @@ struct timeline_policy {
 	int64_t extra_s;                  /* added to every wait */
 	int64_t parent_delay_s;
 	size_t require_backups;
+	enum key_hold hold; /* of keys that a roll makes */
+	int64_t limit_s;    /* a secondary that gave no answer for so long is not waited for; 0: it is */
 };
 
 /* What the node's published version shows; durable with it. */
@@ -95,6 +97,7 @@ struct timeline_memory {
 	size_t observers;
 	struct timeline_wait *wait;
 	size_t waits;
+	int64_t silent_ms[TIMELINE_OBSERVERS_MAX]; /* ran since the observer's last answer, while it was asked */
 	uint32_t ds_ttl;  /* largest seen at the parent */
 	uint64_t parents; /* bits of observers: looked at since a wait for a DS ended, so ds_ttl is that of
 			     today */
@@ -122,6 +125,7 @@ struct record_view {
 	bool serves, seen, stopped, gone;                                         /* of this node */
 	bool others_gone;                                                         /* of all but this node */
 	bool retiring;                                                            /* it is to go */
+	bool waits_in, waits_out; /* it may come in, or go, when an operator releases it */
 	bool shown; /* by this node's published version */
 	bool show;  /* by its next one */
 };
@@ -138,6 +142,7 @@ struct timeline_create {
 	const char *role; /* csk, ksk, zsk */
 	unsigned alg;
 	enum key_method method;
+	enum key_hold hold;
 	uint8_t replaces[KEY_REPLACES_MAX][32];
 };
 

@@ -165,35 +165,56 @@ static int by_hash(const void *a, const void *b)
 		      ((const struct timeline_key *)b)->key->hash, 32);
 }
 
+static void view_key(const struct timeline_in *in, const struct timeline *t, struct key_state *ks,
+		     struct timeline_key *k)
+{
+	*k = (struct timeline_key){ .key = ks, .alg = ks->dnskey[3] };
+	k->sep = strcmp(ks->role, "zsk") != 0;
+	k->zone_signing = strcmp(ks->role, "ksk") != 0;
+	k->held = said_held(in, ks);
+	for (enum key_record r = 0; r < KEY_RECORDS; r++)
+		view_record(in, t, k, r);
+	k->dead = true;
+	for (enum key_record r = 0; r < KEY_RECORDS && !FAULT(DEAD_WITH_DNSKEY); r++)
+		k->dead &= k->record[r].all_gone || !order_has(k, r);
+	if (FAULT(DEAD_WITH_DNSKEY))
+		k->dead = k->record[RECORD_DNSKEY].all_gone;
+}
+
+static bool is_shown(const struct timeline_key *k)
+{
+	return k->record[RECORD_DNSKEY].shown || k->record[RECORD_ZONE].shown || k->record[RECORD_DS].shown;
+}
+
+/* Those that live first, and what an old copy shows of others: a zone may have had any number of keys. */
+static void choose_keys(const struct timeline_in *in, struct timeline *t)
+{
+	for (int round = 0; round < 2; round++)
+		for (size_t i = 0; i < in->zone->keys && t->n < TIMELINE_KEYS_MAX; i++) {
+			struct timeline_key *k = &t->key[t->n];
+
+			if (!in->zone->key[i].created)
+				continue;
+			view_key(in, t, &in->zone->key[i], k);
+			t->n += (!k->dead || is_shown(k)) == (round == 0);
+		}
+	qsort(t->key, t->n, sizeof(t->key[0]), by_hash);
+}
+
 static void view_keys(const struct timeline_in *in, struct timeline *t)
 {
 	bool others_serve = false, self_serves = false;
 
-	for (size_t i = 0; i < in->zone->keys && t->n < TIMELINE_KEYS_MAX; i++) {
-		struct key_state *ks = &in->zone->key[i];
-
-		others_serve |= any(t, &ks->record[RECORD_DNSKEY].serves);
-		self_serves |= id_set_has(&ks->record[RECORD_DNSKEY].serves, in->self);
-		if (ks->created)
-			t->key[t->n++] = (struct timeline_key){ .key = ks };
+	for (size_t i = 0; i < in->zone->keys; i++) {
+		others_serve |= any(t, &in->zone->key[i].record[RECORD_DNSKEY].serves);
+		self_serves |= id_set_has(&in->zone->key[i].record[RECORD_DNSKEY].serves, in->self);
 	}
-	qsort(t->key, t->n, sizeof(t->key[0]), by_hash);
 	t->joining = others_serve && !self_serves;
 	t->may_serve = all_count_each_other(in, t) && !knows_uncounted(in, t);
+	choose_keys(in, t);
 	for (size_t i = 0; i < t->n; i++) {
 		struct timeline_key *k = &t->key[i];
 
-		k->alg = k->key->dnskey[3];
-		k->sep = strcmp(k->key->role, "zsk") != 0;
-		k->zone_signing = strcmp(k->key->role, "ksk") != 0;
-		k->held = said_held(in, k->key);
-		for (enum key_record r = 0; r < KEY_RECORDS; r++)
-			view_record(in, t, k, r);
-		k->dead = true;
-		for (enum key_record r = 0; r < KEY_RECORDS && !FAULT(DEAD_WITH_DNSKEY); r++)
-			k->dead &= k->record[r].all_gone || !order_has(k, r);
-		if (FAULT(DEAD_WITH_DNSKEY))
-			k->dead = k->record[RECORD_DNSKEY].all_gone;
 		k->distributed = k->record[RECORD_DNSKEY].any_serves || k->record[RECORD_ZONE].any_serves ||
 				 is_distributed(in, t, k->key);
 		if (t->joining && !k->held && !k->dead && k->record[RECORD_DNSKEY].any_serves)

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOUR_MS ((int64_t)3600 * 1000)
+#define HOUR_MS   ((int64_t)3600 * 1000)
+#define MINUTE_MS ((int64_t)60 * 1000)
 
 void timeline_memory_fini(struct timeline_memory *m)
 {
@@ -59,6 +60,15 @@ static bool concerns(const struct timeline_wait *w, enum observer_kind kind)
 	return kind == OBSERVER_PARENT || !FAULT(CDS_NOT_LOOKED_AT);
 }
 
+/* It has not answered for longer than it serves what it has (policy: more than the SOA's EXPIRE).  A parent's server has no
+ * such end. */
+static bool given_up(const struct timeline_in *in, const struct timeline_memory *m, const struct timeline_observer *o,
+		     size_t s)
+{
+	return in->policy->limit_s > 0 && o->kind == OBSERVER_SECONDARY && m->observer[s] == o->id &&
+	       m->silent_ms[s] >= in->policy->limit_s * 1000;
+}
+
 static bool all_looked(const struct timeline_in *in, const struct timeline_memory *m,
 		       const struct timeline_wait *w)
 {
@@ -71,7 +81,7 @@ static bool all_looked(const struct timeline_in *in, const struct timeline_memor
 		if (!concerns(w, o->kind))
 			continue;
 		for (size_t s = 0; s < m->observers; s++)
-			has |= m->observer[s] == o->id && (w->looked >> s & 1) != 0;
+			has |= (m->observer[s] == o->id && (w->looked >> s & 1) != 0) || given_up(in, m, o, s);
 		looked_secondary |= has && o->kind == OBSERVER_SECONDARY;
 		looked_parent |= has && o->kind == OBSERVER_PARENT;
 		if (!has && !(FAULT(ONE_SECONDARY) && o->kind == OBSERVER_SECONDARY) &&
@@ -130,10 +140,25 @@ static bool left_out(const struct timeline_wait *w)
 	return false;
 }
 
+/* Its roll is to be as fast as is safe: without what policy adds to what was seen. */
+static bool is_hurried(const struct zone_state *z, const struct key_state *k)
+{
+	bool now = k->roll_now;
+
+	for (size_t i = 0; i < KEY_REPLACES_MAX; i++) {
+		const struct key_state *old = zone_key(z, k->replaces[i]);
+
+		now |= old != NULL && old->roll_now;
+	}
+	return now;
+}
+
 static int64_t need_ms(const struct timeline_in *in, const struct timeline_memory *m,
 		       const struct timeline_wait *w)
 {
-	return left_out(w) ? 0 : (need_s(in, m, w) + in->policy->extra_s) * 1000;
+	const int64_t extra_s = is_hurried(in->zone, zone_key(in->zone, w->key)) ? 0 : in->policy->extra_s;
+
+	return left_out(w) ? 0 : (need_s(in, m, w) + extra_s) * 1000;
 }
 
 /* ---- opening and closing ---- */
@@ -212,7 +237,17 @@ static void tend_create(const struct timeline_in *in, const struct timeline *t, 
 		return;
 	w = open_wait(m, rolled->key->hash, RECORD_DNSKEY, WAIT_CREATE);
 	w->complete = true;
-	w->need_ms = (int64_t)create_rank(in, t, rolled->key->hash) * HOUR_MS;
+	w->need_ms = (int64_t)create_rank(in, t, rolled->key->hash) * (rolled->key->roll_now ? MINUTE_MS : HOUR_MS);
+}
+
+/* Silence counts while answers are wanted. */
+static void tend_silence(const struct timeline_in *in, struct timeline_memory *m)
+{
+	for (size_t i = 0; i < in->observers && in->policy->limit_s > 0; i++)
+		slot(m, in->observer[i].id);
+	for (size_t s = 0; s < m->observers; s++)
+		if (!timeline_wants(in, m, m->observer[s]))
+			m->silent_ms[s] = 0;
 }
 
 void timeline_tend(const struct timeline_in *in, const struct timeline *t, struct timeline_memory *m)
@@ -235,12 +270,15 @@ void timeline_tend(const struct timeline_in *in, const struct timeline *t, struc
 				judge(in, m, w);
 			}
 	tend_create(in, t, m);
+	tend_silence(in, m);
 }
 
 /* ---- time and looks ---- */
 
 void timeline_ran(struct timeline_memory *m, int64_t ms)
 {
+	for (size_t s = 0; s < m->observers; s++)
+		m->silent_ms[s] += ms;
 	for (size_t i = 0; i < m->waits; i++)
 		if (m->wait[i].complete || FAULT(TIME_BEFORE_LOOKS))
 			m->wait[i].ran_ms += ms;
@@ -293,7 +331,10 @@ bool timeline_looked(struct timeline_memory *m, const struct timeline_in *in,
 			kind = in->observer[i].kind;
 	if (kind == OBSERVER_PARENT && (look->ds_ttl > m->ds_ttl || FAULT(LAST_DS_TTL)))
 		m->ds_ttl = look->ds_ttl;
-	if (s == TIMELINE_OBSERVERS_MAX || !look->explained)
+	if (s == TIMELINE_OBSERVERS_MAX)
+		return false;
+	m->silent_ms[s] = 0; /* whatever it shows: it lives */
+	if (!look->explained)
 		return false;
 	if (kind == OBSERVER_PARENT)
 		m->parents |= bit;

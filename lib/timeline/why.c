@@ -97,6 +97,12 @@ char *timeline_why(const struct timeline_in *in, const struct timeline *t, const
 		return out;
 	}
 	for (enum key_record r = 0; r < KEY_RECORDS; r++)
+		if (k->record[r].waits_in || k->record[r].waits_out) {
+			snprintf(out, TIMELINE_WHY_LEN, "%s may %s, and %s your word: duetctl key release", what[r],
+				 k->record[r].waits_in ? "come in" : "go", r == RECORD_ZONE ? "wait for" : "waits for");
+			return out;
+		}
+	for (enum key_record r = 0; r < KEY_RECORDS; r++)
 		if (order_has(k, r) && (of_wait(in, m, k, r, out) || of_record(in, t, k, r, out)))
 			return out;
 	for (enum key_record r = 0; r < KEY_RECORDS; r++) {

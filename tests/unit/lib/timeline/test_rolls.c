@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One signer's view of a roll: steps by hand, standby keys, silent secondaries, hurry, and keys that are gone. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "timeline/timeline.h"
+
+#define KEYS 60
+#define DAY  86400
+
+/* Node 0 is this one, node 1 the other; both have said whatever has been said. */
+struct world {
+	uint8_t ids[2][NODE_ID_LEN];
+	struct node_state node[2];
+	struct fact_state facts;
+	struct zone_state zone;
+	struct key_state key[KEYS];
+	uint8_t dnskey[KEYS][4];
+	struct held_state held[KEYS][2];
+	struct timeline_policy policy;
+	struct timeline_published published;
+	struct timeline_memory memory;
+	struct timeline_observer observer;
+	struct timeline_in in;
+	struct timeline t;
+};
+
+static struct world w;
+static const struct timeline_in empty_in;
+
+static struct id_set both(void)
+{
+	return (struct id_set){ w.ids, 2 };
+}
+
+static struct key_state *add_key(const char *role, const struct key_state *instead)
+{
+	const size_t i = w.zone.keys++;
+	struct key_state *k = &w.key[i];
+
+	k->hash[0] = (uint8_t)(i + 1);
+	k->created = true;
+	strcpy(k->role, role);
+	w.dnskey[i][3] = 13;
+	k->dnskey = w.dnskey[i];
+	k->dnskey_len = 4;
+	k->method = METHOD_PREPUBLICATION;
+	if (instead != NULL)
+		memcpy(k->replaces[0], instead->hash, 32);
+	for (size_t n = 0; n < 2; n++) {
+		memcpy(w.held[i][n].node, w.ids[n], NODE_ID_LEN);
+		w.held[i][n].proven = 1;
+	}
+	k->held = w.held[i];
+	k->helds = 2;
+	return k;
+}
+
+/* Everywhere, for long. */
+static void settle(struct key_state *k, enum key_record r)
+{
+	k->record[r].serves = k->record[r].seen = both();
+	key_set_add(&w.published.record[r], k->hash);
+}
+
+static void finish(struct key_state *k)
+{
+	for (enum key_record r = 0; r < KEY_RECORDS; r++)
+		k->record[r].serves = k->record[r].seen = k->record[r].stopped = k->record[r].gone = both();
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&w, 0, sizeof(w));
+	for (uint8_t n = 0; n < 2; n++)
+		w.ids[n][0] = (uint8_t)(n + 1);
+	for (size_t n = 0; n < 2; n++) {
+		w.node[n].admitted.set = w.node[n].known = w.node[n].line_admitted = true;
+		w.node[n].role = NODE_SIGNER;
+		w.node[n].counts = both();
+		memcpy(w.node[n].id, w.ids[n], NODE_ID_LEN);
+	}
+	w.facts.node = w.node;
+	w.facts.nodes = 2;
+	w.zone.key = w.key;
+	w.zone.name = (uint8_t *)"\7example";
+	w.policy = (struct timeline_policy){ .algorithm = 13, .split = true, .ksk_method = METHOD_DOUBLE_SIGNATURE, .extra_s = 100 };
+	w.published.any = true;
+	w.observer = (struct timeline_observer){ .id = 7, .kind = OBSERVER_SECONDARY };
+	w.in = empty_in;
+	w.in.facts = &w.facts;
+	w.in.zone = &w.zone;
+	w.in.self = w.ids[0];
+	w.in.policy = &w.policy;
+	w.in.published = &w.published;
+	w.in.memory = &w.memory;
+	w.in.observer = &w.observer;
+	w.in.observers = 1;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	timeline_memory_fini(&w.memory);
+	return 0;
+}
+
+static const struct timeline_key *view(const struct key_state *k)
+{
+	timeline_view(&w.in, &w.t);
+	for (size_t i = 0; i < w.t.n; i++)
+		if (w.t.key[i].key == k)
+			return &w.t.key[i];
+	return NULL;
+}
+
+/* A KSK and a ZSK in use, as all have them. */
+static struct key_state *zone_in_use(void)
+{
+	struct key_state *ksk = add_key("ksk", NULL), *zsk = add_key("zsk", NULL);
+
+	settle(ksk, RECORD_DNSKEY);
+	settle(ksk, RECORD_DS);
+	settle(zsk, RECORD_DNSKEY);
+	settle(zsk, RECORD_ZONE);
+	return zsk;
+}
+
+static void each_step_waits_for_its_release(void **state)
+{
+	struct key_state *old = zone_in_use(), *fresh = add_key("zsk", old);
+	char why[TIMELINE_WHY_LEN];
+
+	(void)state;
+	fresh->hold = HOLD_STEPS;
+	assert_false(view(fresh)->record[RECORD_DNSKEY].show);
+	assert_true(view(fresh)->record[RECORD_DNSKEY].waits_in);
+	assert_false(view(fresh)->record[RECORD_ZONE].waits_in); /* it is not safe yet */
+	assert_non_null(strstr(timeline_why(&w.in, &w.t, &w.memory, view(fresh), why), "duetctl key release"));
+	fresh->released |= RELEASE_IN(RECORD_DNSKEY);
+	assert_true(view(fresh)->record[RECORD_DNSKEY].show);
+	settle(fresh, RECORD_DNSKEY);
+	assert_true(view(fresh)->record[RECORD_ZONE].waits_in);
+	assert_false(view(fresh)->record[RECORD_ZONE].show);
+	assert_true(view(old)->record[RECORD_ZONE].show);
+	fresh->released |= RELEASE_IN(RECORD_ZONE);
+	assert_true(view(fresh)->record[RECORD_ZONE].show);
+	assert_false(view(old)->record[RECORD_ZONE].show); /* signatures change hands at once */
+	settle(fresh, RECORD_ZONE);
+	old->record[RECORD_ZONE].stopped = old->record[RECORD_ZONE].gone = both();
+	w.published.record[RECORD_ZONE].n = 0;
+	key_set_add(&w.published.record[RECORD_ZONE], fresh->hash);
+	assert_true(view(old)->record[RECORD_DNSKEY].waits_out);
+	assert_true(view(old)->record[RECORD_DNSKEY].show);
+	old->released |= RELEASE_OUT(RECORD_DNSKEY);
+	assert_false(view(old)->record[RECORD_DNSKEY].show);
+}
+
+/* Without a hold nothing waits; and what another signer shows was released. */
+static void what_others_show_was_released(void **state)
+{
+	struct key_state *old = zone_in_use(), *fresh = add_key("zsk", old);
+
+	(void)state;
+	assert_true(view(fresh)->record[RECORD_DNSKEY].show);
+	fresh->hold = HOLD_STEPS;
+	assert_false(view(fresh)->record[RECORD_DNSKEY].show);
+	fresh->record[RECORD_DNSKEY].serves = (struct id_set){ &w.ids[1], 1 };
+	assert_true(view(fresh)->record[RECORD_DNSKEY].show);
+}
+
+static void a_standby_key_takes_no_place_until_it_is_released(void **state)
+{
+	struct key_state *old = zone_in_use(), *fresh = add_key("zsk", old);
+
+	(void)state;
+	fresh->hold = HOLD_STANDBY;
+	assert_true(view(fresh)->record[RECORD_DNSKEY].show);
+	settle(fresh, RECORD_DNSKEY);
+	assert_false(view(fresh)->record[RECORD_ZONE].show);
+	assert_false(view(old)->record[RECORD_ZONE].retiring);
+	assert_false(view(old)->record[RECORD_DNSKEY].retiring);
+	fresh->released = RELEASE_ALL;
+	assert_true(view(fresh)->record[RECORD_ZONE].show);
+	assert_true(view(old)->record[RECORD_DNSKEY].retiring);
+	assert_false(view(old)->record[RECORD_ZONE].show);
+}
+
+static struct timeline_wait *only_wait(void)
+{
+	assert_int_equal(w.memory.waits, 1);
+	return &w.memory.wait[0];
+}
+
+/* Opens the wait for a new ZSK's DNSKEY, and lets it run. */
+static struct timeline_wait *wait_for(struct key_state *fresh, int64_t s)
+{
+	view(fresh);
+	timeline_tend(&w.in, &w.t, &w.memory);
+	timeline_ran(&w.memory, s * 1000);
+	timeline_tend(&w.in, &w.t, &w.memory);
+	return only_wait();
+}
+
+static void a_silent_secondary_is_given_up_by_policy_alone(void **state)
+{
+	struct key_state *fresh = add_key("zsk", zone_in_use());
+	struct timeline_look look = { .observer = 7, .explained = false };
+
+	(void)state;
+	fresh->record[RECORD_DNSKEY].serves = both();
+	key_set_add(&w.published.record[RECORD_DNSKEY], fresh->hash);
+	assert_false(wait_for(fresh, 1000 * DAY)->complete);
+	w.policy.limit_s = 20 * DAY;
+	memset(w.memory.silent_ms, 0, sizeof(w.memory.silent_ms));
+	assert_false(wait_for(fresh, 19 * DAY)->complete);
+	timeline_looked(&w.memory, &w.in, &look); /* old content: it lives, and is waited for */
+	assert_false(wait_for(fresh, 19 * DAY)->complete);
+	assert_true(wait_for(fresh, DAY)->complete);
+	assert_int_equal(only_wait()->ran_ms, 0); /* and only then the caches' time begins */
+	w.observer.kind = OBSERVER_PARENT; /* that one never */
+	fresh->record[RECORD_DNSKEY].serves = (struct id_set){ NULL, 0 };
+}
+
+static void hurry_leaves_out_what_policy_adds(void **state)
+{
+	struct key_state *old = zone_in_use(), *fresh = add_key("zsk", old);
+
+	(void)state;
+	fresh->record[RECORD_DNSKEY].serves = both();
+	fresh->record[RECORD_DNSKEY].before_ttl = 3600;
+	key_set_add(&w.published.record[RECORD_DNSKEY], fresh->hash);
+	assert_int_equal(wait_for(fresh, 0)->need_ms, 3700 * 1000);
+	old->roll = old->roll_now = true;
+	assert_int_equal(wait_for(fresh, 0)->need_ms, 3600 * 1000); /* what caches may hold is waited for all the same */
+}
+
+static void keys_that_are_gone_do_not_crowd_out_those_that_live(void **state)
+{
+	struct key_state *zsk, *shown;
+
+	(void)state;
+	for (size_t i = 0; i < 56; i++)
+		finish(add_key("zsk", NULL));
+	shown = &w.key[3];
+	key_set_add(&w.published.record[RECORD_DNSKEY], shown->hash); /* an old copy was put back */
+	zsk = zone_in_use();
+	assert_non_null(view(zsk));
+	assert_true(view(zsk)->record[RECORD_ZONE].show);
+	assert_non_null(view(shown));
+	assert_true(w.t.stale);
+	assert_int_equal(w.t.n, TIMELINE_KEYS_MAX);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(each_step_waits_for_its_release, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_others_show_was_released, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_standby_key_takes_no_place_until_it_is_released, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_silent_secondary_is_given_up_by_policy_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(hurry_leaves_out_what_policy_adds, setup, teardown),
+		cmocka_unit_test_setup_teardown(keys_that_are_gone_do_not_crowd_out_those_that_live, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
