@@ -192,6 +192,9 @@ int cmd_zone_resume(struct ctl *c);
 int cmd_zone_accept_serial(struct ctl *c);
 int cmd_zone_history(struct ctl *c);
 int cmd_zone_floor(struct ctl *c);
+int cmd_zone_approve(struct ctl *c);
+int cmd_zone_reject(struct ctl *c);
+int cmd_zone_override(struct ctl *c);
 int cmd_zone_export(struct ctl *c);
 /* The table of keys: headings, then the rows of each zone. */
 void ctl_key_table(struct ctl_table *t);

@@ -258,18 +258,61 @@ int cmd_zone_accept_serial(struct ctl *c)
 		       "takes its source's serial as it is");
 }
 
-int cmd_zone_floor(struct ctl *c)
+/* The serial behind the zone, at least this. */
+static int read_serial(struct ctl *c, unsigned long long least, json_int_t *serial)
 {
 	const char *text = c->arg[1];
-	unsigned long long serial;
+	unsigned long long n;
 	char *end;
 
 	errno = 0;
-	serial = strtoull(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || serial == 0 || serial > UINT32_MAX)
-		return ctl_misuse(c->command, "%s: a serial is a number from 1 to 4294967295", text);
-	return zone_do(c, CTL_SIGNER, "POST", "floor", json_pack("{s:I}", "serial", (json_int_t)serial),
-		       "has a new floor for its serial");
+	n = strtoull(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || n < least || n > UINT32_MAX)
+		return ctl_misuse(c->command, "%s: a serial is a number from %llu to 4294967295", text, least);
+	*serial = (json_int_t)n;
+	return 0;
+}
+
+int cmd_zone_floor(struct ctl *c)
+{
+	json_int_t serial;
+
+	if (read_serial(c, 1, &serial) != 0)
+		return CTL_MISUSED;
+	return zone_do(c, CTL_SIGNER, "POST", "floor", json_pack("{s:I}", "serial", serial), "has a new floor for its serial");
+}
+
+int cmd_zone_approve(struct ctl *c)
+{
+	json_int_t serial;
+
+	if (read_serial(c, 0, &serial) != 0)
+		return CTL_MISUSED;
+	return zone_do(c, CTL_SIGNER, "POST", "approve", json_pack("{s:I}", "serial", serial), "goes on: it is approved");
+}
+
+int cmd_zone_reject(struct ctl *c)
+{
+	const char *reason = ctl_option(c, "reason");
+	json_int_t serial;
+
+	if (read_serial(c, 0, &serial) != 0)
+		return CTL_MISUSED;
+	return zone_do(c, CTL_SIGNER, "POST", "reject", json_pack("{s:I,s:s*}", "serial", serial, "reason", reason),
+		       "stays as it is published: the candidate is rejected");
+}
+
+int cmd_zone_override(struct ctl *c)
+{
+	const char *reason = ctl_option(c, "reason");
+	json_int_t serial;
+
+	if (read_serial(c, 0, &serial) != 0)
+		return CTL_MISUSED;
+	if (reason == NULL)
+		return ctl_misuse(c->command, "--reason must be given");
+	return zone_do(c, CTL_SIGNER, "POST", "override", json_pack("{s:I,s:s}", "serial", serial, "reason", reason),
+		       "publishes this content whatever was said against it");
 }
 
 static int write_octets(void *ctx, const char *octets, size_t len)

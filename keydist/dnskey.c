@@ -51,18 +51,16 @@ static size_t collect(uint16_t type, const struct life *l, struct arena *a, stru
 	for (size_t i = 0; i < l->t.n; i++) {
 		const struct timeline_key *k = &l->t.key[i];
 		const struct key_state *ks = k->key;
-		struct key *key = NULL;
 		uint8_t ds[4 + 48];
 
 		if (!k->record[type == TYPE_DNSKEY ? RECORD_DNSKEY : RECORD_DS].show)
 			continue;
-		if (type != TYPE_CDS)
+		if (type != TYPE_CDS) {
 			add(rrs, &count, type, z, ttl, ks->dnskey, ks->dnskey_len);
-		else if (key_from_dnskey(ks->dnskey, ks->dnskey_len, &key, NULL) == 0) {
-			size_t len = key_ds(key, z->name, 2, ds);
+		} else {
+			size_t len = dnskey_ds(ks->dnskey, ks->dnskey_len, z->name, 2, ds);
 
 			add(rrs, &count, type, z, ttl, arena_dup(a, ds, len), len);
-			key_free(key);
 		}
 	}
 	qsort(rrs, count, sizeof(*rrs), by_rr);

@@ -88,7 +88,7 @@ struct known_policy {
 	struct policy policy;
 };
 
-#define OPEN_MAX 256
+#define OPEN_MAX 2048 /* 4 KiB each: a new key is needed again once the others hold it */
 
 struct keydist {
 	uv_loop_t loop;

@@ -66,7 +66,7 @@ json_t *keys_probe(const uint8_t self[NODE_ID_LEN], const uint8_t *zone, struct 
 
 static struct key **place_of(struct keydist *k, const uint8_t hash[32])
 {
-	return &k->open[hash[0] % OPEN_MAX];
+	return &k->open[(hash[0] << 8 | hash[1]) % OPEN_MAX];
 }
 
 void keys_keep_open(struct keydist *k, struct key *key)

@@ -80,7 +80,10 @@ static int seal(const struct receivers *to, struct one *o, struct err *e)
 	size_t len;
 	int rc = -1;
 
-	if (key_pkcs8(o->key, &der, e) != 0 || (boxes = signer_boxes(to, o, der, e)) == NULL ||
+	if (key_pkcs8(o->key, &der, e) != 0)
+		return -1;
+	secret_open(der); /* for all boxes: each time interrupts every core */
+	if ((boxes = signer_boxes(to, o, der, e)) == NULL ||
 	    (recovery = keys_box(SEAL_RECOVERY, name, hash, to->recovery_pk, der, e)) == NULL ||
 	    (probe = keys_probe(to->self, name, o->key, e)) == NULL ||
 	    (strcmp(o->want.role, "ksk") != 0 &&
@@ -103,6 +106,7 @@ static int seal(const struct receivers *to, struct one *o, struct err *e)
 	o->held = json_pack("{s:o,s:O}", "key", msg_json_hex(hash, 32), "probe", probe);
 	rc = 0;
 out:
+	secret_close(der);
 	secret_free(der);
 	json_decref(boxes);
 	json_decref(recovery);

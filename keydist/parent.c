@@ -7,8 +7,8 @@
 #include "log/log.h"
 #include "rrset/rr.h"
 #include "runner/runner.h"
+#include "runner/webhook.h"
 
-#include <openssl/hmac.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,6 @@
 #define FIRST_MS   1000
 #define LAST_MS    3600000
 #define AT_ONCE    16
-#define SECRET_MAX_OCTETS 1024
 #define UPDATE_MS  15000
 #define DS_DIGEST  2
 
@@ -229,33 +228,6 @@ static void tell_hook(struct channel *ch, const struct conf_tell *row)
 	free(label);
 }
 
-/* "t=SECONDS,sha256=HEX" over "SECONDS." and the body; -1 when the secret cannot be read. */
-static int sign_body(const char *path, const char *body, char out[128], struct err *e)
-{
-	struct secret *secret = secret_read(path, SECRET_MAX_OCTETS, e);
-	char *text = mem_printf("%lld.%s", (long long)clock_now_s(), body), hex[65];
-	unsigned char mac[32];
-	unsigned len = 0;
-	size_t key_len;
-
-	if (secret != NULL) {
-		const char *key = (const char *)secret_open(secret);
-
-		key_len = secret_len(secret);
-		while (key_len > 0 && (key[key_len - 1] == '\n' || key[key_len - 1] == '\r'))
-			key_len--;
-		HMAC(EVP_sha256(), key, (int)key_len, (const unsigned char *)text, strlen(text), mac, &len);
-		secret_close(secret);
-		secret_free(secret);
-		sodium_bin2hex(hex, sizeof(hex), mac, sizeof(mac));
-		snprintf(out, 128, "t=%.*s,sha256=%s", (int)strcspn(text, "."), text, hex);
-		if (len != sizeof(mac))
-			err_set(e, ERR_CRYPTO, "HMAC fails");
-	}
-	free(text);
-	return len == sizeof(mac) ? 0 : -1;
-}
-
 static int tell_webhook(struct channel *ch, const struct conf_tell *row, struct err *e)
 {
 	struct runner_request q = RUNNER_REQUEST(RUNNER_HTTP);
@@ -263,19 +235,18 @@ static int tell_webhook(struct channel *ch, const struct conf_tell *row, struct 
 	json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:O,s:s,s:I}", "event", "ds", "zone", t->c->text, "parent", row->zone, "node",
 			      t->k->conf->node.name, "ds_rdata", t->ds, "ds", t->lines, "at", (json_int_t)clock_now_s());
 	char *body = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS), *label = mem_printf("zone=%s webhook=ds", t->c->text);
-	char signature[128] = "", header[192];
+	char header[WEBHOOK_HEADER];
 	const char *words[2] = { "Content-Type: application/json", header };
 	int rc = 0;
 
 	json_decref(o);
 	if (row->webhook_secret != NULL)
-		rc = sign_body(row->webhook_secret, body, signature, e);
+		rc = webhook_sign(row->webhook_secret, body, header, e);
 	if (rc == 0) {
-		snprintf(header, sizeof(header), "X-Duet-Signature: %s", signature);
 		q.what = row->webhook;
 		q.label = label;
 		q.words = words;
-		q.word_count = signature[0] == '\0' ? 1 : 2;
+		q.word_count = row->webhook_secret == NULL ? 1 : 2;
 		q.body = body;
 		q.body_len = strlen(body);
 		q.limit_ms = 1000 * row->limit_s;

@@ -24,7 +24,7 @@ static struct net_config net_config(const struct conf_signer *c, struct net_list
 	struct net_config n = NET_CONFIG_DEFAULT;
 
 	n.listeners = listeners;
-	n.listener_count = c->listen_count;
+	n.listener_count = c->listen_count + c->review.load_count + c->review.sign_count;
 	n.max_tcp = (unsigned)c->max_tcp;
 	n.max_tcp_per_address = (unsigned)c->max_tcp_per_address;
 	n.max_transfers = (unsigned)c->max_transfers;
@@ -39,6 +39,29 @@ static void listeners_close(struct net_listener *listeners, size_t n)
 		close(listeners[i].tcp);
 	}
 	free(listeners);
+}
+
+/* What is published, and what waits for a review, each on addresses of its own. */
+static int listeners_open(const struct conf_signer *c, struct net_listener **out, struct err *e)
+{
+	const struct {
+		const struct addr *addr;
+		size_t n;
+		enum net_shows shows;
+	} lists[] = { { c->listen, c->listen_count, NET_PUBLISHED },
+		      { c->review.load, c->review.load_count, NET_UNSIGNED },
+		      { c->review.sign, c->review.sign_count, NET_SIGNED } };
+	struct net_listener *listeners = mem_new(net_config(c, NULL).listener_count + 1, sizeof(*listeners));
+	size_t n = 0;
+
+	for (size_t k = 0; k < sizeof(lists) / sizeof(lists[0]); k++)
+		for (size_t i = 0; i < lists[k].n; i++, n++)
+			if (net_listen(&lists[k].addr[i], lists[k].shows, &listeners[n], e) != 0) {
+				listeners_close(listeners, n);
+				return -1;
+			}
+	*out = listeners;
+	return 0;
 }
 
 /* The child is net, from before any key is loaded.  Returns its pid, or -1; never returns in the child. */
@@ -85,16 +108,13 @@ int main(int argc, char **argv)
 		conf_free(conf);
 		return 1;
 	}
-	listeners = mem_new(conf->signer.listen_count + 1, sizeof(*listeners));
-	for (size_t i = 0; i < conf->signer.listen_count; i++)
-		if (net_listen(&conf->signer.listen[i], &listeners[i], &e) != 0) {
-			log_event(LOG_ERROR, "start", "msg=%s", e.text);
-			listeners_close(listeners, i);
-			conf_free(conf);
-			return 1;
-		}
+	if (listeners_open(&conf->signer, &listeners, &e) != 0) {
+		log_event(LOG_ERROR, "start", "msg=%s", e.text);
+		conf_free(conf);
+		return 1;
+	}
 	net = start_net(conf, listeners, &sock);
-	listeners_close(listeners, conf->signer.listen_count);
+	listeners_close(listeners, net_config(&conf->signer, listeners).listener_count);
 	if (net < 0) {
 		log_event(LOG_ERROR, "start", "msg=fork: %s", strerror(errno));
 		conf_free(conf);

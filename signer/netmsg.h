@@ -33,6 +33,9 @@
  *              RRSIGs),"pages":N,"splices":base64 | absent} + memfd | none      the version to serve from now on.  Its page
  *              table is the splices (signer/netpages.h; in a memfd when they are many) into that of the version with the
  *              number "from", which must be the zone's present one; without "from", into an empty table
+ * candidate   {"zone":Z,"stage":"load"|"sign",...}   what waits for that review, as a version: "from" is the published one; it
+ *                                               is shown on the addresses of that review
+ * candidate-gone {"zone":Z}                     nothing waits any more
  * unserve     {"zone":Z}                        serve it no more (REFUSED)
  * zone        {"zone":Z,"source":null | {"primary":"192.0.2.1#53","key":"name." | null},"refresh":bool,
  *              "have":N | null,"ixfr":bool,"retry_s":N,"expire_s":N}     net keeps a zone's primary fresh by SOA timers; "refresh": look now;
@@ -41,7 +44,7 @@
  *                                               by which net goes until the primary has answered; absent without "have"
  * zone-gone   {"zone":Z}
  * peers       {"secondaries":[{"address":A,"key":K|null,"zones":["*"|Z,...],"notify":bool}],
- *              "transfer":[{"prefix":"192.0.2.0/24","key":K|null}]}    whole list, replaces the one before
+ *              "transfer":[{"prefix":"192.0.2.0/24","key":K|null}],"review":[the same]}    whole list, replaces the one before
  * query       {"id":N,"zone":Z,"name":name | absent,"address":A,"key":K|null,"what":"soa"|"dnskey"|"cds"|"ds"|"ns"|"a"|"aaaa" or
  *              "update" (with "update":base64,"count":N: the update section of an UPDATE for the zone "name"),
  *              "tcp":bool | absent,"recursion":bool | absent,"timeout_ms":N}    ask a server for an RRset of "name", or of the

@@ -270,6 +270,7 @@ int cluster_open(const struct cluster_config *config, struct cluster **out, stru
 
 	c->config = *config;
 	c->self = config->identity;
+	c->status_newest = STATUS_NONE;
 	uv_timer_init(config->loop, &c->tick);
 	uv_timer_init(config->loop, &c->soon);
 	uv_timer_init(config->loop, &c->greet);

@@ -81,10 +81,10 @@ static void send_run(struct cluster *c, struct cluster_peer *p)
 	bool sent = true;
 
 	p->run++;
-	for (size_t i = 0; i < c->statuses && sent; i++) {
-		const struct status_entry *s = &c->status[i];
+	for (uint32_t at = status_changed(c, p->status_sent); at != STATUS_NONE && sent; at = c->status[at].newer) {
+		const struct status_entry *s = &c->status[at];
 
-		if (s->revision <= p->status_sent || is_from(s, p) || (p->status_sent > 0 && is_heard(c, s, p)))
+		if (is_from(s, p) || (p->status_sent > 0 && is_heard(c, s, p)))
 			continue;
 		add_entry(&r.words, s);
 		if (r.words.n == BATCH_MAX || r.words.len > BATCH_OCTETS)

@@ -19,9 +19,12 @@ struct status_entry {
 	struct status_start start; /* of its author */
 	uint64_t counter;          /* within that start */
 	uint64_t revision;         /* ours: when this entry changed last, in steps of cluster.status_revision */
+	uint32_t older, newer;     /* by revision: the entries before and after it; STATUS_NONE: there is none */
 	char *zone;
 	char *status; /* JSON */
 };
+
+#define STATUS_NONE UINT32_MAX
 
 struct pending {
 	char id[33];
@@ -62,6 +65,7 @@ struct cluster {
 
 	struct status_entry *status;
 	size_t statuses;
+	uint32_t status_newest; /* STATUS_NONE: there is none */
 	struct index status_index; /* by node and zone */
 	uint64_t status_revision, status_counter;
 	int64_t saved_ms;
@@ -115,6 +119,8 @@ bool status_is_newer(const struct cluster *c, const uint8_t node[NODE_ID_LEN], c
 /* Takes a word that is newer; false when there is no room. */
 bool status_take(struct cluster *c, const struct msg_word *w, const struct status_start *start,
 		 const uint8_t from[NODE_ID_LEN]);
+/* The oldest entry that changed after this revision, to go on from by `newer`; STATUS_NONE: nothing has changed. */
+uint32_t status_changed(const struct cluster *c, uint64_t since);
 int status_load(struct cluster *c, struct err *e);
 void status_save(struct cluster *c);
 void status_fini(struct cluster *c);

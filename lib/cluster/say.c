@@ -56,11 +56,12 @@ int cluster_say(struct cluster *c, const struct cluster_word *words, size_t n, s
 	inc = start_incarnation(c);
 	sync_rules(c, &rules);
 	rules.made_here = true;
-	if (make_facts(c, words, n, &inc, facts, octets, e) != 0 ||
-	    fact_log_add(c->log, &rules, facts, n, verdicts, e) != 0)
+	secret_open(c->self->sign_sk); /* once for all of them: each time interrupts every core */
+	rc = make_facts(c, words, n, &inc, facts, octets, e);
+	secret_close(c->self->sign_sk);
+	if (rc != 0 || (rc = fact_log_add(c->log, &rules, facts, n, verdicts, e)) != 0)
 		goto out;
 	c->inc = inc;
-	rc = 0;
 	for (size_t i = 0; i < n; i++) {
 		if (verdicts[i].result != FACT_NEW) {
 			rc = err_set(e, ERR_REFUSED, "%s: %s", words[i].kind, verdicts[i].why);

@@ -52,10 +52,38 @@ static struct status_entry *need(struct cluster *c, const uint8_t node[NODE_ID_L
 		c->status = mem_grow(c->status, c->statuses == 0 ? 1 : 2 * c->statuses, sizeof(*c->status));
 	s = &c->status[c->statuses++];
 	memset(s, 0, sizeof(*s));
+	s->older = s->newer = STATUS_NONE;
 	memcpy(s->node, node, NODE_ID_LEN);
 	s->zone = mem_strdup(zone);
 	index_add(&c->status_index, hash_of(node, zone), c->statuses - 1);
 	return s;
+}
+
+/* Puts it behind all others. */
+static void move_to_end(struct cluster *c, struct status_entry *s)
+{
+	const uint32_t at = (uint32_t)(s - c->status);
+
+	if (c->status_newest == at)
+		return;
+	if (s->older != STATUS_NONE)
+		c->status[s->older].newer = s->newer;
+	if (s->newer != STATUS_NONE)
+		c->status[s->newer].older = s->older;
+	if (c->status_newest != STATUS_NONE)
+		c->status[c->status_newest].newer = at;
+	s->older = c->status_newest;
+	s->newer = STATUS_NONE;
+	c->status_newest = at;
+}
+
+uint32_t status_changed(const struct cluster *c, uint64_t since)
+{
+	uint32_t at = c->status_newest, first = STATUS_NONE;
+
+	for (; at != STATUS_NONE && c->status[at].revision > since; at = c->status[at].older)
+		first = at;
+	return first;
 }
 
 /* Takes over the text. */
@@ -68,6 +96,7 @@ static void set(struct cluster *c, struct status_entry *s, const struct status_s
 	s->counter = counter;
 	s->revision = ++c->status_revision;
 	s->dirty = true;
+	move_to_end(c, s);
 }
 
 int cluster_status_put(struct cluster *c, const char *zone, json_t *status, struct err *e)
@@ -130,11 +159,10 @@ json_t *cluster_status_get(const struct cluster *c, const uint8_t node[NODE_ID_L
 
 uint64_t cluster_status_since(const struct cluster *c, uint64_t since, cluster_status_fn *fn, void *ctx)
 {
-	for (size_t i = 0; i < c->statuses; i++) {
-		const struct status_entry *s = &c->status[i];
+	for (uint32_t at = status_changed(c, since); at != STATUS_NONE; at = c->status[at].newer) {
+		const struct status_entry *s = &c->status[at];
 
-		if (s->revision > since && s->status != NULL && !s->own &&
-		    fn(ctx, s->node, s->zone, s->status) != 0)
+		if (!s->own && fn(ctx, s->node, s->zone, s->status) != 0)
 			return since;
 	}
 	return c->status_revision;

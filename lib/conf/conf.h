@@ -86,6 +86,19 @@ struct conf_keydist {
 	size_t tell_count;
 };
 
+/* Where candidates are shown to those who review them. */
+struct conf_review {
+	struct addr *load; /* unsigned, before they are signed */
+	size_t load_count;
+	struct addr *sign; /* signed */
+	size_t sign_count;
+	struct conf_transfer *transfer;
+	size_t transfer_count;
+	char *dir;            /* of text files for hooks */
+	char *socket;         /* where hooks approve and reject */
+	char *webhook_secret; /* path of a file, or NULL */
+};
+
 struct conf_signer {
 	bool present;
 	struct addr *listen;
@@ -110,6 +123,7 @@ struct conf_signer {
 	int64_t look_interval_s;
 	int64_t fetch_interval_s;
 	int64_t fetch_max_mib;
+	struct conf_review review;
 };
 
 struct conf_backupd {

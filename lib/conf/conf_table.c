@@ -121,6 +121,26 @@ static const struct option parent_table[] = {
 	END,
 };
 
+static const struct option review_table[] = {
+	{ "load", OPTION_ADDRS, .most = 16, .def = "", AT(conf_review, load),
+	  .count_offset = offsetof(struct conf_review, load_count),
+	  .help = "Addresses on which unsigned versions that wait for their review are shown, by SOA and AXFR.  Not those of "
+		  "signer.listen." },
+	{ "sign", OPTION_ADDRS, .most = 16, .def = "", AT(conf_review, sign),
+	  .count_offset = offsetof(struct conf_review, sign_count),
+	  .help = "The same for signed versions." },
+	{ "transfer", OPTION_ROWS, .most = 1000, .def = "", .sub = transfer_table,
+	  .sub_size = sizeof(struct conf_transfer), AT(conf_review, transfer),
+	  .count_offset = offsetof(struct conf_review, transfer_count), .help = "Who may ask there." },
+	{ "dir", OPTION_PATH, .def = "/var/lib/duet/review", AT(conf_review, dir),
+	  .help = "Folder of the text files that hooks are given." },
+	{ "socket", OPTION_PATH, .def = "/run/duet-review/review.sock", AT(conf_review, socket),
+	  .help = "Unix socket on which a hook approves or rejects with its token." },
+	{ "webhook-secret", OPTION_PATH, .def = "", AT(conf_review, webhook_secret),
+	  .help = "File with the secret by which webhooks are signed (HMAC-SHA256)." },
+	END,
+};
+
 static const struct option signer_table[] = {
 	{ "listen", OPTION_ADDRS, .most = 64, AT(conf_signer, listen),
 	  .count_offset = offsetof(struct conf_signer, listen_count),
@@ -168,6 +188,8 @@ static const struct option signer_table[] = {
 	  .help = "How often a source https://... is asked whether it has another text." },
 	{ "fetch-max-mib", OPTION_COUNT, .least = 1, .most = 1048576, .def = "4096", .unit = "MiB",
 	  AT(conf_signer, fetch_max_mib), .help = "A text from such a source that is larger, unpacked, is refused." },
+	{ "review", OPTION_SECTION, .sub = review_table, AT(conf_signer, review),
+	  .help = "How versions are shown to those who review them." },
 	END,
 };
 

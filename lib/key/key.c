@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "arena/arena.h"
+#include "key/key_curve.h"
 
 #define RSA_BITS_DEFAULT 2048u
 #define RSA_BITS_MIN     2048u /* of keys that we make */
@@ -159,12 +160,24 @@ void key_free(struct key *k)
 	free(k);
 }
 
+static EVP_PKEY *generate_ec(const char *group)
+{
+	EVP_PKEY *params = key_curve_params(group), *pkey = NULL;
+	EVP_PKEY_CTX *ctx = params == NULL ? NULL : EVP_PKEY_CTX_new_from_pkey(NULL, params, NULL);
+
+	if (ctx == NULL || EVP_PKEY_keygen_init(ctx) <= 0 || EVP_PKEY_keygen(ctx, &pkey) <= 0)
+		pkey = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	EVP_PKEY_free(params);
+	return pkey;
+}
+
 static EVP_PKEY *generate(const struct key_alg *alg, unsigned bits)
 {
 	if (alg->pub_len == 0)
 		return EVP_PKEY_Q_keygen(NULL, NULL, alg->type, (size_t)bits);
 	if (alg->group != NULL)
-		return EVP_PKEY_Q_keygen(NULL, NULL, alg->type, alg->group);
+		return generate_ec(alg->group);
 	return EVP_PKEY_Q_keygen(NULL, NULL, alg->type);
 }
 
@@ -241,23 +254,29 @@ size_t key_sig_len(const struct key *k)
 }
 
 /* RFC 4034 section 5.1.4, RFC 6605: digest over the canonical owner and the DNSKEY rdata. */
-size_t key_ds(const struct key *k, const uint8_t *zone, unsigned digest_type, uint8_t out[4 + 48])
+size_t dnskey_ds(const uint8_t *rdata, size_t len, const uint8_t *zone, unsigned digest_type, uint8_t out[4 + 48])
 {
 	uint8_t octets[DNAME_MAX + KEY_RDATA_MAX];
-	size_t n = dname_lower(zone, octets);
+	const size_t n = dname_lower(zone, octets);
+	const uint16_t tag = dnskey_tag(rdata, len);
 
-	memcpy(octets + n, k->rdata, k->rdlen);
-	out[0] = (uint8_t)(k->tag >> 8);
-	out[1] = (uint8_t)k->tag;
-	out[2] = k->alg->number;
+	memcpy(octets + n, rdata, len);
+	out[0] = (uint8_t)(tag >> 8);
+	out[1] = (uint8_t)tag;
+	out[2] = rdata[3];
 	out[3] = (uint8_t)digest_type;
 	if (digest_type == 2) {
-		SHA256(octets, n + k->rdlen, out + 4);
+		SHA256(octets, n + len, out + 4);
 		return 4 + SHA256_DIGEST_LENGTH;
 	}
 	if (digest_type == 4) {
-		SHA384(octets, n + k->rdlen, out + 4);
+		SHA384(octets, n + len, out + 4);
 		return 4 + SHA384_DIGEST_LENGTH;
 	}
 	return 0;
+}
+
+size_t key_ds(const struct key *k, const uint8_t *zone, unsigned digest_type, uint8_t out[4 + 48])
+{
+	return dnskey_ds(k->rdata, k->rdlen, zone, digest_type, out);
 }

@@ -96,6 +96,8 @@ int key_verify(const struct key *k, const uint8_t *data, size_t len, const uint8
 /* DS rdata (RFC 4034 section 5.1) for digest type 2 (SHA-256) or 4 (SHA-384); CDS has the same.  Returns its
  * length. */
 size_t key_ds(const struct key *k, const uint8_t *zone, unsigned digest_type, uint8_t out[4 + 48]);
+/* The same of DNSKEY rdata that is no key yet; at most KEY_RDATA_MAX octets. */
+size_t dnskey_ds(const uint8_t *rdata, size_t len, const uint8_t *zone, unsigned digest_type, uint8_t out[4 + 48]);
 
 /* BIND key files K<zone>+<alg>+<tag>.key and .private.  Reading finds every key of the zone in dir, sorted by
  * hash; one without its .private file takes PKCS #8 from a .pem file

@@ -13,9 +13,11 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 
+#include "key/key_curve.h"
+
 EC_KEY *key_ecdsa_new(const struct key *k)
 {
-	EC_KEY *ec = EC_KEY_new_by_curve_name(OBJ_txt2nid(k->alg->group));
+	EC_KEY *ec = key_curve_ec(k->alg->group);
 	BIGNUM *secret = BN_secure_new();
 	bool ok = ec != NULL && secret != NULL &&
 		  EVP_PKEY_get_bn_param(k->priv, OSSL_PKEY_PARAM_PRIV_KEY, &secret) > 0 &&

@@ -10,6 +10,7 @@
 #include <openssl/err.h>
 #include <openssl/param_build.h>
 
+#include "key/key_curve.h"
 #include "wire/wire.h"
 
 #define RSA_BITS_MAX 4096u
@@ -87,21 +88,18 @@ out:
 	return pkey;
 }
 
-/* fromdata refuses a point that is not on the curve. */
+/* OpenSSL refuses a point that is not on the curve. */
 static EVP_PKEY *ec_public(const struct key_alg *alg, const uint8_t *pub, size_t len, struct err *e)
 {
 	uint8_t point[1 + 96] = { POINT_CONVERSION_UNCOMPRESSED };
-	OSSL_PARAM params[3];
-	EVP_PKEY *pkey;
+	EVP_PKEY *pkey = key_curve_params(alg->group);
 
 	memcpy(point + 1, pub, len);
-	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
-						     (char *)(uintptr_t)alg->group, 0);
-	params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, len + 1);
-	params[2] = OSSL_PARAM_construct_end();
-	if ((pkey = from_params(alg->type, params)) == NULL)
-		key_evp_err(e, "ECDSA public key");
-	return pkey;
+	if (pkey != NULL && EVP_PKEY_set1_encoded_public_key(pkey, point, len + 1) > 0)
+		return pkey;
+	key_evp_err(e, "ECDSA public key");
+	EVP_PKEY_free(pkey);
+	return NULL;
 }
 
 int key_evp_public(const struct key_alg *alg, const uint8_t *pub, size_t len, EVP_PKEY **out, struct err *e)

@@ -17,7 +17,7 @@
 /* What the table reads into: option.c gives names as pointers. */
 struct policy_read {
 	struct policy p;
-	char *name;
+	char *name, *load_review, *sign_review;
 };
 
 static const struct option_word algorithms[] = {
@@ -69,6 +69,8 @@ static const struct option_word audits[] = {
 	{ "off", POLICY_AUDIT_OFF },
 	{ NULL, 0 },
 };
+
+static const struct option_word refusals[] = { { "soft", POLICY_SOFT }, { "hard", POLICY_HARD }, { NULL, 0 } };
 
 #define AT(field) .offset = offsetof(struct policy_read, field)
 #define TIME(least_s, most_s, text)                                                                          \
@@ -142,15 +144,60 @@ static const struct option policy_table[] = {
 	  .help = "Share of the signatures that may expire within one hour before the auditor warns; 0: all." },
 	{ "key-lifetime", TIME(0, INT64_C(36500) * DAY, "0"), AT(p.key_lifetime_s),
 	  .help = "The auditor warns of keys that are in use for longer; 0: no limit." },
+	{ "load-review", OPTION_TEXT, .least = 1, .most = POLICY_REVIEW_MAX, .def = "off", AT(load_review),
+	  .help = "Who reviews new content before it is signed: off, manual (zone approve, zone reject), a program in hook.dir "
+		  "with its arguments, or the URL of a webhook." },
+	{ "sign-review", OPTION_TEXT, .least = 1, .most = POLICY_REVIEW_MAX, .def = "off", AT(sign_review),
+	  .help = "The same for the signed version, once duet-audit has passed it." },
+	{ "review-limit", TIME(1, DAY, "5m"), AT(p.review_limit_s),
+	  .help = "A program or a webhook that has not approved by then has refused." },
+	{ "load-refused", OPTION_WORD, .words = refusals, .def = "soft", AT(p.load_refused),
+	  .help = "What a refusal of the content does: soft, the next version may pass; hard, the zone stops until zone "
+		  "resume.  What is published is kept fresh either way." },
+	{ "audit-refused", OPTION_WORD, .words = refusals, .def = "soft", AT(p.audit_refused),
+	  .help = "The same when duet-audit refuses." },
+	{ "sign-refused", OPTION_WORD, .words = refusals, .def = "soft", AT(p.sign_refused),
+	  .help = "The same when the signed version is refused." },
 	{ .name = NULL },
 };
+
+static bool is_text(const struct option *o)
+{
+	return o->type == OPTION_NAME || o->type == OPTION_TEXT;
+}
+
+static void text_set(char *to, size_t cap, const char *text)
+{
+	memset(to, 0, cap); /* policies are compared as octets */
+	snprintf(to, cap, "%s", text);
+}
+
+/* The texts that were read move into the value. */
+static void texts_take(struct policy_read *read)
+{
+	if (read->name != NULL)
+		text_set(read->p.name, sizeof(read->p.name), read->name);
+	text_set(read->p.load_review, sizeof(read->p.load_review), read->load_review != NULL ? read->load_review : "off");
+	text_set(read->p.sign_review, sizeof(read->p.sign_review), read->sign_review != NULL ? read->sign_review : "off");
+}
+
+/* The value's field of an option that is a text; *cap: octets of it. */
+static char *text_of(const struct option *o, struct policy *p, size_t *cap)
+{
+	*cap = o->offset == offsetof(struct policy_read, name) ? sizeof(p->name) : sizeof(p->load_review);
+	return o->offset == offsetof(struct policy_read, name)          ? p->name
+	       : o->offset == offsetof(struct policy_read, load_review) ? p->load_review
+									: p->sign_review;
+}
 
 struct policy policy_default(void)
 {
 	struct policy_read read = { .name = NULL };
 
 	option_defaults(policy_table, &read);
-	strcpy(read.p.name, "default");
+	texts_take(&read);
+	option_free(policy_table, &read);
+	text_set(read.p.name, sizeof(read.p.name), "default");
 	return read.p;
 }
 
@@ -186,8 +233,7 @@ int policy_read_text(const char *path, const char *text, size_t len, struct poli
 		place(&rules, path, errors);
 		place(&hints, path, warnings);
 	}
-	if (read.name != NULL)
-		snprintf(read.p.name, sizeof(read.p.name), "%s", read.name);
+	texts_take(&read);
 	option_free(policy_table, &read);
 	arena_free(arena);
 	if (errors->n > 0)
@@ -214,9 +260,11 @@ int policy_read_file(const char *path, struct policy *out, struct conf_errors *e
 
 void policy_print(const struct policy *p, FILE *out)
 {
-	struct policy_read read = { .p = *p, .name = NULL };
+	struct policy_read read = { .p = *p };
 
 	read.name = read.p.name;
+	read.load_review = read.p.load_review;
+	read.sign_review = read.p.sign_review;
 	option_print(policy_table, &read, 0, out);
 }
 
@@ -269,13 +317,14 @@ static bool member_read(const struct option *o, const json_t *v, struct policy_r
 {
 	void *field = (char *)read + o->offset;
 
-	if (o->type == OPTION_NAME) {
+	if (is_text(o)) {
 		const char *text = json_string_value(v);
+		size_t cap;
+		char *to = text_of(o, &read->p, &cap);
 
-		if (text == NULL || !option_name_valid(text))
+		if (text == NULL || strlen(text) >= cap || *text == '\0' || (o->type == OPTION_NAME && !option_name_valid(text)))
 			return false;
-		memset(read->p.name, 0, sizeof(read->p.name));
-		strcpy(read->p.name, text);
+		text_set(to, cap, text);
 		return true;
 	}
 	if (o->type == OPTION_WORD)
@@ -334,8 +383,12 @@ static json_t *member_json(const struct option *o, const struct policy_read *rea
 {
 	const void *field = (const char *)read + o->offset;
 
-	if (o->type == OPTION_NAME)
-		return json_string(read->p.name);
+	if (is_text(o)) {
+		struct policy p = read->p;
+		size_t cap;
+
+		return json_string(text_of(o, &p, &cap));
+	}
 	if (o->type == OPTION_BOOL)
 		return json_boolean(*(const bool *)field);
 	if (o->type != OPTION_WORD)

@@ -32,6 +32,10 @@ enum policy_order {
 	POLICY_ORDER_SERIAL
 }; /* auto: seen for files, serial for primaries */
 
+/* What a refusal does: the next version may pass, or the zone stops until it is resumed. */
+enum policy_refusal { POLICY_SOFT, POLICY_HARD };
+#define POLICY_REVIEW_MAX 127 /* octets of what reviews a version */
+
 enum policy_audit { POLICY_AUDIT_WHOLE, POLICY_AUDIT_CHANGES, POLICY_AUDIT_OFF };
 
 struct policy {
@@ -67,6 +71,10 @@ struct policy {
 	int64_t change_warn, change_refuse; /* per cent of the records */
 	int64_t together;                   /* per cent of the RRSIGs within one hour */
 	int64_t key_lifetime_s;
+	/* "off", "manual", a program of hook.dir with its arguments, or the URL of a webhook. */
+	char load_review[POLICY_REVIEW_MAX + 1], sign_review[POLICY_REVIEW_MAX + 1];
+	int64_t review_limit_s;
+	int load_refused, audit_refused, sign_refused; /* enum policy_refusal */
 };
 
 /* The built-in policy `default`, rev 0. */

@@ -20,7 +20,7 @@ struct type_words {
 		uint16_t type;
 		bool plain;    /* rdata_plain knows all its fields */
 		bool ruled;    /* type_has_rule */
-		bool dropped;  /* rr_type_is_signing */
+		bool dropped;  /* rr_type_is_signing, and nobody looks at its rdata */
 	} slot[TYPE_WORDS];
 };
 

@@ -66,7 +66,7 @@ void type_words_init(struct type_words *t)
 			.type = type,
 			.plain = type_is_plain(info),
 			.ruled = type_has_rule(type),
-			.dropped = rr_type_is_signing(type),
+			.dropped = rr_type_is_signing(type) && type != TYPE_ZONEMD,
 		};
 	}
 }

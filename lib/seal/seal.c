@@ -3,7 +3,8 @@
  * seal: boxes with their label inside.
  *
  * Inside a box: "duetbox" and version 1 | purpose (1) | the receiver's key (32) | hash (32) | name length (1)
- * | name in lower case | the secret.
+ * | name in lower case | the secret.  What is inside passes through the stack, which is wiped: each change of what
+ * may be done with a struct secret's memory interrupts every core.
  */
 #include "seal/seal.h"
 
@@ -37,25 +38,19 @@ static size_t write_label(const struct seal_label *label, const uint8_t pk[SEAL_
 int seal_make(const struct seal_label *label, const uint8_t to_pk[SEAL_PK_LEN], struct secret *what,
 	      uint8_t **box, size_t *box_len, struct err *e)
 {
-	uint8_t head[LABEL_MAX];
-	size_t head_len = write_label(label, to_pk, head), len = head_len + secret_len(what);
-	struct secret *plain;
-	uint8_t *p;
+	uint8_t plain[LABEL_MAX + SECRET_MAX];
+	const size_t head_len = write_label(label, to_pk, plain), len = head_len + secret_len(what);
 	int rc;
 
 	if (len > SECRET_MAX)
 		return err_set(e, ERR_LIMIT, "a secret of %zu octets is too large for a box",
 			       secret_len(what));
-	plain = secret_new(len);
-	p = secret_open_rw(plain);
-	memcpy(p, head, head_len);
-	memcpy(p + head_len, secret_open(what), secret_len(what));
+	memcpy(plain + head_len, secret_open(what), secret_len(what));
 	secret_close(what);
 	*box_len = len + crypto_box_SEALBYTES;
 	*box = mem_new(*box_len, 1);
-	rc = crypto_box_seal(*box, p, len, to_pk);
-	secret_close(plain);
-	secret_free(plain);
+	rc = crypto_box_seal(*box, plain, len, to_pk);
+	sodium_memzero(plain, len);
 	if (rc != 0) {
 		free(*box);
 		*box = NULL;
@@ -86,26 +81,22 @@ static const char *label_differs(const uint8_t *p, size_t len, const uint8_t *wa
 int seal_open(const struct seal_label *label, const uint8_t pk[SEAL_PK_LEN], struct secret *sk,
 	      const uint8_t *box, size_t box_len, struct secret **what, struct err *e)
 {
-	uint8_t want[LABEL_MAX];
-	size_t want_len = write_label(label, pk, want), len;
-	struct secret *plain = NULL;
+	uint8_t want[LABEL_MAX], plain[SECRET_MAX];
+	const size_t want_len = write_label(label, pk, want);
 	const char *differs;
-	uint8_t *p;
+	size_t len;
 	int rc;
 
 	if (box_len <= crypto_box_SEALBYTES || box_len > SEAL_MAX ||
 	    box_len - crypto_box_SEALBYTES > SECRET_MAX)
 		return err_set(e, ERR_CRYPTO, "a sealed box of %zu octets is none", box_len);
 	len = box_len - crypto_box_SEALBYTES;
-	plain = secret_new(len);
-	p = secret_open_rw(plain);
-	rc = crypto_box_seal_open(p, box, box_len, pk, secret_open(sk));
+	rc = crypto_box_seal_open(plain, box, box_len, pk, secret_open(sk));
 	secret_close(sk);
-	differs = rc == 0 ? label_differs(p, len, want, want_len) : NULL;
+	differs = rc == 0 ? label_differs(plain, len, want, want_len) : NULL;
 	if (rc == 0 && differs == NULL)
-		*what = secret_from(p + want_len, len - want_len);
-	secret_close(plain);
-	secret_free(plain);
+		*what = secret_from(plain + want_len, len - want_len);
+	sodium_memzero(plain, len);
 	if (rc != 0)
 		return err_set(e, ERR_CRYPTO, "a sealed box is damaged or was made for another node");
 	if (differs != NULL)

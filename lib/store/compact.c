@@ -12,6 +12,7 @@ struct usage {
 	struct volume *v;
 	uint64_t live;
 	bool damaged; /* a live page is */
+	bool pinned;  /* a candidate has pages there */
 };
 
 struct compaction {
@@ -47,11 +48,27 @@ static struct table *table_of(const struct stored_zone *z)
 	return z->current == NULL ? NULL : z->current->table;
 }
 
+/* Pages of a candidate stay where they are until it is published or dropped. */
+static void pin(struct compaction *c, const struct version *candidate)
+{
+	struct usage *u = NULL;
+
+	for (size_t i = 0; candidate != NULL && i < table_len(candidate->table); i++) {
+		const struct page_row *row = table_row(candidate->table, i);
+
+		if (u == NULL || u->v->id != row->volume)
+			u = find_usage(c, row->volume);
+		u->pinned = true;
+	}
+}
+
 static void count_live(struct compaction *c)
 {
 	struct usage *u = NULL;
 
 	list_volumes(c);
+	for (size_t z = 0; z < c->s->zone_count; z++)
+		pin(c, c->s->zone[z]->candidate);
 	for (size_t z = 0; z < c->s->zone_count; z++) {
 		const struct table *t = table_of(c->s->zone[z]);
 
@@ -77,7 +94,7 @@ static struct volume *choose(struct compaction *c, const struct compact_rule *ru
 		const struct usage *u = &c->usage[i];
 		uint64_t dead = u->v->end > u->live ? u->v->end - u->live : 0;
 
-		if (dead <= most || dead < rule->dead_min || u->damaged ||
+		if (dead <= most || dead < rule->dead_min || u->damaged || u->pinned ||
 		    dead < u->v->end / 100 * rule->dead_percent)
 			continue;
 		best = u->v;

@@ -37,6 +37,10 @@ static const char *const migrations[] = { /* entry i leads to user_version i + 1
 	"DELETE FROM content;",
 	("CREATE TABLE history (id INTEGER PRIMARY KEY, apex BLOB NOT NULL, at INTEGER NOT NULL, json TEXT NOT NULL) STRICT;"
 	 "CREATE INDEX history_of ON history (apex, id);"),
+	("CREATE TABLE candidate (apex BLOB PRIMARY KEY, json TEXT NOT NULL, info BLOB NOT NULL, pages INTEGER NOT NULL,"
+	 " page_sum INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	 "CREATE TABLE candidate_page (apex BLOB NOT NULL, chain INTEGER NOT NULL, key BLOB NOT NULL, part INTEGER NOT NULL,"
+	 " octets BLOB NOT NULL, PRIMARY KEY (apex, chain, key, part)) STRICT, WITHOUT ROWID;"),
 };
 #define SCHEMA ((int)(sizeof(migrations) / sizeof(migrations[0])))
 
@@ -80,6 +84,13 @@ static const char *const questions[Q_COUNT] = {
 	[Q_TRIM_HISTORY] = "DELETE FROM history WHERE apex = ?1 AND (at < ?3 OR id <="
 		" (SELECT id FROM history WHERE apex = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2))",
 	[Q_HISTORY] = "SELECT json FROM history WHERE apex = ?1 ORDER BY id DESC LIMIT ?2",
+	[Q_PUT_CANDIDATE] = "INSERT INTO candidate (apex, json, info, pages, page_sum, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+		" ON CONFLICT (apex) DO UPDATE SET json = ?2, info = ?3, pages = ?4, page_sum = ?5, sum = ?6",
+	[Q_DEL_CANDIDATE] = "DELETE FROM candidate WHERE apex = ?1",
+	[Q_PUT_CANDIDATE_PAGE] = "INSERT INTO candidate_page (apex, chain, key, part, octets) VALUES (?1, ?2, ?3, ?4, ?5)",
+	[Q_DEL_CANDIDATE_PAGES] = "DELETE FROM candidate_page WHERE apex = ?1",
+	[Q_CANDIDATES] = "SELECT apex, json, info, pages, page_sum, sum FROM candidate ORDER BY apex",
+	[Q_CANDIDATE_PAGES] = "SELECT chain, key, part, octets FROM candidate_page WHERE apex = ?1 ORDER BY chain, key, part",
 	[Q_VOLUMES] = "SELECT id, octets, sum FROM volume ORDER BY id",
 	[Q_ZONES] = "SELECT id, apex, " ZONE_COLUMNS " FROM zone ORDER BY id",
 	[Q_PAGES] = "SELECT " PAGE_COLUMNS " FROM page WHERE zone = ?1 ORDER BY chain, key, part",

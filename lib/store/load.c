@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "arena/arena.h"
+#include "store/candidate.h"
 #include "store/state.h"
 
 static int load_volume(void *ctx, uint32_t id, uint64_t end, bool damaged, struct err *e)
@@ -137,7 +138,7 @@ int store_load(struct store *s, struct err *e)
 		goto out;
 	if (s->zone_count > 0)
 		qsort(s->zone, s->zone_count, sizeof(struct stored_zone *), by_apex);
-	if (db_each_keep(s->db, load_kept, s, e) != 0)
+	if (db_each_keep(s->db, load_kept, s, e) != 0 || candidate_load(s, e) != 0)
 		goto out;
 	if (remove_unnamed(&l, e) != 0) {
 		db_rollback(s->db);

@@ -117,10 +117,14 @@ int store_each_page(struct store *s, const struct table *t,
 		    int (*fn)(void *ctx, const struct page_row *row, const uint8_t *page), void *ctx,
 		    struct err *e)
 {
-	uint8_t *buf = mem_new(1, RUN_MAX);
-	size_t n = table_len(t), next;
+	const size_t n = table_len(t);
+	size_t next, room = 1;
+	uint8_t *buf;
 	int rc = 0;
 
+	for (size_t i = 0; i < n && room < RUN_MAX; i++) /* a small zone needs little */
+		room += table_row(t, i)->len;
+	buf = mem_new(room < RUN_MAX ? room : RUN_MAX, 1);
 	for (size_t i = 0; i < n && rc == 0; i = next) {
 		const struct page_row *first = table_row(t, i);
 		size_t len = first->len;

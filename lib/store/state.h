@@ -20,6 +20,8 @@ struct version {
 struct stored_zone {
 	int64_t id;              /* of its row */
 	struct version *current; /* NULL: its rows are damaged, or something is kept of it and no more */
+	struct version *candidate; /* that waits to be published, or NULL */
+	char *candidate_text;    /* NULL where there is none */
 	char *damage;            /* what is wrong with them, or NULL */
 	size_t apex_len;
 	uint8_t apex[];          /* lower case */

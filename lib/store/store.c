@@ -82,6 +82,8 @@ void stored_zone_free(struct stored_zone *z)
 	if (z == NULL)
 		return;
 	version_unref(z->current);
+	version_unref(z->candidate);
+	free(z->candidate_text);
 	free(z->damage);
 	free(z);
 }

@@ -158,6 +158,7 @@ enum store_what {
 	STORE_PUBLISH, /* change, info; keep may be NULL; version is set, with a reference */
 	STORE_KEEP,    /* apex, keep */
 	STORE_REMOVE,  /* apex: the zone's pages and version go; what DESIGN says outlives a zone stays kept */
+	STORE_CANDIDATE, /* apex, candidate; with a change and info: in place of the one before, without: its words alone */
 };
 
 struct store_write {
@@ -169,11 +170,23 @@ struct store_write {
 	char *const *history;      /* JSON texts and their instants, oldest first, in any write; NULL: none */
 	const int64_t *history_at;
 	size_t history_count;
+	const char *candidate;     /* what is said of it: JSON */
+	bool candidate_ends;       /* in any write: the zone has no candidate any more */
 	struct version *version;
 	int rc;
 	struct err err;
 };
 void store_write(struct store *s, struct store_write *const *list, size_t n);
+
+/*
+ * A candidate is a version of the zone that waits to be published, one at most.  It is durable: rows of the pages that the
+ * published version has not.  Whatever is published meanwhile, and after any crash, it has the same pages.
+ *
+ * store_candidate  with a reference, and its words (free()); NULL when there is none
+ * change_of_candidate  a change that publishes it; nothing may be put into it.  ERR_NOTFOUND, ERR_NOTNOW
+ */
+struct version *store_candidate(struct store *s, const uint8_t *apex, char **text);
+int change_of_candidate(struct store *s, const uint8_t *apex, struct change **out, struct err *e);
 int store_remove(struct store *s, const uint8_t *apex, struct err *e);
 int store_keep_put(struct store *s, const uint8_t *apex, const char *json, struct err *e);
 

@@ -8,6 +8,7 @@
 
 #include "arena/arena.h"
 #include "fail/fail.h"
+#include "store/candidate.h"
 #include "store/state.h"
 
 /* One write that is under way. */
@@ -90,6 +91,8 @@ static int put_step(struct store *s, struct step *t, struct err *e)
 		 : t->w->what == STORE_REMOVE ? put_removal(s, t, e)
 					      : 0;
 
+	if (rc == 0)
+		rc = candidate_write(s, t->w, t->apex, t->apex_len, t->table, e);
 	for (size_t i = 0; i < t->w->history_count && rc == 0; i++)
 		rc = db_put_history(s->db, t->apex, t->apex_len, t->w->history_at[i], t->w->history[i], e);
 	if (rc != 0 || t->w->keep == NULL)
@@ -154,6 +157,7 @@ static void take_over(struct store *s, struct step *steps, size_t n)
 	volumes_committed(&s->volumes);
 	for (size_t i = 0; i < n; i++) {
 		steps[i].w->rc = 0;
+		candidate_take(s, steps[i].w, steps[i].apex, steps[i].table);
 		if (steps[i].w->what == STORE_PUBLISH)
 			take_version(s, &steps[i]);
 		else if (steps[i].w->what == STORE_REMOVE)
@@ -188,9 +192,10 @@ static void refuse(struct step *t, const struct err *e)
 	t->w->rc = -1;
 	t->w->err = *e;
 	err_ctx(&t->w->err, "zone %s: not %s", dname_to_text(t->apex, name),
-		t->w->what == STORE_PUBLISH  ? "published"
-		: t->w->what == STORE_REMOVE ? "removed"
-					     : "kept");
+		t->w->what == STORE_PUBLISH     ? "published"
+		: t->w->what == STORE_REMOVE    ? "removed"
+		: t->w->what == STORE_CANDIDATE ? "made a candidate"
+						: "kept");
 }
 
 /* Those that can be written now, to the front; returns how many. */
@@ -202,7 +207,7 @@ static size_t check_all(struct step *steps, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		struct step t = steps[i];
 
-		if (t.w->what == STORE_PUBLISH && check_change(&t, &e) != 0) {
+		if (t.w->change != NULL && check_change(&t, &e) != 0) {
 			refuse(&t, &e);
 			table_unref(t.table);
 			t.table = NULL;
@@ -220,7 +225,7 @@ static int sync_pages(struct store *s, const struct step *steps, size_t n, struc
 	bool put = false;
 
 	for (size_t i = 0; i < n; i++)
-		put = put || (steps[i].w->what == STORE_PUBLISH && steps[i].w->change->put);
+		put = put || (steps[i].w->change != NULL && steps[i].w->change->put);
 	fail_point("store-before-sync");
 	if (put && volumes_sync(&s->volumes, e) != 0) {
 		store_lock(s);
@@ -261,7 +266,7 @@ void store_write(struct store *s, struct store_write *const *list, size_t n)
 		w->version = NULL;
 		steps[i].w = w;
 		steps[i].apex_len =
-			dname_lower(w->what == STORE_PUBLISH ? w->change->apex : w->apex, steps[i].apex);
+			dname_lower(w->change != NULL ? w->change->apex : w->apex, steps[i].apex);
 	}
 	write_all(s, steps, check_all(steps, n));
 	for (size_t i = 0; i < n; i++) {

@@ -43,11 +43,15 @@ struct zone {
 	uint32_t largest_ttl;    /* of all records, SOA MINIMUM included */
 	struct zone_sum sum;     /* over all owners */
 	uint8_t digest[48];      /* of the sum: names the content, whatever the SOA's serial */
-	size_t dropped;          /* DNSSEC records of the input that were left out */
+	size_t dropped;          /* DNSSEC and ZONEMD records of the input that were left out */
+	struct rr *zonemd;       /* those of the apex, which were checked where they could be; at most ZONE_ZONEMD_MAX */
+	size_t zonemd_count;
 	char **notices;          /* sentences for the log: dropped records, large RRsets, occluded names */
 	size_t notice_count;
 	struct arena *arena;     /* owns all of the above */
 };
+
+#define ZONE_ZONEMD_MAX 16
 
 struct zone_limits {
 	uint32_t max_ttl_s;        /* a TTL above it refuses the zone; 0: no limit */
@@ -103,8 +107,11 @@ int zone_cursor_next(struct zone_cursor *c, struct zone_owner *out, struct err *
 /* NULL does nothing. */
 void zone_cursor_close(struct zone_cursor *c);
 
-/* SHA-384 as RFC 8976 section 3.3.1 (SIMPLE) over all records; the SOA's serial is that of the zone, or 0. */
-int zone_digest_simple(const struct zone *z, bool own_serial, uint8_t out[48], struct err *e);
+/* The digest of RFC 8976 section 3.3.1 (SIMPLE) over all records.  hash: as in ZONEMD, 1 SHA-384, 2 SHA-512; ERR_CRYPTO. */
+#define ZONE_DIGEST_MAX 64
+int zone_digest_simple(const struct zone *z, uint8_t hash, uint8_t out[ZONE_DIGEST_MAX], struct err *e);
+/* Octets of the digest by this hash; 0: it is not known. */
+size_t zone_digest_len(uint8_t hash);
 
 /* SOA rdata helpers: the 5 numbers lie behind the two names. */
 uint32_t soa_serial(const uint8_t *rdata, size_t len);

@@ -87,6 +87,7 @@ static void notice_the_rest(struct zone_build *b)
 		[NOTICE_LARGE] = "large RRsets",
 		[NOTICE_TYPES] = "owners with many types",
 		[NOTICE_OCCLUDED] = "occluded RRsets",
+		[NOTICE_ZONEMD] = "ZONEMD records not checked",
 	};
 
 	for (int kind = 0; kind < NOTICE_KINDS; kind++) {
@@ -292,6 +293,24 @@ int zone_build_verdict(struct zone_build *b, uint16_t type, uint32_t ttl, size_t
 	return 0;
 }
 
+/* It is left out of the zone, and compared with it. */
+static int keep_zonemd(struct zone_build *b, const struct rr *rr, uint32_t line, struct err *e)
+{
+	struct zone *z = b->z;
+
+	if (z->zonemd == NULL)
+		z->zonemd = arena_alloc(z->arena, ZONE_ZONEMD_MAX, sizeof(*z->zonemd));
+	for (size_t i = 0; i < z->zonemd_count; i++) {
+		if (z->zonemd[i].rdlen == rr->rdlen && memcmp(z->zonemd[i].rdata, rr->rdata, rr->rdlen) == 0)
+			return 0;
+	}
+	if (z->zonemd_count == ZONE_ZONEMD_MAX)
+		return place_err(e, ERR_LIMIT, place_at(b, line), "more than %d ZONEMD records", ZONE_ZONEMD_MAX);
+	z->zonemd[z->zonemd_count] = *rr;
+	z->zonemd[z->zonemd_count++].rdata = arena_dup(z->arena, rr->rdata, rr->rdlen);
+	return zone_build_drop(b, line, e);
+}
+
 int zone_build_add(struct zone_build *b, const struct rr *rr, uint32_t line, struct err *e)
 {
 	uint8_t *room;
@@ -303,7 +322,8 @@ int zone_build_add(struct zone_build *b, const struct rr *rr, uint32_t line, str
 		return place_err(e, ERR_REFUSED, place_at(b, line),
 				 "type %s has no place in a zone (RFC 6895 section 3.1)", rr_type_text(rr->type, word));
 	if (rr_type_is_signing(rr->type) && !b->limits.with_dnssec)
-		return zone_build_drop(b, line, e);
+		return rr->type == TYPE_ZONEMD && b->key_len == 0 ? keep_zonemd(b, rr, line, e)
+								   : zone_build_drop(b, line, e);
 	if ((room = zone_build_room(b, e)) == NULL)
 		return -1;
 	if (rr->rdlen > 0)
@@ -343,10 +363,10 @@ int zone_build_end(struct zone_build *b, struct zone **out, struct err *e)
 	b->sorter = NULL;
 	if (sorter_end(sorter, &b->z->entries, e) != 0)
 		goto out;
-	if (b->z->dropped > 0)
+	if (b->z->dropped > b->z->zonemd_count)
 		zone_build_notice(b, NOTICE_DROPPED, "%zu DNSSEC records of the input left out; signing makes them anew",
-				  b->z->dropped);
-	if (zone_pass(b, e) != 0)
+				  b->z->dropped - b->z->zonemd_count);
+	if (zone_pass(b, e) != 0 || (b->z->zonemd_count > 0 && zone_zonemd_check(b, e) != 0))
 		goto out;
 	notice_the_rest(b);
 	take_soa(b->z);

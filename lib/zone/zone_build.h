@@ -32,7 +32,8 @@ struct entry_rr {
 };
 
 /* One sentence for the log; of each kind only the first few are kept, then their number. */
-enum notice { NOTICE_DROPPED, NOTICE_TTL, NOTICE_DUPLICATE, NOTICE_LARGE, NOTICE_TYPES, NOTICE_OCCLUDED, NOTICE_KINDS };
+enum notice { NOTICE_DROPPED, NOTICE_TTL, NOTICE_DUPLICATE, NOTICE_LARGE, NOTICE_TYPES, NOTICE_OCCLUDED, NOTICE_ZONEMD,
+	      NOTICE_KINDS };
 
 struct zone_build {
 	struct zone *z;
@@ -149,6 +150,10 @@ struct zone_cut {
 
 /* The owner that c gave last. */
 int zone_check(struct zone_build *b, const struct zone_cursor *c, struct zone_cut *cut, struct err *e);
+
+/* ---- the input's own digests, once all is there (zone_zonemd.c); ERR_REFUSED ---- */
+
+int zone_zonemd_check(struct zone_build *b, struct err *e);
 
 /* ---- the walk over all owners (zone_pass.c) ---- */
 

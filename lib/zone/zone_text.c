@@ -146,7 +146,7 @@ int zone_text_record(struct zone_text *t, const struct lexer *l, struct err *e)
 	if (read_head(l, &at, &h, e) != 0)
 		return at_rdata(t, l, at, e);
 	rr.type = h.type;
-	if ((!rr_type_is_signing(h.type) || t->b->limits.with_dnssec) &&
+	if ((!rr_type_is_signing(h.type) || h.type == TYPE_ZONEMD || t->b->limits.with_dnssec) &&
 	    !rr_type_is_meta(h.type)) { /* those are left out or refused, whatever they hold */
 		r = (struct rdata_text){ .tokens = l->tokens + h.rdata,
 					 .n = l->n - h.rdata,

@@ -106,8 +106,7 @@ static int on_sign(void *ctx, const struct http_request *q, struct http_answer *
 	return HTTP_LATER;
 }
 
-/* Answered once it is durable: what was acknowledged outlives a crash. */
-static int when_saved(struct zwork *z, const struct http_request *q)
+int api_when_saved(struct zwork *z, const struct http_request *q)
 {
 	zwork_save(z);
 	waiter_add(z, WAITER_SAVED, z->save_wanted, answer, http_later(q));
@@ -125,7 +124,7 @@ static int on_hold(void *ctx, const struct http_request *q, struct http_answer *
 	zwork_say(&z->hold, "%s", reason);
 	log_event(LOG_NOTICE, "held", "zone=%s msg=%s", z->name, reason);
 	zwork_tell(z);
-	return when_saved(z, q);
+	return api_when_saved(z, q);
 }
 
 static int on_resume(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
@@ -144,11 +143,12 @@ static int on_resume(void *ctx, const struct http_request *q, struct http_answer
 	}
 	log_event(LOG_NOTICE, "resumed", "zone=%s", z->name);
 	zwork_say(&z->hold, NULL);
+	review_resume(z);
 	z->set_back = false;
 	z->retry_ms = 0;
 	z->source.want_load = z->source.want_load || z->source.error != NULL;
 	zwork_tell(z);
-	return when_saved(z, q);
+	return api_when_saved(z, q);
 }
 
 static int have_plan(const struct zwork *z, struct err *e)
@@ -239,6 +239,9 @@ static const struct http_route routes[] = {
 	{ "POST", "/v1/zones/{zone}/resume", HTTP_BODY_SMALL, on_resume },
 	{ "POST", "/v1/zones/{zone}/accept-serial", HTTP_BODY_SMALL, on_accept_serial },
 	{ "POST", "/v1/zones/{zone}/floor", HTTP_BODY_SMALL, on_floor },
+	{ "POST", "/v1/zones/{zone}/approve", HTTP_BODY_SMALL, review_api_approve },
+	{ "POST", "/v1/zones/{zone}/reject", HTTP_BODY_SMALL, review_api_reject },
+	{ "POST", "/v1/zones/{zone}/override", HTTP_BODY_SMALL, review_api_override },
 	{ "GET", "/v1/zones/{zone}/export", 0, on_export },
 	{ "POST", "/v1/zones/{zone}/secondaries", HTTP_BODY_SMALL, on_secondaries },
 	{ "POST", "/v1/drain", HTTP_BODY_SMALL, on_drain },

@@ -36,6 +36,15 @@ struct zwork *api_zone(struct engine *e, const char *name, struct err *err);
 int api_sign(struct zwork *z, bool full, waiter_fn *fn, void *ctx, struct err *e);
 void api_ask_secondaries(struct zwork *z, waiter_fn *fn, void *ctx);
 
+/* Answers once what the zone wants kept is durable: what was acknowledged outlives a crash. */
+int api_when_saved(struct zwork *z, const struct http_request *q);
+
+/* review_api.c: rows of the API, and the socket on which hooks answer with their token, opened with the first question. */
+int review_api_approve(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e);
+int review_api_reject(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e);
+int review_api_override(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e);
+void review_socket_open(struct engine *e);
+
 /* export.c: the published version as text, page by page. */
 int export_open(struct zwork *z, struct http_answer *a, struct err *e);
 

@@ -18,8 +18,6 @@
 #include "signer/engine/auditjob.h"
 #include "signer/engine/auditor.h"
 
-#define WAIT_FIRST_MS 5000
-#define WAIT_LAST_MS  (600 * 1000)
 #define TIMEOUT_S     60
 #define OCTETS_A_S    200000 /* with all that may slow it down: sanitizers, a busy machine, large keys */
 #define WHOLE_S       (7 * 86400) /* so often all of a zone is looked at */
@@ -50,7 +48,7 @@ bool audit_passed(const struct made *m, uint32_t serial)
 
 bool audit_input_waits(const struct zwork *z)
 {
-	return z->input != NULL && clock_mono_ms() < z->verdict.input_until_ms;
+	return (z->input != NULL || z->review.stage != REVIEW_NONE) && clock_mono_ms() < z->verdict.input_until_ms;
 }
 
 void audit_new_input(struct zwork *z)
@@ -130,25 +128,24 @@ static void verdict_set(struct zwork *z, const struct auditing *a, const char *r
 static void refused(struct zwork *z, const struct made *m)
 {
 	struct verdict *v = &z->verdict;
-	int64_t wait_ms = WAIT_FIRST_MS;
-	char at[CLOCK_TEXT_LEN];
+	bool new = made_is_new(m);
 
-	for (unsigned i = 0; i < v->refusals && wait_ms < WAIT_LAST_MS; i++)
-		wait_ms *= 2;
-	wait_ms = wait_ms < WAIT_LAST_MS ? wait_ms : WAIT_LAST_MS;
 	fail_point("engine-refused");
-	v->refusals++;
 	history_note(z, m, "audit", v->result, v->why);
+	pipeline_back_off(z);
+	if (!new) {
+		z->retry_ms = v->input_until_ms;
+		v->input_until_ms = 0;
+	}
+	if (m->candidate)
+		review_drop(z, "duet-audit refused it");
 	zwork_save(z);
-	if (m->content != NULL)
-		v->input_until_ms = clock_mono_ms() + wait_ms;
-	else
-		z->retry_ms = clock_mono_ms() + wait_ms;
-	zwork_say(&z->next, "next try at %s, or when the input changes", clock_text(clock_now_s() + wait_ms / 1000, at));
 	zwork_say(&z->error, "audit-%s: version %u: %s", v->result, v->serial, v->why);
 	z->error_at = v->at;
 	log_event(LOG_ERROR, "audit-refused", "zone=%s serial=%u result=%s msg=%s; %s%s", z->name, v->serial, v->result, v->why,
 		  z->next, z->version != NULL ? "; the version before stays served" : "");
+	if (new && m->plan->policy.audit_refused == POLICY_HARD && strcmp(v->result, "refused") == 0)
+		review_halt(z, z->error);
 	zwork_tell(z);
 	waiter_failed(z, ERR_REFUSED, z->error);
 }
@@ -169,6 +166,15 @@ static void passed(struct zwork *z, struct auditing *a)
 		  (int64_t)json_integer_value(json_object_get(a->answer, "verified")));
 	z->made = a->made;
 	a->made = NULL;
+}
+
+/* An operator has it published nevertheless. */
+static void overruled(struct zwork *z, struct auditing *a)
+{
+	log_event(LOG_WARNING, "audit-overruled", "zone=%s serial=%u msg=%s; published by an operator's word: %s", z->name,
+		  a->made->info.serial, z->verdict.why, z->review.override_why);
+	history_note(z, a->made, "audit", "overruled", z->verdict.why);
+	passed(z, a);
 }
 
 /* What its changes speak against is looked at as a whole, which decides; it does without pages of the version before, which
@@ -197,6 +203,8 @@ static void audit_done(struct work *w)
 		verdict_set(z, a, result);
 		if (strcmp(result, "fine") == 0)
 			passed(z, a);
+		else if (strcmp(result, "refused") == 0 && review_overridden(z, a->made))
+			overruled(z, a);
 		else if (a->parts.tags != NULL && !z->engine->stopping)
 			try_whole(z, a);
 		else if (a->rc != 0 && a->err.code == ERR_DAMAGE)

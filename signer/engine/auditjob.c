@@ -64,10 +64,10 @@ static json_t *limits(const struct policy *policy)
 	return j;
 }
 
-static json_t *plan_words(const struct made *m)
+static json_t *plan_words(const struct zwork *z, const struct made *m)
 {
 	const struct plan *p = m->plan;
-	const uint8_t *digest = m->content != NULL ? content_digest(m->content) : version_info(m->base)->content_digest;
+	const uint8_t *digest = made_is_new(m) ? made_content(z, m)->digest : version_info(m->base)->content_digest;
 	json_t *o = json_pack("{s:b,s:o,s:o}", "observed", 1, "policy", limits(&p->policy), "digest",
 			      msg_json_hex(digest, CONTENT_DIGEST_LEN));
 
@@ -103,8 +103,8 @@ static json_t *changes_words(const struct made *m, const struct auditparts *p)
 {
 	json_t *o = json_pack("{s:s,s:b,s:b}", "tags", p->tags, "last", (int)p->last, "closed3", (int)p->closed3);
 
-	if (m->content != NULL)
-		json_object_set_new(o, "sum", sum_text(content_sum(m->content)));
+	if (m->info.sum != NULL && made_is_new(m))
+		json_object_set_new(o, "sum", sum_text(m->info.sum));
 	return o;
 }
 
@@ -112,7 +112,7 @@ char *auditjob_text(const struct zwork *z, const struct auditparts *parts, unsig
 {
 	const struct made *m = z->made;
 	json_t *o = json_pack("{s:s,s:I,s:I,s:I,s:o,s:s,s:b}", "zone", z->name, "now", (json_int_t)clock_now_s(), "threads",
-			      (json_int_t)threads, "timeout_s", (json_int_t)timeout_s, "plan", plan_words(m),
+			      (json_int_t)threads, "timeout_s", (json_int_t)timeout_s, "plan", plan_words(z, m),
 			      "past", z->kept.audit != NULL ? z->kept.audit : "", "expiring", (int)ends_no_sooner(z));
 	char *text;
 

@@ -158,7 +158,7 @@ static void look_at_serials(struct zwork *z, int64_t now, struct serial_decision
 	struct serial_view view = {
 		.now = now, .last = z->kept.last, .serving = info != NULL, .mine = z->kept.mine,
 		.mine_earliest = info == NULL ? INT64_MAX : info->earliest,
-		.want = z->input != NULL && z->hold == NULL && !audit_input_waits(z) ? z->input_id : z->kept.mine,
+		.want = review_lets(z) ? *review_content(z) : z->kept.mine,
 		.confirmed = source_confirmed(z, z->source.kind == SOURCE_FILE ? now_ms - FRESH_MS : now_ms - 3600000),
 		.forced = z->forced && z->hold == NULL, .floor = z->plan->floor,
 		.margin_s = (uint32_t)z->plan->policy.renewal_margin_s, .overtake_at = z->overtake_at, .known = known,
@@ -231,10 +231,12 @@ static const char *obstacle(struct zwork *z, int64_t now, bool *quiet)
 	if (z->damage != NULL && (z->input == NULL || z->hold != NULL))
 		return z->hold != NULL ? "what is published is damaged, and is made again once the zone is resumed"
 				       : "what is published is damaged: the source must give the zone again";
-	if (z->version == NULL && z->input == NULL)
+	if (z->version == NULL && z->input == NULL && z->review.stage == REVIEW_NONE)
 		return z->source.error != NULL ? "the source has given nothing that could be published" : "the source is read";
+	if (z->version == NULL && z->review.halt != NULL && !review_lets(z))
+		return z->review.halt;
 	if (z->version == NULL && audit_input_waits(z))
-		return z->error;
+		return z->error != NULL ? z->error : "refused: the next try is due later";
 	*quiet = false;
 	if (e->hold != NULL && !e->alone)
 		return e->hold;
@@ -303,10 +305,14 @@ static void act(struct zwork *z, const struct serial_decision *d)
 			break;
 		}
 		zwork_say(&z->held_shown, NULL);
-		if (z->made == NULL)
+		if (z->made == NULL && review_publishes(z))
+			pipeline_candidate(z);
+		else if (z->made == NULL)
 			pipeline_sign(z);
 		else if (!audit_passed(z->made, d->serial))
 			audit_start(z, d->serial);
+		else if (review_wanted(z, z->made))
+			review_candidate(z);
 		else
 			pipeline_publish(z, (int)d->why);
 		break;
@@ -349,6 +355,14 @@ void zwork_step(struct zwork *z)
 			waiter_failed(z, ERR_NOTNOW, why);
 		return;
 	}
+	if (review_step(z))
+		return;
+	if (z->version == NULL && !review_lets(z)) {
+		held(z, z->review.stage == REVIEW_NONE ? "the input was refused" : "the first version waits for its review", false);
+		return;
+	}
+	if (z->made != NULL && made_is_new(z->made) && !review_lets(z))
+		pipeline_drop(z);
 	look_at_serials(z, now, &d, z->made != NULL);
 	show_alarms(z, d.alarms);
 	act(z, &d);

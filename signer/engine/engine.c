@@ -153,6 +153,7 @@ static void engine_close(struct engine *e, int sock)
 	for (size_t i = 0; i < e->zone_count; i++)
 		waiter_end(e->zone[i], ERR_NOTNOW, "the signer is stopping");
 	lookers_end(e);
+	review_ask_close(e);
 	runner_close(e->web);
 	e->web = NULL;
 	http_server_close(e->api);

@@ -26,6 +26,7 @@ struct netlink;
 struct kdlink;
 struct auditor;
 struct lookers;
+struct runner;
 
 /* A node, as keydist said last. */
 struct engine_node {
@@ -62,6 +63,8 @@ struct engine {
 	struct http_server *api;
 	struct auditor *auditor;
 	struct runner *web; /* duet-fetch; NULL: nothing was asked of it yet */
+	struct runner *hooks; /* duet-hook, the same */
+	struct http_server *review_api; /* NULL: nobody has a token */
 	struct engine_clock clock;
 
 	struct zwork **zone; /* in order of name */

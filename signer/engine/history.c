@@ -13,8 +13,7 @@
 
 static json_t *words(const struct zwork *z, const struct made *m)
 {
-	bool input = m == NULL || m->content != NULL;
-	const struct content_id *c = input && z->input != NULL ? &z->input_id : &z->kept.mine;
+	const struct content_id *c = m != NULL ? made_content(z, m) : z->input != NULL ? &z->input_id : &z->kept.mine;
 	json_t *o = json_pack("{s:I,s:I}", "at", (json_int_t)clock_now_s(), "content", (json_int_t)c->number);
 
 	json_object_set_new(o, "digest", msg_json_hex(c->digest, sizeof(c->digest)));
@@ -25,10 +24,9 @@ static json_t *words(const struct zwork *z, const struct made *m)
 	return o;
 }
 
-void history_note(struct zwork *z, const struct made *m, const char *step, const char *result, const char *reason)
+static void add_note(struct zwork *z, json_t *o, const char *step, const char *result, const char *reason)
 {
 	struct history *h = &z->history;
-	json_t *o = words(z, m);
 
 	json_object_set_new(o, "step", json_string(step));
 	json_object_set_new(o, "result", json_string(result));
@@ -45,6 +43,22 @@ void history_note(struct zwork *z, const struct made *m, const char *step, const
 	h->text[h->n] = json_dumps(o, JSON_COMPACT);
 	h->at[h->n++] = clock_now_s();
 	json_decref(o);
+}
+
+void history_note(struct zwork *z, const struct made *m, const char *step, const char *result, const char *reason)
+{
+	add_note(z, words(z, m), step, result, reason);
+}
+
+void history_note_candidate(struct zwork *z, const char *result, const char *reason)
+{
+	const struct review *r = &z->review;
+	const struct version_info *info = version_info(r->version);
+	json_t *o = json_pack("{s:I,s:I,s:o,s:I,s:I}", "at", (json_int_t)clock_now_s(), "content", (json_int_t)r->content.number,
+			      "digest", msg_json_hex(r->content.digest, sizeof(r->content.digest)), "input_serial",
+			      (json_int_t)info->input_serial, "serial", (json_int_t)info->serial);
+
+	add_note(z, o, r->stage == REVIEW_LOAD ? "load-review" : "sign-review", result, reason);
 }
 
 void history_take(struct zwork *z, struct history *h, struct store_write *w)

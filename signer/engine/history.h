@@ -21,6 +21,8 @@ struct history {
 
 /* m: the version, or NULL: the input alone.  reason: NULL: none. */
 void history_note(struct zwork *z, const struct made *m, const char *step, const char *result, const char *reason);
+/* The same of the candidate. */
+void history_note_candidate(struct zwork *z, const char *result, const char *reason);
 /* What is not durable yet goes with the write; it is moved into h, to which the write then leads. */
 void history_take(struct zwork *z, struct history *h, struct store_write *w);
 /* It was written, or not: then it goes with the next one. */

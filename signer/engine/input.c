@@ -86,6 +86,10 @@ static void newer(struct zwork *z, struct content *content, uint64_t number)
 	taken_serial(z, content);
 	fail_point("engine-taken");
 	audit_new_input(z);
+	if (z->review.stage != REVIEW_NONE && z->review.content.epoch == z->input_id.epoch &&
+	    memcmp(z->review.content.digest, z->input_id.digest, sizeof(z->input_id.digest)) == 0)
+		z->input_id = z->review.content; /* it waits already, under this number */
+	review_new_input(z);
 	history_note(z, NULL, "load", "taken", content->zone != NULL ? "whole" : "difference");
 	kdlink_status(z->engine->keydist, z);
 }
@@ -139,6 +143,7 @@ void input_taken(struct zwork *z, struct content *content)
 			break;
 		}
 		drop_input(z); /* a change was taken back before it was published */
+		review_drop(z, "the change was taken back");
 		renumber(z, d.number);
 		taken_serial(z, content);
 		content_free(content);

@@ -18,6 +18,8 @@ static void on_ready(struct netlink *n)
 	netlink_peers(n);
 	for (size_t i = 0; i < e->zone_count; i++) {
 		netlink_version(n, e->zone[i]);
+		if (e->zone[i]->review.stage != REVIEW_NONE)
+			netlink_candidate(n, e->zone[i]);
 		if (e->zone[i]->source.kind == SOURCE_PRIMARY)
 			netlink_zone(n, e->zone[i], e->zone[i]->version == NULL);
 	}

@@ -15,6 +15,8 @@ bool netlink_ready(const struct netlink *n);
 
 /* Serves the zone's version, after the volumes that it needs: its difference to the one that net has, where there is one. */
 void netlink_version(struct netlink *n, struct zwork *z);
+/* Shows what waits for a review on the addresses of that review, or that nothing does. */
+void netlink_candidate(struct netlink *n, struct zwork *z);
 void netlink_unserve(struct netlink *n, struct zwork *z);
 /* Tells net which volumes the store has let go of. */
 void netlink_volumes(struct netlink *n);

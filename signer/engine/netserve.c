@@ -75,47 +75,60 @@ static void untold(struct zwork *z)
 	z->told = NULL;
 }
 
-/* The version with its difference; -1 when net does not get it. */
-static int send_version(struct netlink *n, struct zwork *z, const struct netdiff *d)
+/* A version with its difference to the one that net has; -1 when net does not get it. */
+static int send_version(struct netlink *n, struct zwork *z, struct version *v, const char *type, json_t *o)
 {
-	const struct version_info *info = version_info(z->version);
-	json_t *o = json_pack("{s:s,s:I,s:I,s:o,s:I}", "zone", z->name, "number", (json_int_t)(n->versions + 1), "serial",
-			      (json_int_t)info->serial, "soa", soa_stream(info), "pages",
-			      (json_int_t)table_len(version_table(z->version)));
+	const struct version_info *info = version_info(v);
+	struct netdiff d;
 	struct err e;
-	int fd = -1;
+	int fd = -1, rc = -1;
 
-	for (size_t i = 0; i < d->volume_count; i++)
-		if (send_volume(n, d->volumes[i]) != 0) {
-			json_decref(o);
-			zwork_damaged(z, "a volume file is missing");
-			return -1;
-		}
-	if (!d->whole)
+	netdiff_make(z->told == NULL ? NULL : version_table(z->told), version_table(v), &d);
+	json_object_set_new(o, "zone", json_string(z->name));
+	json_object_set_new(o, "serial", json_integer(info->serial));
+	json_object_set_new(o, "soa", soa_stream(info));
+	json_object_set_new(o, "pages", json_integer((json_int_t)table_len(version_table(v))));
+	if (!d.whole)
 		json_object_set_new(o, "from", json_integer((json_int_t)z->told_number));
-	if (d->len <= INLINE_MAX) {
-		json_object_set_new(o, "splices", msg_json_base64(d->octets, d->len));
-	} else if ((fd = netmsg_memfd("pages", d->octets, d->len, &e)) < 0) {
+	for (size_t i = 0; i < d.volume_count; i++)
+		if (send_volume(n, d.volumes[i]) != 0) {
+			zwork_damaged(z, "a volume file is missing");
+			goto out;
+		}
+	if (d.len <= INLINE_MAX) {
+		json_object_set_new(o, "splices", msg_json_base64(d.octets, d.len));
+	} else if ((fd = netmsg_memfd("pages", d.octets, d.len, &e)) < 0) {
 		log_event(LOG_ERROR, "net-packet", "zone=%s msg=%s", z->name, e.text);
-		json_decref(o);
-		return -1;
+		goto out;
 	}
-	return netlink_send(n, "version", o, fd);
+	rc = netlink_send(n, type, json_incref(o), fd);
+out:
+	json_decref(o);
+	netdiff_fini(&d);
+	return rc;
 }
 
 void netlink_version(struct netlink *n, struct zwork *z)
 {
-	struct netdiff d;
-
 	if (!n->ready || z->version == NULL)
 		return; /* all is said again when net is ready */
-	netdiff_make(z->told == NULL ? NULL : version_table(z->told), version_table(z->version), &d);
-	if (send_version(n, z, &d) == 0) {
-		untold(z);
-		z->told = version_ref(z->version);
-		z->told_number = ++n->versions;
-	}
-	netdiff_fini(&d);
+	if (send_version(n, z, z->version, "version", json_pack("{s:I}", "number", (json_int_t)(n->versions + 1))) != 0)
+		return;
+	untold(z);
+	z->told = version_ref(z->version);
+	z->told_number = ++n->versions;
+}
+
+void netlink_candidate(struct netlink *n, struct zwork *z)
+{
+	const struct review *r = &z->review;
+
+	if (!n->ready)
+		return;
+	if (r->stage == REVIEW_NONE)
+		netlink_send(n, "candidate-gone", json_pack("{s:s}", "zone", z->name), -1);
+	else
+		send_version(n, z, r->version, "candidate", json_pack("{s:s}", "stage", review_stage_text(r->stage)));
 }
 
 void netlink_unserve(struct netlink *n, struct zwork *z)

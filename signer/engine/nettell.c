@@ -32,11 +32,22 @@ void netlink_zone_gone(struct netlink *n, const char *zone)
 		netlink_send(n, "zone-gone", json_pack("{s:s}", "zone", zone), -1);
 }
 
+static json_t *transfer_rows(const struct conf_transfer *rows, size_t n)
+{
+	json_t *list = json_array();
+	char text[PREFIX_TEXT_LEN];
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_pack("{s:s,s:s?}", "prefix", prefix_text(&rows[i].prefix, text), "key",
+						      rows[i].key));
+	return list;
+}
+
 void netlink_peers(struct netlink *n)
 {
 	const struct conf_signer *c = &n->engine->conf->signer;
-	json_t *secondaries = json_array(), *transfer = json_array();
-	char text[ADDR_TEXT_LEN + PREFIX_TEXT_LEN];
+	json_t *secondaries = json_array(), *transfer = transfer_rows(c->transfer, c->transfer_count);
+	char text[ADDR_TEXT_LEN];
 
 	if (!n->ready) {
 		json_decref(secondaries);
@@ -52,10 +63,8 @@ void netlink_peers(struct netlink *n)
 		json_array_append_new(secondaries, json_pack("{s:s,s:s?,s:o,s:b}", "address", addr_text(&s->address, text),
 							     "key", s->key, "zones", zones, "notify", (int)s->notify));
 	}
-	for (size_t i = 0; i < c->transfer_count; i++)
-		json_array_append_new(transfer, json_pack("{s:s,s:s?}", "prefix", prefix_text(&c->transfer[i].prefix, text),
-							  "key", c->transfer[i].key));
-	netlink_send(n, "peers", json_pack("{s:o,s:o}", "secondaries", secondaries, "transfer", transfer), -1);
+	netlink_send(n, "peers", json_pack("{s:o,s:o,s:o}", "secondaries", secondaries, "transfer", transfer, "review",
+					   transfer_rows(c->review.transfer, c->review.transfer_count)), -1);
 }
 
 uint64_t netlink_ask(struct netlink *n, const struct netlink_question *q)

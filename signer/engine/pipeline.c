@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pipeline: sign in the pool, choose the serial at the end, publish by one commit; also renewal and removal. */
+/* pipeline: a version is signed in the pool, or taken from the candidate, and gets its SOA at the end; also removal. */
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -12,7 +12,8 @@
 #include "fail/fail.h"
 #include "log/log.h"
 
-#define RETRY_FIRST_MS 5000
+#define RETRY_FIRST_MS  5000
+#define REFUSED_LAST_MS (600 * 1000)
 
 struct signing {
 	struct work work;
@@ -43,7 +44,7 @@ void pipeline_drop(struct zwork *z)
 	z->made = NULL;
 }
 
-static void failed(struct zwork *z, const char *what, const struct err *e)
+void pipeline_failed(struct zwork *z, const char *what, const struct err *e)
 {
 	char at[CLOCK_TEXT_LEN];
 	int64_t now_ms = clock_mono_ms();
@@ -90,7 +91,7 @@ static void sign_done(struct work *w)
 		if (s->err.code == ERR_DAMAGE)
 			zwork_damaged(z, s->err.text);
 		else
-			failed(z, "sign-failed", &s->err);
+			pipeline_failed(z, "sign-failed", &s->err);
 		made_free(s->made);
 	} else {
 		log_event(LOG_INFO, "signed", "zone=%s records=%" PRIu64 " rrsigs=%" PRIu64 " signatures=%" PRIu64
@@ -147,7 +148,7 @@ void pipeline_sign(struct zwork *z)
 	struct made *m = mem_new(1, sizeof(*m));
 
 	m->plan = plan_ref(z->plan);
-	m->content = z->hold == NULL && !audit_input_waits(z) ? z->input : NULL;
+	m->content = review_lets(z) ? z->input : NULL;
 	m->base = z->version == NULL ? NULL : version_ref(z->version);
 	params_set(z, &m->params);
 	s->z = z;
@@ -161,164 +162,59 @@ void pipeline_sign(struct zwork *z)
 	works_queue(z->engine->works, WORK_SIGN, &s->work);
 }
 
-struct publishing {
-	struct writing writing;
-	struct zwork *z;
-	struct made *made;
-	struct kept kept;
-	enum serial_why why;
-	char *keep;
-	struct history history;
-};
-
-static const char *const why_text[] = {
-	[SERIAL_WHY_NONE] = "none", [SERIAL_WHY_CHANGE] = "change", [SERIAL_WHY_RENEWAL] = "renewal",
-	[SERIAL_WHY_RENEWAL_BELOW] = "renewal-below", [SERIAL_WHY_OVERTAKING] = "overtaking",
-};
-
-static void tell(const struct zwork *z, const struct publishing *p)
+const struct content_id *made_content(const struct zwork *z, const struct made *m)
 {
-	const struct version_info *info = version_info(z->version);
-	bool renewal = p->why == SERIAL_WHY_RENEWAL || p->why == SERIAL_WHY_RENEWAL_BELOW;
-	char id[2 * VERSION_ID_LEN + 1], until[CLOCK_TEXT_LEN];
-
-	sodium_bin2hex(id, sizeof(id), info->id, sizeof(info->id));
-	log_event(LOG_NOTICE, "published", "zone=%s serial=%u id=%.16s content=%" PRIu64 " signatures=%" PRIu64
-		  " kept-pages=%" PRIu64 " why=%s until=%s", z->name, info->serial, id, info->content, z->signatures,
-		  p->made->stats.kept_pages, why_text[p->why],
-		  info->earliest == INT64_MAX ? "-" : clock_text(info->earliest, until));
-	if (renewal)
-		log_event(LOG_NOTICE, "renewed", "zone=%s serial=%u signatures=%" PRIu64 " kept-pages=%" PRIu64, z->name,
-			  info->serial, z->signatures, p->made->stats.kept_pages);
+	return m->candidate ? &z->review.content : m->content != NULL ? &z->input_id : &z->kept.mine;
 }
 
-static void overtook(struct zwork *z)
+bool made_is_new(const struct made *m)
 {
-	z->overtake_wait_s *= 2;
-	if (z->overtake_wait_s > SERIAL_OVERTAKE_LAST_S)
-		z->overtake_wait_s = SERIAL_OVERTAKE_LAST_S;
-	z->overtake_at = clock_now_s() + z->overtake_wait_s;
+	return m->content != NULL || m->candidate;
 }
 
-/* The content that was signed is published. */
-static void taken(struct zwork *z)
+void pipeline_candidate(struct zwork *z)
 {
-	bool whole = content_is_whole(z->input);
+	struct made *m = mem_new(1, sizeof(*m));
+	const struct version *v = z->review.version;
+	struct err e;
 
-	content_free(z->input);
-	z->input = NULL;
-	if (whole)
-		source_published(z);
-}
-
-static void published(struct zwork *z, struct publishing *p)
-{
-	version_unref(z->version);
-	z->version = p->writing.write.version;
-	z->engine->wrote_ms = clock_mono_ms();
-	past_fini(&z->kept.own);
-	free(z->kept.audit);
-	free(z->kept.shows.text);
-	z->kept = p->kept;
-	p->kept.own = (struct past){ .n = 0 };
-	p->kept.audit = NULL;
-	p->kept.shows.text = NULL;
-	z->signatures = p->made->stats.made + version_info(z->version)->soa_sig_count;
-	if (p->made->content != NULL)
-		taken(z);
-	/* A plan that came meanwhile is not what was published. */
-	z->forced = z->plan->state != PLAN_KEEP && memcmp(z->plan->hash, z->kept.plan_hash, sizeof(z->plan->hash)) != 0;
-	z->full = false;
-	z->retry_ms = 0;
-	z->ask_until_ms = 0;
-	z->renewed_ms = p->why == SERIAL_WHY_RENEWAL || p->why == SERIAL_WHY_RENEWAL_BELOW ? clock_mono_ms() : 0;
-	if (p->why == SERIAL_WHY_OVERTAKING)
-		overtook(z);
-	if (z->self_serial != 0 && !serial_gt(z->self_serial, z->kept.last))
-		z->self_serial = 0;
-	zwork_say(&z->error, NULL);
-	zwork_say(&z->next, NULL);
-	fail_point("engine-told");
-	tell(z, p);
-	zwork_repaired(z);
-	zwork_tell(z);
-	/* The peers' word first, so that a secondary that is told shows what they can explain. */
-	kdlink_status(z->engine->keydist, z);
-	netlink_version(z->engine->net, z);
-	kdlink_served(z->engine->keydist, z);
-	secondary_published(z);
-	waiter_published(z);
-}
-
-static void publish_done(struct writing *w)
-{
-	struct publishing *p = (struct publishing *)w;
-	struct zwork *z = p->z;
-
-	z->busy = false;
-	p->made->change = NULL;
-	history_written(z, &p->history, w->write.rc == 0);
-	if (w->write.rc == 0)
-		published(z, p);
-	else
-		failed(z, "publish-failed", &w->write.err);
-	made_free(p->made);
-	past_fini(&p->kept.own);
-	free(p->kept.audit);
-	free(p->kept.shows.text);
-	free(p->keep);
-	zwork_poke(z);
-	free(p);
-}
-
-static uint32_t dnskey_ttl(const struct plan *p)
-{
-	for (size_t i = 0; i < p->ready_count; i++)
-		if (p->ready[i].rrs[0].type == TYPE_DNSKEY)
-			return p->ready[i].rrs[0].ttl;
-	return 0;
-}
-
-/* TTLs only grow here: what was published once may be in a cache. */
-static void shows_next(const struct shows *old, const struct made *m, struct shows *s)
-{
-	const uint32_t ttl = dnskey_ttl(m->plan), largest = m->info.largest_ttl;
-
-	*s = *old;
-	s->text = mem_strdup(m->plan->shows);
-	if (old->text == NULL || strcmp(old->text, s->text) != 0) {
-		s->dnskey_before = old->dnskey_ttl;
-		s->zone_before = old->zone_ttl;
+	m->candidate = true;
+	m->plan = plan_ref(z->plan);
+	m->base = z->version == NULL ? NULL : version_ref(z->version);
+	m->info = *version_info(v);
+	m->info.sum = z->input != NULL ? content_sum(z->input) : NULL;
+	m->whole = m->info.sum == NULL; /* what it changes of the content cannot be told without */
+	m->stats.octets = table_octets(version_table(z->review.version));
+	params_set(z, &m->params);
+	if (change_of_candidate(z->engine->store, z->apex, &m->change, &e) != 0) {
+		pipeline_failed(z, "candidate-failed", &e);
+		made_free(m);
+		return;
 	}
-	s->dnskey_ttl = ttl > old->dnskey_ttl ? ttl : old->dnskey_ttl;
-	s->zone_ttl = largest > old->zone_ttl ? largest : old->zone_ttl;
+	z->made = m;
+	zwork_poke(z);
 }
 
-/* What will be true once the version in info is published. */
-static void kept_next(const struct zwork *z, const struct made *m, struct kept *k)
+void pipeline_back_off(struct zwork *z)
 {
-	const struct version_info *info = &m->info;
-	struct past_version v = { .serial = info->serial, .earliest = info->earliest };
+	int64_t wait_ms = RETRY_FIRST_MS;
+	char at[CLOCK_TEXT_LEN];
 
-	*k = z->kept;
-	k->own = past_copy(&z->kept.own);
-	k->audit = m->past != NULL ? mem_strdup(m->past) : NULL;
-	k->whole_at = m->whole_at;
-	k->mine = m->content != NULL ? z->input_id : z->kept.mine;
-	k->mine.steps = m->plan->steps;
-	k->last = info->serial;
-	memcpy(k->plan_hash, m->plan->hash, sizeof(k->plan_hash));
-	shows_next(&z->kept.shows, m, &k->shows);
-	v.content = k->mine;
-	memcpy(v.id, info->id, sizeof(v.id));
-	past_add(&k->own, &v);
+	for (unsigned i = 0; i < z->verdict.refusals && wait_ms < REFUSED_LAST_MS; i++)
+		wait_ms *= 2;
+	wait_ms = wait_ms < REFUSED_LAST_MS ? wait_ms : REFUSED_LAST_MS;
+	z->verdict.refusals++;
+	z->verdict.input_until_ms = clock_mono_ms() + wait_ms;
+	zwork_say(&z->next, "next try at %s, or when the input changes", clock_text(clock_now_s() + wait_ms / 1000, at));
 }
 
 int pipeline_soa(struct zwork *z, uint32_t serial)
 {
 	struct made *m = z->made;
-	const struct content_id *c = m->content != NULL ? &z->input_id : &z->kept.mine;
-	const struct rr *soa = m->content != NULL ? content_soa(m->content) : &version_info(m->base)->soa;
+	const struct content_id *c = made_content(z, m);
+	const struct rr *soa = m->content != NULL ? content_soa(m->content)
+			       : m->candidate     ? &version_info(z->review.version)->soa
+						  : &version_info(m->base)->soa;
 	struct err e;
 
 	fail_point("engine-soa");
@@ -331,34 +227,15 @@ int pipeline_soa(struct zwork *z, uint32_t serial)
 	m->info.content = c->number;
 	m->info.epoch = c->epoch;
 	m->info.steps = m->plan->steps;
-	m->info.input_serial = m->content != NULL ? content_serial(m->content) : z->source.input_serial;
+	m->info.input_serial = m->content != NULL ? content_serial(m->content)
+			       : m->candidate     ? version_info(z->review.version)->input_serial
+						  : z->source.input_serial;
 	m->params.now = clock_now_s();
 	if (zone_sign_soa(soa, &m->params, serial, m->arena, &m->info, &e) == 0)
 		return 0;
-	failed(z, "sign-failed", &e);
+	pipeline_failed(z, "sign-failed", &e);
 	pipeline_drop(z);
 	return -1;
-}
-
-void pipeline_publish(struct zwork *z, int why)
-{
-	struct publishing *p = mem_new(1, sizeof(*p));
-	struct made *m = z->made;
-
-	p->z = z;
-	p->made = m;
-	p->why = (enum serial_why)why;
-	z->made = NULL;
-	m->info.published_at = clock_now_s();
-	history_note(z, m, "publish", "done", why_text[why]);
-	kept_next(z, m, &p->kept);
-	p->keep = zwork_keep(z, &p->kept);
-	p->writing.write = (struct store_write){ .what = STORE_PUBLISH, .apex = z->apex, .change = m->change,
-						 .info = &m->info, .keep = p->keep };
-	p->writing.done = publish_done;
-	history_take(z, &p->history, &p->writing.write);
-	z->busy = true;
-	writer_queue(z->engine->writer, &p->writing);
 }
 
 struct removing {

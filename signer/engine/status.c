@@ -95,7 +95,11 @@ static json_t *alarms(const struct zwork *z)
 	if (z->damage != NULL)
 		json_array_append_new(list, json_sprintf("damaged: %s; it is made again from the source: %s", z->damage,
 							 z->source.text == NULL ? "none is known yet" : z->source.text));
-	if (z->verdict.refusals > 0)
+	if (z->review.halt != NULL)
+		json_array_append_new(list, json_sprintf("halted: %s: duetctl zone resume", z->review.halt));
+	if (z->review.refusal != NULL)
+		json_array_append_new(list, json_sprintf("version %u was refused: %s", z->review.refused_serial, z->review.refusal));
+	if (z->verdict.refusals > 0 && z->verdict.why != NULL)
 		json_array_append_new(list, json_sprintf("version %u is not published: %s", z->verdict.serial, z->verdict.why));
 	if (z->source.expired != NULL)
 		json_array_append_new(list, json_string(z->source.expired));
@@ -163,6 +167,7 @@ json_t *status_zone(const struct zwork *z)
 	json_object_set_new(o, "plan", z->plan == NULL ? json_null() : json_string(plan_state_text(z->plan->state)));
 	json_object_set_new(o, "policy", z->plan == NULL ? json_null() : json_string(z->plan->policy.name));
 	json_object_set_new(o, "hold", z->hold == NULL ? json_null() : json_string(z->hold));
+	json_object_set_new(o, "review", review_status(z));
 	json_object_set_new(o, "held", z->held_shown == NULL ? json_null() : json_string(z->held_shown));
 	json_object_set_new(o, "next", z->next != NULL ? json_string(z->next) :
 			    z->source.error != NULL && z->source.next != NULL ? json_string(z->source.next) : json_null());

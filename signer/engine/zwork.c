@@ -56,6 +56,7 @@ void zwork_free(struct zwork *z)
 		return;
 	zwork_forget(z);
 	look_forget(z);
+	review_free(z);
 	if (z->source.kind == SOURCE_FILE)
 		folder_remove(z);
 	pipeline_drop(z);
@@ -122,6 +123,7 @@ static void keep_read(struct zwork *z, const char *text)
 		return;
 	z->kept.last = (uint32_t)json_integer_value(json_object_get(o, "last"));
 	shows_read(&z->kept.shows, json_object_get(o, "shows"));
+	review_keep_read(z, o);
 	z->kept.whole_at = json_integer_value(json_object_get(o, "audit_whole"));
 	content_from_json(&z->kept.mine, json_object_get(o, "mine"));
 	past_from_json(&z->kept.own, json_object_get(o, "own"));
@@ -155,6 +157,8 @@ char *zwork_keep(const struct zwork *z, const struct kept *kept)
 	if (kept->audit != NULL)
 		json_object_set_new(o, "audit", json_string(kept->audit));
 	json_object_set_new(o, "audit_whole", json_integer(kept->whole_at));
+	if (!kept->reviewed)
+		review_keep(z, o);
 	if (z->hold != NULL)
 		json_object_set_new(o, "hold", json_string(z->hold));
 	if (z->salt_len > 0)
@@ -168,7 +172,7 @@ struct save {
 	struct writing writing;
 	struct zwork *z;
 	uint64_t wanted; /* what z wanted kept when this was begun */
-	char *keep;
+	char *keep, *candidate;
 	struct history history;
 };
 
@@ -180,11 +184,14 @@ static void save_done(struct writing *w)
 	if (w->write.rc != 0)
 		log_event(LOG_ERROR, "store", "zone=%s msg=%s", z->name, w->write.err.text);
 	z->saved = s->wanted;
+	if (w->write.rc == 0 && w->write.candidate_ends)
+		z->review.ends_due = false;
 	history_written(z, &s->history, w->write.rc == 0);
 	z->busy = false;
 	waiter_saved(z, w->write.rc == 0 ? NULL : &w->write.err);
 	zwork_poke(z);
 	free(s->keep);
+	free(s->candidate);
 	free(s);
 }
 
@@ -205,6 +212,7 @@ bool zwork_save_step(struct zwork *z)
 	s->wanted = z->save_wanted;
 	s->keep = zwork_keep(z, &z->kept);
 	s->writing.write = (struct store_write){ .what = STORE_KEEP, .apex = z->apex, .keep = s->keep };
+	s->candidate = review_words(z, &s->writing.write);
 	s->writing.done = save_done;
 	history_take(z, &s->history, &s->writing.write);
 	z->busy = true;
@@ -220,6 +228,7 @@ void zwork_open(struct zwork *z)
 	if (keep != NULL)
 		keep_read(z, keep);
 	free(keep);
+	review_open(z);
 	if ((z->version = store_current(z->engine->store, z->apex)) == NULL)
 		return;
 	info = version_info(z->version);

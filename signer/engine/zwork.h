@@ -8,6 +8,7 @@
 #include "signer/engine/history.h"
 #include "signer/engine/past.h"
 #include "signer/engine/plan.h"
+#include "signer/engine/review.h"
 #include "sign/zonesign.h"
 #include "zone/zone.h"
 
@@ -94,7 +95,8 @@ struct made {
 	struct version_info info;
 	struct sign_stats stats;
 	struct plan *plan;
-	const struct content *content; /* what was signed: the zone's input; NULL: what the version has */
+	const struct content *content; /* what was signed: the zone's input; NULL: what the version has, or */
+	bool candidate;         /* what waited for its review */
 	struct version *base;   /* that it was made from, or NULL */
 	struct sign_params params;
 	uint8_t salt[255];
@@ -121,6 +123,7 @@ struct kept {
 	struct past own;
 	char *audit;            /* what the auditor remembers of what was published; NULL: nothing */
 	int64_t whole_at;       /* when it last looked at all of a version */
+	bool reviewed;          /* new content is published with it: what was said of that is not kept */
 };
 
 /* What the auditor said last (audit.c). */
@@ -194,6 +197,7 @@ struct zwork {
 	char *next;             /* what happens next */
 	int64_t error_at;
 	struct verdict verdict;
+	struct review review;
 	struct history history; /* that no commit has taken yet */
 	char *held_shown;       /* what event=held said last */
 	bool held_quiet;        /* whoever ends that pokes the zone */
@@ -322,12 +326,22 @@ json_t *audit_status(const struct zwork *z);
 void pipeline_sign(struct zwork *z);
 /* Makes the SOA with its RRSIGs for what z->made is; -1: they could not be made, and z->made is gone. */
 int pipeline_soa(struct zwork *z, uint32_t serial);
+/* Makes z->made of the candidate, which has passed. */
+void pipeline_candidate(struct zwork *z);
+/* The content that it will publish; whether that is new. */
+const struct content_id *made_content(const struct zwork *z, const struct made *m);
+bool made_is_new(const struct made *m);
+/* It is tried again, soon. */
+void pipeline_failed(struct zwork *z, const char *what, const struct err *e);
+/* New content was refused: it is tried again, each time later. */
+void pipeline_back_off(struct zwork *z);
 /* Frees it; NULL does nothing. */
 void made_free(struct made *m);
-/* z->made as its SOA is. */
-void pipeline_publish(struct zwork *z, int why);
 void pipeline_drop(struct zwork *z);
 void pipeline_remove(struct zwork *z);
+
+/* publish.c: z->made as its SOA is. */
+void pipeline_publish(struct zwork *z, int why);
 
 /* secondary.c */
 void secondary_configure(struct zwork *z);

@@ -18,8 +18,9 @@ static void peers_free(struct peer *peers, size_t n)
 void access_free(struct net *net)
 {
 	peers_free(net->peers, net->peer_count);
-	net->peers = NULL;
-	net->peer_count = 0;
+	peers_free(net->reviewers, net->reviewer_count);
+	net->peers = net->reviewers = NULL;
+	net->peer_count = net->reviewer_count = 0;
 }
 
 static int read_key(const json_t *item, struct peer *p, struct err *e)
@@ -86,17 +87,21 @@ static int read_transfer(const json_t *item, struct peer *p, struct err *e)
 int access_set(struct net *net, const struct json_t *message, struct err *e)
 {
 	const json_t *secondaries = json_object_get(message, "secondaries");
-	const json_t *transfer = json_object_get(message, "transfer"), *item;
-	size_t count = json_array_size(secondaries) + json_array_size(transfer), n = 0, i;
-	struct peer *peers = mem_new(count, sizeof(*peers));
+	const json_t *transfer = json_object_get(message, "transfer"), *review = json_object_get(message, "review"), *item;
+	size_t count = json_array_size(secondaries) + json_array_size(transfer), n = 0, reviewers_n = 0, i;
+	struct peer *peers = mem_new(count, sizeof(*peers)), *reviewers = mem_new(json_array_size(review), sizeof(*peers));
 
 	json_array_foreach(secondaries, i, item) if (read_secondary(item, &peers[n++], e) != 0) goto fail;
 	json_array_foreach(transfer, i, item) if (read_transfer(item, &peers[n++], e) != 0) goto fail;
+	json_array_foreach(review, i, item) if (read_transfer(item, &reviewers[reviewers_n++], e) != 0) goto fail;
 	access_free(net);
 	net->peers = peers;
 	net->peer_count = n;
+	net->reviewers = reviewers;
+	net->reviewer_count = reviewers_n;
 	return 0;
 fail:
+	peers_free(reviewers, reviewers_n);
 	peers_free(peers, n);
 	return err_ctx(e, "peers");
 }
@@ -107,6 +112,17 @@ bool peer_has_zone(const struct peer *peer, const uint8_t *apex)
 		if (dname_equal(peer->zones[i], apex))
 			return true;
 	return peer->all_zones;
+}
+
+bool access_reviews(const struct net *net, const struct addr *from, const struct tsig_key *key)
+{
+	for (size_t i = 0; i < net->reviewer_count; i++) {
+		const struct peer *p = &net->reviewers[i];
+
+		if (prefix_match(&p->prefix, from) && (!p->has_key || (key != NULL && dname_equal(p->key, key->name))))
+			return true;
+	}
+	return false;
 }
 
 bool access_allows(const struct net *net, const uint8_t *apex, const struct addr *from,

@@ -108,11 +108,17 @@ static enum answer_kind soa(struct request *q, const struct served *v)
 	return finish(q, RCODE_NOERROR, -1);
 }
 
+/* The version that is shown where the query came in, or NULL. */
+static struct served *shown(const struct request *q, const struct net_zone *zone)
+{
+	return q->out->shows == NET_PUBLISHED ? zone->now : zone->candidate[q->out->shows];
+}
+
 static enum answer_kind transfer(struct request *q, const struct net_zone *zone)
 {
 	struct answer *out = q->out;
 
-	out->version = served_ref(zone->now);
+	out->version = served_ref(shown(q, zone));
 	out->tsig = q->tsig;
 	q->tsig = NULL;
 	out->id = q->m.id;
@@ -136,10 +142,11 @@ static enum answer_kind ixfr(struct request *q, const struct net_zone *zone)
 {
 	if (!q->m.has_serial)
 		return plain(q, RCODE_FORMERR, -1);
-	tell_asked(q, zone);
+	if (q->out->shows == NET_PUBLISHED)
+		tell_asked(q, zone);
 	/* RFC 1995 section 2: UDP, or a client that is not behind, gets our SOA alone. */
-	if (!q->tcp || serial_distance(zone->now->serial, q->m.serial) >= 0)
-		return soa(q, zone->now);
+	if (!q->tcp || serial_distance(shown(q, zone)->serial, q->m.serial) >= 0)
+		return soa(q, shown(q, zone));
 	return transfer(q, zone);
 }
 
@@ -153,18 +160,20 @@ static enum answer_kind query(struct request *q)
 		return plain(q, RCODE_REFUSED, 20); /* RFC 8914: Not Authoritative */
 	}
 	zone = net_zone_find(q->net, q->m.qname);
-	if (zone == NULL || zone->refused) {
+	if (zone == NULL || (zone->refused && q->out->shows == NET_PUBLISHED)) {
 		log_refused(q, zone == NULL ? "no such zone" : "zone is not served now");
 		return plain(q, RCODE_REFUSED, 20);
 	}
-	if (!access_allows(q->net, zone->apex, q->from, shown_key(q))) {
-		log_refused(q, "neither a secondary nor in transfer, or without the key named there");
+	if (!(q->out->shows == NET_PUBLISHED ? access_allows(q->net, zone->apex, q->from, shown_key(q))
+					     : access_reviews(q->net, q->from, shown_key(q)))) {
+		log_refused(q, q->out->shows == NET_PUBLISHED ? "neither a secondary nor in transfer, or without the key named there"
+							      : "not in review.transfer, or without the key named there");
 		return plain(q, RCODE_REFUSED, 18); /* Prohibited */
 	}
-	if (zone->now == NULL || q->net->holding)
+	if (shown(q, zone) == NULL || (q->net->holding && q->out->shows == NET_PUBLISHED))
 		return plain(q, RCODE_SERVFAIL, 14); /* Not Ready */
 	if (type == TYPE_SOA)
-		return soa(q, zone->now);
+		return soa(q, shown(q, zone));
 	if (type == TYPE_IXFR)
 		return ixfr(q, zone);
 	return q->tcp ? transfer(q, zone) : plain(q, RCODE_FORMERR, -1); /* RFC 5936 section 4.2 */
@@ -175,6 +184,8 @@ static enum answer_kind notify(struct request *q)
 	char from[ADDR_TEXT_LEN];
 	struct net_zone *zone = net_zone_find(q->net, q->m.qname);
 
+	if (q->out->shows != NET_PUBLISHED)
+		return plain(q, RCODE_REFUSED, -1);
 	if (q->m.qtype != TYPE_SOA || q->m.qclass != CLASS_IN)
 		return plain(q, RCODE_FORMERR, -1);
 	if (zone == NULL)

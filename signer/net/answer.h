@@ -12,6 +12,7 @@
 enum answer_kind { ANSWER_NONE, ANSWER_MESSAGE, ANSWER_TRANSFER };
 
 struct answer {
+	enum net_shows shows;   /* of the address that the query came to; the caller's */
 	struct wr w;            /* ANSWER_MESSAGE: what to send; the caller gives the buffer */
 	struct served *version; /* ANSWER_TRANSFER: with a reference for the caller */
 	struct tsig *tsig;      /* ANSWER_TRANSFER: to sign with, or NULL; the caller's */

@@ -43,7 +43,7 @@ static int bound_socket(const struct addr *addr, int type, struct err *e)
 	return fd;
 }
 
-int net_listen(const struct addr *addr, struct net_listener *out, struct err *e)
+int net_listen(const struct addr *addr, enum net_shows shows, struct net_listener *out, struct err *e)
 {
 	int udp = bound_socket(addr, SOCK_DGRAM, e), tcp;
 
@@ -54,6 +54,6 @@ int net_listen(const struct addr *addr, struct net_listener *out, struct err *e)
 		close(udp);
 		return -1;
 	}
-	*out = (struct net_listener){ .addr = *addr, .udp = udp, .tcp = tcp };
+	*out = (struct net_listener){ .addr = *addr, .shows = shows, .udp = udp, .tcp = tcp };
 	return 0;
 }

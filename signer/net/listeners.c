@@ -14,7 +14,8 @@ struct listener *listeners_start(struct net *net, bool tcp, io_event_fn *on_even
 	for (size_t i = 0; i < config->listener_count; i++) {
 		int fd = tcp ? config->listeners[i].tcp : config->listeners[i].udp;
 
-		l[i] = (struct listener){ .net = net, .fd = fd, .io = io_new(&net->loop, fd, &l[i], on_event, NULL) };
+		l[i] = (struct listener){ .net = net, .fd = fd, .shows = config->listeners[i].shows,
+				       .io = io_new(&net->loop, fd, &l[i], on_event, NULL) };
 		io_want(l[i].io, UV_READABLE);
 	}
 	return l;

@@ -14,9 +14,13 @@
  * store, and opens nothing once it has started.  What engine and net say to each other is in signer/netmsg.h.
  */
 
+/* What is shown on an address: what is published, or what waits for a review. */
+enum net_shows { NET_PUBLISHED, NET_UNSIGNED, NET_SIGNED, NET_SHOWS };
+
 /* One address that we serve on: its two bound sockets. */
 struct net_listener {
 	struct addr addr;
+	enum net_shows shows;
 	int udp;
 	int tcp;
 };
@@ -39,7 +43,7 @@ struct net_config {
 
 /* Binds and listens, UDP and TCP, before the fork and while port 53 is still allowed.  The caller closes on
  * failure elsewhere.  ERR_IO. */
-int net_listen(const struct addr *addr, struct net_listener *out, struct err *e);
+int net_listen(const struct addr *addr, enum net_shows shows, struct net_listener *out, struct err *e);
 
 /*
  * net_main - the net process, in the forked child, with engine at the other end of sock (SOCK_SEQPACKET).

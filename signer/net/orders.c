@@ -143,6 +143,59 @@ static int on_version(struct order *o, struct err *e)
 	return 0;
 }
 
+/* What waits for a review: as a version, from the published one. */
+static int get_shows(const struct order *o, enum net_shows *out, struct err *e)
+{
+	const char *stage = json_string_value(json_object_get(o->json, "stage"));
+
+	if (stage == NULL || (strcmp(stage, "load") != 0 && strcmp(stage, "sign") != 0))
+		return err_set(e, ERR_SYNTAX, "stage is neither load nor sign");
+	*out = strcmp(stage, "load") == 0 ? NET_UNSIGNED : NET_SIGNED;
+	return 0;
+}
+
+static int on_candidate(struct order *o, struct err *e)
+{
+	struct served *v = NULL;
+	struct net_zone *zone;
+	struct pages *pages;
+	uint8_t apex[DNAME_MAX], *soa;
+	enum net_shows shows;
+	uint32_t serial;
+	size_t len = 0;
+
+	if (get_zone(o, apex, e) != 0 || get_u32(o, "serial", &serial, e) != 0 || get_shows(o, &shows, e) != 0 ||
+	    (soa = get_octets(o, "soa", &len, e)) == NULL)
+		return -1;
+	zone = net_zone_get(o->net, apex);
+	if ((pages = get_pages(o, zone->now, e)) != NULL)
+		v = served_new(o->net, apex, serial, soa, len, pages, e);
+	free(soa);
+	if (v == NULL)
+		return err_ctx(e, "candidate %u of %s", serial, zone->text);
+	v->waits = true;
+	served_unref(o->net, zone->candidate[shows]);
+	zone->candidate[shows] = v;
+	log_event(LOG_INFO, "showing", "zone=%s serial=%u stage=%s pages=%zu", zone->text, serial,
+		  json_string_value(json_object_get(o->json, "stage")), pages_count(v->pages));
+	return 0;
+}
+
+static int on_candidate_gone(struct order *o, struct err *e)
+{
+	uint8_t apex[DNAME_MAX];
+	struct net_zone *zone;
+
+	if (get_zone(o, apex, e) != 0)
+		return -1;
+	zone = net_zone_get(o->net, apex);
+	for (int i = 0; i < NET_SHOWS; i++) {
+		served_unref(o->net, zone->candidate[i]);
+		zone->candidate[i] = NULL;
+	}
+	return 0;
+}
+
 static int on_unserve(struct order *o, struct err *e)
 {
 	uint8_t apex[DNAME_MAX];
@@ -286,6 +339,8 @@ static const struct {
 	{ "volume", on_volume },
 	{ "volume-gone", on_volume_gone },
 	{ "version", on_version },
+	{ "candidate", on_candidate },
+	{ "candidate-gone", on_candidate_gone },
 	{ "unserve", on_unserve },
 	{ "zone", on_zone },
 	{ "zone-gone", on_zone_gone },

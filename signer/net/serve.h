@@ -11,6 +11,7 @@ struct listener {
 	struct net *net;
 	struct io *io;
 	int fd;
+	enum net_shows shows;
 };
 
 /* Watches the UDP or the TCP socket of each address; on_event gets its struct listener. */

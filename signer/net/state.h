@@ -39,6 +39,7 @@ struct served {
 	uint8_t *soa; /* record stream: SOA, then its RRSIGs (and what else belongs to the version) */
 	size_t soa_len;
 	struct pages *pages;
+	bool waits;   /* for a review: its transfers are nobody's business */
 	size_t front; /* page before which the furthest of its transfers is */
 };
 
@@ -51,6 +52,7 @@ struct net_zone {
 	bool configured; /* engine said `zone` */
 	bool refused;    /* engine said `unserve` since the last version */
 	struct served *now;
+	struct served *candidate[NET_SHOWS]; /* what waits for a review; NULL: nothing */
 	struct primary *primary; /* NULL: the zone's source is no primary */
 	struct notify *notifies; /* that run */
 };
@@ -90,6 +92,8 @@ struct net {
 	struct volume *volumes;
 	struct peer *peers;
 	size_t peer_count;
+	struct peer *reviewers; /* who may look at what waits */
+	size_t reviewer_count;
 	struct keyring keys;
 	struct keyring incoming_keys; /* a list that is not complete yet */
 	bool holding;                 /* hold-serve */
@@ -131,6 +135,8 @@ int access_set(struct net *net, const struct json_t *message, struct err *e);
 /* Whether this address, having shown that it knows `key` (NULL: none), may ask about the zone. */
 bool access_allows(const struct net *net, const uint8_t *apex, const struct addr *from,
 		   const struct tsig_key *key);
+/* The same for what waits for a review. */
+bool access_reviews(const struct net *net, const struct addr *from, const struct tsig_key *key);
 bool peer_has_zone(const struct peer *peer, const uint8_t *apex);
 /* All that was transferred under the old list goes on; the list itself is freed. */
 void access_free(struct net *net);

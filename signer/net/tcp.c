@@ -35,6 +35,7 @@ struct conn {
 	struct conn *next, **at;
 	struct io *io;
 	struct addr from;
+	enum net_shows shows;
 	bool eof; /* the other side sends no more */
 	size_t in_len;
 	uint8_t in[2 + QUERY_MAX];
@@ -176,7 +177,7 @@ static void on_ready(void *ctx)
 static bool answer_first(struct conn *c, size_t len)
 {
 	uint8_t *out = mem_new(1, 2 + DNS_MESSAGE_MAX);
-	struct answer a = { .w = wr_of(out + 2, DNS_MESSAGE_MAX) };
+	struct answer a = { .w = wr_of(out + 2, DNS_MESSAGE_MAX), .shows = c->shows };
 	enum answer_kind kind = answer_query(c->net, c->in + 2, len, &c->from, true, &a);
 
 	c->in_len -= 2 + len;
@@ -266,7 +267,7 @@ static unsigned count_of(const struct tcp *t, const struct addr *from)
 	return n;
 }
 
-static void conn_new(struct net *net, int fd, const struct addr *from)
+static void conn_new(struct net *net, int fd, const struct addr *from, enum net_shows shows)
 {
 	struct tcp *t = net->tcp;
 	struct conn *c = mem_new(1, sizeof(*c));
@@ -275,6 +276,7 @@ static void conn_new(struct net *net, int fd, const struct addr *from)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	c->net = net;
 	c->from = *from;
+	c->shows = shows;
 	c->io = io_new(&net->loop, fd, c, on_event, on_idle);
 	c->next = t->conns;
 	c->at = &t->conns;
@@ -303,7 +305,7 @@ static bool accept_one(struct listener *l)
 	    count_of(l->net->tcp, &from) >= config->max_tcp_per_address)
 		close(fd);
 	else
-		conn_new(l->net, fd, &from);
+		conn_new(l->net, fd, &from, l->shows);
 	return true;
 }
 

@@ -50,7 +50,7 @@ static bool serve_one(struct listener *l)
 			      .msg_iovlen = 1,
 			      .msg_control = in_control.buf,
 			      .msg_controllen = sizeof(in_control.buf) };
-	struct answer a = { .w = wr_of(out, sizeof(out)) };
+	struct answer a = { .w = wr_of(out, sizeof(out)), .shows = l->shows };
 	struct addr from;
 	ssize_t n = recvmsg(l->fd, &msg, MSG_DONTWAIT);
 

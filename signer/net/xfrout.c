@@ -282,6 +282,8 @@ static void ended(struct xfrout *x)
 
 	log_event(LOG_INFO, "transfer-done", "zone=%s serial=%u address=%s octets=%ju ms=%jd", x->v->zone,
 		  x->v->serial, addr_text(&x->to, text), (uintmax_t)x->octets, (intmax_t)ms);
+	if (x->v->waits)
+		return;
 	link_send(x->net, "transferred",
 		  json_pack("{s:s, s:s, s:I, s:I, s:I}", "zone", x->v->zone, "address", text, "serial",
 			    (json_int_t)x->v->serial, "octets", (json_int_t)x->octets, "ms", (json_int_t)ms),

@@ -61,6 +61,8 @@ void net_zone_forget(struct net *net, struct net_zone *zone)
 	notify_cancel(zone);
 	primary_free(zone->primary);
 	served_unref(net, zone->now);
+	for (int i = 0; i < NET_SHOWS; i++)
+		served_unref(net, zone->candidate[i]);
 	free(zone->text);
 	free(zone);
 }

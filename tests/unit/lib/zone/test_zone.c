@@ -259,12 +259,13 @@ static void limits_are_kept(void **state)
 static void dnssec_records_are_left_out(void **state)
 {
 	struct zone *z = read_text(HEAD "@ DNSKEY 257 3 13 AA==\nx RRSIG anything at all\nx A 1.2.3.4\n@ NSEC3PARAM 1 0 0 -\n"
-				   "@ ZONEMD 1 1 1 00\n@ CDS 0 0 0 00\n");
+				   "@ ZONEMD 1 1 1 000102030405060708090a0b\n@ CDS 0 0 0 00\n");
 
 	(void)state;
 	assert_int_equal(z->records, 3);
 	assert_int_equal(z->dropped, 5);
-	assert_true(has_notice(z, "5 DNSSEC records"));
+	assert_true(has_notice(z, "4 DNSSEC records"));
+	assert_true(has_notice(z, "ZONEMD of the input was not checked: the input is signed"));
 	zone_free(z);
 }
 
@@ -306,7 +307,7 @@ static void generate_is_that_of_bind(void **state)
 	zone_free(z);
 }
 
-/* RFC 8976 appendix A.1; ours leaves ZONEMD out of the zone, and the serial counts only when asked for. */
+/* RFC 8976 appendix A.1; ours leaves ZONEMD out of the zone, and its own digest does not count the serial. */
 static void digest_is_that_of_rfc8976(void **state)
 {
 	static const char *const text =
@@ -320,12 +321,12 @@ static void digest_is_that_of_rfc8976(void **state)
 		0x13, 0x70, 0xd4, 0xd2, 0x4b, 0x7e, 0x2f, 0xc3, 0xa1, 0xdd, 0xc0, 0xb9, 0xa8, 0x71, 0x53, 0xb9,
 		0xa9, 0x71, 0x3b, 0x3c, 0x9a, 0xe5, 0xcc, 0x27, 0x77, 0x7f, 0x98, 0xb8, 0xe7, 0x30, 0x04, 0x4c,
 	};
-	uint8_t digest[48];
+	uint8_t digest[ZONE_DIGEST_MAX];
 	struct zone *z = read_text(text), *later;
 	char *changed = mem_strdup(text);
 
 	(void)state;
-	assert_int_equal(zone_digest_simple(z, true, digest, NULL), 0);
+	assert_int_equal(zone_digest_simple(z, 1, digest, NULL), 0);
 	assert_memory_equal(digest, want, 48);
 	assert_memory_not_equal(z->digest, want, 48);
 	memcpy(strstr(changed, "2018031900"), "2018031901", 10);
@@ -338,6 +339,48 @@ static void digest_is_that_of_rfc8976(void **state)
 	zone_free(later);
 	zone_free(z);
 	free(changed);
+}
+
+#define MD_HEAD "$ORIGIN example.\n$TTL 86400\n@ SOA ns1 admin 2018031900 1800 900 604800 86400\n@ NS ns1\n@ NS ns2\n"
+#define MD_TAIL "ns1 3600 A 203.0.113.63\nns2 3600 AAAA 2001:db8::63\n"
+#define MD_384 "c68090d90a7aed716bc459f9340e3d7c1370d4d24b7e2fc3a1ddc0b9a87153b9a9713b3c9ae5cc27777f98b8e730044c"
+#define MD_WRONG "d68090d90a7aed716bc459f9340e3d7c1370d4d24b7e2fc3a1ddc0b9a87153b9a9713b3c9ae5cc27777f98b8e730044c"
+
+static void the_input_is_what_its_zonemd_says(void **state)
+{
+	static const struct {
+		const char *records;
+		const char *refused; /* NULL: it is taken */
+		bool checked;
+	} cases[] = {
+		{ "@ ZONEMD 2018031900 1 1 " MD_384 "\n" MD_TAIL, NULL, true },
+		{ "@ ZONEMD 2018031900 1 1 " MD_WRONG "\n" MD_TAIL, "is not what its ZONEMD", true },
+		{ "@ ZONEMD 2018031900 1 1 " MD_384 "\n" MD_TAIL "more A 192.0.2.1\n", "is not what its ZONEMD", true },
+		{ "@ ZONEMD 2018031900 1 1 " MD_384 "\nns1 3600 A 203.0.113.63\n", "is not what its ZONEMD", true },
+		{ "@ ZONEMD 2018031900 1 2 " MD_384 "\n" MD_TAIL, NULL, false },       /* too short for SHA-512 */
+		{ "@ ZONEMD 2018031899 1 1 " MD_WRONG "\n" MD_TAIL, NULL, false },     /* of another serial */
+		{ "@ ZONEMD 2018031900 2 1 " MD_WRONG "\n" MD_TAIL, NULL, false },     /* unknown scheme */
+		{ "@ ZONEMD 2018031900 1 1 " MD_384 "\n@ ZONEMD 2018031900 1 1 " MD_WRONG "\n" MD_TAIL, NULL, false },
+		{ "@ ZONEMD 2018031900 1 1 " MD_WRONG "\n@ CDS 0 0 0 00\n" MD_TAIL, NULL, false },
+		{ "@ ZONEMD 2018031900 1 1 " MD_384 "\nns1 ZONEMD 2018031900 1 1 " MD_WRONG "\n" MD_TAIL, NULL, false },
+		{ "@ ZONEMD 2018031900 1 1 nonsense\n" MD_TAIL, ":6:", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *text = mem_printf("%s%s", MD_HEAD, cases[i].records);
+
+		if (cases[i].refused != NULL) {
+			expect_refusal(text, "", cases[i].refused);
+		} else {
+			struct zone *z = read_text(text);
+
+			assert_int_equal(z->notice_count > 0 && strstr(z->notices[z->notice_count - 1], "not checked") != NULL,
+					 !cases[i].checked);
+			zone_free(z);
+		}
+		free(text);
+	}
 }
 
 static void digest_ignores_order_and_case(void **state)
@@ -442,6 +485,7 @@ int main(void)
 		cmocka_unit_test(many_notices_become_a_number),
 		cmocka_unit_test(generate_is_that_of_bind),
 		cmocka_unit_test(digest_is_that_of_rfc8976),
+		cmocka_unit_test(the_input_is_what_its_zonemd_says),
 		cmocka_unit_test(digest_ignores_order_and_case),
 		cmocka_unit_test(streams_give_the_same_zone),
 		cmocka_unit_test(budget_and_threads_change_nothing),

@@ -57,7 +57,7 @@ static int drive(int argc, char **argv)
 	config.listeners = listeners;
 	for (int i = 3; i < argc && config.listener_count < 16; i++)
 		if (addr_parse(argv[i], 53, &addr, &e) != 0 ||
-		    net_listen(&addr, &listeners[config.listener_count++], &e) != 0) {
+		    net_listen(&addr, NET_PUBLISHED, &listeners[config.listener_count++], &e) != 0) {
 			fprintf(stderr, "%s\n", e.text);
 			return 1;
 		}
@@ -199,7 +199,7 @@ static pid_t start_net(int *engine)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
 	assert_int_equal(addr_parse("127.0.0.1#45353", 53, &addr, &e), 0);
-	for (uint16_t port = 45353; net_listen(&addr, &listener, &e) != 0; port++)
+	for (uint16_t port = 45353; net_listen(&addr, NET_PUBLISHED, &listener, &e) != 0; port++)
 		addr.in4.sin_port = htons(port);
 	config.listeners = &listener;
 	config.listener_count = 1;
