@@ -93,7 +93,7 @@ static void set_make(struct telling *t, const struct zone_state *z, const struct
 		crypto_hash_sha256_update(&st, rdata, len);
 		json_array_append_new(t->ds, msg_json_base64(rdata, len));
 		rr_lines_add(&lines, &(struct rr){ .owner = z->name, .rdata = rdata, .type = TYPE_DS, .ttl = 3600,
-						   .rdlen = (uint16_t)len });
+						   .rdlen = (uint16_t)len }, 1);
 	}
 	crypto_hash_sha256_final(&st, t->wanted);
 	t->lines = mem_new(lines.len + 1, 1);

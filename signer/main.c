@@ -14,6 +14,7 @@
 #include "clock/clock.h"
 #include "conf/conf.h"
 #include "signer/engine/engine.h"
+#include "key/key.h"
 #include "log/log.h"
 #include "signer/net/net.h"
 #include "signer/starter.h"
@@ -98,7 +99,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "duet-signer: the test clock cannot be mapped\n");
 	if ((code = conf_start(argc, argv, "duet-signer", "signer", &conf)) >= 0)
 		return code;
-	if (secret_init(&e) != 0) {
+	if (secret_init(&e) != 0 || key_random_init(&e) != 0) {
 		log_event(LOG_ERROR, "start", "msg=%s", e.text);
 		return 1;
 	}

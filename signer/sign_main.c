@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "clock/clock.h"
+#include "key/key.h"
 #include "log/log.h"
 #include "secret/secret.h"
 #include "sign/apexkeys.h"
@@ -69,9 +70,8 @@ static int write_soa(const struct sign_text *text, const struct version_info *in
 	struct rr_lines lines = { 0 };
 	int rc;
 
-	rr_lines_add(&lines, &info->soa);
-	for (size_t i = 0; i < info->soa_sig_count; i++)
-		rr_lines_add(&lines, &info->soa_sigs[i]);
+	rr_lines_add(&lines, &info->soa, 1);
+	rr_lines_add(&lines, info->soa_sigs, info->soa_sig_count);
 	rc = text->write(text->ctx, (const uint8_t *)lines.p, lines.len, e);
 	free(lines.p);
 	return rc;
@@ -238,7 +238,7 @@ int main(int argc, char **argv)
 	if (rc != 0)
 		return rc < 0 ? 0 : rc;
 	log_init("duet-sign", LOG_INFO);
-	if (secret_init(&e) != 0 || clock_init() != 0) {
+	if (secret_init(&e) != 0 || key_random_init(&e) != 0 || clock_init() != 0) {
 		fputs("duet-sign: cannot start\n", stderr);
 		return 1;
 	}

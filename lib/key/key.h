@@ -89,6 +89,12 @@ int key_signer_sign(struct key_signer *s, const uint8_t *data, size_t len, uint8
 		    struct err *e);
 const struct key *key_signer_key(const struct key_signer *s);
 
+/*
+ * key_random_init - all random octets that OpenSSL takes in this process, those of ECDSA nonces among them, come from the
+ * kernel by libsodium from now on.  For programs that sign much; before threads are begun, after secret_init.
+ */
+int key_random_init(struct err *e);
+
 /* 0 when the signature is right, else -1 with ERR_CRYPTO. */
 int key_verify(const struct key *k, const uint8_t *data, size_t len, const uint8_t *sig, size_t sig_len,
 	       struct err *e);

@@ -84,11 +84,12 @@ void rr_write(struct wr *w, const struct rr *rr);
  * not).  Free with free(). */
 char *rr_text(const struct rr *rr);
 
-/* Such lines one behind the other, each with its newline; all zeroes is none, and p is the caller's to free. */
+/* Such lines one behind the other, each with its newline; all zeroes is none, and p is the caller's to free.  Records in
+ * a row whose owners are the same octets in memory cost less. */
 struct rr_lines {
 	char *p;
 	size_t len, room;
 };
-void rr_lines_add(struct rr_lines *l, const struct rr *rr);
+void rr_lines_add(struct rr_lines *l, const struct rr *rrs, size_t n);
 
 #endif

@@ -235,6 +235,16 @@ static char *put_octets_field(char *w, enum field f, const uint8_t *p, size_t le
 	return w;
 }
 
+static char *put_ip4(char *w, const uint8_t *p)
+{
+	w = put_number(w, p[0]);
+	for (int i = 1; i < 4; i++) {
+		*w++ = '.';
+		w = put_number(w, p[i]);
+	}
+	return w;
+}
+
 static char *put_field(char *w, enum field f, const uint8_t *p, size_t len)
 {
 	struct rd r = rd_of(p, len);
@@ -252,8 +262,10 @@ static char *put_field(char *w, enum field f, const uint8_t *p, size_t len)
 		return put_time(w, rd_u32(&r));
 	if (f == F_TYPE)
 		return put_type(w, rd_u16(&r));
-	if (f == F_IP4 || f == F_IP6)
-		return w + strlen(inet_ntop(f == F_IP4 ? AF_INET : AF_INET6, p, w, INET6_ADDRSTRLEN));
+	if (f == F_IP4)
+		return put_ip4(w, p);
+	if (f == F_IP6)
+		return w + strlen(inet_ntop(AF_INET6, p, w, INET6_ADDRSTRLEN));
 	if (f == F_DS) {
 		*(w = put_number(w, p[0])) = ' ';
 		return put_hex(w + 1, p + 1, len - 1);
@@ -286,13 +298,13 @@ static bool put_rdata(struct rr_lines *l, const struct rr *rr, const struct type
 	return at == rr->rdlen;
 }
 
-void rr_lines_add(struct rr_lines *l, const struct rr *rr)
+/* What stands behind the owner. */
+static void put_rest(struct rr_lines *l, const struct rr *rr)
 {
 	const struct type_info *info = is_common(rr->type) ? type_info(rr->type) : NULL;
-	char *w = room_for(l, DNAME_TEXT_MAX + NUMBER_MAX + 2 * TYPE_MAX);
+	char *w = room_for(l, NUMBER_MAX + 2 * TYPE_MAX);
 	size_t behind_ttl;
 
-	w = put_name(w, rr->owner);
 	*w++ = ' ';
 	w = put(put_number(w, rr->ttl), " IN ");
 	behind_ttl = (size_t)(w - l->p);
@@ -312,11 +324,28 @@ void rr_lines_add(struct rr_lines *l, const struct rr *rr)
 	l->len = (size_t)(w + 1 - l->p);
 }
 
+void rr_lines_add(struct rr_lines *l, const struct rr *rrs, size_t n)
+{
+	size_t at = 0, len = 0; /* of the owner's text in the line before */
+
+	for (size_t i = 0; i < n; i++) {
+		char *w = room_for(l, DNAME_TEXT_MAX);
+
+		if (i > 0 && rrs[i].owner == rrs[i - 1].owner)
+			memcpy(w, l->p + at, len);
+		else
+			len = (size_t)(put_name(w, rrs[i].owner) - w);
+		at = l->len;
+		l->len += len;
+		put_rest(l, &rrs[i]);
+	}
+}
+
 char *rr_text(const struct rr *rr)
 {
 	struct rr_lines l = { 0 };
 
-	rr_lines_add(&l, rr);
+	rr_lines_add(&l, rr, 1);
 	l.p[l.len - 1] = '\0';
 	return l.p;
 }

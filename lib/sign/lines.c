@@ -4,13 +4,15 @@
  */
 #include "sign/maker.h"
 
-static int add_line(struct lines *out, const struct rr *rr, struct err *e)
+static int add_lines(struct lines *out, const struct rr *rrs, size_t n, struct err *e)
 {
-	if (page_rr_check(rr, e) != 0)
-		return -1;
-	rr_lines_add(&out->text, rr);
-	out->records++;
-	out->rrsigs += rr->type == TYPE_RRSIG;
+	for (size_t i = 0; i < n; i++) {
+		if (page_rr_check(&rrs[i], e) != 0)
+			return -1;
+		out->rrsigs += rrs[i].type == TYPE_RRSIG;
+	}
+	rr_lines_add(&out->text, rrs, n);
+	out->records += n;
 	return 0;
 }
 
@@ -27,11 +29,8 @@ int range_lines(struct range_maker *m, const struct range *r, struct lines *out,
 			size = 0;
 		}
 		m->rr_count = 0;
-		if (c->sign(m, r, i, e) != 0)
+		if (c->sign(m, r, i, e) != 0 || add_lines(out, m->rrs, m->rr_count, e) != 0)
 			return -1;
-		for (size_t k = 0; k < m->rr_count; k++)
-			if (add_line(out, &m->rrs[k], e) != 0)
-				return -1;
 	}
 	out->made += m->made;
 	return 0;

@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <openssl/rand.h>
 #include <openssl/x509.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -468,6 +469,31 @@ static void threads_sign_with_one_key(void **state)
 	}
 }
 
+/* Nonces are random: two signatures over the same differ, and both are right. */
+static void kernel_gives_the_randomness(void **state)
+{
+	uint8_t first[KEY_SIG_MAX], second[KEY_SIG_MAX], octets[64] = { 0 };
+	size_t first_len, second_len, zeroes = 0;
+	struct key *k;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(key_random_init(&e), 0);
+	assert_int_equal(RAND_status(), 1);
+	assert_int_equal(RAND_priv_bytes(octets, sizeof(octets)), 1);
+	for (size_t i = 0; i < sizeof(octets); i++)
+		zeroes += octets[i] == 0;
+	assert_true(zeroes < 16);
+	assert_int_equal(key_generate(ALG_ECDSAP256SHA256, 256, 0, &k, &e), 0);
+	assert_int_equal(key_sign(k, octets, sizeof(octets), first, &first_len, &e), 0);
+	assert_int_equal(key_sign(k, octets, sizeof(octets), second, &second_len, &e), 0);
+	assert_int_equal(first_len, second_len);
+	assert_memory_not_equal(first, second, first_len);
+	assert_int_equal(key_verify(k, octets, sizeof(octets), first, first_len, &e), 0);
+	assert_int_equal(key_verify(k, octets, sizeof(octets), second, second_len, &e), 0);
+	key_free(k);
+}
+
 static void names_of_algorithms(void **state)
 {
 	(void)state;
@@ -500,6 +526,8 @@ int main(void)
 		cmocka_unit_test(wrong_private_file_is_refused),
 		cmocka_unit_test(pem_is_what_openssl_reads),
 		cmocka_unit_test(pem_beside_a_key_file_comes_back),
+		cmocka_unit_test(threads_sign_with_one_key),
+		cmocka_unit_test(kernel_gives_the_randomness), /* to the end */
 		cmocka_unit_test(threads_sign_with_one_key),
 		cmocka_unit_test(names_of_algorithms),
 	};

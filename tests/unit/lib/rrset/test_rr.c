@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "arena/arena.h"
 #include "rrset/rr.h"
 
 #include <setjmp.h>
@@ -203,6 +204,29 @@ static void text_of_records(void **state)
 	}
 }
 
+/* Owners in a row may be the same, of another case, or others. */
+static void lines_have_their_owners(void **state)
+{
+	static const uint8_t lower[] = "\1a", upper[] = "\1A", longer[] = "\3b.c\1d", address[] = { 192, 0, 2, 255 };
+	const uint8_t *const owners[] = { lower, lower, upper, lower, longer, longer };
+	struct rr rrs[COUNT(owners)];
+	struct rr_lines lines = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(owners); i++)
+		rrs[i] = (struct rr){ .owner = owners[i], .type = TYPE_A, .ttl = (uint32_t)i, .rdlen = 4, .rdata = address };
+	rr_lines_add(&lines, rrs, 0);
+	assert_int_equal(lines.len, 0);
+	rr_lines_add(&lines, rrs, 2);
+	rr_lines_add(&lines, rrs + 2, COUNT(owners) - 2);
+	lines.p = mem_grow(lines.p, lines.len + 1, 1);
+	lines.p[lines.len] = '\0';
+	assert_string_equal(lines.p, "a. 0 IN A 192.0.2.255\na. 1 IN A 192.0.2.255\nA. 2 IN A 192.0.2.255\n"
+				     "a. 3 IN A 192.0.2.255\nb\\046c.d. 4 IN A 192.0.2.255\n"
+				     "b\\046c.d. 5 IN A 192.0.2.255\n");
+	free(lines.p);
+}
+
 /* From 1970 to 2106, each day once and all seconds of a day: as gmtime has it. */
 static void times_are_dates(void **state)
 {
@@ -221,7 +245,7 @@ static void times_are_dates(void **state)
 		gmtime_r(&when, &tm);
 		strftime(want, sizeof(want), ". 0 IN RRSIG A 13 0 60 %Y%m%d%H%M%S 19700101000000 0 . AQ==\n", &tm);
 		lines.len = 0;
-		rr_lines_add(&lines, &rr);
+		rr_lines_add(&lines, &rr, 1);
 		assert_int_equal(lines.len, strlen(want));
 		assert_memory_equal(lines.p, want, lines.len);
 	}
@@ -238,6 +262,7 @@ int main(void)
 		cmocka_unit_test(rdata_order),
 		cmocka_unit_test(stream_gives_records_back),
 		cmocka_unit_test(text_of_records),
+		cmocka_unit_test(lines_have_their_owners),
 		cmocka_unit_test(times_are_dates),
 	};
 
