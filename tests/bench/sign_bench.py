@@ -3,7 +3,7 @@
 
 dnssec-verify and one more verifier judge the output at 100,000 names, or less where the run is smaller.  The raw rate is
 that of signatures alone by OpenSSL's EVP_PKEY_sign, or libsodium's Ed25519, in as many threads on the same cores; it is taken
-in turn with the programs."""
+right before and after each run of duet-sign."""
 
 import glob
 import os
@@ -103,10 +103,11 @@ def count_rrsigs(name):
 
 
 class RawRate:
-    """Signatures a second, all threads together; the median of the runs."""
+    """Signatures a second, all threads together, before and after each run of duet-sign: a machine has fast and slow minutes,
+    and a run is measured by those around it."""
 
     def __init__(self, args, alg):
-        self.argv = [os.path.join(args.bench, "rawrate"), "-t", str(args.threads), "-s", "0.1" if args.smoke else "2", str(alg)]
+        self.argv = [os.path.join(args.bench, "rawrate"), "-t", str(args.threads), "-s", "0.1" if args.smoke else "3", str(alg)]
         self.rates = []
 
     def run(self):
@@ -114,8 +115,9 @@ class RawRate:
         self.rates.append(float(re.search(r"signatures_s=([\d.]+)", r.out).group(1)))
         return r
 
-    def median(self):
-        return statistics.median(self.rates)
+    def floors(self, rrsigs):
+        """Seconds that the signatures alone take, for each run of duet-sign."""
+        return [rrsigs / statistics.mean(self.rates[i:i + 2]) for i in range(0, len(self.rates), 2)]
 
 
 def signers_of(lab, args, kind, n, alg):
@@ -136,27 +138,31 @@ def one_table(lab, args, kind, n, alg, mode):
     table = Table("Signing: %s of %d names, algorithm %d (%s), %s" % (kind, n, alg, ALG_TEXT[alg], mode),
                   ["program", "threads", "wall s", "CPU s", "anonymous MiB", "times the best peer's speed", "of the raw rate"],
                   "File to file.  Of the raw rate: RRSIGs a second of wall clock, reading and writing included, divided by the "
-                  "rate at which %d threads make such signatures alone, in this run." % args.threads)
+                  "rate at which %d threads make such signatures alone, for 3 s before and 3 s after each run of duet-sign." %
+                  args.threads)
     signers, two = signers_of(lab, args, kind, n, alg), args.threads
     progress("%s %d, algorithm %d, %s" % (kind, n, alg, mode))
     slow = 1 if args.big else args.runs
-    programs = {"duet-sign": (lambda: signers.duet(mode, two), args.runs)}
+    programs, raw = {"duet-sign": (lambda: signers.duet(mode, two), args.runs)}, RawRate(args, alg)
+    around = {"raw rate": raw.run, **programs, "raw rate again": raw.run}
     if n <= LARGEST_BESIDE:
         programs["kzonesign"] = (lambda: signers.knot(mode, two), args.runs)
     if n <= LARGEST_BESIDE and not args.best_only:
         programs["dnssec-signzone"] = (lambda: signers.bind(mode), slow)
         programs["ldns-signzone"] = (lambda: signers.ldns(mode), slow)
-    raw = RawRate(args, alg)
-    got = alternate({"raw rate": raw.run, **programs, "raw rate again": raw.run}, args.runs)
+    got = alternate({**around, **programs}, args.runs)
     rrsigs = count_rrsigs(signers.out("duet-sign"))
     judge(lab, args, kind, n, alg, mode, signers)
-    floor, peers = rrsigs / raw.median(), [who for who in programs if who != "duet-sign"]
+    floors, peers = raw.floors(rrsigs), [who for who in programs if who != "duet-sign"]
+    floor = statistics.median(floors)
+    rate = {who: floor / got[who].wall_s for who in peers}
+    rate["duet-sign"] = statistics.median(f / wall for f, wall in zip(floors, got["duet-sign"].walls()))
     best = min(peers, key=lambda who: got[who].wall_s, default=None)
     small = min(peers, key=lambda who: got[who].anon_mib, default=None)
     for who in programs:
         r = got[who]
         table.add(who, str(two if who in ("duet-sign", "kzonesign") else 1), r.wall_s, r.cpu_s, r.anon_mib,
-                  got[best].wall_s / r.wall_s if best else None, floor / r.wall_s)
+                  got[best].wall_s / r.wall_s if best else None, rate[who])
     table.figure("sign.%s.%d.%s" % (kind, alg, mode.lower().replace("nsec3 ", "")), n, got["duet-sign"].walls(), best,
                  got[best].walls() if best else None, floor_s=floor, rrsigs=rrsigs, raw_rates=raw.rates, mib=got["duet-sign"].anon_mib,
                  small_peer=small, small_mib=got[small].anon_mib if small else None)
