@@ -170,9 +170,24 @@ static void block_read(struct job *job)
 	pages_unref(b->net, pages);
 }
 
-struct block *block_get(struct net *net, struct pages *pages, size_t first)
+/* A block that nobody has yet, with references for who asked and for the job that is to read it. */
+static struct block *new_block(struct net *net, struct pages *pages, size_t first)
 {
 	const struct page *page[BLOCK_PAGES];
+	struct block *b = take_unused(net);
+
+	b->refs = 2;
+	b->pages = pages;
+	b->first = first;
+	b->count = choose(pages, first, page);
+	b->reading = pages_ref(pages);
+	b->job = (struct job){ .run = read_block, .done = block_read };
+	return b;
+}
+
+/* A block of these pages that somebody has asked for before, with a reference; or NULL. */
+static struct block *shared_block(struct net *net, const struct pages *pages, size_t first)
+{
 	struct block *b = net->blocks;
 
 	while (b != NULL && (b->pages != pages || b->first != first))
@@ -181,22 +196,44 @@ struct block *block_get(struct net *net, struct pages *pages, size_t first)
 		unlink_block(net, b);
 		put_first(net, b);
 		b->refs++;
-		return b;
 	}
-	b = take_unused(net);
-	b->refs = 2;
-	b->pages = pages;
-	b->first = first;
-	b->count = choose(pages, first, page);
-	b->reading = pages_ref(pages);
-	b->job = (struct job){ .run = read_block, .done = block_read };
+	return b;
+}
+
+struct block *block_get(struct net *net, struct pages *pages, size_t first)
+{
+	struct block *b = shared_block(net, pages, first);
+
+	if (b != NULL)
+		return b;
+	b = new_block(net, pages, first);
 	if (b->count == pages_count(pages) && b->count <= BLOCK_FEW) {
 		read_block(&b->job);
 		block_read(&b->job);
 	} else {
-		crew_queue(net->crew, &b->job);
+		crew_queue(net->readers, &b->job);
 	}
 	return b;
+}
+
+bool block_hurry(struct block *b)
+{
+	return crew_hurry(b->net->readers, &b->job) != JOB_RUNS;
+}
+
+struct block *block_again(struct block *b)
+{
+	struct net *net = b->net;
+	struct block *again;
+
+	b->pages = NULL; /* who looks for these pages finds the one that is read now */
+	again = shared_block(net, b->reading, b->first);
+	if (again == NULL) {
+		again = new_block(net, b->reading, b->first);
+		crew_here(net->readers, &again->job);
+	}
+	block_unref(b);
+	return again;
 }
 
 void block_unref(struct block *b)

@@ -114,7 +114,8 @@ int net_stop(struct net *net)
 		}
 	exchanges_fini(net);
 	tcp_stop(net);
-	crew_free(net->crew); /* what it still reads or signs ends, and refers to nothing any more */
+	crew_free(net->crew); /* what it still signs ends, and refers to nothing any more */
+	crew_free(net->readers);
 	udp_stop(net);
 	io_close(net->drain_timer);
 	while (net->volumes != NULL)
@@ -151,7 +152,8 @@ int net_main(const struct net_config *config, int sock)
 		err_set(&e, ERR_INTERNAL, "libuv does not start");
 		goto out;
 	}
-	if (sandbox_drop(&e) != 0 || crew_new(&net->loop, &net->crew, &e) != 0)
+	if (sandbox_drop(&e) != 0 || crew_new(&net->loop, true, &net->readers, &e) != 0 ||
+	    crew_new(&net->loop, false, &net->crew, &e) != 0)
 		goto out;
 	exchanges_init(net);
 	link_start(net, sock);

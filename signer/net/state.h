@@ -84,7 +84,8 @@ struct block;
 struct crew;
 struct net {
 	uv_loop_t loop;
-	struct crew *crew;
+	struct crew *readers; /* while a core is idle */
+	struct crew *crew;    /* makes MACs */
 	const struct net_config *config;
 	struct link *link;
 	struct net_zone *zones[ZONE_BUCKETS];

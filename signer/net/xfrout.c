@@ -238,6 +238,30 @@ static bool advance(struct xfrout *x)
 	return true;
 }
 
+/*
+ * When nobody works for the transfer but who reads, who may have to wait for an idle core: has the loop read what no thread
+ * has begun with, and when nothing such is left what a thread has begun with and does not end.  True when it did something.
+ */
+static bool hurry(struct xfrout *x)
+{
+	struct filling *f = filling(x, x->composed);
+
+	if (x->waits == NULL || x->composed != x->made)
+		return false;
+	for (uint64_t i = x->composed; i < x->begun; i++) {
+		struct block *b = filling(x, i)->block;
+
+		if (!block_ready(b) && block_hurry(b))
+			return true;
+	}
+	block_unwait(x->waits, &x->waiter);
+	x->waits = NULL;
+	f->block = block_again(f->block);
+	if (!block_ready(f->block))
+		block_wait(x->waits = f->block, &x->waiter);
+	return true;
+}
+
 /* Something that the transfer waited for has come.  It may be gone afterwards. */
 static void go_on(struct xfrout *x)
 {
@@ -299,6 +323,8 @@ enum xfrout_step xfrout_step(struct xfrout *x, int fd)
 		x->cut = x->cut || !advance(x);
 	if (x->cut)
 		return XFROUT_CUT;
+	if (x->sent == x->made && hurry(x))
+		return XFROUT_MORE;
 	x->pending = x->sent == x->made;
 	if (x->pending)
 		return XFROUT_PENDING;

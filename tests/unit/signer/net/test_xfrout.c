@@ -85,7 +85,7 @@ static int start(void **state)
 	net = mem_new(1, sizeof(*net));
 	net->config = &config;
 	if (uv_loop_init(&net->loop) != 0 || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) != 0 ||
-	    crew_new(&net->loop, &net->crew, &e) != 0)
+	    crew_new(&net->loop, true, &net->readers, &e) != 0 || crew_new(&net->loop, false, &net->crew, &e) != 0)
 		return -1;
 	engine = pair[0];
 	link_start(net, pair[1]);
@@ -116,6 +116,7 @@ static int end(void **state)
 	}
 	served_unref(net, version);
 	crew_free(net->crew);
+	crew_free(net->readers);
 	assert_int_equal(net->transfers, 0);
 	for (const struct block *b = net->blocks; b != NULL; b = b->next)
 		assert_int_equal(b->refs, 0);
