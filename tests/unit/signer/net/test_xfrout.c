@@ -11,6 +11,7 @@
 #include "signer/netpages.h"
 #include "store/page_sum.h"
 
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -312,6 +313,85 @@ static void one_that_ends_early_leaves_nothing(void **state)
 	check(&transfers[0]);
 }
 
+/* Jobs that keep every thread which reads from doing so, as a machine without an idle core does. */
+static sem_t core;
+static struct job idlers[8];
+
+static struct job *have_no_core(struct job *job)
+{
+	(void)job;
+	while (sem_wait(&core) != 0)
+		;
+	return NULL;
+}
+
+static void nothing_more(struct job *job)
+{
+	(void)job;
+}
+
+static void take_cores(void)
+{
+	sem_init(&core, 0, 0);
+	for (size_t i = 0; i < 8; i++) {
+		idlers[i] = (struct job){ .run = have_no_core, .done = nothing_more };
+		crew_queue(net->readers, &idlers[i]);
+	}
+}
+
+static void give_cores(void)
+{
+	for (size_t i = 0; i < 8; i++)
+		sem_post(&core);
+}
+
+static void without_an_idle_core_the_loop_reads_itself(void **state)
+{
+	(void)state;
+	take_cores();
+	begin(&transfers[0], false);
+	begin(&transfers[1], true);
+	begin(&transfers[2], false);
+	for (size_t i = 0; i < 3; i++)
+		while (!transfers[i].ended) {
+			uv_run(&net->loop, UV_RUN_NOWAIT);
+			for (size_t k = i; k < 3; k++) {
+				step(&transfers[k]);
+				take(&transfers[k], file_len);
+			}
+			assert_false(transfers[i].cut);
+			assert_true(transfers[i].may_go_on || transfers[i].client != NULL); /* a MAC is made by a thread */
+			forget_words();
+		}
+	give_cores();
+	for (size_t i = 0; i < 3; i++) {
+		take(&transfers[i], file_len);
+		check(&transfers[i]);
+	}
+}
+
+static void what_a_thread_does_not_end_is_read_again(void **state)
+{
+	struct block *b, *other, *same;
+
+	(void)state;
+	take_cores();
+	b = block_get(net, version->pages, 0);
+	same = block_get(net, version->pages, 0);
+	assert_ptr_equal(b, same);
+	other = block_again(b);
+	assert_ptr_not_equal(other, same);
+	same = block_again(same); /* read for the first of the two */
+	assert_ptr_equal(other, same);
+	uv_run(&net->loop, UV_RUN_NOWAIT);
+	assert_true(block_ready(other));
+	assert_null(other->bad);
+	assert_memory_equal(other->octets, file, 1000);
+	block_unref(other);
+	block_unref(same);
+	give_cores();
+}
+
 /* The version is another's, and its volume gone, while blocks of it are read. */
 static void a_version_lives_as_long_as_it_is_read(void **state)
 {
@@ -373,6 +453,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(transfers_side_by_side_are_whole),
 		TEST(one_that_ends_early_leaves_nothing),
+		TEST(without_an_idle_core_the_loop_reads_itself),
+		TEST(what_a_thread_does_not_end_is_read_again),
 		TEST(a_version_lives_as_long_as_it_is_read),
 		TEST(a_damaged_page_cuts_all_that_come_to_it),
 	};
