@@ -100,9 +100,45 @@ static int start(void **state)
 	return version == NULL ? -1 : 0;
 }
 
+/* Jobs that keep every thread which reads from doing so, as a machine without an idle core does. */
+static sem_t core;
+static struct job idlers[8];
+static bool cores_taken;
+
+static struct job *have_no_core(struct job *job)
+{
+	(void)job;
+	while (sem_wait(&core) != 0)
+		;
+	return NULL;
+}
+
+static void nothing_more(struct job *job)
+{
+	(void)job;
+}
+
+static void take_cores(void)
+{
+	sem_init(&core, 0, 0);
+	cores_taken = true;
+	for (size_t i = 0; i < 8; i++) {
+		idlers[i] = (struct job){ .run = have_no_core, .done = nothing_more };
+		crew_queue(net->readers, &idlers[i]);
+	}
+}
+
+static void give_cores(void)
+{
+	for (size_t i = 0; i < 8 && cores_taken; i++)
+		sem_post(&core);
+	cores_taken = false;
+}
+
 static int end(void **state)
 {
 	(void)state;
+	give_cores();
 	for (size_t i = 0; i < 8; i++) {
 		struct transfer *t = &transfers[i];
 
@@ -311,38 +347,6 @@ static void one_that_ends_early_leaves_nothing(void **state)
 	}
 	take(&transfers[0], file_len);
 	check(&transfers[0]);
-}
-
-/* Jobs that keep every thread which reads from doing so, as a machine without an idle core does. */
-static sem_t core;
-static struct job idlers[8];
-
-static struct job *have_no_core(struct job *job)
-{
-	(void)job;
-	while (sem_wait(&core) != 0)
-		;
-	return NULL;
-}
-
-static void nothing_more(struct job *job)
-{
-	(void)job;
-}
-
-static void take_cores(void)
-{
-	sem_init(&core, 0, 0);
-	for (size_t i = 0; i < 8; i++) {
-		idlers[i] = (struct job){ .run = have_no_core, .done = nothing_more };
-		crew_queue(net->readers, &idlers[i]);
-	}
-}
-
-static void give_cores(void)
-{
-	for (size_t i = 0; i < 8; i++)
-		sem_post(&core);
 }
 
 static void without_an_idle_core_the_loop_reads_itself(void **state)
