@@ -4,6 +4,8 @@
 
 #include <jansson.h>
 #include <malloc.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +38,23 @@ static void keep_memory(void)
 {
 	mallopt(M_TRIM_THRESHOLD, MEMORY_KEPT);
 	mallopt(M_MMAP_THRESHOLD, MEMORY_KEPT / 4);
+}
+
+/* Whoever has gone waits for no answer, and an audit may take minutes. */
+static void *watch(void *arg)
+{
+	struct pollfd p = { .fd = *(const int *)arg, .events = POLLRDHUP };
+
+	while (poll(&p, 1, -1) <= 0 || (p.revents & (POLLRDHUP | POLLHUP)) == 0)
+		;
+	_exit(EXIT_UNKNOWN);
+}
+
+static int start_watch(const int *sock)
+{
+	pthread_t thread;
+
+	return pthread_create(&thread, NULL, watch, (void *)(uintptr_t)sock) == 0 ? pthread_detach(thread) : -1;
 }
 
 static int take_plan(struct audit *a, const json_t *job, struct err *e)
@@ -152,6 +171,8 @@ int worker_main(int sock, unsigned threads)
 	signal(SIGPIPE, SIG_IGN);
 	limit_memory();
 	keep_memory();
+	if (start_watch(&sock) != 0)
+		return EXIT_UNKNOWN;
 	while ((rc = frame_recv(sock, JOB_MAX, -1, &text, &len, fds, &n, &e)) == 1) {
 		rc = n == 1 ? answer_job(sock, text, len, fds[0], threads) : -1;
 		free(text);

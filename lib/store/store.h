@@ -17,7 +17,7 @@
  * version is given out.  Octets of a volume behind the last committed page are cut off at open.
  *
  * One process.  Of its threads one writes: it alone calls store_write (and what is made of it: change_publish,
- * store_remove, store_keep_put), store_checkpoint, store_compact, store_close.  Any thread may read, and make changes up to
+ * store_remove, store_keep_put), store_sync, store_checkpoint, store_compact, store_close.  Any thread may read, and make changes up to
  * publication, each by one thread at a time, while that one writes.  Table and version objects are immutable and reference
  * counted, and may be read while newer ones are made.
  */
@@ -101,6 +101,9 @@ int store_open(const char *dir, struct store **out, struct err *e);
 void store_close(struct store *s);
 /* A new volume is begun where one would grow above this; 64 MiB unless told. */
 void store_set_volume_max(struct store *s, uint64_t octets);
+/* Writes to the disk what changes have appended so far, so that their publication finds it done.  Thread of store_write; what
+ * fails here refuses those changes. */
+int store_sync(struct store *s, struct err *e);
 /* Moves recent commits from SQLite's log into its file, if they take this many pages there; best while nothing waits. */
 int store_checkpoint(struct store *s, unsigned least_log_pages, struct err *e);
 

@@ -293,8 +293,10 @@ void volumes_rewind(struct volumes *vs)
 			volume_delete(v);
 			continue;
 		}
-		/* A file that cannot be cut is written over from `committed` on, which is as good. */
-		(void)!ftruncate(v->wr, (off_t)v->committed);
+		/* A file that is not cut is written over from `committed` on, which is as good.  Cutting nothing off would
+		 * make the next sync write the inode, too. */
+		if (v->end != v->committed)
+			(void)!ftruncate(v->wr, (off_t)v->committed);
 		v->end = v->synced = v->committed;
 		v->dirty = false;
 		if (v->full)

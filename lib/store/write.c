@@ -220,6 +220,16 @@ static size_t check_all(struct step *steps, size_t n)
 	return good;
 }
 
+int store_sync(struct store *s, struct err *e)
+{
+	if (volumes_sync(&s->volumes, e) == 0)
+		return 0;
+	store_lock(s);
+	s->sync_failures++;
+	store_unlock(s);
+	return -1;
+}
+
 static int sync_pages(struct store *s, const struct step *steps, size_t n, struct err *e)
 {
 	bool put = false;
@@ -227,12 +237,8 @@ static int sync_pages(struct store *s, const struct step *steps, size_t n, struc
 	for (size_t i = 0; i < n; i++)
 		put = put || (steps[i].w->change != NULL && steps[i].w->change->put);
 	fail_point("store-before-sync");
-	if (put && volumes_sync(&s->volumes, e) != 0) {
-		store_lock(s);
-		s->sync_failures++;
-		store_unlock(s);
+	if (put && store_sync(s, e) != 0)
 		return -1;
-	}
 	fail_point("store-after-sync");
 	return 0;
 }

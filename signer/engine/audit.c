@@ -198,7 +198,7 @@ static void audit_done(struct work *w)
 	const char *result;
 
 	z->busy = false;
-	if (!w->cancelled) {
+	if (!w->cancelled && !(a->rc != 0 && z->engine->stopping)) {
 		result = result_of(a);
 		verdict_set(z, a, result);
 		if (strcmp(result, "fine") == 0)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "arena/arena.h"
@@ -20,10 +21,13 @@
 #define PIPE_SIZE  (1 << 20)
 
 struct auditor {
-	pthread_mutex_t lock; /* guards idle; held while one is started */
+	pthread_mutex_t lock; /* guards what is below; held while one is started */
 	int starter;
 	int idle[IDLE_MAX];
 	size_t idle_count;
+	int *busy;
+	size_t busy_count;
+	bool stopping;
 };
 
 struct auditor *auditor_new(int starter)
@@ -43,7 +47,17 @@ void auditor_free(struct auditor *a)
 		close(a->idle[i]);
 	close(a->starter);
 	pthread_mutex_destroy(&a->lock);
+	free(a->busy);
 	free(a);
+}
+
+void auditor_stop(struct auditor *a)
+{
+	pthread_mutex_lock(&a->lock);
+	a->stopping = true;
+	for (size_t i = 0; i < a->busy_count; i++)
+		shutdown(a->busy[i], SHUT_RDWR); /* who waits for an answer sees the end, and so does the auditor */
+	pthread_mutex_unlock(&a->lock);
 }
 
 /* It has said nothing since its last answer, and is there. */
@@ -59,6 +73,10 @@ static int take(struct auditor *a, struct err *e)
 	int sock = -1;
 
 	pthread_mutex_lock(&a->lock);
+	if (a->stopping) {
+		pthread_mutex_unlock(&a->lock);
+		return err_set(e, ERR_NOTNOW, "the signer is stopping");
+	}
 	while (sock < 0 && a->idle_count > 0) {
 		sock = a->idle[--a->idle_count];
 		if (alive(sock))
@@ -68,14 +86,21 @@ static int take(struct auditor *a, struct err *e)
 	}
 	if (sock < 0)
 		sock = starter_auditor(a->starter, e);
+	if (sock >= 0) {
+		a->busy = mem_grow(a->busy, a->busy_count + 1, sizeof(*a->busy));
+		a->busy[a->busy_count++] = sock;
+	}
 	pthread_mutex_unlock(&a->lock);
 	return sock;
 }
 
-static void give_back(struct auditor *a, int sock)
+static void give_back(struct auditor *a, int sock, bool good)
 {
 	pthread_mutex_lock(&a->lock);
-	if (a->idle_count < IDLE_MAX) {
+	for (size_t i = 0; i < a->busy_count; i++)
+		if (a->busy[i] == sock)
+			a->busy[i] = a->busy[--a->busy_count];
+	if (good && a->idle_count < IDLE_MAX) {
 		a->idle[a->idle_count++] = sock;
 		sock = -1;
 	}
@@ -132,10 +157,10 @@ int auditor_run(struct auditor *a, const char *job, auditor_feed_fn *feed, void 
 		return -1;
 	fail_point("auditor-taken");
 	if (send_job(sock, job, feed, ctx, e) != 0 || receive(sock, timeout_ms, out, e) != 0) {
-		close(sock);
+		give_back(a, sock, false);
 		return -1;
 	}
 	fail_point("audit-answered");
-	give_back(a, sock);
+	give_back(a, sock, true);
 	return 0;
 }

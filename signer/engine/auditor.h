@@ -16,6 +16,8 @@ struct auditor;
 struct auditor *auditor_new(int starter);
 /* NULL does nothing. */
 void auditor_free(struct auditor *a);
+/* Audits that run end soon, with -1, and no other begins. */
+void auditor_stop(struct auditor *a);
 
 /* Writes what is to be audited, until it is said no more (EPIPE: -1). */
 typedef int auditor_feed_fn(void *ctx, int fd, struct err *e);

@@ -13,7 +13,8 @@ enum mark { MARK_NONE, MARK_CONTEXT, MARK_NEW };
 struct choice {
 	const struct table *now;
 	size_t n, names; /* rows; those of names, which come first */
-	uint8_t *mark; /* one for each row of now */
+	uint8_t *mark; /* one for each row of now; no loop goes over all of them: that would be the zone's size */
+	size_t *marked, marked_count, marked_cap; /* rows with a mark */
 	const struct page_row **was;
 	size_t was_count, new_count;
 };
@@ -34,10 +35,22 @@ static size_t lower(const struct table *t, const struct page_row *key)
 	return low;
 }
 
+static void set_mark(struct choice *c, size_t i, enum mark mark)
+{
+	if (c->mark[i] == MARK_NONE) {
+		if (c->marked_count == c->marked_cap) {
+			c->marked_cap = 2 * c->marked_cap + 64;
+			c->marked = mem_grow(c->marked, c->marked_cap, sizeof(*c->marked));
+		}
+		c->marked[c->marked_count++] = i;
+	}
+	c->mark[i] = (uint8_t)mark;
+}
+
 static void context(struct choice *c, size_t i)
 {
 	if (i < c->n && c->mark[i] == MARK_NONE)
-		c->mark[i] = MARK_CONTEXT;
+		set_mark(c, i, MARK_CONTEXT);
 }
 
 /* The neighbours of row i, or of a gap before it, in the same chain. */
@@ -62,7 +75,7 @@ static int note(void *ctx, const struct page_row *was, const struct page_row *is
 		if (c->new_count == PARTS_MAX)
 			return -1;
 		c->new_count++;
-		c->mark[lower(c->now, is)] = MARK_NEW;
+		set_mark(c, lower(c->now, is), MARK_NEW);
 	} else {
 		size_t at = lower(c->now, was);
 
@@ -71,15 +84,24 @@ static int note(void *ctx, const struct page_row *was, const struct page_row *is
 	return 0;
 }
 
-/* Pages of one owner go together. */
+/* Pages of one owner go together; those that come in are looked at, too. */
 static void whole_owners(struct choice *c)
 {
-	for (size_t i = c->n; i-- > 1;)
-		if (c->mark[i] != MARK_NONE && table_row(c->now, i)->part > 0)
+	for (size_t k = 0; k < c->marked_count; k++) {
+		size_t i = c->marked[k];
+
+		if (i > 0 && table_row(c->now, i)->part > 0)
 			context(c, i - 1);
-	for (size_t i = 0; i + 1 < c->n; i++)
-		if (c->mark[i] != MARK_NONE && table_row(c->now, i + 1)->part > 0)
+		if (i + 1 < c->n && table_row(c->now, i + 1)->part > 0)
 			context(c, i + 1);
+	}
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const size_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
 }
 
 static bool begins_run(const struct choice *c, size_t i)
@@ -109,29 +131,32 @@ static void choose(struct choice *c)
 
 	names = c->names = lower(c->now, &end);
 	context(c, 0);
-	for (size_t i = 0; i < c->n; i++)
+	for (size_t k = 0; k < c->marked_count; k++) {
+		size_t i = c->marked[k];
+
 		if (c->mark[i] == MARK_NEW)
 			neighbours(c, i - 1, i + 1, table_row(c->now, i)->chain);
+	}
 	/* The hashed chain is closed where one of its ends is another. */
 	if (names < c->n && (c->mark[names] != MARK_NONE || c->mark[c->n - 1] != MARK_NONE)) {
 		context(c, names);
 		context(c, c->n - 1);
 	}
 	whole_owners(c);
-	for (size_t i = names; i-- > 0;)
-		if (begins_run(c, i))
-			above(c, i, apex_len);
+	for (size_t k = 0; k < c->marked_count; k++)
+		if (c->marked[k] < names && begins_run(c, c->marked[k]))
+			above(c, c->marked[k], apex_len);
 	whole_owners(c);
+	qsort(c->marked, c->marked_count, sizeof(*c->marked), by_number);
 }
 
 static void write_tags(const struct choice *c, struct auditparts *out)
 {
-	for (size_t i = 0; i < c->n; i++) {
+	for (size_t k = 0; k < c->marked_count; k++) {
+		size_t i = c->marked[k];
 		bool hashed = i >= c->names;
 		char tag = c->mark[i] == MARK_NEW ? (hashed ? 'm' : 'n') : (hashed ? 'k' : 'c');
 
-		if (c->mark[i] == MARK_NONE)
-			continue;
 		out->row[out->n] = table_row(c->now, i);
 		out->tags[out->n++] = begins_run(c, i) ? (char)(tag - 'a' + 'A') : tag;
 	}
@@ -146,7 +171,7 @@ static void write_tags(const struct choice *c, struct auditparts *out)
 int auditparts_make(struct table *was, struct table *now, struct auditparts *out)
 {
 	struct choice c = { .now = now, .n = table_len(now) };
-	size_t marked = 0;
+	size_t most;
 	int rc = -1;
 
 	*out = (struct auditparts){ .tags = NULL };
@@ -155,16 +180,16 @@ int auditparts_make(struct table *was, struct table *now, struct auditparts *out
 	if (c.n > 0 && table_diff(was, now, note, &c) == 0 &&
 	    (c.n <= PARTS_FREE || c.new_count <= c.n / 2)) {
 		choose(&c);
-		for (size_t i = 0; i < c.n; i++)
-			marked += c.mark[i] != MARK_NONE;
-		out->tags = mem_new(marked + c.was_count + 1, 1);
-		out->row = mem_new(marked + c.was_count + 1, sizeof(*out->row));
+		most = c.marked_count + c.was_count + 1;
+		out->tags = mem_new(most, 1);
+		out->row = mem_new(most, sizeof(*out->row));
 		out->was = table_ref(was);
 		out->now = table_ref(now);
 		write_tags(&c, out);
 		rc = 0;
 	}
 	free(c.mark);
+	free(c.marked);
 	free(c.was);
 	return rc;
 }

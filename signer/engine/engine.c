@@ -22,6 +22,7 @@
 #include "signer/engine/zwork.h"
 #include "log/log.h"
 #include "runner/runner.h"
+#include "sort/sort.h"
 
 #define NET_END_MS 3000 /* a leak check at the end of a sanitized net takes a while */
 
@@ -132,6 +133,7 @@ static int engine_open(struct engine *e, int sock, struct err *err)
 	    writer_new(&e->loop, e->store, &e->writer, err) != 0 || netlink_open(e, sock, &e->net, err) != 0)
 		return -1;
 	e->works = works_new(&e->loop);
+	e->sort_memory = sort_memory_new();
 	lookers_open(e);
 	engine_zones_open(e);
 	if (kdlink_open(e, &e->keydist, err) != 0 || api_open(e, err) != 0)
@@ -162,6 +164,7 @@ static void engine_close(struct engine *e, int sock)
 	e->keydist = NULL; /* what ends below has nobody to tell */
 	if (e->works != NULL)
 		works_end(e->works);
+	auditor_stop(e->auditor); /* what it says now nobody would publish */
 	while (e->works != NULL && works_running(e->works) > 0)
 		uv_run(&e->loop, UV_RUN_ONCE);
 	auditor_free(e->auditor);
@@ -176,6 +179,7 @@ static void engine_close(struct engine *e, int sock)
 	lookers_close(e);
 	folder_end(e);
 	works_free(e->works);
+	sort_memory_free(e->sort_memory);
 	free(e->hold);
 	store_close(e->store);
 	engine_identity_fini(&e->identity);

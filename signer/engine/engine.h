@@ -71,6 +71,7 @@ struct engine {
 	size_t zone_count, zone_cap;
 
 	struct works *works;
+	struct sort_memory *sort_memory; /* of zones that are read: touching memory for the first time is dear */
 	TAILQ_HEAD(plan_list, reading) plans; /* being read (plans.c) */
 	struct writer *writer;
 

@@ -85,6 +85,7 @@ static void load_done(struct work *w)
 	struct zwork *z = l->z;
 
 	z->loading = false;
+	z->engine->trimmed_ms = 0; /* whether it leads to a publication or not */
 	fail_point("engine-loaded");
 	if (l->files.n > 0 && z->source.kind == SOURCE_FILE) /* of those that failed, too: mending one of them is a change */
 		source_files(z, &l->files);
@@ -138,6 +139,7 @@ void load_start(struct zwork *z)
 	l->z = z;
 	l->fd = -1;
 	l->limits = ZONE_LIMITS_DEFAULT;
+	l->limits.sort_memory = z->engine->sort_memory;
 	l->limits.threads = works_threads(z->engine->works);
 	l->limits.max_ttl_s = max_ttl > 0 && max_ttl < UINT32_MAX ? (uint32_t)max_ttl : 0;
 	if (s->kind == SOURCE_FILE) {

@@ -98,6 +98,7 @@ static void sign_done(struct work *w)
 			  " kept-pages=%" PRIu64 " new-pages=%" PRIu64 " octets=%" PRIu64, z->name, m->stats.records,
 			  m->stats.rrsigs, m->stats.made, m->stats.kept_pages, m->stats.new_pages, m->stats.octets);
 		z->made = s->made;
+		writer_sync(z->engine->writer); /* beside the audit */
 	}
 	zwork_poke(z);
 	free(s);

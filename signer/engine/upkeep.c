@@ -5,6 +5,7 @@
 #include "clock/clock.h"
 #include "fail/fail.h"
 #include "log/log.h"
+#include "sort/sort.h"
 #include "signer/engine/netlink.h"
 #include "signer/engine/zwork.h"
 
@@ -60,6 +61,7 @@ static void trim(struct engine *e, int64_t now_ms)
 	if (e->wrote_ms == e->trimmed_ms || now_ms - e->wrote_ms < TRIM_MS)
 		return;
 	e->trimmed_ms = e->wrote_ms;
+	sort_memory_trim(e->sort_memory);
 	malloc_trim(0);
 }
 

@@ -29,7 +29,7 @@ struct writer {
 	pthread_mutex_t lock; /* guards what is below */
 	pthread_cond_t more;
 	struct queue waiting, written;
-	bool compact, compact_idle, compacted, quit;
+	bool sync, compact, compact_idle, compacted, quit;
 	int compact_rc;
 	struct err compact_err;
 	writer_compacted_fn *compacted_fn;
@@ -116,9 +116,9 @@ static bool work(struct writer *w, bool *folded)
 {
 	struct writing *group[GROUP_MAX];
 	size_t n = take_group(w, group);
-	bool asked = n == 0 && w->compact, idle = w->compact_idle;
+	bool sync = n == 0 && w->sync, asked = n == 0 && !sync && w->compact, idle = w->compact_idle;
 
-	if (n == 0 && !asked) {
+	if (n == 0 && !sync && !asked) {
 		if (w->quit)
 			return false;
 		if (*folded)
@@ -133,9 +133,12 @@ static bool work(struct writer *w, bool *folded)
 	}
 	if (asked)
 		w->compact = false;
+	w->sync = w->sync && !sync;
 	*folded = false;
 	pthread_mutex_unlock(&w->lock);
-	if (asked)
+	if (sync)
+		store_sync(w->store, NULL);
+	else if (asked)
 		compact(w, idle);
 	else
 		write_group(w, group, n);
@@ -235,6 +238,14 @@ void writer_queue(struct writer *w, struct writing *wr)
 	wr->writer = w;
 	pthread_mutex_lock(&w->lock);
 	push(&w->waiting, wr);
+	pthread_cond_signal(&w->more);
+	pthread_mutex_unlock(&w->lock);
+}
+
+void writer_sync(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->sync = true;
 	pthread_cond_signal(&w->more);
 	pthread_mutex_unlock(&w->lock);
 }

@@ -27,6 +27,8 @@ int writer_new(uv_loop_t *loop, struct store *store, struct writer **out, struct
 /* Writes what waits and ends the thread; done is called for all.  NULL does nothing.  The loop must run once more. */
 void writer_free(struct writer *w);
 void writer_queue(struct writer *w, struct writing *wr);
+/* What changes have appended goes to the disk once nothing else is to be written: their publication need not wait for it. */
+void writer_sync(struct writer *w);
 /* Compacts a volume when that is worth it, once nothing waits; idle: also when it frees little.  No change may be open until fn
  * is called, with 1 when there may be more to do, 0, or -1 and an error. */
 void writer_compact(struct writer *w, bool idle, writer_compacted_fn *fn, void *ctx);
