@@ -151,10 +151,14 @@ struct timeline {
 	size_t n;
 	uint8_t counted[TIMELINE_OBSERVERS_MAX][NODE_ID_LEN];
 	size_t counted_n;
+	/* Whose words tell what there is: the counted; for the first version after a restore, all of whose signers are
+	 * retired, these. */
+	uint8_t voter[TIMELINE_OBSERVERS_MAX][NODE_ID_LEN];
+	size_t voters;
 	bool secure;    /* the zone is to be signed */
 	bool strict;    /* validators may ask for every algorithm in the DNSKEY RRset */
 	bool may_serve; /* holds all, counts all, is counted by all */
-	bool joining;   /* others serve, this node has not begun */
+	bool joining;   /* others serve, or did until all of them were lost; this node has not begun */
 	bool stale; /* the published version is older than this node's own facts: it must not be renewed */
 	bool cds_delete; /* CDS and CDNSKEY say DELETE (RFC 8078 section 4) */
 };

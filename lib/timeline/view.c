@@ -34,17 +34,22 @@ struct timeline_key *timeline_find(const struct timeline *t, const uint8_t hash[
 
 static bool every(const struct timeline *t, const struct id_set *set, const uint8_t *except)
 {
-	for (size_t i = 0; i < t->counted_n; i++)
-		if ((except == NULL || memcmp(t->counted[i], except, NODE_ID_LEN) != 0) &&
-		    !id_set_has(set, t->counted[i]))
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->voters; i++) {
+		if (except != NULL && memcmp(t->voter[i], except, NODE_ID_LEN) == 0)
+			continue;
+		if (!id_set_has(set, t->voter[i]))
 			return false;
-	return t->counted_n > (except != NULL);
+		n++;
+	}
+	return n > 0;
 }
 
 static bool any(const struct timeline *t, const struct id_set *set)
 {
-	for (size_t i = 0; i < t->counted_n; i++)
-		if (id_set_has(set, t->counted[i]))
+	for (size_t i = 0; i < t->voters; i++)
+		if (id_set_has(set, t->voter[i]))
 			return true;
 	return false;
 }
@@ -108,16 +113,18 @@ static bool all_gone(const struct timeline *t, const struct record_state *s, con
 		     const uint8_t *except)
 {
 	const bool own = id_set_has(&s->gone, self);
+	size_t n = 0;
 
-	for (size_t i = 0; i < t->counted_n; i++) {
-		const uint8_t *id = t->counted[i];
+	for (size_t i = 0; i < t->voters; i++) {
+		const uint8_t *id = t->voter[i];
 
 		if (except != NULL && memcmp(id, except, NODE_ID_LEN) == 0)
 			continue;
 		if (!id_set_has(&s->gone, id) && !(own && !id_set_has(&s->serves, id)))
 			return false;
+		n++;
 	}
-	return t->counted_n > (except != NULL);
+	return n > 0;
 }
 
 static void view_record(const struct timeline_in *in, const struct timeline *t, struct timeline_key *k,
@@ -201,15 +208,38 @@ static void choose_keys(const struct timeline_in *in, struct timeline *t)
 	qsort(t->key, t->n, sizeof(t->key[0]), by_hash);
 }
 
+static bool ever_served(const struct timeline_in *in, const uint8_t id[NODE_ID_LEN])
+{
+	for (size_t i = 0; i < in->zone->keys; i++)
+		if (id_set_has(&in->zone->key[i].record[RECORD_DNSKEY].serves, id))
+			return true;
+	return false;
+}
+
+/* Of those that count nobody has served: what caches and secondaries have is of signers that are retired, all of them. */
+static bool revives(const struct timeline_in *in, struct timeline *t)
+{
+	size_t n = 0;
+
+	if (in->published->any || FAULT(RESTORE_FORGETS))
+		return false;
+	for (size_t i = 0; i < in->facts->nodes && n < TIMELINE_OBSERVERS_MAX; i++)
+		if (in->facts->node[i].retired && ever_served(in, in->facts->node[i].id))
+			memcpy(t->voter[n++], in->facts->node[i].id, NODE_ID_LEN);
+	if (n > 0)
+		t->voters = n;
+	return n > 0;
+}
+
 static void view_keys(const struct timeline_in *in, struct timeline *t)
 {
-	bool others_serve = false, self_serves = false;
+	bool others_serve = false;
 
-	for (size_t i = 0; i < in->zone->keys; i++) {
+	memcpy(t->voter, t->counted, sizeof(t->voter[0]) * t->counted_n);
+	t->voters = t->counted_n;
+	for (size_t i = 0; i < in->zone->keys; i++)
 		others_serve |= any(t, &in->zone->key[i].record[RECORD_DNSKEY].serves);
-		self_serves |= id_set_has(&in->zone->key[i].record[RECORD_DNSKEY].serves, in->self);
-	}
-	t->joining = others_serve && !self_serves;
+	t->joining = !ever_served(in, in->self) && (others_serve || revives(in, t));
 	t->may_serve = all_count_each_other(in, t) && !knows_uncounted(in, t);
 	choose_keys(in, t);
 	for (size_t i = 0; i < t->n; i++) {

@@ -47,6 +47,7 @@
 	X(ROLLS_OVERLAP, "a roll begins while another one of the same use runs") \
 	X(TURN_BY_NAMED_KEY, "whose turn it is depends on the key that was named") \
 	X(WALL_CLOCK_WAITS, "waits are measured by the wall clock") \
+	X(RESTORE_FORGETS, "a signer that is restored does not go by what those before it served") \
 	X(STALE_RENEWED, "a version older than the node's own facts is renewed") \
 	/* end */
 

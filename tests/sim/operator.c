@@ -107,7 +107,8 @@ static void admit(struct sim *s, struct node *n)
 	node_wake(s, x);
 }
 
-static void swear(struct sim *s, struct node *n, const struct node *dead)
+/* How far n knows that another one spoke. */
+static json_t *upto_of(const struct node *n, const struct node *dead)
 {
 	json_t *upto = json_array();
 	char random[17];
@@ -118,11 +119,59 @@ static void swear(struct sim *s, struct node *n, const struct node *dead)
 			json_array_append_new(upto, json_pack("[i,s,I]", (int)n->log[i]->f.inc.number, random,
 							      (json_int_t)n->log[i]->f.seq));
 		}
-	node_observe(s, n);
+	return upto;
+}
+
+static void say_retired(struct sim *s, struct node *n, const struct node *dead)
+{
 	node_say(s, n, "retired", false,
 		 json_pack("{s:s,s:s,s:s,s:o}", "node", dead->id.id_text, "line", dead->line, "why", "fenced",
-			   "upto", upto));
+			   "upto", upto_of(n, dead)));
+}
+
+static void swear(struct sim *s, struct node *n, const struct node *dead)
+{
+	node_observe(s, n);
+	say_retired(s, n, dead);
 	node_wake(s, n);
+}
+
+/* What `backup restore` says: all signers are retired, a new one is admitted, and that is one restore. */
+static void on_restore(struct sim *s, const struct event *ev)
+{
+	struct node *b = &s->node[s->nodes - 1], *fresh = &s->node[s->members];
+	int facts = 1;
+
+	if (!b->up || !b->compared || !fresh->up) {
+		sim_later(s, HOUR, on_restore, ev->a, 0, 0, NULL);
+		return;
+	}
+	sim_say(s, "-- the backup restores node %d", fresh->i);
+	for (int i = 0; i < s->members; i++, facts++)
+		say_retired(s, b, &s->node[i]);
+	node_say(s, b, "admitted", false,
+		 json_pack("{s:s,s:s,s:s}", "line", fresh->line, "name", fresh->id.id_text, "role", "signer"));
+	node_say(s, b, "restored", false, json_pack("{s:i}", "facts", facts));
+	for (int i = 0; i < s->secondaries; i++)
+		s->secondary[i].primaries = s->secondary[i].watchers = 1 << fresh->i;
+	node_observe(s, fresh);
+	node_wake(s, fresh);
+}
+
+void operator_restores(struct sim *s)
+{
+	struct node *b = &s->node[s->nodes - 1];
+
+	if (state_node(b->state, s->node[s->members].id.id) != NULL)
+		return; /* nobody is left who is new */
+	for (int i = 0; i < s->members; i++) {
+		if (s->node[i].gone)
+			return;
+		s->node[i].gone = true;
+		s->node[i].up = false;
+		exchange_all(s, &s->node[i], b, s->node[i].disk.facts); /* the backup has all that they said */
+	}
+	sim_later(s, chance_between(&s->chance, HOUR, 3 * DAY), on_restore, 0, 0, 0, NULL);
 }
 
 /* What an operator swears to: nothing that the dead signer served, or its secondaries, is in any cache. */

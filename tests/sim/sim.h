@@ -152,6 +152,7 @@ enum trouble_kind {
 	TROUBLE_SECURE,
 	TROUBLE_JOIN,   /* node b is admitted at a */
 	TROUBLE_RETIRE, /* node b is gone for good, which an operator swears to a */
+	TROUBLE_DISASTER, /* all signers are gone for good; the newcomer is restored from the backup */
 	TROUBLES
 };
 
@@ -242,6 +243,7 @@ void trouble_ends(struct sim *s, const struct event *ev);
 
 /* operator.c */
 void operator_acts(struct sim *s, const struct trouble *t);
+void operator_restores(struct sim *s);
 
 /* start.c, node.c */
 void node_init(struct sim *s, int i, bool backup);

@@ -30,6 +30,7 @@ static const struct {
 	[TROUBLE_SECURE] = { "an operator at node %d makes the zone secure", 1 },
 	[TROUBLE_JOIN] = { "an operator at node %d admits the newcomer", 3 },
 	[TROUBLE_RETIRE] = { "an operator at node %d retires node %d, which is dead", 2 },
+	[TROUBLE_DISASTER] = { "all signers are gone, and a new one is restored from the backup", 2 },
 };
 
 const char *trouble_text(const struct trouble *t, char out[128])
@@ -168,6 +169,9 @@ void trouble_begins(struct sim *s, const struct event *ev)
 	case TROUBLE_JOIN:
 	case TROUBLE_RETIRE:
 		operator_acts(s, t);
+		break;
+	case TROUBLE_DISASTER:
+		operator_restores(s);
 		break;
 	case TROUBLES:
 		break;

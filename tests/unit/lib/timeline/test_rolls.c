@@ -259,6 +259,43 @@ static void keys_that_are_gone_do_not_crowd_out_those_that_live(void **state)
 	assert_int_equal(w.t.n, TIMELINE_KEYS_MAX);
 }
 
+/* Both signers are lost after a roll, and this node is a third one, from a backup. */
+static void a_restored_signer_goes_by_what_those_before_it_served(void **state)
+{
+	static const uint8_t fresh_id[NODE_ID_LEN] = { 9 };
+	struct key_state *zsk = zone_in_use(), *gone = add_key("zsk", NULL), *going = add_key("zsk", NULL);
+	struct node_state node[3];
+
+	(void)state;
+	finish(gone);
+	settle(going, RECORD_DNSKEY);
+	settle(going, RECORD_ZONE);
+	going->record[RECORD_ZONE].stopped = both();
+	memcpy(zsk->replaces[0], going->hash, 32);
+	w.published = (struct timeline_published){ .any = false };
+	memcpy(node, w.node, sizeof(w.node));
+	node[0].retired = node[1].retired = true;
+	node[2] = w.node[0];
+	memcpy(node[2].id, fresh_id, NODE_ID_LEN);
+	node[2].counts = (struct id_set){ NULL, 0 };
+	w.facts.node = node;
+	w.facts.nodes = 3;
+	w.in.self = fresh_id;
+	for (size_t i = 0; i < w.zone.keys; i++)
+		memcpy(w.held[i][0].node, fresh_id, NODE_ID_LEN);
+	assert_true(view(zsk)->record[RECORD_ZONE].show);
+	assert_true(w.t.joining);
+	assert_true(timeline_changes(&w.t, &w.published));
+	assert_true(view(gone)->dead);
+	assert_false(view(gone)->record[RECORD_DNSKEY].show);
+	assert_true(view(going)->record[RECORD_DNSKEY].show); /* its signatures are in caches */
+	assert_false(view(going)->record[RECORD_ZONE].show);
+	assert_true(w.t.may_serve);
+	memset(w.held[0][0].node, 1, NODE_ID_LEN); /* a key that it does not hold yet */
+	view(zsk);
+	assert_false(w.t.may_serve);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +305,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_silent_secondary_is_given_up_by_policy_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(hurry_leaves_out_what_policy_adds, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_that_are_gone_do_not_crowd_out_those_that_live, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_restored_signer_goes_by_what_those_before_it_served, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
