@@ -21,6 +21,9 @@
 
 #define KEYS_MAX    64
 #define PROGRESS_MS 2000 /* what takes longer says how far it is, on a terminal */
+/* Octets that go to the disk together.  A rename over another file waits until all have found their place there, a third
+ * of a second at 350 MB, while nothing is left to sign; so they begin before. */
+#define BEGIN_OCTETS ((size_t)8 << 20)
 
 /* What there is to say in the end. */
 struct figures {
@@ -34,6 +37,7 @@ struct output {
 	const struct figures *figures;
 	bool terminal;  /* progress is shown */
 	int64_t said_ms;
+	size_t written, begun; /* octets: in all, and those of them that are on their way to the disk */
 };
 
 static void progress(struct output *out)
@@ -60,6 +64,11 @@ static int write_text(void *ctx, const uint8_t *text, size_t len, struct err *e)
 			return err_errno(e, "writing");
 		text += n;
 		len -= (size_t)n;
+		out->written += (size_t)n;
+	}
+	if (out->written - out->begun >= BEGIN_OCTETS) { /* a pipe has no such thing, and needs none */
+		(void)sync_file_range(out->fd, (off_t)out->begun, (off_t)(out->written - out->begun), SYNC_FILE_RANGE_WRITE);
+		out->begun = out->written;
 	}
 	progress(out);
 	return 0;
