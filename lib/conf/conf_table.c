@@ -134,7 +134,7 @@ static const struct option review_table[] = {
 	  .count_offset = offsetof(struct conf_review, transfer_count), .help = "Who may ask there." },
 	{ "dir", OPTION_PATH, .def = "/var/lib/duet/review", AT(conf_review, dir),
 	  .help = "Folder of the text files that hooks are given." },
-	{ "socket", OPTION_PATH, .def = "/run/duet-review/review.sock", AT(conf_review, socket),
+	{ "socket", OPTION_PATH, .def = "/run/duet/review.sock", AT(conf_review, socket),
 	  .help = "Unix socket on which a hook approves or rejects with its token." },
 	{ "webhook-secret", OPTION_PATH, .def = "", AT(conf_review, webhook_secret),
 	  .help = "File with the secret by which webhooks are signed (HMAC-SHA256)." },

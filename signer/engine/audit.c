@@ -156,7 +156,8 @@ static void passed(struct zwork *z, struct auditing *a)
 	bool whole = a->parts.tags == NULL;
 
 	fail_point("engine-passed");
-	z->verdict.refusals = 0;
+	if (z->review.refusal == NULL) /* else it is a review that refuses, and its waits go on growing */
+		z->verdict.refusals = 0;
 	history_note(z, a->made, "audit", "passed", whole ? "whole" : "changes");
 	a->made->passed = true;
 	a->made->past = past == NULL ? NULL : mem_strdup(past);

@@ -179,6 +179,7 @@ void pipeline_candidate(struct zwork *z)
 	const struct version *v = z->review.version;
 	struct err e;
 
+	fail_point("review-publish");
 	m->candidate = true;
 	m->plan = plan_ref(z->plan);
 	m->base = z->version == NULL ? NULL : version_ref(z->version);

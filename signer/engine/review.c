@@ -373,6 +373,7 @@ static void unsigned_done(struct work *w)
 	struct storing *s = u->s;
 
 	z->busy = false;
+	fail_point("review-made");
 	if (w->cancelled || u->rc != 0) {
 		if (!w->cancelled && u->err.code == ERR_DAMAGE)
 			zwork_damaged(z, u->err.text);

@@ -9,6 +9,7 @@
 
 #include "arena/arena.h"
 #include "dname/dname.h"
+#include "fail/fail.h"
 #include "signer/engine/review.h"
 #include "store/page.h"
 
@@ -264,6 +265,7 @@ int review_text(struct store *s, const char *dir, const char *zone, enum review_
 	*diff = path_of(dir, zone, stage, "diff");
 	if ((f = file_open(*whole, e)) == NULL)
 		return -1;
+	fail_point("review-text");
 	rc = store_walk(s, candidate, put_line, f, e);
 	if (file_close(f, *whole, e) != 0 || rc != 0 || (f = file_open(*diff, e)) == NULL)
 		return -1;

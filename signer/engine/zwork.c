@@ -14,6 +14,7 @@
 #include "signer/engine/api.h"
 #include "signer/engine/kdlink.h"
 #include "signer/engine/netlink.h"
+#include "fail/fail.h"
 #include "log/log.h"
 #include "msg/msg.h"
 
@@ -184,6 +185,8 @@ static void save_done(struct writing *w)
 	if (w->write.rc != 0)
 		log_event(LOG_ERROR, "store", "zone=%s msg=%s", z->name, w->write.err.text);
 	z->saved = s->wanted;
+	if (w->write.candidate != NULL)
+		fail_point("review-saved");
 	if (w->write.rc == 0 && w->write.candidate_ends)
 		z->review.ends_due = false;
 	history_written(z, &s->history, w->write.rc == 0);

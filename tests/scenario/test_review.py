@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Reviews: what waits is shown on addresses of its own, and nothing is published that was not approved."""
 
+import hashlib
+import hmac
 import http.client
+import http.server
 import json
 import os
 import socket
+import threading
 
 import dns.exception
 import dns.message
@@ -39,7 +43,7 @@ def text(n, more=""):
 class Site:
     """One signer with reviews, and a folder of hooks."""
 
-    def __init__(self, lab, policy, hooks=None):
+    def __init__(self, lab, policy, hooks=None, secret=None):
         self.lab = lab
         self.cluster = Cluster(lab, signers=1, backups=0).init()
         self.host = self.cluster.signer1
@@ -51,6 +55,8 @@ class Site:
             "load": ["%s#%d" % (self.host.addr, LOAD_PORT)], "sign": ["%s#%d" % (self.host.addr, SIGN_PORT)],
             "transfer": [{"prefix": self.host.addr + "/32"}, {"prefix": "127.0.0.1/32"}], "dir": lab.path("review"),
             "socket": self.host.run_dir + "/review.sock"}
+        if secret:
+            self.host.conf["signer"]["review"]["webhook-secret"] = secret
         self.cluster.write_confs()
         for name, body in (hooks or {}).items():
             self.script(name, body)
@@ -90,13 +96,13 @@ class Site:
     def status(self):
         return json.loads(self.host.ctl("zone", "status", ZONE, "--json").stdout)
 
-    def verb(self, verb, body):
+    def verb(self, verb, body, path=None, sock="signer.sock"):
         class Unix(http.client.HTTPConnection):
             def connect(conn):
                 conn.sock = socket.socket(socket.AF_UNIX)
-                conn.sock.connect(self.host.run_dir + "/signer.sock")
+                conn.sock.connect(os.path.join(self.host.run_dir, sock))
         c = Unix("localhost")
-        c.request("POST", "/v1/zones/%s./%s" % (ZONE, verb), json.dumps(body))
+        c.request("POST", path or "/v1/zones/%s./%s" % (ZONE, verb), json.dumps(body))
         return c.getresponse().status
 
 
@@ -183,3 +189,172 @@ def test_scripts_of_cascade(lab):
     site.wait_shown(2)
     site.log.wait_event("event=review-passed %s stage=load by=hook" % DOT, 10, mark)
     site.log.wait_event("event=review-passed %s stage=sign by=hook" % DOT, 10, mark)
+
+
+def read(path):
+    try:
+        with open(path) as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
+@limit(180)
+def test_hooks_that_fail(lab):
+    """One that refuses twice, hangs, is killed, cannot start: nothing is published but what was approved."""
+    told = lab.path("told")
+    refuses = "echo \"$DUET_STAGE $DUET_REFUSED\" >>%s\n[ $(wc -l <%s) -gt 2 ]\n" % (told, told)
+    site = Site(lab, "sign-review: hook\nreview-limit: 2\n", {"hook": refuses})
+    log = site.log
+    site.wait_shown(1, 60)
+    if read(told).splitlines() != ["sign "] + 2 * ["sign sign-review: the hook ended with exit code 1"]:
+        raise Failed("the hook was told: %s" % read(told))
+    pid = lab.path("pid")
+    for n, (why, script) in enumerate((("timeout:", "sleep 1000 &\necho $! >%s\nwait\n" % pid), ("killed:", "kill -9 $$\n"),
+                                       ("not-started:", None), ("the hook ended with exit code 3;", "exit 3\n"))):
+        if script is None:
+            os.unlink(os.path.join(site.dir, "hook"))
+        else:
+            site.script("hook", script)
+        mark = log.mark()
+        site.put(10 + n)
+        log.wait_event("event=review-refused %s stage=sign msg=%s" % (DOT, why), 30, mark)
+        if site.shown(10 + n):
+            raise Failed("%s: published" % why)
+    wait_until(lambda: not os.path.exists("/proc/" + read(pid).strip()), 10, "what a hook left behind is ended")
+    # One that answers with its token, whatever its exit code is; the token is good once.  It can read both files.
+    files, again = lab.path("files"), lab.path("again")
+    site.script("hook", "cat $DUET_DIFF_FILE >%s.diff; cat $DUET_ZONE_FILE >%s.zone\n"
+                "url=http://localhost/v1/review/$DUET_TOKEN/approve\n"
+                "curl -s -f --unix-socket $DUET_REVIEW_SOCKET -X POST -H 'Content-Type: application/json' -d '{}' $url || exit 1\n"
+                "curl -s --unix-socket $DUET_REVIEW_SOCKET -X POST -H 'Content-Type: application/json' -d '{}' -o /dev/null"
+                " -w '%%{http_code}' $url >%s\nexit 1\n" % (files, files, again))
+    site.put(20)
+    site.wait_shown(20)
+    wait_until(lambda: read(again) == "404", 10, "a token is good once: %s" % read(again))
+    diff = [row.split()[0:4:3] for row in read(files + ".diff").splitlines() if "RRSIG" not in row and "NSEC" not in row]
+    if ["+v20.example.org.", "TXT"] not in diff or ["-v1.example.org.", "TXT"] not in diff or len(diff) != 4:
+        raise Failed("the difference:\n%s" % read(files + ".diff"))
+    verify(files + ".zone", ZONE)
+
+
+@limit(120)
+def test_a_hard_refusal_stops_the_zone(lab):
+    """Until it is resumed; what is published is renewed; an operator's override is for one version."""
+    site = Site(lab, "load-review: hook\nload-refused: hard\n", {"hook": "exit 0\n"})
+    host, log = site.host, site.log
+    site.wait_shown(1)
+    site.script("hook", "exit 1\n")
+    mark = log.mark()
+    site.put(2)
+    log.wait_event("event=halted %s" % DOT, 30, mark)
+    site.script("hook", "exit 0\n")
+    mark = log.mark()
+    site.put(3)
+    log.wait_event("event=zone-loaded %s" % DOT, 30, mark)
+    before = host.serial(ZONE)
+    host.ctl("zone", "sign", ZONE, "--full")
+    host.stop("signer")
+    host.start("signer")
+    log.wait_event("event=zone-loaded %s" % DOT, 30, log.mark() - 1)
+    if host.serial(ZONE) <= before or site.shown(3) or log.count("event=review-asked", mark):
+        raise Failed("a zone that is stopped takes new content, or does not renew")
+    host.ctl("zone", "resume", ZONE)
+    site.wait_shown(3)
+    site.script("hook", "exit 1\n")
+    mark = log.mark()
+    site.put(4)
+    serial = log.wait_event("event=review-refused %s stage=load" % DOT, 30, mark)["serial"]
+    if host.ctl("zone", "override", ZONE, "99", "--reason", "x", check=False).returncode != 1:
+        raise Failed("a serial that nobody refused is overridden")
+    host.ctl("zone", "override", ZONE, serial, "--reason", "the parent waits for it")
+    site.wait_shown(4)
+    if "the parent waits for it" not in host.ctl("zone", "history", ZONE).stdout:
+        raise Failed("the override is not in the history")
+    mark = log.mark()
+    site.put(5)
+    log.wait_event("event=zone-loaded %s" % DOT, 30, mark)
+    host.ctl("zone", "sign", ZONE)
+    if site.shown(5):
+        raise Failed("an override is for one version")
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    """The other end of a webhook: refuses the first, later answers the second by its token, approves the others."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.got.append((self.headers, body))
+        status, say = ((200, b'{"result":"refused","reason":"too early"}'), (202, b""), (204, b""))[min(len(self.server.got), 3) - 1]
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(say)))
+        self.end_headers()
+        self.wfile.write(say)
+
+    def log_message(self, *args):
+        pass
+
+
+@limit(120)
+def test_a_webhook_reviews(lab):
+    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    web.got = []
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    lab.write("secret", "hush\n", mode=0o600)
+    site = Site(lab, "sign-review: http://127.0.0.1:%d/review\n" % web.server_port, secret=lab.path("secret"))
+    lab.start("duet-fetch", [lab.program("duet-fetch"), "-c", site.host.yaml]).wait_event("event=ready", 20)
+    site.log.wait_event("event=review-refused %s stage=sign msg=the webhook says HTTP status 200: too early;" % DOT, 40)
+    site.log.wait_event("event=review-later %s" % DOT, 40)
+    if seen(site.host.addr, ZONE):
+        raise Failed("published without a word")
+    word = json.loads(web.got[-1][1])
+    if word["zone"] != "example.org." or word["stage"] != "sign" or "too early" not in word["refused"]:
+        raise Failed("the webhook got %s" % word)
+    if site.verb("approve", {"token": 1}, path="/v1/review/%s/approve" % word["token"], sock="review.sock") != 200:
+        raise Failed("the token is not taken")
+    site.wait_shown(1)
+    site.put(2)
+    site.wait_shown(2)
+    for headers, body in web.got:
+        t, mac = (w.split("=", 1)[1] for w in headers["X-Duet-Signature"].split(","))
+        if hmac.new(b"hush", t.encode() + b"." + body, hashlib.sha256).hexdigest() != mac:
+            raise Failed("a webhook's signature is wrong")
+
+
+# In the order of the way; refused: the hook refuses once.
+POINTS = ("review-unsigned", "review-made", "review-store", "store-before-sync", "store-before-commit", "store-after-commit",
+          "review-stored", "review-text", "review-asked", "review-answered", "review-passed", "engine-save", "review-saved",
+          "review-publish", "engine-publish", "engine-published")
+
+
+@limit(300)
+def test_killed_at_each_step_of_a_review(lab):
+    """Nothing is published that was not approved at both stages, and each goes on by itself."""
+    approved = lab.path("approved")
+    ok = "cat $DUET_ZONE_FILE | grep -o '^k[0-9]*[.]' >>%s.$DUET_STAGE\n" % approved
+    site = Site(lab, "load-review: hook\nsign-review: hook\n", {"hook": ok})
+    host = site.host
+    host.signer.expect_failure = True
+    site.wait_shown(1)
+    n = 0
+    for _ in range(int(os.environ.get("ROUNDS", "1"))):
+        for point in POINTS + ("review-refused",):
+            n += 1
+            name = "k%d." % n
+            host.stop("signer")
+            host.start("signer", fail=point)
+            if point == "review-refused":
+                site.script("hook", "exit 1\n")
+            served = seen(host.addr, ZONE)
+            host.put_zone(ZONE + ".zone", text(100 + n, "k%d TXT x\n" % n))
+            wait_until(lambda: not host.signer.running(), 30, "%s is reached" % point, every=0.05)
+            site.script("hook", ok)
+            host.start("signer")
+            now = seen(host.addr, ZONE)
+            if now != served and name not in now:
+                raise Failed("%s: something else is served" % point)
+            wait_until(lambda: name in seen(host.addr, ZONE), 40, "%s: goes on by itself" % point, every=0.05)
+            for stage in "load", "sign":
+                if name not in read("%s.%s" % (approved, stage)).split():
+                    raise Failed("%s: published without the review %s" % (point, stage))
+    verify(axfr_file(lab, host.addr, ZONE), ZONE)
