@@ -129,7 +129,7 @@ void review_open(struct zwork *z)
 	r->since = clock_now_s();
 	json_decref(o);
 	log_event(LOG_NOTICE, "candidate", "zone=%s serial=%u stage=%s msg=it was there before the start: going on with it",
-		  z->name, version_info(v)->serial, stage);
+		  z->name, version_info(v)->serial, review_stage_text(r->stage));
 }
 
 void review_free(struct zwork *z)
