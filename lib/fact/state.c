@@ -303,6 +303,7 @@ static const struct {
 	{ "key.stopped", OF_ZONE, on_key },
 	{ "key.gone", OF_ZONE, on_key },
 	{ "key.roll", OF_ZONE, on_key },
+	{ "key.release", OF_ZONE, on_key },
 	{ "key.ds", OF_ZONE, on_key },
 	{ "zone.secure", OF_ZONE, on_secure },
 	{ "key.lost", OF_ZONE, on_key },

@@ -32,16 +32,28 @@ static bool could_come(const struct timeline *t, const struct timeline_key *k, e
 	       alg_complete(t, k->alg) && order_all_ready(t, k, r);
 }
 
-/* What any signer shows was released, though the word may not be here yet. */
-static bool is_released(const struct timeline_key *k, enum key_record r)
+/* Keys that bring another algorithm come together: a validator may ask for all of it once it sees any. */
+static bool come_together(const struct timeline_key *a, const struct timeline_key *b)
 {
-	return k->key->hold == HOLD_NONE || k->record[r].any_serves || (k->key->released & RELEASE_IN(r)) != 0 ||
-	       (k->key->hold == HOLD_STANDBY && order_before(k->key->method, r) == 0);
+	return a == b || (a->alg == b->alg && !b->dead && !FAULT(STEPS_TEAR_ALGORITHM) &&
+			  (a->key->method == METHOD_CONSERVATIVE || a->key->method == METHOD_LIBERAL));
+}
+
+/* What any signer shows was released, though the word may not be here yet. */
+static bool is_released(const struct timeline *t, const struct timeline_key *k, enum key_record r)
+{
+	if (k->key->hold == HOLD_NONE || (k->key->hold == HOLD_STANDBY && order_before(k->key->method, r) == 0))
+		return true;
+	for (size_t i = 0; i < t->n; i++)
+		if (come_together(k, &t->key[i]) &&
+		    (t->key[i].record[r].any_serves || (t->key[i].key->released & RELEASE_IN(r)) != 0))
+			return true;
+	return false;
 }
 
 static bool may_come(const struct timeline *t, const struct timeline_key *k, enum key_record r)
 {
-	return could_come(t, k, r) && is_released(k, r);
+	return could_come(t, k, r) && is_released(t, k, r);
 }
 
 /* What any signer serves as DNSKEY, all publish: so divergence heals.  One that begins names in CDS what the
@@ -141,15 +153,30 @@ static bool may_go(struct timeline *t, struct timeline_key *k, enum key_record r
 	return holds;
 }
 
-/* Its place is taken step by step, and this step is not released.  Signatures change hands when the new key's are. */
-static bool is_held(const struct timeline *t, const struct timeline_key *k, enum key_record r)
+/* The key that takes the place of this one step by step; NULL: none does. */
+static const struct timeline_key *steps_after(const struct timeline *t, const struct timeline_key *k)
 {
-	if (r == RECORD_ZONE || !t->secure || k->record[r].any_stopped || (k->key->released & RELEASE_OUT(r)) != 0)
-		return false;
 	for (size_t i = 0; i < t->n; i++)
 		if (t->key[i].key->hold == HOLD_STEPS && !t->key[i].dead && goals_replaces(&t->key[i], k->key->hash))
-			return true;
-	return false;
+			return &t->key[i];
+	return NULL;
+}
+
+/* Its place is taken step by step, and this step is not released.  Signatures change hands when the new key's are; the keys
+ * of an algorithm go together, as they came. */
+static bool is_held(const struct timeline *t, const struct timeline_key *k, enum key_record r)
+{
+	const struct timeline_key *after = r == RECORD_ZONE || !t->secure ? NULL : steps_after(t, k);
+
+	for (size_t i = 0; i < t->n && after != NULL; i++) {
+		const struct timeline_key *o = &t->key[i];
+		const bool together = o == k || (o->alg == k->alg && after->alg != k->alg && o->record[r].retiring &&
+						 !FAULT(STEPS_TEAR_ALGORITHM));
+
+		if (together && !o->dead && (o->record[r].any_stopped || (o->key->released & RELEASE_OUT(r)) != 0))
+			return false;
+	}
+	return after != NULL;
 }
 
 static void let_go(struct timeline *t, enum key_record r)
@@ -233,7 +260,7 @@ void show_decide(const struct timeline_in *in, struct timeline *t)
 		struct timeline_key *k = &t->key[i];
 
 		for (enum key_record r = 0; r < KEY_RECORDS; r++)
-			k->record[r].waits_in = could_come(t, k, r) && !is_released(k, r);
+			k->record[r].waits_in = could_come(t, k, r) && !is_released(t, k, r);
 		k->record[RECORD_DNSKEY].show |=
 			others_show(k, RECORD_DNSKEY) || may_come(t, k, RECORD_DNSKEY);
 		k->record[RECORD_DS].show |=

@@ -48,6 +48,7 @@
 	X(TURN_BY_NAMED_KEY, "whose turn it is depends on the key that was named") \
 	X(WALL_CLOCK_WAITS, "waits are measured by the wall clock") \
 	X(RESTORE_FORGETS, "a signer that is restored does not go by what those before it served") \
+	X(STEPS_TEAR_ALGORITHM, "the keys of a new algorithm are released one by one") \
 	X(STALE_RENEWED, "a version older than the node's own facts is renewed") \
 	/* end */
 

@@ -153,7 +153,8 @@ static void check_turn(struct sim *s, const struct node *n, const uint8_t replac
 
 	if (old < 0)
 		return;
-	if (s->made_at[old] > 0 && s->made_by[old] != n->i && s->now - s->rolled_at[old] < HOUR)
+	if (s->made_at[old] > 0 && s->made_by[old] != n->i &&
+	    s->now - s->rolled_at[old] < (zone_key(state_zone(n->state, sim_zone), replaces)->roll_now ? MINUTE : HOUR))
 		sim_fail(s, "two creators", "signers %d and %d make a key in place of k%d at the same time",
 			 s->made_by[old], n->i, old);
 	s->made_at[old] = s->now;
@@ -180,10 +181,10 @@ void node_create(struct sim *s, struct node *n, const struct timeline_create *c)
 	sim_say(s, "node %d makes k%d (%s, algorithm %u, %s)", n->i, at, c->role, c->alg,
 		key_method_names[c->method]);
 	node_say(s, n, "key.created", true,
-		 json_pack("{s:o,s:o,s:s,s:o,s:s,s:o,s:[{s:s,s:s}]}", "key", hex(k->hash), "dnskey",
+		 json_pack("{s:o,s:o,s:s,s:o,s:s,s:s,s:o,s:[{s:s,s:s}]}", "key", hex(k->hash), "dnskey",
 			   msg_json_base64(k->rdata, k->len), "role", c->role, "replaces", replaces, "method",
-			   key_method_names[c->method], "boxes", boxes, "recovery", "id", "8899aabbccddeeff",
-			   "box", "BB"));
+			   key_method_names[c->method], "hold", key_hold_names[c->hold], "boxes", boxes, "recovery", "id",
+			   "8899aabbccddeeff", "box", "BB"));
 	ks = zone_key(state_zone(n->state, sim_zone), k->hash);
 	say_held(s, n, ks);
 }

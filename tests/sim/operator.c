@@ -8,13 +8,69 @@
 #include <sodium.h>
 #include <string.h>
 
+/* As the policy is; now and then step by step, in a hurry, or to make a standby key. */
 static void roll(struct sim *s, struct node *n, const struct timeline_key *k)
 {
 	const int at = keys_find(s, k->key->hash);
+	const bool same = k->alg == n->policy.algorithm && n->policy.split != (k->sep && k->zone_signing);
+	const enum key_hold hold = chance_of(&s->chance, 70)           ? HOLD_NONE
+				   : same && chance_of(&s->chance, 50) ? HOLD_STANDBY
+								       : HOLD_STEPS;
 
 	if (s->rolled_at[at] == 0)
 		s->rolled_at[at] = s->now;
-	node_say(s, n, "key.roll", true, json_pack("{s:o}", "key", msg_json_hex(k->key->hash, 32)));
+	node_say(s, n, "key.roll", true,
+		 json_pack("{s:o,s:b,s:{s:i,s:b,s:s,s:s,s:s}}", "key", msg_json_hex(k->key->hash, 32), "now",
+			   (int)chance_of(&s->chance, 20), "want", "algorithm", (int)n->policy.algorithm, "split",
+			   (int)n->policy.split, "ksk_method", key_method_names[n->policy.ksk_method], "algorithm_method",
+			   key_method_names[n->policy.algorithm_method], "hold", key_hold_names[hold]));
+}
+
+static bool stands_by(const struct timeline_key *k)
+{
+	return !k->dead && k->key->hold == HOLD_STANDBY && k->key->released == 0;
+}
+
+/* One of the steps that wait for a word. */
+static void release(struct sim *s, struct node *n, const struct timeline *t)
+{
+	const size_t start = chance_below(&s->chance, TIMELINE_KEYS_MAX);
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct timeline_key *k = &t->key[(i + start) % t->n];
+
+		for (enum key_record r = 0; r < KEY_RECORDS; r++) {
+			const bool all = stands_by(k);
+
+			if (!k->record[r].waits_in && !k->record[r].waits_out && !all)
+				continue;
+			node_say(s, n, "key.release", true,
+				 json_pack("{s:o,s:s,s:b}", "key", msg_json_hex(k->key->hash, 32), "record",
+					   all ? "all" : key_record_names[r], "goes", (int)k->record[r].waits_out));
+			return;
+		}
+	}
+}
+
+static void on_release(struct sim *s, const struct event *ev)
+{
+	struct node *n = &s->node[chance_below(&s->chance, (uint32_t)s->signers)];
+	struct timeline_in in;
+	struct timeline t;
+
+	(void)ev;
+	if (n->up && !n->gone && n->compared && node_is_signer(state_node(n->state, n->id.id)) &&
+	    state_zone(n->state, sim_zone) != NULL) {
+		node_view(s, n, &in, &t);
+		release(s, n, &t);
+		node_wake(s, n);
+	}
+	sim_later(s, chance_between(&s->chance, MINUTE, 2 * DAY), on_release, 0, 0, 0, NULL);
+}
+
+void operator_begin(struct sim *s)
+{
+	sim_later(s, chance_between(&s->chance, MINUTE, 2 * DAY), on_release, 0, 0, 0, NULL);
 }
 
 /* Of the keys in use one, or all. */
@@ -162,11 +218,10 @@ void operator_restores(struct sim *s)
 {
 	struct node *b = &s->node[s->nodes - 1];
 
-	if (state_node(b->state, s->node[s->members].id.id) != NULL)
-		return; /* nobody is left who is new */
-	for (int i = 0; i < s->members; i++) {
-		if (s->node[i].gone)
+	for (int i = 0; i <= s->members; i++) /* somebody must be left who is new to all */
+		if (s->node[i].gone || state_node(s->node[i].state, s->node[s->members].id.id) != NULL)
 			return;
+	for (int i = 0; i < s->members; i++) {
 		s->node[i].gone = true;
 		s->node[i].up = false;
 		exchange_all(s, &s->node[i], b, s->node[i].disk.facts); /* the backup has all that they said */

@@ -244,6 +244,7 @@ void trouble_ends(struct sim *s, const struct event *ev);
 /* operator.c */
 void operator_acts(struct sim *s, const struct trouble *t);
 void operator_restores(struct sim *s);
+void operator_begin(struct sim *s); /* who releases what waits for a word, by and by */
 
 /* start.c, node.c */
 void node_init(struct sim *s, int i, bool backup);

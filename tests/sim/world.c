@@ -358,4 +358,5 @@ void world_build(struct sim *s)
 	for (int i = 0; i < s->signers; i++)
 		sim_later(s, chance_between(&s->chance, 12 * HOUR, 4 * DAY), node_renews, i, 0, 0, NULL);
 	parent_begin(s);
+	operator_begin(s);
 }
