@@ -97,6 +97,29 @@ static void add_all_words(struct word_list *l, const struct zone_ctx *c)
 
 /* ---- plans ---- */
 
+static void drop_plans(struct keydist *k)
+{
+	json_decref(k->plans);
+	json_decref(k->plan_policies);
+	k->plans = k->plan_policies = NULL;
+	k->plan_outs = k->plan_octets = 0;
+}
+
+/* The policy is named by its place in the message's list, as most plans of a message have the same. */
+static void name_policy(struct keydist *k, json_t *plan)
+{
+	json_t *policy = json_object_get(plan, "policy");
+	size_t i = 0;
+
+	if (policy == NULL)
+		return;
+	while (i < json_array_size(k->plan_policies) && json_array_get(k->plan_policies, i) != policy)
+		i++;
+	if (i == json_array_size(k->plan_policies))
+		json_array_append(k->plan_policies, policy);
+	json_object_set_new(plan, "policy", json_integer((json_int_t)i));
+}
+
 void engine_plan(struct keydist *k, struct zone_ctx *c, json_t *plan, const uint8_t digest[16], size_t octets)
 {
 	struct plan_out *o;
@@ -105,8 +128,11 @@ void engine_plan(struct keydist *k, struct zone_ctx *c, json_t *plan, const uint
 		json_decref(plan);
 		return; /* all are made anew when it comes */
 	}
-	if (k->plans == NULL)
+	if (k->plans == NULL) {
 		k->plans = json_array();
+		k->plan_policies = json_array();
+	}
+	name_policy(k, plan);
 	json_object_set_new(plan, "rev", json_integer((json_int_t)++k->plan_rev));
 	json_array_append_new(k->plans, plan);
 	k->plan_out = mem_grow(k->plan_out, k->plan_outs + 1, sizeof(*k->plan_out));
@@ -131,7 +157,7 @@ void engine_send_plans(struct keydist *k)
 		return;
 	if (store_commit(k, &e) != 0)
 		log_event(LOG_ERROR, "signatures-not-kept", "msg=%s", e.text);
-	body = json_pack("{s:o}", "list", k->plans);
+	body = json_pack("{s:O,s:O}", "list", k->plans, "policies", k->plan_policies);
 	rc = engine_send(k, "plans", body);
 	json_decref(body);
 	for (size_t i = 0; i < k->plan_outs; i++) {
@@ -149,8 +175,7 @@ void engine_send_plans(struct keydist *k)
 	}
 	send_words(&l);
 	msg_words_fini(&l.words);
-	k->plans = NULL;
-	k->plan_outs = k->plan_octets = 0;
+	drop_plans(k);
 }
 
 /* ---- the rest ---- */
@@ -236,9 +261,7 @@ void engine_greet(struct keydist *k)
 	shown_begin(k);
 	for (size_t i = 0; i < k->zones; i++)
 		k->zone[i]->has_sent = false;
-	json_decref(k->plans);
-	k->plans = NULL;
-	k->plan_outs = k->plan_octets = 0;
+	drop_plans(k);
 	json_decref(k->tsig_sent);
 	json_decref(k->synced_sent);
 	k->tsig_sent = k->synced_sent = NULL;
@@ -261,9 +284,7 @@ void engine_close(struct keydist *k)
 {
 	k->engine_up = false;
 	engine_expire(k, true);
-	json_decref(k->plans);
-	k->plans = NULL;
+	drop_plans(k);
 	free(k->plan_out);
 	k->plan_out = NULL;
-	k->plan_outs = 0;
 }

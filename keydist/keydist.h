@@ -88,6 +88,15 @@ struct known_policy {
 	struct policy policy;
 };
 
+/* A policy in the form that plans have it in: plans share it. */
+#define SHARED_MAX 16
+struct shared_policy {
+	struct policy policy;
+	bool seen;
+	json_t *json; /* NULL: none */
+	uint8_t digest[16];
+};
+
 #define OPEN_MAX 2048 /* 4 KiB each: a new key is needed again once the others hold it */
 
 struct keydist {
@@ -121,13 +130,15 @@ struct keydist {
 	struct key *open[OPEN_MAX]; /* keys.c: opened lately, by hash */
 	struct known_policy *policy; /* policies.c */
 	size_t policies;
+	struct shared_policy shared[SHARED_MAX];
+	size_t shared_at; /* where the next one goes */
 	int64_t saved_ms; /* running.c */
 
 	bool engine_up; /* engine_out.c */
 	uint64_t engine_life; /* counts its greetings */
 	uv_timer_t flush;
 	uint64_t plan_rev;
-	json_t *plans; /* on their way out */
+	json_t *plans, *plan_policies; /* on their way out; the policies that they name by their place */
 	struct plan_out *plan_out;
 	size_t plan_outs, plan_octets;
 	uint64_t status_rev; /* of the cluster's statuses: the engine has all up to there */
@@ -241,6 +252,11 @@ void hold_zone(struct keydist *k, struct zone_ctx *c, struct zone_state *z);
 /* policies.c */
 /* The zone's policy, as the newest fact has it. */
 struct policy zone_policy(struct keydist *k, const struct zone_state *z);
+/* As plans have it, for a zone with this source; borrowed, until others are asked for. */
+json_t *shared_policy(struct keydist *k, const struct policy *p, const char *source);
+/* NULL: it is none of those. */
+const uint8_t *shared_policy_digest(const struct keydist *k, const json_t *policy);
+void policies_free(struct keydist *k);
 
 /* shown.c: what the engine publishes */
 /* A row of the engine's word `served`. */

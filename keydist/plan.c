@@ -68,15 +68,6 @@ static json_int_t epoch_of(const struct zone_state *z)
 	return z->epoch.set ? json_integer_value(json_object_get(z->epoch.body, "epoch")) : 0;
 }
 
-static json_t *policy_json(const struct policy *p, const char *source)
-{
-	json_t *o = policy_to_json(p);
-
-	json_object_set_new(o, "input_order",
-			    json_string(policy_order(p, source) == POLICY_ORDER_SEEN ? "seen" : "serial"));
-	return o;
-}
-
 /* The signed part: apex RRsets and zone-signing keys. */
 static int add_signed(struct keydist *k, struct zone_ctx *c, const struct life *l, json_t *plan, struct err *e)
 {
@@ -203,7 +194,7 @@ json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct life *l)
 
 	look(c, l);
 	plan = json_pack("{s:s,s:b,s:s,s:o,s:o,s:[],s:[],s:o,s:I,s:i,s:o,s:I,s:b}", "zone", z->text, "gone",
-			 0, "source", source, "policy", policy_json(&l->p, source), "input_order",
+			 0, "source", source, "policy", json_incref(shared_policy(k, &l->p, source)), "input_order",
 			 json_string(policy_order(&l->p, source) == POLICY_ORDER_SEEN ? "seen" : "serial"),
 			 "ready", "keys", "keyset", keyset_of(&l->t), "steps", steps_of(c, l),
 			 "refresh_before", 0, "floor", reg_json(&z->floor), "epoch", epoch_of(z), "hold",
@@ -222,24 +213,38 @@ json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct life *l)
 	return plan;
 }
 
-static size_t digest_of(const json_t *plan, uint8_t digest[16])
+/* The members stand in the order in which they were set, which is always the same; the policy, which is most of a plan, is
+ * known by its own digest. */
+static size_t digest_of(struct keydist *k, json_t *plan, uint8_t digest[16])
 {
-	char *text = json_dumps(plan, JSON_COMPACT | JSON_SORT_KEYS);
-	const size_t len = strlen(text);
+	json_t *policy = json_incref(json_object_get(plan, "policy"));
+	const uint8_t *of_policy = shared_policy_digest(k, policy);
+	crypto_generichash_state st;
+	char *text;
+	size_t len;
 
-	crypto_generichash(digest, 16, (const uint8_t *)text, len, NULL, 0);
+	json_object_del(plan, "policy");
+	text = json_dumps(plan, JSON_COMPACT);
+	len = strlen(text);
+	crypto_generichash_init(&st, NULL, 0, 16);
+	crypto_generichash_update(&st, (const uint8_t *)text, len);
+	if (of_policy != NULL)
+		crypto_generichash_update(&st, of_policy, 16);
+	crypto_generichash_final(&st, digest, 16);
 	free(text);
+	if (policy != NULL)
+		json_object_set_new(plan, "policy", policy);
 	return len;
 }
 
 /* The engine has it but for the number of steps. */
-static bool only_steps_differ(const struct zone_ctx *c, json_t *plan)
+static bool only_steps_differ(struct keydist *k, const struct zone_ctx *c, json_t *plan)
 {
 	json_t *steps = json_incref(json_object_get(plan, "steps"));
 	uint8_t digest[16];
 
 	json_object_set_new(plan, "steps", json_integer(c->sent_steps));
-	digest_of(plan, digest);
+	digest_of(k, plan, digest);
 	json_object_set_new(plan, "steps", steps);
 	return memcmp(c->sent, digest, sizeof(digest)) == 0;
 }
@@ -248,12 +253,12 @@ static bool only_steps_differ(const struct zone_ctx *c, json_t *plan)
 static void offer(struct keydist *k, struct zone_ctx *c, json_t *plan)
 {
 	uint8_t digest[16];
-	const size_t len = digest_of(plan, digest);
+	const size_t len = digest_of(k, plan, digest);
 
 	c->steps_wait = false;
 	if (c->has_sent && memcmp(c->sent, digest, sizeof(digest)) == 0) {
 		json_decref(plan);
-	} else if (k->bulk && c->has_sent && only_steps_differ(c, plan)) {
+	} else if (k->bulk && c->has_sent && only_steps_differ(k, c, plan)) {
 		c->steps_wait = true;
 		json_decref(plan);
 	} else {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* policies: the policy of a zone, as facts have it; each is read once. */
+/* policies: the policy of a zone, as facts have it, and as plans have it; each is read, and made, once. */
 #include "keydist/keydist.h"
 
 #include "arena/arena.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,4 +41,42 @@ struct policy zone_policy(struct keydist *k, const struct zone_state *z)
 				return *p;
 		}
 	return policy_default();
+}
+
+json_t *shared_policy(struct keydist *k, const struct policy *p, const char *source)
+{
+	const bool seen = policy_order(p, source) == POLICY_ORDER_SEEN;
+	struct shared_policy *s;
+	char *text;
+
+	for (size_t i = 0; i < SHARED_MAX; i++) {
+		s = &k->shared[i];
+		if (s->json != NULL && s->seen == seen && memcmp(&s->policy, p, sizeof(*p)) == 0)
+			return s->json;
+	}
+	s = &k->shared[k->shared_at++ % SHARED_MAX];
+	json_decref(s->json);
+	s->policy = *p;
+	s->seen = seen;
+	s->json = policy_to_json(p);
+	json_object_set_new(s->json, "input_order", json_string(seen ? "seen" : "serial"));
+	text = json_dumps(s->json, JSON_COMPACT);
+	crypto_generichash(s->digest, sizeof(s->digest), (const uint8_t *)text, strlen(text), NULL, 0);
+	free(text);
+	return s->json;
+}
+
+const uint8_t *shared_policy_digest(const struct keydist *k, const json_t *policy)
+{
+	for (size_t i = 0; i < SHARED_MAX && policy != NULL; i++)
+		if (k->shared[i].json == policy)
+			return k->shared[i].digest;
+	return NULL;
+}
+
+void policies_free(struct keydist *k)
+{
+	for (size_t i = 0; i < SHARED_MAX; i++)
+		json_decref(k->shared[i].json);
+	free(k->policy);
 }

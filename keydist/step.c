@@ -187,7 +187,7 @@ void keydist_free(struct keydist *k)
 	for (size_t i = 0; i < k->tsig_boxes; i++)
 		json_decref(k->tsig_box[i].box);
 	free(k->tsig_box);
-	free(k->policy);
+	policies_free(k);
 	json_decref(k->tsig_sent);
 	json_decref(k->synced_sent);
 	store_db_close(k);

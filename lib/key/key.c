@@ -150,12 +150,18 @@ fail:
 	return err_ctx(e, "key %s", alg->text);
 }
 
+void key_close(struct key *k)
+{
+	EVP_PKEY_free(k->pub);
+	EVP_PKEY_free(k->priv);
+	k->pub = k->priv = NULL;
+}
+
 void key_free(struct key *k)
 {
 	if (k == NULL)
 		return;
-	EVP_PKEY_free(k->pub);
-	EVP_PKEY_free(k->priv);
+	key_close(k);
 	EVP_MD_free(k->md);
 	free(k);
 }

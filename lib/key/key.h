@@ -60,6 +60,10 @@ uint16_t key_flags(const struct key *k);
 uint16_t key_tag(const struct key *k);        /* RFC 4034 appendix B */
 const uint8_t *key_hash(const struct key *k); /* KEY_HASH_LEN octets */
 bool key_has_private(const struct key *k);
+/* Lets go of what OpenSSL has of it: until key_reopen it has rdata, hash, tag and algorithm, and neither signs nor verifies. */
+void key_close(struct key *k);
+/* With its private half in PKCS #8, as key_from_pkcs8; -1: it stays closed. */
+int key_reopen(struct key *k, struct secret *der, struct err *e);
 /* Tag of any DNSKEY rdata. */
 uint16_t dnskey_tag(const uint8_t *rdata, size_t len);
 

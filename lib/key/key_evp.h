@@ -23,7 +23,7 @@ struct key_alg {
 
 struct key {
 	const struct key_alg *alg;
-	EVP_PKEY *pub;        /* from the DNSKEY rdata alone */
+	EVP_PKEY *pub;        /* from the DNSKEY rdata alone, or priv, which was compared with that; NULL: closed */
 	EVP_PKEY *priv;       /* NULL without private half */
 	EVP_MD *md;           /* NULL where alg->md is */
 	uint8_t hash[KEY_HASH_LEN];

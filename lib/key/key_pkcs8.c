@@ -106,6 +106,14 @@ int key_from_pkcs8(const uint8_t *rdata, size_t len, struct secret *der, struct 
 	return 0;
 }
 
+int key_reopen(struct key *k, struct secret *der, struct err *e)
+{
+	if (key_evp_public(k->alg, k->rdata + 4, k->rdlen - 4, &k->pub, e) == 0 && key_join_pkcs8(k, der, e) == 0)
+		return 0;
+	key_close(k);
+	return -1;
+}
+
 /* ---- writing ---- */
 
 static void put_head(struct wr *w, uint8_t tag, size_t len)

@@ -218,8 +218,12 @@ int key_join(struct key *k, EVP_PKEY **priv, struct err *e)
 	k->priv = *priv;
 	*priv = NULL;
 	if (key_sign(k, probe, sizeof(probe), sig, &sig_len, e) == 0 &&
-	    key_verify(k, probe, sizeof(probe), sig, sig_len, e) == 0)
+	    key_verify(k, probe, sizeof(probe), sig, sig_len, e) == 0) {
+		EVP_PKEY_free(k->pub); /* now known to be in the private half, too: OpenSSL takes some KiB for each */
+		k->pub = k->priv;
+		EVP_PKEY_up_ref(k->pub);
 		return 0;
+	}
 	EVP_PKEY_free(k->priv);
 	k->priv = NULL;
 	return err_set(e, ERR_CRYPTO, "private and public half of key %u/%s do not belong together", k->tag,

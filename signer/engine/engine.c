@@ -2,6 +2,7 @@
 /* engine: from start to end; signals, reloading, draining. */
 #include "signer/engine/engine.h"
 
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <stddef.h>
@@ -24,6 +25,7 @@
 #include "runner/runner.h"
 #include "sort/sort.h"
 
+#define ARENAS     2    /* of malloc: what one thread has freed of thousands of zones another one takes */
 #define NET_END_MS 3000 /* a leak check at the end of a sanitized net takes a while */
 
 bool engine_may_make(const struct engine *e)
@@ -206,6 +208,7 @@ int engine_main(struct conf *conf, int sock, pid_t net_pid, int starter)
 	struct err err;
 	int code;
 
+	mallopt(M_ARENA_MAX, ARENAS); /* before there are threads */
 	e->conf = conf;
 	e->net_pid = net_pid;
 	e->auditor = auditor_new(starter);

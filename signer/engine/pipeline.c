@@ -32,6 +32,8 @@ void made_free(struct made *m)
 	free(m->past);
 	change_drop(m->change);
 	version_unref(m->base);
+	if (m->keys_open)
+		plan_keys_done(m->plan);
 	plan_unref(m->plan);
 	free(m);
 }
@@ -70,7 +72,8 @@ static void sign_work(struct work *w)
 	fail_point("engine-sign");
 	if (s->verify) /* what else is damaged is then known, and not kept */
 		store_verify(z->engine->store, m->base);
-	if (change_begin(z->engine->store, z->apex, &m->change, &s->err) != 0)
+	m->keys_open = plan_keys_use(m->plan, &s->err) == 0;
+	if (!m->keys_open || change_begin(z->engine->store, z->apex, &m->change, &s->err) != 0)
 		return;
 	version_unref(m->base); /* it may have been compacted, which is another one */
 	m->base = store_current(z->engine->store, z->apex);
@@ -233,7 +236,9 @@ int pipeline_soa(struct zwork *z, uint32_t serial)
 			       : m->candidate     ? version_info(z->review.version)->input_serial
 						  : z->source.input_serial;
 	m->params.now = clock_now_s();
-	if (zone_sign_soa(soa, &m->params, serial, m->arena, &m->info, &e) == 0)
+	if (!m->keys_open) /* what waited for its review was signed long ago */
+		m->keys_open = plan_keys_use(m->plan, &e) == 0;
+	if (m->keys_open && zone_sign_soa(soa, &m->params, serial, m->arena, &m->info, &e) == 0)
 		return 0;
 	pipeline_failed(z, "sign-failed", &e);
 	pipeline_drop(z);

@@ -3,7 +3,6 @@
 #include "signer/engine/plan.h"
 
 #include <sodium.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,25 +25,27 @@ const char *plan_state_text(enum plan_state state)
 	return state_text[state];
 }
 
-struct plan_key {
-	atomic_uint refs;
-	struct key *key;
-	size_t box_len;
-	uint8_t box[];
-};
-
-static void key_unref(struct plan_key *k)
-{
-	if (atomic_fetch_sub(&k->refs, 1) > 1)
-		return;
-	key_free(k->key);
-	free(k);
-}
-
 struct plan *plan_ref(struct plan *p)
 {
 	p->refs++;
 	return p;
+}
+
+int plan_keys_use(struct plan *p, struct err *e)
+{
+	for (size_t i = 0; i < p->key_count; i++)
+		if (ring_key_use(p->held[i], e) != 0) {
+			while (i > 0)
+				ring_key_done(p->held[--i]);
+			return -1;
+		}
+	return 0;
+}
+
+void plan_keys_done(struct plan *p)
+{
+	for (size_t i = 0; i < p->key_count; i++)
+		ring_key_done(p->held[i]);
 }
 
 void plan_unref(struct plan *p)
@@ -52,7 +53,7 @@ void plan_unref(struct plan *p)
 	if (p == NULL || --p->refs > 0)
 		return;
 	for (size_t i = 0; i < p->key_count; i++)
-		key_unref(p->held[i]);
+		ring_key_unref(p->held[i]);
 	free(p->held);
 	free(p->keys);
 	free(p->unpublished);
@@ -183,48 +184,13 @@ static int ready_verify(struct plan *p, const uint8_t *apex, const struct plan *
 	return rc;
 }
 
-static struct plan_key *key_known(const struct plan *before, const uint8_t hash[KEY_HASH_LEN], const uint8_t *box,
+static struct ring_key *key_known(const struct plan *before, const uint8_t hash[KEY_HASH_LEN], const uint8_t *box,
 				  size_t len)
 {
-	for (size_t i = 0; before != NULL && i < before->key_count; i++) {
-		struct plan_key *k = before->held[i];
-
-		if (memcmp(key_hash(k->key), hash, KEY_HASH_LEN) == 0 && k->box_len == len &&
-		    memcmp(k->box, box, len) == 0) {
-			atomic_fetch_add(&k->refs, 1);
-			return k;
-		}
-	}
+	for (size_t i = 0; before != NULL && i < before->key_count; i++)
+		if (ring_key_is(before->held[i], hash, box, len))
+			return ring_key_ref(before->held[i]);
 	return NULL;
-}
-
-static struct plan_key *key_open(const uint8_t *apex, const uint8_t hash[KEY_HASH_LEN], const uint8_t *rdata,
-				 size_t rdata_len, const uint8_t *box, size_t len, const struct engine_identity *id,
-				 struct err *e)
-{
-	const struct seal_label label = { .purpose = SEAL_ENGINE, .name = apex, .hash = hash };
-	struct secret *der = NULL;
-	struct key *key = NULL;
-	struct plan_key *k;
-	int rc;
-
-	if (seal_open(&label, id->box_pk, id->box_sk, box, len, &der, e) != 0)
-		return NULL;
-	rc = key_from_pkcs8(rdata, rdata_len, der, &key, e);
-	secret_free(der);
-	if (rc != 0)
-		return NULL;
-	if (memcmp(key_hash(key), hash, KEY_HASH_LEN) != 0 || (key_flags(key) & DNSKEY_FLAG_ZONE) == 0) {
-		err_set(e, ERR_REFUSED, "a signing key is not the one that its hash names, or no zone key");
-		key_free(key);
-		return NULL;
-	}
-	k = mem_new(1, sizeof(*k) + len);
-	k->refs = 1;
-	k->key = key;
-	k->box_len = len;
-	memcpy(k->box, box, len);
-	return k;
 }
 
 /* Opens one box; the key is one of the DNSKEY RRset, or the plan says that it is not. */
@@ -233,7 +199,7 @@ static int key_read(struct plan *p, const json_t *o, const uint8_t *apex, const 
 {
 	const struct ready_rrset *dnskey = find_ready(p, TYPE_DNSKEY);
 	uint8_t hash[KEY_HASH_LEN], *rdata = NULL, *box = NULL;
-	struct plan_key *k = NULL;
+	struct ring_key *k = NULL;
 	size_t rdata_len, box_len;
 	const bool published = !json_is_false(json_object_get(o, "published"));
 	bool listed = false;
@@ -248,12 +214,13 @@ static int key_read(struct plan *p, const json_t *o, const uint8_t *apex, const 
 	if (listed != published)
 		err_set(e, ERR_REFUSED, published ? "a signing key is not in the DNSKEY RRset"
 						  : "a signing key is in the DNSKEY RRset, and is said not to be");
-	else if ((k = key_known(before, hash, box, box_len)) == NULL)
-		k = key_open(apex, hash, rdata, rdata_len, box, box_len, id, e);
+	else if ((k = key_known(before, hash, box, box_len)) == NULL &&
+		 ring_key_new(apex, hash, rdata, rdata_len, box, box_len, id, &k, e) != 0)
+		k = NULL;
 	if (k != NULL) {
 		p->held[p->key_count] = k;
 		p->unpublished[p->key_count] = !published;
-		p->keys[p->key_count++] = k->key;
+		p->keys[p->key_count++] = ring_key(k);
 	}
 out:
 	free(rdata);
@@ -288,6 +255,8 @@ static int signed_read(struct plan *p, const json_t *msg, const uint8_t *apex, c
 		       const struct plan *before, int64_t now, struct err *e)
 {
 	const json_t *ready = json_object_get(msg, "ready"), *keys = json_object_get(msg, "keys");
+	bool any = false;
+	int rc;
 
 	if (!json_is_array(ready) || json_array_size(ready) > READY_MAX || !json_is_array(keys) ||
 	    json_array_size(keys) > KEYS_MAX || json_array_size(keys) == 0)
@@ -306,7 +275,14 @@ static int signed_read(struct plan *p, const json_t *msg, const uint8_t *apex, c
 	for (size_t i = 0; i < json_array_size(keys); i++)
 		if (key_read(p, json_array_get(keys, i), apex, id, before, e) != 0)
 			return err_ctx(e, "key %zu", i + 1);
-	return ready_verify(p, apex, before, now, e);
+	for (size_t i = 0; i < p->key_count; i++)
+		any = any || p->unpublished[i];
+	if (any && plan_keys_use(p, e) != 0) /* it verifies, too */
+		return -1;
+	rc = ready_verify(p, apex, before, now, e);
+	if (any)
+		plan_keys_done(p);
+	return rc;
 }
 
 static int state_read(struct plan *p, const json_t *msg, struct err *e)

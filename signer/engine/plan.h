@@ -8,14 +8,12 @@
 #include "key/key.h"
 #include "policy/policy.h"
 #include "sign/zonesign.h"
+#include "signer/engine/keyring.h"
 
 /*
- * plan - what keydist says about one zone, checked: RRsets at the apex that come signed, zone-signing keys opened and
- * matched to the DNSKEY RRset.  Immutable and reference counted (in the loop only); a task holds a reference.
+ * plan - what keydist says about one zone, checked: RRsets at the apex that come signed, zone-signing keys that were opened
+ * and matched to the DNSKEY RRset.  Immutable and reference counted (in the loop only); a task holds a reference.
  */
-/* A zone-signing key that is open, shared by plans that follow each other. */
-struct plan_key;
-
 enum plan_state {
 	PLAN_HELD,     /* no key, and policy says not to serve the zone unsigned */
 	PLAN_UNSIGNED,
@@ -33,8 +31,8 @@ struct plan {
 	struct ready_rrset *ready;
 	size_t ready_count;
 	int64_t ready_until;  /* earliest expiration of the ready RRSIGs; INT64_MAX without */
-	struct key **keys;    /* borrowed from `held` */
-	struct plan_key **held;
+	struct key **keys;    /* borrowed from `held`; they sign only between plan_keys_use and plan_keys_done */
+	struct ring_key **held; /* shared by plans that follow each other */
 	bool *unpublished;    /* of keys: signs, and its DNSKEY is not in the RRset (a conservative algorithm roll) */
 	size_t key_count;
 	struct plan_stream {  /* what `ready` was read from */
@@ -63,6 +61,9 @@ int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identi
 	      int64_t now, struct plan **out, struct err *e);
 struct plan *plan_ref(struct plan *p);
 void plan_unref(struct plan *p); /* NULL does nothing */
+/* Opens its keys where they are closed, until plan_keys_done; any thread may call it. */
+int plan_keys_use(struct plan *p, struct err *e);
+void plan_keys_done(struct plan *p);
 const char *plan_state_text(enum plan_state state);
 
 #endif

@@ -81,6 +81,15 @@ static void read_done(struct work *w)
 	}
 }
 
+/* A plan names its policy by the place in the message's list. */
+static void give_policy(const json_t *msg, json_t *plan)
+{
+	const json_t *at = json_object_get(plan, "policy");
+
+	if (json_is_integer(at) && json_integer_value(at) >= 0)
+		json_object_set(plan, "policy", json_array_get(json_object_get(msg, "policies"), (size_t)json_integer_value(at)));
+}
+
 void plans_take(struct engine *e, json_t *msg)
 {
 	const json_t *list = json_object_get(msg, "list");
@@ -100,6 +109,7 @@ void plans_take(struct engine *e, json_t *msg)
 			continue;
 		o->zone = mem_strdup(z->name);
 		memcpy(o->apex, z->apex, sizeof(o->apex));
+		give_policy(msg, plan);
 		o->msg = plan;
 		o->before = z->plan == NULL ? NULL : plan_ref(z->plan);
 		r->n++;

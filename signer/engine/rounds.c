@@ -19,6 +19,7 @@
 #define ROUND_MAX 256  /* zones stepped before the loop looks at other things */
 #define SWEEP_MAX 1000 /* files looked at each second */
 #define AGAIN_MS  1000 /* a zone that waits for what nobody tells */
+#define MANY      32   /* pieces of work that wait: their commits may wait for each other */
 
 static int64_t sooner(int64_t a, int64_t b)
 {
@@ -66,6 +67,7 @@ static void on_soon(uv_timer_t *timer)
 		z->poked = false;
 		look_at(z);
 	}
+	writer_gather(e->writer, works_waiting(e->works) >= MANY);
 	if (!TAILQ_EMPTY(&e->poked))
 		uv_timer_start(&e->soon, on_soon, more ? 0 : SOON_MS, 0);
 }

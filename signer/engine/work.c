@@ -15,7 +15,7 @@ struct works {
 	uv_loop_t *loop;
 	struct queue small[WORK_LOAD + 1], large[WORK_LOAD + 1];
 	unsigned cores;
-	size_t small_running, large_running;
+	size_t small_running, large_running, waiting;
 	bool paused;
 };
 
@@ -75,6 +75,7 @@ static void done(uv_work_t *uv, int status)
 
 static void begin(struct works *ws, struct work *w)
 {
+	ws->waiting--;
 	w->uv.data = w;
 	if (uv_queue_work(ws->loop, &w->uv, run, done) != 0)
 		abort();
@@ -102,6 +103,7 @@ void works_queue(struct works *ws, enum work_kind kind, struct work *w)
 	w->next = NULL;
 	*q->end = w;
 	q->end = &w->next;
+	ws->waiting++;
 	next(ws);
 }
 
@@ -111,6 +113,7 @@ void works_end(struct works *ws)
 
 	for (int k = WORK_PLAN; k <= WORK_LOAD; k++)
 		while ((w = take(&ws->small[k])) != NULL || (w = take(&ws->large[k])) != NULL) {
+			ws->waiting--;
 			w->cancelled = true;
 			w->done(w);
 		}
@@ -120,6 +123,11 @@ void works_end(struct works *ws)
 size_t works_running(const struct works *ws)
 {
 	return ws->small_running + ws->large_running;
+}
+
+size_t works_waiting(const struct works *ws)
+{
+	return ws->waiting;
 }
 
 bool works_long(const struct works *ws)

@@ -41,6 +41,7 @@ void works_end(struct works *ws);
 /* Nothing begins until it is said again with false; what runs goes on.  works_running says when nothing does. */
 void works_pause(struct works *ws, bool on);
 size_t works_running(const struct works *ws);
+size_t works_waiting(const struct works *ws);
 /* A large one runs: it may take long. */
 bool works_long(const struct works *ws);
 

@@ -12,6 +12,8 @@
 #include "fail/fail.h"
 
 #define GROUP_MAX      512              /* of one commit */
+#define GATHER_MS      25               /* that a commit waits for more of them */
+#define GATHER_MANY    64               /* and then waits no longer */
 #define QUIET_MS       200              /* without anything to write, before the log is folded in */
 #define LOG_PAGES_MANY 16384            /* this many are folded in also when something waits */
 #define LOG_PAGES_FEW  256              /* fewer are not worth their syncs */
@@ -29,6 +31,8 @@ struct writer {
 	pthread_mutex_t lock; /* guards what is below */
 	pthread_cond_t more;
 	struct queue waiting, written;
+	size_t waiting_count;
+	bool gather;
 	bool sync, compact, compact_idle, compacted, quit;
 	int compact_rc;
 	struct err compact_err;
@@ -59,6 +63,7 @@ static size_t take_group(struct writer *w, struct writing *group[GROUP_MAX])
 
 	while (n < GROUP_MAX && w->waiting.first != NULL)
 		group[n++] = pop(&w->waiting);
+	w->waiting_count -= n;
 	return n;
 }
 
@@ -99,25 +104,47 @@ static void compact(struct writer *w, bool idle)
 	uv_async_send(w->wake);
 }
 
-/* Waits for something to do; false when that takes long.  With the lock held. */
-static bool wait_for_more(struct writer *w)
+static struct timespec in_ms(long ms)
 {
 	struct timespec until;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += QUIET_MS * 1000000L;
+	until.tv_nsec += ms * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
+	return until;
+}
+
+/* Waits for something to do; false when that takes long.  With the lock held. */
+static bool wait_for_more(struct writer *w)
+{
+	const struct timespec until = in_ms(QUIET_MS);
+
 	return pthread_cond_timedwait(&w->more, &w->lock, &until) != ETIMEDOUT;
+}
+
+/* With the lock held: lets more come to what waits. */
+static void gather(struct writer *w)
+{
+	const struct timespec until = in_ms(GATHER_MS);
+
+	while (w->gather && !w->quit && w->waiting_count > 0 && w->waiting_count < GATHER_MANY)
+		if (pthread_cond_timedwait(&w->more, &w->lock, &until) == ETIMEDOUT)
+			return;
 }
 
 /* One round; false when it is time to end.  With the lock held, which it gives up meanwhile. */
 static bool work(struct writer *w, bool *folded)
 {
 	struct writing *group[GROUP_MAX];
-	size_t n = take_group(w, group);
-	bool sync = n == 0 && w->sync, asked = n == 0 && !sync && w->compact, idle = w->compact_idle;
+	bool sync, asked, idle;
+	size_t n;
 
+	gather(w);
+	n = take_group(w, group);
+	sync = n == 0 && w->sync && !w->gather; /* the commit of many syncs for all of them */
+	asked = n == 0 && !sync && w->compact;
+	idle = w->compact_idle;
 	if (n == 0 && !sync && !asked) {
 		if (w->quit)
 			return false;
@@ -238,7 +265,18 @@ void writer_queue(struct writer *w, struct writing *wr)
 	wr->writer = w;
 	pthread_mutex_lock(&w->lock);
 	push(&w->waiting, wr);
-	pthread_cond_signal(&w->more);
+	w->waiting_count++;
+	if (!w->gather || w->waiting_count == 1 || w->waiting_count >= GATHER_MANY) /* it waits for no other */
+		pthread_cond_signal(&w->more);
+	pthread_mutex_unlock(&w->lock);
+}
+
+void writer_gather(struct writer *w, bool on)
+{
+	pthread_mutex_lock(&w->lock);
+	if (w->gather && !on)
+		pthread_cond_signal(&w->more);
+	w->gather = on;
 	pthread_mutex_unlock(&w->lock);
 }
 

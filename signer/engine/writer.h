@@ -29,6 +29,9 @@ void writer_free(struct writer *w);
 void writer_queue(struct writer *w, struct writing *wr);
 /* What changes have appended goes to the disk once nothing else is to be written: their publication need not wait for it. */
 void writer_sync(struct writer *w);
+/* While many zones are worked on a commit waits some milliseconds for more of them: each one writes the same database pages and
+ * syncs anew. */
+void writer_gather(struct writer *w, bool on);
 /* Compacts a volume when that is worth it, once nothing waits; idle: also when it frees little.  No change may be open until fn
  * is called, with 1 when there may be more to do, 0, or -1 and an error. */
 void writer_compact(struct writer *w, bool idle, writer_compacted_fn *fn, void *ctx);

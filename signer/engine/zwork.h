@@ -95,6 +95,7 @@ struct made {
 	struct version_info info;
 	struct sign_stats stats;
 	struct plan *plan;
+	bool keys_open;         /* the plan's keys are in use, for the SOA to come */
 	const struct content *content; /* what was signed: the zone's input; NULL: what the version has, or */
 	bool candidate;         /* what waited for its review */
 	struct version *base;   /* that it was made from, or NULL */
