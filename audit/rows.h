@@ -86,7 +86,7 @@ ROW(KEY_ANSWER, "AUD-KEY-10", WARNING, LOWERABLE, "answer with the DNSKEY RRset 
 
 ROW(CDS_PLAN, "AUD-CDS-01", ERROR, FIXED, "CDS or CDNSKEY differs from the plan",
     "The parent acts on them; nothing else may decide its DS.")
-ROW(CDS_UNSIGNED, "AUD-CDS-02", ERROR, FIXED, "CDS or CDNSKEY names no key that signs the DNSKEY RRset",
+ROW(CDS_UNSIGNED, "AUD-CDS-02", ERROR, FIXED, "CDS or CDNSKEY names no key that signs the DNSKEY RRset, and the plan does not name it either",
     "RFC 7344 section 4.1: the DS would lead nowhere.")
 ROW(CDS_BREAKS, "AUD-CDS-03", ERROR, FIXED, "CDS and CDNSKEY would break the chain of trust if the parent acted on them",
     "RFC 7344 section 4, RFC 8078 section 4: parents may act on either, and DELETE means insecure.")

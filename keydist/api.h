@@ -9,8 +9,16 @@
 /* A zone by the name in a path; ERR_NOTFOUND.  live: it must not have been removed. */
 const struct zone_state *api_zone(struct keydist *k, const char *text, bool live, struct err *e);
 json_t *api_keys_json(struct keydist *k, const struct zone_state *z);
+/* Hash, tag, algorithm and role. */
+json_t *api_key_brief(const struct key_state *ks);
+/* Has keys of one zone made and answers the request with them and `keys`, which are there already and are taken over.  Returns
+ * HTTP_LATER; or -1, and keys that were given still belong to the caller. */
+int api_keys_order(struct keydist *k, const struct http_request *q, const struct zone_state *z, struct wanted_key *list,
+		   size_t n, json_t *keys, struct err *e);
 /* Whether these are its tag, or the first 8 or more hex digits of its hash; NULL: any key. */
 bool api_key_is(const struct key_state *ks, const char *digits);
+/* The key whose hash begins with these hex digits, or whose tag this is; NULL and *e. */
+const struct timeline_key *api_find_key(const struct life *l, const char *digits, struct err *e);
 /* Whether the zone is to be signed; nothing is said where it is so already. */
 int api_secure(struct keydist *k, const struct zone_state *z, bool secure, struct err *e);
 /* "held", "unsigned", "signed" or "keep", as the plan says. */

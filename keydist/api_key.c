@@ -153,7 +153,7 @@ bool api_key_is(const struct key_state *ks, const char *digits)
 }
 
 /* The key whose hash begins with these hex digits, or whose tag this is. */
-static const struct timeline_key *find_key(const struct life *l, const char *digits, struct err *e)
+const struct timeline_key *api_find_key(const struct life *l, const char *digits, struct err *e)
 {
 	const struct timeline_key *found = NULL;
 	const size_t len = strlen(digits);
@@ -185,7 +185,7 @@ static int on_get(void *ctx, const struct http_request *q, struct http_answer *a
 	if (z == NULL)
 		return -1;
 	view(ctx, z, &l);
-	if ((key = find_key(&l, q->segment[1], e)) == NULL)
+	if ((key = api_find_key(&l, q->segment[1], e)) == NULL)
 		return -1;
 	a->body = key_json(ctx, &l, key);
 	return 0;
@@ -259,62 +259,9 @@ static int on_ds(void *ctx, const struct http_request *q, struct http_answer *a,
 	return 0;
 }
 
-/* ---- export ---- */
-
-static int on_export(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
-{
-	struct keydist *k = ctx;
-	const struct zone_state *z = api_zone(k, q->segment[0], false, e);
-	const char *dir, *format;
-	const struct timeline_key *tk;
-	struct key *key = NULL;
-	struct life l;
-	json_t *files;
-	unsigned tag;
-	char *base;
-	int rc;
-
-	if (z == NULL)
-		return -1;
-	view(k, z, &l);
-	if ((tk = find_key(&l, q->segment[1], e)) == NULL || http_text(q->body, "dir", &dir, e) != 0 ||
-	    http_text_or(q->body, "format", "bind", &format, e) != 0)
-		return -1;
-	if (dir[0] != '/')
-		return err_set(e, ERR_SYNTAX, "dir: must be an absolute path");
-	if (strcmp(format, "bind") != 0 && strcmp(format, "pem") != 0)
-		return err_set(e, ERR_SYNTAX, "format: %s, must be bind or pem", format);
-	if (keys_open(k, z, tk->key, &key, e) != 0)
-		return -1;
-	tag = key_tag(key);
-	base = mem_printf("%s/K%s+%03u+%05u", dir, z->text, tk->alg, tag);
-	files = json_array();
-	if (strcmp(format, "pem") == 0) {
-		char *path = mem_printf("%s.pem", base);
-
-		rc = key_write_pem(key, path, e);
-		json_array_append_new(files, json_string(path));
-		free(path);
-	} else {
-		rc = key_write_bind(key, z->name, (uint32_t)l.p.dnskey_ttl_s, dir, e);
-		json_array_append_new(files, json_sprintf("%s.key", base));
-		json_array_append_new(files, json_sprintf("%s.private", base));
-	}
-	free(base);
-	if (rc != 0) {
-		json_decref(files);
-		return -1;
-	}
-	log_event(LOG_NOTICE, "key-exported", "zone=%s key=%u/%u uid=%u dir=%s", z->text, tag, tk->alg,
-		  (unsigned)q->uid, dir);
-	a->body = json_pack("{s:o}", "files", files);
-	return 0;
-}
-
 const struct http_route key_routes[] = {
 	{ "GET", "/v1/zones/{zone}/keys", 0, on_list },
 	{ "GET", "/v1/zones/{zone}/keys/{hash}", 0, on_get },
-	{ "POST", "/v1/zones/{zone}/keys/{hash}/export", HTTP_BODY_SMALL, on_export },
 	{ "GET", "/v1/zones/{zone}/ds", 0, on_ds },
 };
 const size_t key_route_count = sizeof(key_routes) / sizeof(key_routes[0]);

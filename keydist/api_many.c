@@ -114,7 +114,7 @@ static const struct key_state *existing(const struct zone_state *z, unsigned alg
 	return best;
 }
 
-static json_t *brief(const struct key_state *ks)
+json_t *api_key_brief(const struct key_state *ks)
 {
 	return json_pack("{s:o,s:i,s:i,s:s}", "hash", msg_json_hex(ks->hash, 32), "tag",
 			 dnskey_tag(ks->dnskey, ks->dnskey_len), "algorithm", ks->dnskey[3], "role", ks->role);
@@ -144,7 +144,7 @@ static void add_wanted(struct keydist *k, const struct zone_state *z, const stru
 		struct wanted_key *want = &list[*n];
 
 		if (ks != NULL) {
-			json_array_append_new(keys, brief(ks));
+			json_array_append_new(keys, api_key_brief(ks));
 			continue;
 		}
 		if (is_wanted(list, *n, zone_ctx(k, z->name, true), w->role[i]))
@@ -183,7 +183,7 @@ static void on_made(void *ctx, const struct wanted_key *keys, size_t n)
 			why = &keys[i].why;
 			refuse(o->refused, keys[i].c->text, why);
 		} else if (ks != NULL) {
-			json_array_append_new(o->keys, brief(ks));
+			json_array_append_new(o->keys, api_key_brief(ks));
 			made++;
 		}
 	}
@@ -237,6 +237,16 @@ static int make_secure(struct keydist *k, const struct zone_state *z, struct err
 	return api_secure(k, z, true, e);
 }
 
+int api_keys_order(struct keydist *k, const struct http_request *q, const struct zone_state *z, struct wanted_key *list,
+		   size_t n, json_t *keys, struct err *e)
+{
+	if (n > 0 && (check(k, z, e) != 0 || make_secure(k, z, e) != 0)) {
+		json_decref(keys);
+		return -1;
+	}
+	return order(k, q, list, n, keys, json_array(), true, e);
+}
+
 /* POST /v1/zones/{zone}/keys */
 static int on_create(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
 {
@@ -252,11 +262,7 @@ static int on_create(void *ctx, const struct http_request *q, struct http_answer
 		return -1;
 	keys = json_array();
 	add_wanted(k, z, &w, list, &n, keys);
-	if (n > 0 && (check(k, z, e) != 0 || make_secure(k, z, e) != 0)) {
-		json_decref(keys);
-		return -1;
-	}
-	return order(k, q, list, n, keys, json_array(), true, e);
+	return api_keys_order(k, q, z, list, n, keys, e);
 }
 
 /* POST /v1/many/keys: {"zones":[NAME,..],"algorithm"?,"role"?}: for each zone what is not there. */

@@ -230,6 +230,7 @@ struct wanted_key {
 	enum key_method method;
 	enum key_hold hold;
 	uint8_t replaces[KEY_REPLACES_MAX][32]; /* zero: none */
+	struct key *given;   /* made elsewhere, with its private half; taken over; NULL: one is generated */
 	uint8_t made[32];    /* its hash, when rc is 0 */
 	int rc;
 	struct err why;
@@ -358,8 +359,8 @@ json_t *tsig_list(struct keydist *k);
 
 /* api*.c */
 int api_open(struct keydist *k, struct err *e);
-extern const struct http_route zone_routes[], key_routes[], roll_routes[], node_routes[], many_routes[];
-extern const size_t zone_route_count, key_route_count, roll_route_count, node_route_count, many_route_count;
+extern const struct http_route zone_routes[], key_routes[], import_routes[], roll_routes[], node_routes[], many_routes[];
+extern const size_t zone_route_count, key_route_count, import_route_count, roll_route_count, node_route_count, many_route_count;
 
 /* step.c */
 /* A fact came, or was said. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * make: new keys.  They are generated, sealed and proven in the pool, since that takes long, and said in the loop, where
+ * make: new keys.  They are generated or come from elsewhere, sealed and proven in the pool, since that takes long, and said in the loop, where
  * it is known whether their tags are free and who counts.  When somebody has come to count meanwhile they are sealed
  * again.
  *
@@ -185,8 +185,8 @@ static void add_words(struct keydist *k, struct one *o)
 {
 	const uint8_t *hash = key_hash(o->key);
 
-	words_add(k, o->want.c, "key.created", o->created, "key-created", "zone=%s key=%u/%u role=%s", o->want.c->text,
-		  key_tag(o->key), key_alg(o->key), o->want.role);
+	words_add(k, o->want.c, "key.created", o->created, o->want.given != NULL ? "key-imported" : "key-created",
+		  "zone=%s key=%u/%u role=%s", o->want.c->text, key_tag(o->key), key_alg(o->key), o->want.role);
 	words_add(k, o->want.c, "key.held", o->held, NULL, "-");
 	if (o->engine_box != NULL)
 		keys_take_engine_box(o->want.c, hash, o->engine_box);
@@ -223,7 +223,10 @@ static bool publish(struct making *m)
 		if (o->want.rc != 0)
 			continue;
 		o->clashes = !tag_is_free(m, o);
-		if (o->clashes && ++o->tries == TAG_TRIES) {
+		if (o->clashes && o->want.given != NULL) {
+			o->want.rc = err_set(&o->want.why, ERR_EXISTS, "%s: key %u/%u: the zone has, or had, a key with this tag",
+					     o->want.c->text, key_tag(o->key), key_alg(o->key));
+		} else if (o->clashes && ++o->tries == TAG_TRIES) {
 			o->want.rc = err_set(&o->want.why, ERR_LIMIT, "%s: no free key tag found in %d tries",
 					     o->want.c->text, TAG_TRIES);
 		} else if (o->clashes) {
@@ -256,6 +259,7 @@ static void finish(struct making *m)
 		struct one *o = &m->one[i];
 
 		keys[i] = o->want;
+		keys[i].given = NULL;
 		o->want.c->making = false;
 		unseal(o);
 		if (o->key != NULL && o->want.rc == 0)
@@ -302,6 +306,7 @@ static struct making *prepare(struct keydist *k, const struct wanted_key *keys, 
 
 		o->want = keys[i];
 		o->want.rc = 0;
+		o->key = o->want.given;
 		if (check_may_create(k, &o->want, e) != 0) {
 			free(m->one);
 			free(m);

@@ -2,7 +2,7 @@
 /*
  * key: making keys, and what a key says about itself.
  */
-#include "key/key_evp.h"
+#include "key/key_private.h"
 
 #include <openssl/err.h>
 #include <openssl/sha.h>
@@ -187,14 +187,27 @@ static EVP_PKEY *generate(const struct key_alg *alg, unsigned bits)
 	return EVP_PKEY_Q_keygen(NULL, NULL, alg->type);
 }
 
+int key_from_pair(const struct key_alg *alg, uint16_t flags, EVP_PKEY **priv, struct key **out, struct err *e)
+{
+	uint8_t rdata[KEY_RDATA_MAX] = { (uint8_t)(flags >> 8), (uint8_t)flags, 3, alg->number };
+	const size_t len = key_evp_public_octets(alg, *priv, rdata + 4, sizeof(rdata) - 4);
+	struct key *k = NULL;
+
+	if (len == 0)
+		return key_evp_err(e, "no public half");
+	if (key_from_dnskey(rdata, len + 4, &k, e) != 0 || key_join(k, priv, e) != 0) {
+		key_free(k);
+		return -1;
+	}
+	*out = k;
+	return 0;
+}
+
 int key_generate(unsigned alg, uint16_t flags, unsigned bits, struct key **out, struct err *e)
 {
 	const struct key_alg *a = key_alg_find(alg);
-	uint8_t rdata[KEY_RDATA_MAX] = { (uint8_t)(flags >> 8), (uint8_t)flags, 3, (uint8_t)alg };
-	struct key *k = NULL;
 	EVP_PKEY *priv = NULL;
-	size_t len;
-	int rc = -1;
+	int rc;
 
 	if (a == NULL)
 		return err_set(e, ERR_REFUSED, "algorithm %u, must be 8, 10, 13, 14, 15 or 16", alg);
@@ -206,19 +219,10 @@ int key_generate(unsigned alg, uint16_t flags, unsigned bits, struct key **out, 
 		return err_set(e, ERR_REFUSED,
 			       "a key of %u bits for %s: RSA has %u to %u, others do not choose", bits,
 			       a->text, RSA_BITS_MIN, RSA_BITS_MAX);
-	if ((priv = generate(a, bits)) == NULL ||
-	    (len = key_evp_public_octets(a, priv, rdata + 4, sizeof(rdata) - 4)) == 0) {
-		key_evp_err(e, "making a key");
-		goto out;
-	}
-	if (key_from_dnskey(rdata, len + 4, &k, e) != 0 || key_join(k, &priv, e) != 0)
-		goto out;
-	*out = k;
-	k = NULL;
-	rc = 0;
-out:
+	if ((priv = generate(a, bits)) == NULL)
+		return key_evp_err(e, "making a key");
+	rc = key_from_pair(a, flags, &priv, out, e);
 	EVP_PKEY_free(priv);
-	key_free(k);
 	return rc;
 }
 

@@ -109,13 +109,29 @@ size_t key_ds(const struct key *k, const uint8_t *zone, unsigned digest_type, ui
 /* The same of DNSKEY rdata that is no key yet; at most KEY_RDATA_MAX octets. */
 size_t dnskey_ds(const uint8_t *rdata, size_t len, const uint8_t *zone, unsigned digest_type, uint8_t out[4 + 48]);
 
+/* When a key is used, as those who keep keys in files say it: instants, 0 where nothing is said. */
+struct key_times {
+	int64_t created, publish, activate, inactive, removed;
+};
+
 /* BIND key files K<zone>+<alg>+<tag>.key and .private.  Reading finds every key of the zone in dir, sorted by
  * hash; one without its .private file takes PKCS #8 from a .pem file
  * of the same name, or comes without private half. Neither writes over a file (ERR_EXISTS). */
-int key_write_bind(const struct key *k, const uint8_t *zone, uint32_t ttl, const char *dir, struct err *e);
+int key_write_bind(const struct key *k, const uint8_t *zone, uint32_t ttl, const struct key_times *times, const char *dir,
+		   struct err *e);
 int key_read_bind(const char *dir, const uint8_t *zone, struct key **keys, size_t max, size_t *n,
 		  struct err *e);
 /* PKCS #8 PEM file of mode 0600. */
 int key_write_pem(const struct key *k, const char *path, struct err *e);
+
+/*
+ * Keys that others made, one file at a time.  A file that is a symbolic link, no regular file, too large, or has a
+ * private half and a mode that lets others in is refused.
+ */
+/* path ends in .key or .private: the .key file of the zone, and the .private or .pem file beside it, which must be there.
+ * times: as the .private file has them. */
+int key_import_bind(const char *path, const uint8_t *zone, struct key **out, struct key_times *times, struct err *e);
+/* PKCS #8 in PEM; the public half is made from it.  flags: 256 or 257. */
+int key_import_pem(const char *path, unsigned alg, uint16_t flags, struct key **out, struct err *e);
 
 #endif

@@ -76,7 +76,8 @@ static int write_public(const struct key *k, const uint8_t *zone, uint32_t ttl, 
 	return 0;
 }
 
-int key_write_bind(const struct key *k, const uint8_t *zone, uint32_t ttl, const char *dir, struct err *e)
+int key_write_bind(const struct key *k, const uint8_t *zone, uint32_t ttl, const struct key_times *times, const char *dir,
+		   struct err *e)
 {
 	char name[STEM_MAX];
 	char *public = NULL, *private = NULL;
@@ -86,7 +87,7 @@ int key_write_bind(const struct key *k, const uint8_t *zone, uint32_t ttl, const
 	public = mem_printf("%s/%s%03u+%05u.key", dir, name, k->alg->number, k->tag);
 	private = mem_printf("%s/%s%03u+%05u.private", dir, name, k->alg->number, k->tag);
 	/* The private half first: a .key file never stands for a key that is not there. */
-	if (key_private_write(private, k, e) == 0) {
+	if (key_private_write(private, k, times, e) == 0) {
 		rc = write_public(k, zone, ttl, public, e);
 		if (rc != 0)
 			unlink(private);
@@ -141,7 +142,7 @@ static int parse_line(char *line, const uint8_t *zone, struct key **out, struct 
 	return key_from_dnskey(rdata, n + 4, out, e);
 }
 
-static int read_public(const char *path, const uint8_t *zone, struct key **out, struct err *e)
+int key_public_read(const char *path, const uint8_t *zone, struct key **out, struct err *e)
 {
 	FILE *f = fopen(path, "re");
 	char *line = NULL;
@@ -166,7 +167,7 @@ static int read_pair(const char *dir, const char *file, const uint8_t *zone, str
 	char *private = mem_printf("%s/%.*s.private", dir, (int)len, file);
 	char *pem = mem_printf("%s/%.*s.pem", dir, (int)len, file);
 	struct key *k = NULL;
-	int rc = read_public(public, zone, &k, e);
+	int rc = key_public_read(public, zone, &k, e);
 
 	if (rc == 0 && access(private, F_OK) == 0)
 		rc = key_private_read(private, k, e);

@@ -4,6 +4,7 @@
  */
 #include "key/key_private.h"
 
+#include <openssl/x509.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -37,22 +38,52 @@ static struct secret *decode(const char *text, size_t len)
 	return NULL;
 }
 
-int key_pem_read(const char *path, struct key *k, struct err *e)
+static struct secret *read_der(const char *path, struct err *e)
 {
 	struct secret *file = secret_read(path, TEXT_MAX, e), *der;
-	int rc = -1;
 
 	if (file == NULL)
-		return -1;
+		return NULL;
 	der = decode((const char *)secret_open(file), secret_len(file));
 	secret_close(file);
-	if (der == NULL)
-		err_set(e, ERR_SYNTAX, "no PRIVATE KEY in PEM (RFC 7468 section 10)");
-	else
-		rc = key_join_pkcs8(k, der, e);
-	secret_free(der);
 	secret_free(file);
+	if (der == NULL)
+		err_set(e, ERR_SYNTAX, "%s: no PRIVATE KEY in PEM (RFC 7468 section 10)", path);
+	return der;
+}
+
+int key_pem_read(const char *path, struct key *k, struct err *e)
+{
+	struct secret *der = read_der(path, e);
+	int rc;
+
+	if (der == NULL)
+		return -1;
+	rc = key_join_pkcs8(k, der, e);
+	secret_free(der);
 	return rc == 0 ? 0 : err_ctx(e, "%s", path);
+}
+
+EVP_PKEY *key_pem_pkey(const char *path, struct err *e)
+{
+	struct secret *der = read_der(path, e);
+	PKCS8_PRIV_KEY_INFO *info;
+	EVP_PKEY *pkey = NULL;
+	const uint8_t *p;
+
+	if (der == NULL)
+		return NULL;
+	p = secret_open(der);
+	if ((info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)secret_len(der))) != NULL)
+		pkey = EVP_PKCS82PKEY(info);
+	secret_close(der);
+	if (pkey == NULL) {
+		key_evp_err(e, "PKCS #8");
+		err_ctx(e, "%s", path);
+	}
+	PKCS8_PRIV_KEY_INFO_free(info); /* wipes the octets */
+	secret_free(der);
+	return pkey;
 }
 
 int key_write_pem(const struct key *k, const char *path, struct err *e)

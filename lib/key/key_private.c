@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define TEXT_MAX  8192 /* RSA-4096 has 3.3 k */
 #define FIELD_MAX 512  /* octets of one number */
@@ -174,6 +175,71 @@ out:
 	return rc;
 }
 
+/* ---- times ---- */
+
+static const struct {
+	const char *text;
+	size_t at;
+} time_fields[] = {
+	{ "Created", offsetof(struct key_times, created) },   { "Publish", offsetof(struct key_times, publish) },
+	{ "Activate", offsetof(struct key_times, activate) }, { "Inactive", offsetof(struct key_times, inactive) },
+	{ "Delete", offsetof(struct key_times, removed) },
+};
+#define TIME_FIELDS (sizeof(time_fields) / sizeof(time_fields[0]))
+
+static int64_t *time_of(struct key_times *t, size_t i)
+{
+	return (int64_t *)((char *)t + time_fields[i].at);
+}
+
+/* YYYYMMDDHHMMSS in UTC; 0 when it is none. */
+static int64_t read_time(const char *text, size_t len)
+{
+	char copy[15] = "";
+	struct tm tm = { 0 };
+	const char *end;
+
+	if (len != 14 || strspn(text, "0123456789") < 14)
+		return 0;
+	memcpy(copy, text, 14);
+	end = strptime(copy, "%Y%m%d%H%M%S", &tm);
+	return end == NULL || *end != '\0' ? 0 : (int64_t)timegm(&tm);
+}
+
+int key_private_times(const char *path, struct key_times *times, struct err *e)
+{
+	struct secret *file = secret_read(path, TEXT_MAX, e);
+	const char *text, *value;
+	size_t n;
+
+	memset(times, 0, sizeof(*times));
+	if (file == NULL)
+		return -1;
+	text = (const char *)secret_open(file);
+	for (size_t i = 0; i < TIME_FIELDS; i++)
+		if ((value = find_field(text, secret_len(file), time_fields[i].text, &n)) != NULL)
+			*time_of(times, i) = read_time(value, n);
+	secret_close(file);
+	secret_free(file);
+	return 0;
+}
+
+static void put_times(char *text, size_t *at, const struct key_times *times)
+{
+	struct key_times t = *times;
+
+	for (size_t i = 0; i < TIME_FIELDS; i++) {
+		const time_t when = (time_t)*time_of(&t, i);
+		char digits[16];
+		struct tm tm;
+
+		if (when > 0 && gmtime_r(&when, &tm) != NULL && strftime(digits, sizeof(digits), "%Y%m%d%H%M%S", &tm) == 14)
+			*at += (size_t)snprintf(text + *at, TEXT_MAX - *at, "%s: %s\n", time_fields[i].text, digits);
+	}
+}
+
+/* ---- writing ---- */
+
 /* Appends "name: base64\n" to the text; the room left is enough by TEXT_MAX. */
 static void put_field(char *text, size_t *at, const char *name, const uint8_t *octets, size_t len)
 {
@@ -218,10 +284,11 @@ static bool put_private(const struct key *k, char *text, size_t *at, uint8_t *bu
 	return true;
 }
 
-int key_private_write(const char *path, const struct key *k, struct err *e)
+int key_private_write(const char *path, const struct key *k, const struct key_times *times, struct err *e)
 {
 	struct secret *file, *scratch;
 	size_t at = 0;
+	char *text;
 	bool ok;
 	int rc;
 
@@ -229,7 +296,10 @@ int key_private_write(const char *path, const struct key *k, struct err *e)
 		return err_set(e, ERR_NOTFOUND, "key %u/%s has no private half here", k->tag, k->alg->text);
 	file = secret_new(TEXT_MAX);
 	scratch = secret_new(FIELD_MAX);
-	ok = put_private(k, (char *)secret_open_rw(file), &at, secret_open_rw(scratch));
+	text = (char *)secret_open_rw(file);
+	ok = put_private(k, text, &at, secret_open_rw(scratch));
+	if (times != NULL)
+		put_times(text, &at, times);
 	secret_close(scratch);
 	secret_close(file);
 	if (ok) {

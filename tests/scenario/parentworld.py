@@ -198,7 +198,7 @@ class World:
     def at(server):
         return server.addr, server.port
 
-    def more(self, n, timeout=30):
+    def more(self, n, timeout=120):
         """Until each stream has got n answers more."""
         before = [s.answered() for s in self.streams]
         wait_until(lambda: all(s.answered() >= b + n for s, b in zip(self.streams, before)), timeout, "resolvers answer")
@@ -228,7 +228,7 @@ class World:
         except Failed as e:
             raise Failed("%s\n%s\n%s" % (e, self.explain(), "\n".join(str(s) for s in self.streams)))
 
-    def settle(self, timeout=90):
+    def settle(self, timeout=180):
         self.wait(self.settled, timeout, "all keys are where they should be")
 
     def ds(self):
@@ -241,7 +241,7 @@ class World:
 
     # ---- what is done, and what goes wrong meanwhile ----
 
-    def roll(self, *args, role=None, trouble=None, timeout=150):
+    def roll(self, *args, role=None, trouble=None, timeout=240):
         """A roll from the command until the old keys are gone; trouble(world) happens when the new key is published."""
         old = self.ids(role)
         began = time.monotonic()
@@ -249,7 +249,7 @@ class World:
             self.take_copy()
         self.s2.ctl("key", "roll", ZONE, *args)
         self.wait(lambda: self.ids() - old and any(
-            k["hash"] not in old and (k["published"] or k["cds"] or k["signing"]) for k in self.live(self.s1)), 60,
+            k["hash"] not in old and (k["published"] or k["cds"] or k["signing"]) for k in self.live(self.s1)), 120,
             "a new key is shown")
         if trouble is not None:
             trouble(self)
@@ -262,7 +262,7 @@ class World:
         print("%-44s %5.1f s" % (" ".join(args) + (" " + trouble.__name__ if trouble else ""), time.monotonic() - began),
               flush=True)
 
-    def withdraw(self, trouble=None, timeout=120):
+    def withdraw(self, trouble=None, timeout=240):
         """The zone becomes insecure, until it is unsigned everywhere."""
         began = time.monotonic()
         for s in self.streams:

@@ -306,9 +306,9 @@ static void bind_files_come_back(void **state)
 		assert_int_equal(dname_from_text("www.example.org.", other, &e), 0);
 		for (size_t i = 0; i < ALGORITHMS; i++) {
 			assert_int_equal(key_generate(all_algorithms[i], 257, 0, &made[i], &e), 0);
-			if (key_write_bind(made[i], zone, 3600, dir, &e) != 0)
+			if (key_write_bind(made[i], zone, 3600, NULL, dir, &e) != 0)
 				fail_msg("%s", e.text);
-			assert_int_equal(key_write_bind(made[i], zone, 3600, dir, &e), -1);
+			assert_int_equal(key_write_bind(made[i], zone, 3600, NULL, dir, &e), -1);
 			assert_int_equal(e.code, ERR_EXISTS);
 		}
 		if (key_read_bind(dir, zone, keys, ALGORITHMS + 1, &n, &e) != 0)
@@ -394,7 +394,7 @@ static void pem_beside_a_key_file_comes_back(void **state)
 		char path[300];
 
 		assert_int_equal(key_generate(all_algorithms[i], 257, 0, &k, &e), 0);
-		assert_int_equal(key_write_bind(k, zone, 60, dir, &e), 0);
+		assert_int_equal(key_write_bind(k, zone, 60, NULL, dir, &e), 0);
 		snprintf(path, sizeof(path), "%s/Kexample.+%03u+%05u.pem", dir, all_algorithms[i], key_tag(k));
 		assert_int_equal(key_write_pem(k, path, &e), 0);
 		snprintf(command, sizeof(command), "rm %s/*.private; sed -i 's/$/\\r/' %s", dir, path);
