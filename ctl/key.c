@@ -101,11 +101,33 @@ static void say_keys(const json_t *keys, const char *what)
 	}
 }
 
+int ctl_key_made(struct ctl *c, const char *zone, const json_t *answer, long timeout_s, const char *how)
+{
+	json_t *states = NULL;
+	const json_t *keys;
+	char what[64];
+	int rc = CTL_DONE;
+
+	if (!ctl_flag(c, "no-wait"))
+		rc = wait_distributed(c, zone, jlist(answer, "keys"), timeout_s, &states);
+	if (rc == CTL_DONE) {
+		keys = states != NULL ? states : jlist(answer, "keys");
+		snprintf(what, sizeof(what), jbool(answer, "existing") ? "was there already"
+					     : states != NULL          ? "is distributed"
+								       : "is %s", how);
+		if (!ctl_json_new(c, json_pack("{s:s, s:b, s:O, s:b}", "zone", zone, "distributed", states != NULL, "keys",
+					       keys, "existing", jbool(answer, "existing"))))
+			say_keys(keys, what);
+	}
+	json_decref(states);
+	return rc;
+}
+
 int cmd_key_create(struct ctl *c)
 {
 	const char *algorithm = ctl_option(c, "algorithm"), *role = ctl_option(c, "role");
 	char *zone;
-	json_t *body = json_object(), *answer = NULL, *states = NULL;
+	json_t *body = json_object(), *answer = NULL;
 	unsigned patience_ms;
 	long timeout_s;
 	struct err e;
@@ -140,24 +162,11 @@ int cmd_key_create(struct ctl *c)
 			      &e)) != 0)
 		ctl_fail(c, &e);
 	json_decref(body);
-	if (rc == 0 && !ctl_flag(c, "no-wait"))
-		rc = wait_distributed(c, zone, jlist(answer, "keys"), timeout_s, &states);
-	else
-		rc = rc == 0 ? CTL_DONE : CTL_FAILED;
-	if (rc == CTL_DONE) {
-		const json_t *keys = states != NULL ? states : jlist(answer, "keys");
-
-		if (!ctl_json_new(c, json_pack("{s:s, s:b, s:O, s:b}", "zone", zone, "distributed",
-					       states != NULL, "keys", keys, "existing",
-					       jbool(answer, "existing"))))
-			say_keys(keys, jbool(answer, "existing") ? "was there already"
-				       : states != NULL          ? "is distributed"
-								 : "is made");
-	}
-	json_decref(states);
+	if (rc == 0)
+		rc = ctl_key_made(c, zone, answer, timeout_s, "made");
 	json_decref(answer);
 	free(zone);
-	return rc;
+	return rc == 0 ? CTL_DONE : CTL_FAILED;
 }
 
 /* ---- list ---- */
@@ -263,7 +272,7 @@ int cmd_key_list(struct ctl *c)
 	return CTL_DONE;
 }
 
-/* ---- ds, export ---- */
+/* ---- ds ---- */
 
 int cmd_key_ds(struct ctl *c)
 {
@@ -293,35 +302,4 @@ int cmd_key_ds(struct ctl *c)
 	json_decref(answer);
 	free(zone);
 	return safe ? CTL_DONE : CTL_FAILED;
-}
-
-int cmd_key_export(struct ctl *c)
-{
-	const char *format = ctl_option(c, "format");
-	json_t *body, *answer = NULL;
-	const json_t *file;
-	char *zone, *dir;
-	size_t i;
-	int rc;
-
-	if (ctl_option(c, "dir") == NULL)
-		return ctl_misuse(c->command, "--dir must be given; the daemon writes there");
-	if (format != NULL && strcmp(format, "bind") != 0 && strcmp(format, "pem") != 0)
-		return ctl_misuse(c->command, "--format %s: must be bind or pem", format);
-	zone = ctl_zone_name(c->arg[0]);
-	dir = ctl_absolute(ctl_option(c, "dir"));
-	body = json_pack("{s:s, s:s}", "dir", dir, "format", format != NULL ? format : "bind");
-	rc = ctl_call(c, CTL_KEYDIST, "POST", http_path("/v1/zones/%s/keys/%s/export", zone, c->arg[1]), body,
-		      &answer);
-	json_decref(body);
-	free(zone);
-	free(dir);
-	if (rc != 0)
-		return CTL_FAILED;
-	if (!ctl_json(c, answer)) {
-		json_array_foreach(jlist(answer, "files"), i, file)
-			puts(json_string_value(file) != NULL ? json_string_value(file) : "");
-		json_decref(answer);
-	}
-	return CTL_DONE;
 }

@@ -289,6 +289,8 @@ int api_open(struct keydist *k, struct err *e)
 	n += zone_route_count;
 	memcpy(all + n, key_routes, key_route_count * sizeof(*all));
 	n += key_route_count;
+	memcpy(all + n, import_routes, import_route_count * sizeof(*all));
+	n += import_route_count;
 	memcpy(all + n, roll_routes, roll_route_count * sizeof(*all));
 	n += roll_route_count;
 	memcpy(all + n, many_routes, many_route_count * sizeof(*all));

@@ -114,7 +114,9 @@ static int take_row(struct import *im, const char *listing, const json_t *row, s
 		return -1;
 	im->n++;
 	strcpy(f->role, ksk && zsk ? "csk" : ksk ? "ksk" : "zsk");
-	f->times = (struct key_times){ .publish = at(row, "publish"), .activate = at(row, "active"),
+	/* A KSK signs from when it is ready; it becomes active when its DS has been seen. */
+	f->times = (struct key_times){ .publish = at(row, "publish"),
+				       .activate = at(row, "active") > 0 || !ksk ? at(row, "active") : at(row, "ready"),
 				       .inactive = at(row, "retire"), .removed = at(row, "remove") };
 	f->times_rule = true;
 	if (key_tag(f->key) != at(row, "tag"))
@@ -140,6 +142,20 @@ static int take_listing(struct import *im, const char *path, struct err *e)
 
 /* ---- files ---- */
 
+/* The last one, unless it was named before: K*.key and K*.private are one key. */
+static void keep(struct import *im)
+{
+	struct file_key *f = &im->key[im->n];
+
+	for (size_t i = 0; i < im->n; i++)
+		if (memcmp(key_hash(im->key[i].key), key_hash(f->key), KEY_HASH_LEN) == 0) {
+			key_free(f->key);
+			*f = (struct file_key){ .key = NULL };
+			return;
+		}
+	im->n++;
+}
+
 static int take_file(struct import *im, const char *path, struct err *e)
 {
 	struct file_key *f = &im->key[im->n];
@@ -163,7 +179,7 @@ static int take_file(struct import *im, const char *path, struct err *e)
 		if (key_import_pem(path, im->alg, strcmp(im->role, "zsk") == 0 ? 256 : 257, &f->key, e) != 0)
 			return -1;
 	}
-	im->n++;
+	keep(im);
 	return 0;
 }
 
