@@ -193,7 +193,7 @@ def test_a_zone_moves_here_from_bind(lab):
     for k in json.loads(m.s1.ctl("key", "list", ZONE, "--json").stdout)["keys"]:
         m.s1.ctl("key", "export", ZONE, k["hash"], "--dir", out)
     lab.write("out/zone", small_zone(ZONE))
-    run([find_program("dnssec-signzone"), "-S", "-K", out, "-o", ZONE, "-f", out + "/signed", out + "/zone"])
+    run([find_program("dnssec-signzone"), "-S", "-K", out, "-d", out, "-o", ZONE, "-f", out + "/signed", out + "/zone"])
     run([find_program("dnssec-verify"), "-o", ZONE, out + "/signed"])
 
 
