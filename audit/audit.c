@@ -252,11 +252,10 @@ static void set_denial(struct audit *a)
 {
 	const struct facts *f = a->facts;
 
-	if (a->changes != NULL) {
+	if (a->changes != NULL)
 		a->denial = changes_denial(a);
-		return;
-	}
-	a->denial = f->nsec3 > f->nsec ? DENIES_NSEC3 : f->nsec > 0 ? DENIES_NSEC : DENIES_NOTHING;
+	else
+		a->denial = f->nsec3 > f->nsec ? DENIES_NSEC3 : f->nsec > 0 ? DENIES_NSEC : DENIES_NOTHING;
 	if (f->nsec3 > 0 && f->nsec > 0)
 		report_add(a->report, NSEC_BOTH, 0, "%s: %llu NSEC and %llu NSEC3", a->zone_text,
 			   (unsigned long long)f->nsec, (unsigned long long)f->nsec3);

@@ -193,6 +193,18 @@ static void take_params(struct changes *c, struct facts *facts)
 		facts->chain[facts->chains++] = facts->param;
 }
 
+/* Where another NSEC3PARAM came, records that are not among the parts ought to have changed with it. */
+static int check_params(const struct parts *p, struct err *e)
+{
+	const struct chain_params *both = &p->both.param;
+	const struct chain_params *now = p->only_now.param.len > 0 ? &p->only_now.param : both;
+	const struct chain_params *was = p->only_was.param.len > 0 ? &p->only_was.param : both;
+
+	if (now->len == was->len && memcmp(now->octets, was->octets, now->len) == 0)
+		return 0;
+	return err_set(e, ERR_REFUSED, "the NSEC3PARAM is another: the whole zone is needed");
+}
+
 int changes_read(struct audit *a, const json_t *job, int fd, struct facts *facts, struct err *e)
 {
 	const char *tags = json_string_value(json_object_get(job, "tags"));
@@ -213,7 +225,7 @@ int changes_read(struct audit *a, const json_t *job, int fd, struct facts *facts
 		goto out;
 	}
 	if (read_sum(c, job, e) != 0 || read_all(fd, &data, &len, e) != 0 || take_all(p, tags, data, len, e) != 0 ||
-	    sorter_end(a->zone_sorter, e) != 0 || sorter_end(a->input_sorter, e) != 0)
+	    sorter_end(a->zone_sorter, e) != 0 || sorter_end(a->input_sorter, e) != 0 || check_params(p, e) != 0)
 		goto out;
 	set_facts(a, p, facts);
 	take_params(c, facts);
@@ -311,7 +323,8 @@ int changes_owner(struct audit *a, struct owner *o, struct err *e)
 	struct owner was = *o;
 	bool passed, hashed;
 
-	(void)e;
+	if (o->place == PLACE_APEX && rrset_of(&o->zone, TYPE_ZONEMD).n > 0)
+		return err_set(e, ERR_REFUSED, "there is a ZONEMD: the whole zone is needed");
 	was.zone = o->input;
 	was.input = (struct records){ NULL, 0 };
 	owner_place(a, &was, &c->was_cut);

@@ -16,7 +16,8 @@
  * capital letter.  Old pages follow.  There are: every page that only one version has; its neighbours in its chain; whole
  * owners; the apex; and the pages where names above the first owner of a run would be, since they may be cuts.
  *
- * An owner that both versions have alike, at the same kind of place, has passed.
+ * An owner that both versions have alike, at the same kind of place, has passed.  What parts cannot tell is an error, so that
+ * the whole is asked for: a ZONEMD, or another NSEC3PARAM.
  */
 
 /* Reads fd; job has tags, last, first3, last3, and for new content sum.  To be freed by changes_free. */

@@ -117,7 +117,7 @@ static json_t *answer_of(struct audit *a, struct err *e)
 	return answer;
 }
 
-static json_t *run(const json_t *job, int fd, unsigned threads)
+json_t *worker_run(const json_t *job, int fd, unsigned threads)
 {
 	const char *dir = getenv("TMPDIR");
 	struct audit a = { .threads = threads, .spill_dir = dir != NULL && *dir != '\0' ? dir : "/var/tmp" };
@@ -150,7 +150,7 @@ static int answer_job(int sock, const char *text, size_t len, int fd, unsigned t
 
 	fail_point("worker-job");
 	alarm(timeout_s > 0 && timeout_s < TIMEOUT_MAX ? (unsigned)timeout_s : TIMEOUT_MAX);
-	answer = run(job, fd, threads);
+	answer = worker_run(job, fd, threads);
 	alarm(0);
 	fail_point("worker-done");
 	out = json_dumps(answer, JSON_COMPACT);

@@ -2,6 +2,8 @@
 #ifndef DUET_AUDIT_WORKER_H
 #define DUET_AUDIT_WORKER_H
 
+#include <jansson.h>
+
 /*
  * worker - one zone after the other for a signer, over a stream socket with frames (lib/frame): a frame with a job,
  * a frame with what was found, and so on until the socket ends.
@@ -21,5 +23,8 @@
  * nothing could be told "result" is "unknown", and "why" says why.
  */
 int worker_main(int sock, unsigned threads);
+
+/* One job: the answer, a new object.  fd is borrowed. */
+json_t *worker_run(const json_t *job, int fd, unsigned threads);
 
 #endif
