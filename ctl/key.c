@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* key: making keys and waiting until they are distributed; listing, DS, export. */
+/* key: making keys and waiting until they are distributed; their DS. */
 #include "ctl/command.h"
 
 #include "arena/arena.h"
@@ -167,109 +167,6 @@ int cmd_key_create(struct ctl *c)
 	json_decref(answer);
 	free(zone);
 	return rc == 0 ? CTL_DONE : CTL_FAILED;
-}
-
-/* ---- list ---- */
-
-static void key_row(struct ctl_table *t, const char *zone, const json_t *k)
-{
-	char *held = jjoin(jlist(k, "held"), ","), *stored = jjoin(jlist(k, "stored"), ","),
-	     *serves = jjoin(jlist(k, "serves"), ","), *missing = jjoin(jlist(k, "missing"), ",");
-
-	ctl_table_add(t, "%s", zone);
-	ctl_table_add(t, "%lld/%lld", (long long)jint(k, "tag", 0), (long long)jint(k, "algorithm", 0));
-	ctl_table_add(t, "%s", jtext(k, "role"));
-	ctl_table_add(t, "%.8s", jtext(k, "hash"));
-	if (jbool(k, "declined"))
-		ctl_table_add(t, "declined");
-	else if (jbool(k, "distributed"))
-		ctl_table_add(t, "distributed");
-	else
-		ctl_table_add(t, "waits for %s", missing);
-	ctl_table_add(t, "%s", *held != '\0' ? held : "-");
-	ctl_table_add(t, "%s", *stored != '\0' ? stored : "-");
-	ctl_table_add(t, "%s", *serves != '\0' ? serves : "-");
-	free(held);
-	free(stored);
-	free(serves);
-	free(missing);
-}
-
-static const char *const key_heads[] = { "ZONE",  "TAG/ALG", "ROLE",      "HASH",
-					 "STATE", "HELD BY", "STORED BY", "SERVED BY" };
-
-void ctl_key_table(struct ctl_table *t)
-{
-	t->columns = sizeof(key_heads) / sizeof(key_heads[0]);
-	for (size_t i = 0; i < t->columns; i++)
-		ctl_table_add(t, "%s", key_heads[i]);
-}
-
-void ctl_key_rows(struct ctl_table *t, const char *zone, const json_t *keys)
-{
-	const json_t *k;
-	size_t i;
-
-	json_array_foreach(keys, i, k) key_row(t, zone, k);
-}
-
-static json_t *keys_by_zone(const json_t *status)
-{
-	json_t *all = json_array();
-	const json_t *z;
-	size_t i;
-
-	json_array_foreach(jlist(status, "zones"), i, z)
-	{
-		json_t *keys = json_object_get(z, "keys");
-
-		json_array_append_new(all, json_pack("{s:s, s:o}", "zone", jtext(z, "zone"), "keys",
-						     json_is_array(keys) ? json_incref(keys) : json_array()));
-	}
-	return json_pack("{s:o}", "zones", all);
-}
-
-static int list_all(struct ctl *c)
-{
-	struct ctl_table t = { .columns = 0 };
-	json_t *answer = NULL;
-	const json_t *z;
-	size_t i;
-	struct err e;
-
-	if (ctl_status(c, CTL_KEYDIST, NULL, &answer, &e) != 0)
-		return ctl_fail(c, &e);
-	if (!ctl_json_new(c, keys_by_zone(answer))) {
-		ctl_key_table(&t);
-		json_array_foreach(jlist(answer, "zones"), i, z)
-			ctl_key_rows(&t, jtext(z, "zone"), jlist(z, "keys"));
-		ctl_table_print(&t);
-	}
-	json_decref(answer);
-	return CTL_DONE;
-}
-
-int cmd_key_list(struct ctl *c)
-{
-	struct ctl_table t = { .columns = 0 };
-	json_t *answer = NULL;
-	char *zone;
-
-	if (c->args == 0)
-		return list_all(c);
-	zone = ctl_zone_name(c->arg[0]);
-	if (ctl_call(c, CTL_KEYDIST, "GET", http_path("/v1/zones/%s/keys", zone), NULL, &answer) != 0) {
-		free(zone);
-		return CTL_FAILED;
-	}
-	if (!ctl_json(c, answer)) {
-		ctl_key_table(&t);
-		ctl_key_rows(&t, zone, jlist(answer, "keys"));
-		ctl_table_print(&t);
-		json_decref(answer);
-	}
-	free(zone);
-	return CTL_DONE;
 }
 
 /* ---- ds ---- */

@@ -24,8 +24,9 @@
 	  0,
 	  1,
 	  CTL_KEYDIST,
-	  "list keys: who holds, stores and serves them",
-	  NULL,
+	  "list keys: who holds, stores and serves them; of one zone: the state of each record, signer by signer",
+	  "A signer serves a record, has seen it everywhere, has stopped to rely on it, and then it is gone.  Below the\n"
+	  "table stands what each key waits for, and for how long at least where it waits for time.",
 	  "duetctl key list\nduetctl key list example.org",
 	  { END },
 	  cmd_key_list },

@@ -86,6 +86,21 @@ static json_t *records_json(struct keydist *k, const struct life *l, const struc
 	return o;
 }
 
+/* Seconds of running until the first wait of the key for time ends on this node; -1: it waits for no time. */
+static int64_t next_s(const struct timeline_memory *m, const struct timeline_key *key)
+{
+	int64_t least = -1;
+
+	for (size_t i = 0; i < m->waits; i++) {
+		const struct timeline_wait *w = &m->wait[i];
+		const int64_t left = w->need_ms > w->ran_ms ? (w->need_ms - w->ran_ms + 999) / 1000 : 0;
+
+		if (w->complete && memcmp(w->key, key->key->hash, 32) == 0 && (least < 0 || left < least))
+			least = left;
+	}
+	return least;
+}
+
 static json_t *key_json(struct keydist *k, const struct life *l, const struct timeline_key *key)
 {
 	struct key_state *ks = key->key;
@@ -109,6 +124,7 @@ static json_t *key_json(struct keydist *k, const struct life *l, const struct ti
 	json_object_set_new(o, "roll", json_boolean(ks->roll));
 	json_object_set_new(o, "method", json_string(key_method_names[ks->method]));
 	json_object_set_new(o, "records", records_json(k, l, key));
+	json_object_set_new(o, "next_s", json_integer(next_s(l->in.memory, key)));
 	json_object_set_new(o, "why", json_string(timeline_why(&l->in, &l->t, l->in.memory, key, why)));
 	return o;
 }

@@ -121,6 +121,10 @@ def test_every_command(lab):
     cluster.wait_signed(ZONE)
     text, j = both(s1, "key", "list")
     text, j = both(s1, "key", "list", ZONE)
+    rows = [row.split() for row in text.splitlines()]
+    if rows[0][:5] != ["TAG/ALG", "ROLE", "HASH", "RECORD", "STATE"] or set(rows[0][5:]) != {"signer1", "signer2"} or \
+            [row[-4] for row in rows[1:4] if len(row) > 3][0] != "dnskey" or not rows[4][0].endswith(":"):
+        raise Failed(text)
     if len(j["keys"]) != 1 or j["keys"][0]["held"] != ["signer1", "signer2"] or j["keys"][0]["stored"] != ["vault"]:
         raise Failed(j)
     key = j["keys"][0]["hash"]
