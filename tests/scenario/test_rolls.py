@@ -5,9 +5,9 @@ from duetlab import limit
 from parentworld import World
 
 
-@limit(240)
+@limit(400)
 def test_a_ksk_and_a_zsk_are_rolled_beside_a_real_parent(lab):
-    w = World(lab, keys="ksk+zsk").begin()
+    w = World(lab, keys="ksk+zsk", ksk="double-ds").begin()
     w.roll("--role", "zsk", role="zsk")
     w.roll("--role", "ksk", role="ksk")
     w.end(notice=True)
