@@ -151,6 +151,13 @@ soak-chaos:
 	$(Q)tests/scenario/soak_chaos.py --programs $(CHECK_O)/bin $(if $(SEED),--seed $(SEED)) --runs $(or $(RUNS),$(if $(MINUTES),1000000,10)) \
 		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(STEPS),--steps $(STEPS))
 
+# Killed at each step of the pipeline and of its reviews, 20 times each: make soak-crash, or ROUNDS=5.
+soak-crash:
+	+$(Q)$(CHECK) all
+	$(Q)for t in "test_audit_pipeline.py test_killed_at_each_step" "test_review.py test_killed_at_each_step_of_a_review"; do \
+		set -- $$t; ROUNDS=$(or $(ROUNDS),20) DUET_PROGRAMS=$(CURDIR)/$(CHECK_O)/bin \
+		/usr/bin/python3 tests/scenario/duetlab.py tests/scenario/$$1 $$2 || exit 1; done
+
 # Every rollover beside a real parent, with trouble in the middle of each: make soak-rollover, or CASE=ksk.
 soak-rollover:
 	+$(Q)$(CHECK) all
@@ -194,7 +201,7 @@ check-vms: all
 clean:
 	rm -rf build
 
-.PHONY: all sim tests bench-programs check-build check check-vms audit-table audit-zones soak-chaos soak-rollover demo bench bench-docs install clean
+.PHONY: all sim tests bench-programs check-build check check-vms audit-table audit-zones soak-chaos soak-crash soak-rollover demo bench bench-docs install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 

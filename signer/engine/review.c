@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* review: the candidate's way from what was loaded or signed into the store, and out of it. */
+/* review: which candidate there is, what it waits for, and when it is none any more. */
 #include "signer/engine/review.h"
 
 #include <inttypes.h>
@@ -82,7 +82,7 @@ bool review_wanted(const struct zwork *z, const struct made *m)
 
 /* ---- the store ---- */
 
-static char *words_of(const struct review *r)
+char *review_words_of(const struct review *r)
 {
 	json_t *o = json_pack("{s:i,s:s,s:o,s:o,s:b}", "v", 1, "stage", review_stage_text(r->stage), "content",
 			      content_to_json(&r->content), "plan", msg_json_hex(r->plan_hash, sizeof(r->plan_hash)), "passed",
@@ -99,7 +99,7 @@ char *review_words(const struct zwork *z, struct store_write *w)
 
 	if (z->review.stage != REVIEW_NONE) {
 		w->what = STORE_CANDIDATE;
-		w->candidate = words = words_of(&z->review);
+		w->candidate = words = review_words_of(&z->review);
 	} else {
 		w->candidate_ends = z->review.ends_due;
 	}
@@ -246,166 +246,6 @@ void review_halt(struct zwork *z, const char *why)
 	zwork_tell(z);
 }
 
-/* ---- into it ---- */
-
-struct storing {
-	struct writing writing;
-	struct zwork *z;
-	struct made *made;      /* sign; or */
-	struct change *change;  /* load */
-	struct arena *arena;
-	struct version_info info;
-	enum review_stage stage;
-	struct review next;     /* what will be true */
-	char *keep, *words;
-	struct history history;
-};
-
-static void stored(struct zwork *z, struct storing *s)
-{
-	struct review *r = &z->review;
-	char *text;
-
-	version_unref(r->version);
-	r->version = store_candidate(z->engine->store, z->apex, &text);
-	free(text);
-	r->stage = s->next.stage;
-	r->content = s->next.content;
-	memcpy(r->plan_hash, s->next.plan_hash, sizeof(r->plan_hash));
-	r->passed = r->asked = r->ends_due = false;
-	r->since = clock_now_s();
-	fail_point("review-stored");
-	log_event(LOG_NOTICE, "candidate", "zone=%s serial=%u stage=%s content=%" PRIu64 " msg=waits for its review", z->name,
-		  version_info(r->version)->serial, review_stage_text(r->stage), r->content.number);
-	netlink_candidate(z->engine->net, z);
-	zwork_tell(z);
-}
-
-static void store_done(struct writing *w)
-{
-	struct storing *s = (struct storing *)w;
-	struct zwork *z = s->z;
-
-	z->busy = false;
-	history_written(z, &s->history, w->write.rc == 0);
-	if (s->made != NULL)
-		s->made->change = NULL;
-	if (w->write.rc == 0)
-		stored(z, s);
-	else
-		pipeline_failed(z, "candidate-failed", &w->write.err);
-	made_free(s->made);
-	arena_free(s->arena);
-	free(s->keep);
-	free(s->words);
-	free(s);
-	zwork_poke(z);
-}
-
-/* The change with its pages, as info says, becomes the candidate. */
-static void store_it(struct zwork *z, struct storing *s, struct change *change, const struct version_info *info)
-{
-	s->z = z;
-	s->next.stage = s->stage;
-	s->next.content = z->input_id;
-	memcpy(s->next.plan_hash, z->plan->hash, sizeof(s->next.plan_hash));
-	s->words = words_of(&s->next);
-	s->keep = zwork_keep(z, &z->kept);
-	s->writing.write = (struct store_write){ .what = STORE_CANDIDATE, .apex = z->apex, .change = change, .info = info,
-						 .keep = s->keep, .candidate = s->words };
-	s->writing.done = store_done;
-	fail_point("review-store");
-	history_take(z, &s->history, &s->writing.write);
-	z->busy = true;
-	writer_queue(z->engine->writer, &s->writing);
-}
-
-void review_candidate(struct zwork *z)
-{
-	struct storing *s = mem_new(1, sizeof(*s));
-
-	s->made = z->made;
-	s->stage = REVIEW_SIGN;
-	z->made = NULL;
-	history_note(z, s->made, "sign-review", "waits", z->plan->policy.sign_review);
-	store_it(z, s, s->made->change, &s->made->info);
-}
-
-/* ---- the unsigned candidate ---- */
-
-struct unsigning {
-	struct work work;
-	struct zwork *z;
-	struct sign_params params;
-	struct storing *s;
-	struct err err;
-	int rc;
-};
-
-/* Pages of its own: those of the published version have its DNSSEC records between the others. */
-static void unsigned_work(struct work *w)
-{
-	struct unsigning *u = (struct unsigning *)w;
-	struct zwork *z = u->z;
-	struct storing *s = u->s;
-	struct sign_stats stats = { 0 };
-	struct version *base;
-
-	fail_point("review-unsigned");
-	u->rc = -1;
-	if (change_begin(z->engine->store, z->apex, &s->change, &u->err) != 0)
-		return;
-	base = store_current(z->engine->store, z->apex);
-	u->rc = content_sign(z->engine->store, base, z->input, &u->params, s->change, &s->info, &stats, &u->err);
-	version_unref(base);
-	if (u->rc != 0)
-		return;
-	s->info.content = z->input_id.number;
-	s->info.epoch = z->input_id.epoch;
-	s->info.serial = s->info.input_serial = content_serial(z->input);
-	u->rc = zone_sign_soa(content_soa(z->input), &u->params, s->info.serial, s->arena, &s->info, &u->err);
-}
-
-static void unsigned_done(struct work *w)
-{
-	struct unsigning *u = (struct unsigning *)w;
-	struct zwork *z = u->z;
-	struct storing *s = u->s;
-
-	z->busy = false;
-	fail_point("review-made");
-	if (w->cancelled || u->rc != 0) {
-		if (!w->cancelled && u->err.code == ERR_DAMAGE)
-			zwork_damaged(z, u->err.text);
-		else if (!w->cancelled)
-			pipeline_failed(z, "candidate-failed", &u->err);
-		change_drop(s->change);
-		arena_free(s->arena);
-		free(s);
-		zwork_poke(z);
-	} else {
-		history_note(z, NULL, "load-review", "waits", z->plan->policy.load_review);
-		store_it(z, s, s->change, &s->info);
-	}
-	free(u);
-}
-
-static void make_unsigned(struct zwork *z)
-{
-	struct unsigning *u = mem_new(1, sizeof(*u));
-
-	u->z = z;
-	u->s = mem_new(1, sizeof(*u->s));
-	u->s->arena = arena_new();
-	u->s->stage = REVIEW_LOAD;
-	u->params = (struct sign_params){ .now = clock_now_s(), .validity_s = (uint32_t)z->plan->policy.validity_s, .threads = 1 };
-	u->work.large = content_is_much(z->version, z->input, &u->params);
-	u->work.run = unsigned_work;
-	u->work.done = unsigned_done;
-	z->busy = true;
-	works_queue(z->engine->works, WORK_SIGN, &u->work);
-}
-
 /* Why the candidate is none any more; NULL: it is one. */
 static const char *obsolete(const struct zwork *z)
 {
@@ -444,7 +284,7 @@ bool review_step(struct zwork *z)
 	if (r->stage == REVIEW_NONE && z->input != NULL && may_go_on(z) && !audit_input_waits(z) && load_wanted(z) &&
 	    (z->retry_ms == 0 || clock_mono_ms() >= z->retry_ms)) {
 		pipeline_drop(z);
-		make_unsigned(z);
+		review_unsigned(z);
 		return true;
 	}
 	return false;

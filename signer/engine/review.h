@@ -70,8 +70,6 @@ bool review_wanted(const struct zwork *z, const struct made *m);
 bool review_overridden(const struct zwork *z, const struct made *m);
 /* Does what is to be done about reviews; true when that takes the zone. */
 bool review_step(struct zwork *z);
-/* z->made becomes the candidate of its review. */
-void review_candidate(struct zwork *z);
 /* The candidate is forgotten, with the next write. */
 void review_drop(struct zwork *z, const char *why);
 /* Input that is taken: what was said of other input does not count. */
@@ -80,6 +78,14 @@ void review_new_input(struct zwork *z);
 void review_published(struct zwork *z);
 /* The zone stops until it is resumed. */
 void review_halt(struct zwork *z, const char *why);
+
+/* ---- into the store (review_store.c) ---- */
+
+/* z->made becomes the candidate of its review; the input does, unsigned. */
+void review_candidate(struct zwork *z);
+void review_unsigned(struct zwork *z);
+/* The candidate as its row says it; free(). */
+char *review_words_of(const struct review *r);
 
 /* ---- answers (review_answer.c) ---- */
 

@@ -138,10 +138,11 @@ def test_killed_at_each_step(lab):
     points = ("engine-loaded", "engine-taken", "engine-sign", "store-after-append", "engine-signed", "engine-soa", "engine-audit",
               "auditor-taken", "audit-sent", "audit-answered", "engine-passed", "engine-publish", "store-before-sync",
               "store-after-sync", "store-before-commit", "store-after-commit", "engine-published", "engine-told")
-    for n, point in enumerate(points):
-        publishes_after(s, n, point)
-    for n, point in enumerate(("engine-refused", "engine-save")):
-        publishes_after(s, 50 + n, point, spoiled=1)
+    for turn in range(int(os.environ.get("ROUNDS", "1"))):
+        for n, point in enumerate(points):
+            publishes_after(s, 300 * turn + n, point)
+        for n, point in enumerate(("engine-refused", "engine-save")):
+            publishes_after(s, 300 * turn + 50 + n, point, spoiled=1)
     verify(axfr_file(lab, s.addr, ZONE), ZONE)
 
 

@@ -253,9 +253,10 @@ def test_a_hard_refusal_stops_the_zone(lab):
     log.wait_event("event=zone-loaded %s" % DOT, 30, mark)
     before = host.serial(ZONE)
     host.ctl("zone", "sign", ZONE, "--full")
+    restart = log.mark()
     host.stop("signer")
     host.start("signer")
-    log.wait_event("event=zone-loaded %s" % DOT, 30, log.mark() - 1)
+    log.wait_event("event=zone-loaded %s" % DOT, 30, restart)
     if host.serial(ZONE) <= before or site.shown(3) or log.count("event=review-asked", mark):
         raise Failed("a zone that is stopped takes new content, or does not renew")
     host.ctl("zone", "resume", ZONE)
