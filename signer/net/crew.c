@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* crew: a queue of jobs into the threads, a queue of those that are done back to the loop. */
+/*
+ * crew: jobs out of places into threads, and through a stack of those that ended back to the loop.
+ *
+ * Invariants: 1. who takes a job out of its place has it; only the loop puts one there.  2. the loop never waits for a
+ * thread, which may have lost its core anywhere: there is no lock, nothing of libc's that waits for who was woken before
+ * (pthread_cond_signal), and no uv_async, whose loop spins while its sender is kept from going on.
+ */
 #include "signer/net/crew.h"
 
 #include "arena/arena.h"
@@ -8,62 +14,27 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #define THREADS_MAX 8
-
-struct queue {
-	struct job *first, **end;
-};
+#define PLACES      128
 
 struct crew {
-	struct io *wake; /* the loop.  Not uv_async: its loop spins while a sender that is scheduled idle has no core */
+	struct io *wake; /* the loop */
 	bool scheduled_idle;
 	unsigned threads;
 	pthread_t thread[THREADS_MAX];
 	pthread_barrier_t begun;
-	pthread_mutex_t lock; /* guards what is below */
-	pthread_cond_t more;
-	struct queue waiting, ended;
-	unsigned idle; /* threads that wait for more */
-	bool quit;
+	sem_t more;                     /* as many as jobs were put into places, and more when it ends */
+	_Atomic(struct job *) place[PLACES];
+	_Atomic size_t next;            /* place, where the oldest job is if all are taken; the loop moves it */
+	_Atomic(struct job *) ended;    /* the last one first */
+	atomic_bool quit;
 };
-
-static void push(struct queue *q, struct job *job)
-{
-	job->next = NULL;
-	*q->end = job;
-	q->end = &job->next;
-}
-
-static struct job *pop(struct queue *q)
-{
-	struct job *job = q->first;
-
-	if (job != NULL && (q->first = job->next) == NULL)
-		q->end = &q->first;
-	return job;
-}
-
-/* The next job, or NULL when there will be none. */
-static struct job *take(struct crew *c)
-{
-	struct job *job;
-
-	pthread_mutex_lock(&c->lock);
-	while ((job = pop(&c->waiting)) == NULL && !c->quit) {
-		c->idle++;
-		pthread_cond_wait(&c->more, &c->lock);
-		c->idle--;
-	}
-	if (job != NULL)
-		job->state = JOB_RUNS;
-	pthread_mutex_unlock(&c->lock);
-	return job;
-}
 
 static void wake_loop(struct crew *c)
 {
@@ -76,48 +47,69 @@ static void wake_loop(struct crew *c)
 /* True when the loop does not know yet that something has ended. */
 static bool give_back(struct crew *c, struct job *job)
 {
-	bool first;
+	struct job *before = atomic_load(&c->ended);
 
-	pthread_mutex_lock(&c->lock);
-	first = c->ended.first == NULL;
-	job->state = JOB_ENDED;
-	push(&c->ended, job);
-	pthread_mutex_unlock(&c->lock);
-	return first;
+	atomic_store(&job->state, JOB_ENDED);
+	do {
+		job->next = before;
+	} while (!atomic_compare_exchange_weak(&c->ended, &before, job));
+	return before == NULL;
+}
+
+/* The oldest job that waits, or NULL. */
+static struct job *take(struct crew *c)
+{
+	size_t first = atomic_load(&c->next);
+
+	for (size_t i = 0; i < PLACES; i++) {
+		_Atomic(struct job *) *place = &c->place[(first + i) % PLACES];
+		struct job *job = atomic_load(place);
+
+		if (job != NULL && atomic_compare_exchange_strong(place, &job, NULL)) {
+			atomic_store(&job->state, JOB_RUNS);
+			return job;
+		}
+	}
+	return NULL;
 }
 
 static void *run(void *arg)
 {
 	struct crew *c = arg;
-	struct job *job = NULL, *next;
+	struct job *job, *next;
 	const struct sched_param none = { 0 };
 
 	if (c->scheduled_idle)
 		sched_setscheduler(0, SCHED_IDLE, &none); /* without it all is right, and slower */
 	pthread_barrier_wait(&c->begun);
-	while (job != NULL || (job = take(c)) != NULL) {
-		next = job->run(job);
-		/* Without the lock, lest the loop waits for who wakes it. */
-		if (give_back(c, job))
-			wake_loop(c);
-		job = next;
+	for (bool last = false; !last;) {
+		while (sem_wait(&c->more) != 0)
+			;
+		last = atomic_load(&c->quit); /* then all that was queued is there */
+		/* Until there is none: who was woken for one job may have found another, older one. */
+		while ((job = take(c)) != NULL)
+			for (; job != NULL; job = next) {
+				next = job->run(job);
+				if (give_back(c, job))
+					wake_loop(c);
+			}
 	}
 	return NULL;
 }
 
-/* In the loop: gives back what has ended. */
+/* In the loop: gives back what has ended, the first one first. */
 static void deliver(struct crew *c)
 {
-	struct job *job, *next;
+	struct job *job = atomic_exchange(&c->ended, NULL), *first = NULL, *next;
 
-	pthread_mutex_lock(&c->lock);
-	job = c->ended.first;
-	c->ended.first = NULL;
-	c->ended.end = &c->ended.first;
-	pthread_mutex_unlock(&c->lock);
 	for (; job != NULL; job = next) {
 		next = job->next;
-		job->done(job);
+		job->next = first;
+		first = job;
+	}
+	for (; first != NULL; first = next) {
+		next = first->next;
+		first->done(first);
 	}
 }
 
@@ -151,10 +143,7 @@ int crew_new(uv_loop_t *loop, bool idle, struct crew **out, struct err *e)
 		return err_errno(e, "eventfd");
 	}
 	c->scheduled_idle = idle;
-	c->waiting.end = &c->waiting.first;
-	c->ended.end = &c->ended.first;
-	pthread_mutex_init(&c->lock, NULL);
-	pthread_cond_init(&c->more, NULL);
+	sem_init(&c->more, 0, 0);
 	pthread_barrier_init(&c->begun, NULL, n + 1);
 	c->wake = io_new(loop, fd, c, on_wake, NULL);
 	io_want(c->wake, UV_READABLE);
@@ -172,26 +161,16 @@ int crew_new(uv_loop_t *loop, bool idle, struct crew **out, struct err *e)
 
 void crew_queue(struct crew *c, struct job *job)
 {
-	bool idle;
+	struct job *none = NULL;
 
-	pthread_mutex_lock(&c->lock);
-	job->state = JOB_WAITS;
-	push(&c->waiting, job);
-	idle = c->idle > 0;
-	pthread_mutex_unlock(&c->lock);
-	if (idle)
-		pthread_cond_signal(&c->more);
-}
-
-static void take_out(struct queue *q, struct job *job)
-{
-	struct job **at = &q->first;
-
-	while (*at != job)
-		at = &(*at)->next;
-	*at = job->next;
-	if (*at == NULL)
-		q->end = at;
+	job->place = atomic_load(&c->next);
+	atomic_store(&job->state, JOB_WAITS);
+	if (!atomic_compare_exchange_strong(&c->place[job->place], &none, job)) {
+		crew_here(c, job);
+		return;
+	}
+	atomic_store(&c->next, (job->place + 1) % PLACES);
+	sem_post(&c->more);
 }
 
 /* Who ended something before may not have got as far as to wake the loop: it does so itself. */
@@ -207,34 +186,30 @@ void crew_here(struct crew *c, struct job *job)
 
 enum job_state crew_hurry(struct crew *c, struct job *job)
 {
-	enum job_state state;
+	struct job *there = job;
 
-	pthread_mutex_lock(&c->lock);
-	state = job->state;
-	if (state == JOB_WAITS)
-		take_out(&c->waiting, job);
-	pthread_mutex_unlock(&c->lock);
-	if (state == JOB_WAITS)
+	if (atomic_compare_exchange_strong(&c->place[job->place], &there, NULL)) {
 		crew_here(c, job);
-	else if (state == JOB_ENDED)
-		wake_loop(c);
-	return state;
+		return JOB_WAITS;
+	}
+	if (atomic_load(&job->state) != JOB_ENDED)
+		return JOB_RUNS;
+	wake_loop(c);
+	return JOB_ENDED;
 }
 
 void crew_free(struct crew *c)
 {
 	if (c == NULL)
 		return;
-	pthread_mutex_lock(&c->lock);
-	c->quit = true;
-	pthread_cond_broadcast(&c->more);
-	pthread_mutex_unlock(&c->lock);
+	atomic_store(&c->quit, true);
+	for (unsigned i = 0; i < c->threads; i++)
+		sem_post(&c->more);
 	for (unsigned i = 0; i < c->threads; i++)
 		pthread_join(c->thread[i], NULL);
 	deliver(c);
 	io_close(c->wake);
 	pthread_barrier_destroy(&c->begun);
-	pthread_cond_destroy(&c->more);
-	pthread_mutex_destroy(&c->lock);
+	sem_destroy(&c->more);
 	free(c);
 }

@@ -2,7 +2,9 @@
 #ifndef DUET_NET_CREW_H
 #define DUET_NET_CREW_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <uv.h>
 
 #include "err/err.h"
@@ -19,7 +21,8 @@ struct job {
 	struct job *next;
 	struct job *(*run)(struct job *job); /* in a thread; another job for it, to be run next, or NULL */
 	void (*done)(struct job *job);       /* in the loop, afterwards; may free the job */
-	enum job_state state;                /* the crew's */
+	_Atomic int state;                   /* the crew's: enum job_state */
+	size_t place;                        /* the crew's */
 };
 
 struct crew;
@@ -30,6 +33,7 @@ struct crew;
  *        receives; nobody may wait for them long: see crew_hurry
  */
 int crew_new(uv_loop_t *loop, bool idle, struct crew **out, struct err *e);
+/* In the loop, which runs the job itself where too many wait. */
 void crew_queue(struct crew *c, struct job *job);
 /* In the loop: runs a job that was not queued; `done` is called in the next turn. */
 void crew_here(struct crew *c, struct job *job);
