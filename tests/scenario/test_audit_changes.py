@@ -48,6 +48,11 @@ GOOD = [
     ("a delegation becomes secure", lambda c: added(c, "x.empty", T.DS, 3600, "12345 13 2 " + "ab" * 32)),
     ("a delegation becomes insecure", lambda c: gone(c, "sec", T.DS)),
 ]
+# Faults of the change itself: what it leaves as it was counts otherwise now.
+BAD = [
+    ("a delegation goes, its glue stays unsigned", lambda c: gone(c, "sub", T.NS)),
+    ("a delegation comes, what is below stays signed", lambda c: added(c, "c.deep", T.NS, 3600, "ns.elsewhere.test.")),
+]
 # What stands in parts that both versions have cannot be a change; these break what is not in the signed zone's pages, or all of it.
 NOT_BY_PAGES = {"AUD-FRAME-01", "AUD-FRAME-02", "AUD-FRAME-03", "AUD-FRAME-04"}
 
@@ -102,6 +107,10 @@ def test_changes_are_judged_as_the_whole_is(lab):
                     wrong.append("good, %s: %s: %s %s" % (denial, name, whole, parts))
                 elif (whole["records"], whole["content"], whole["serial"]) != (parts["records"], parts["content"], parts["serial"]):
                     wrong.append("%s: %s: %s is not %s" % (denial, name, whole, parts))
+            for name, make in BAD:
+                whole, parts = both_ways(worker, base, past, case_of(denial, now, make))
+                if (whole["result"], parts["result"]) != ("refused", "refused"):
+                    wrong.append("bad, %s: %s: %s %s" % (denial, name, whole, parts))
             for f in faults.FAULTS:
                 if denial not in f.denials or "csk" not in f.setups or f.row in NOT_BY_PAGES:
                     continue
