@@ -7,7 +7,14 @@ import hmac
 import http.server
 import json
 import os
+import select
+import socket
 import threading
+
+import dns.flags
+import dns.message
+import dns.rdatatype
+import dns.rrset
 
 from duetlab import *
 
@@ -186,3 +193,66 @@ def test_the_parent_is_told_until_it_has_understood(lab):
     word = json.loads(web.got[-1][1])
     if word["zone"] != "example.org." or word["ds"].split()[-1] != want[0].split()[-1]:
         raise Failed("the webhook got %s" % word)
+
+
+class FoundThrough(threading.Thread):
+    """A resolver that knows `names` name servers of org, each with an address of its own in this lab, which answers too."""
+
+    def __init__(self, lab, names):
+        super().__init__(daemon=True)
+        self.names, self.addr, self.port = names, lab.addr(), 5300
+        self.servers = [lab.addr() for _ in range(min(names, 3))]
+        self.mangle = False
+        self.sockets = []
+        for addr, port in [(self.addr, self.port)] + [(s, 53) for s in self.servers]:
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s.bind((addr, port))
+            self.sockets.append(s)
+
+    def run(self):
+        while True:
+            for s in select.select(self.sockets, [], [])[0]:
+                wire, peer = s.recvfrom(4096)
+                s.sendto(self.answer(dns.message.from_wire(wire), s is self.sockets[0]), peer)
+
+    def answer(self, q, resolver):
+        r, asked = dns.message.make_response(q), q.question[0]
+        name, kind = asked.name.to_text(), dns.rdatatype.to_text(asked.rdtype)
+        rows = []
+        if resolver and kind == "NS" and name == "org.":
+            rows = ["ns%d.org." % i for i in range(self.names)]
+        elif resolver and kind == "A" and name.startswith("ns"):
+            rows = [self.servers[int(name[2:].split(".")[0]) % len(self.servers)]]
+        if resolver:
+            r.flags |= dns.flags.RA
+        else:
+            r.flags |= dns.flags.AA
+            r.authority.append(dns.rrset.from_text("org.", 2, "IN", "SOA", "ns.org. h.org. 1 3600 600 86400 2"))
+        if rows:
+            r.answer.append(dns.rrset.from_text(name, 2, "IN", kind, *rows))
+        wire = r.to_wire()
+        # The last address has three octets.
+        return wire[:-6] + b"\0\3" + wire[-4:-1] if self.mangle and kind == "A" and rows else wire
+
+
+@limit(90)
+def test_parents_are_found_through_a_resolver_whole_or_not_at_all(lab):
+    """All servers that the resolver names count; with a record that is none, or with more servers than are looked at, nothing
+    does."""
+    for names, mangle in (2, False), (2, True), (40, False):
+        through = FoundThrough(lab, names)
+        through.mangle = mangle
+        through.start()
+        folder = Lab(lab.folder("with%d%s" % (names, "x" if mangle else "")))
+        with folder:
+            cluster, s1 = one_signer(folder, {"parents": [{"zone": "org", "validate": False}], "look-interval-s": 1,
+                                                "resolvers": ["%s#5300" % through.addr]})
+            if names == 2 and not mangle:
+                s1.signer.wait_event("event=parent parent=org. servers=2 whole=yes", 20)
+                s1.keydist.wait_event("event=parent-agrees %s ds=0" % DOT, 20)
+                continue
+            s1.signer.wait_event("event=parent parent=org. whole=no", 20)
+            if not mangle:      # those that it does look at have all shown the same
+                wait_until(lambda: s1.keydist.count("event=parent-shows") == 3, 20, "three servers were looked at")
+            if s1.keydist.count("event=parent-agrees") or s1.signer.count("whole=yes"):
+                raise Failed("%d servers, mangled %s: counted as all of the parent" % (names, mangle))
