@@ -50,7 +50,7 @@ static void on_turn(uv_timer_t *timer)
 void keydist_turn_soon(struct keydist *k)
 {
 	if (!uv_is_active((uv_handle_t *)&k->turn) && !k->stopping)
-		uv_timer_start(&k->turn, on_turn, 0, 0);
+		uv_timer_start(&k->turn, on_turn, 1, 0); /* 0 would run before messages and other timers (lib/msg/zsock.c) */
 }
 
 /* ---- a turn ---- */

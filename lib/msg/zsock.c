@@ -29,9 +29,10 @@ void zsock_drain(struct zsock *s)
 			return;
 		s->on_readable(s);
 	}
-	/* The descriptor tells of what is new, not of what is left. */
+	/* The descriptor tells of what is new, not of what is left.  A timer of 0 ms that starts itself again keeps libuv among its
+	 * timers, and its clock stands: nobody else would have a turn. */
 	if (!uv_is_closing((uv_handle_t *)&s->more))
-		uv_timer_start(&s->more, on_more, 0, 0);
+		uv_timer_start(&s->more, on_more, 1, 0);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)

@@ -69,7 +69,7 @@ static void on_soon(uv_timer_t *timer)
 	}
 	writer_gather(e->writer, works_waiting(e->works) >= MANY);
 	if (!TAILQ_EMPTY(&e->poked))
-		uv_timer_start(&e->soon, on_soon, more ? 0 : SOON_MS, 0);
+		uv_timer_start(&e->soon, on_soon, more ? 1 : SOON_MS, 0); /* 0 would run before messages and other timers */
 }
 
 void zwork_poke(struct zwork *z)
