@@ -6,7 +6,7 @@ from goals import GOALS, Figures
 
 REPEAT = """## How to repeat it
 
-    sh deploy/setup build test                 the programs that are compared, of the distribution
+    sh deploy/setup build test                the programs that are compared, of the distribution
     make bench                                100,000 names, three runs of each: about half an hour
     make bench BIG=1                          1,000,000 names, the slow peers once, and 10,000,000 names for Duet alone: hours
     make bench BIG=1 ONLY="axfr serve"        some parts; `tests/bench/run --list` names them
