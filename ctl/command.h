@@ -181,7 +181,8 @@ void ctl_print_secondaries(const json_t *list, json_int_t now);
 /* many.c: by the list */
 int ctl_zone_add_from(struct ctl *c, const char *path);
 int ctl_key_create_all(struct ctl *c);
-/* Of keys that were just made: waits until they are distributed (unless --no-wait), and says so.  how: "made".  Returns the exit code. */
+/* Of keys that were just made: waits until they are distributed (unless --no-wait), and says so.  how: "made".  Returns
+ * the exit code. */
 int ctl_key_made(struct ctl *c, const char *zone, const json_t *answer, long timeout_s, const char *how);
 
 int cmd_zone_add(struct ctl *c);

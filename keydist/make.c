@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * make: new keys.  They are generated or come from elsewhere, sealed and proven in the pool, since that takes long, and said in the loop, where
- * it is known whether their tags are free and who counts.  When somebody has come to count meanwhile they are sealed
+ * make: new keys.  They are generated or come from elsewhere, sealed and proven in the pool, since that takes long, and
+ * said in the loop, where it is known whether their tags are free and who counts.  When somebody has come to count meanwhile they are sealed
  * again.
  *
  * No key is ever made because something is empty: keys_make runs for a command, for a key that is to be rolled, and for
