@@ -26,14 +26,26 @@ static bool competes(const struct timeline_key *a, const struct timeline_key *b,
 	       goals_replaces(b, a->key->replaces[0]) || goals_replaces(a, b->key->replaces[0]);
 }
 
-/* Of competing keys that all have everywhere, the smallest hash is used: all nodes come to the same. */
+static bool brings_algorithm(const struct timeline_key *k)
+{
+	return k->key->method == METHOD_CONSERVATIVE || k->key->method == METHOD_LIBERAL;
+}
+
+/* All nodes come to the same.  Keys that bring an algorithm come in twos, and of two algorithms one is to stay. */
+static bool beats(const struct timeline_key *a, const struct timeline_key *b)
+{
+	if (brings_algorithm(a) != brings_algorithm(b))
+		return brings_algorithm(a);
+	return a->alg != b->alg ? a->alg < b->alg : memcmp(a->key->hash, b->key->hash, 32) < 0;
+}
+
+/* Of competing keys that all have everywhere, one is used. */
 static bool loses(const struct timeline *t, const struct timeline_key *k, enum key_record use)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct timeline_key *o = &t->key[i];
 
-		if (o != k && !o->dead && competes(o, k, use) && o->record[RECORD_DNSKEY].all_seen &&
-		    memcmp(o->key->hash, k->key->hash, 32) < 0)
+		if (o != k && !o->dead && competes(o, k, use) && o->record[RECORD_DNSKEY].all_seen && beats(o, k))
 			return true;
 	}
 	return false;
@@ -101,7 +113,8 @@ static bool settled(const struct timeline_key *k)
 	       (!k->sep || k->record[RECORD_DS].phase == PHASE_OMNIPRESENT);
 }
 
-/* One roll at a time for each use: no other key of it comes in or goes out.  k NULL: for all uses. */
+/* One roll at a time for each use: no other key of it comes in or goes out, and no other algorithm.  k NULL: for all
+ * uses. */
 static bool roll_runs(const struct timeline *t, const struct timeline_key *k)
 {
 	for (size_t i = 0; i < t->n; i++) {
@@ -110,7 +123,7 @@ static bool roll_runs(const struct timeline *t, const struct timeline_key *k)
 		if (o == k || o->dead || FAULT(ROLLS_OVERLAP))
 			continue;
 		if (k == NULL ? !alive(o) || !settled(o)
-			      : (o->sep && k->sep) || (o->zone_signing && k->zone_signing))
+			      : (o->sep && k->sep) || (o->zone_signing && k->zone_signing) || o->alg != k->alg)
 			return true;
 	}
 	return false;

@@ -49,6 +49,7 @@
 	X(WALL_CLOCK_WAITS, "waits are measured by the wall clock") \
 	X(RESTORE_FORGETS, "a signer that is restored does not go by what those before it served") \
 	X(STEPS_TEAR_ALGORITHM, "the keys of a new algorithm are released one by one") \
+	X(NO_HOLD_AFTER_START, "a node acts after a start before it has compared with another") \
 	X(STALE_RENEWED, "a version older than the node's own facts is renewed") \
 	/* end */
 

@@ -13,7 +13,7 @@ static void roll(struct sim *s, struct node *n, const struct timeline_key *k)
 {
 	const int at = keys_find(s, k->key->hash);
 	const bool same = k->alg == n->policy.algorithm && n->policy.split != (k->sep && k->zone_signing);
-	const enum key_hold hold = chance_of(&s->chance, 70)           ? HOLD_NONE
+	const enum key_hold hold = !s->by_steps || chance_of(&s->chance, 40) ? HOLD_NONE
 				   : same && chance_of(&s->chance, 50) ? HOLD_STANDBY
 								       : HOLD_STEPS;
 
@@ -21,7 +21,7 @@ static void roll(struct sim *s, struct node *n, const struct timeline_key *k)
 		s->rolled_at[at] = s->now;
 	node_say(s, n, "key.roll", true,
 		 json_pack("{s:o,s:b,s:{s:i,s:b,s:s,s:s,s:s}}", "key", msg_json_hex(k->key->hash, 32), "now",
-			   (int)chance_of(&s->chance, 20), "want", "algorithm", (int)n->policy.algorithm, "split",
+			   s->by_steps && chance_of(&s->chance, 50), "want", "algorithm", (int)n->policy.algorithm, "split",
 			   (int)n->policy.split, "ksk_method", key_method_names[n->policy.ksk_method], "algorithm_method",
 			   key_method_names[n->policy.algorithm_method], "hold", key_hold_names[hold]));
 }
@@ -70,7 +70,9 @@ static void on_release(struct sim *s, const struct event *ev)
 
 void operator_begin(struct sim *s)
 {
-	sim_later(s, chance_between(&s->chance, MINUTE, 2 * DAY), on_release, 0, 0, 0, NULL);
+	s->by_steps = chance_of(&s->chance, 20);
+	if (s->by_steps)
+		sim_later(s, chance_between(&s->chance, MINUTE, 2 * DAY), on_release, 0, 0, 0, NULL);
 }
 
 /* Of the keys in use one, or all. */

@@ -3,6 +3,8 @@
  * "Set back"). */
 #include "tests/sim/sim.h"
 
+#include "timeline/fault.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,7 +69,7 @@ static void on_compare(struct sim *s, const struct event *ev)
 	struct node *n = &s->node[ev->a];
 	bool all = true;
 
-	if (n->gone || n->boot != ev->b || (!n->up && !n->frozen))
+	if (n->gone || n->compared || n->boot != ev->b || (!n->up && !n->frozen))
 		return;
 	if (n->frozen) {
 		sim_later(s, HOUR, on_compare, n->i, n->boot, 0, NULL);
@@ -107,7 +109,8 @@ void node_start(struct sim *s, struct node *n)
 	n->looking = 0;
 	n->wake_at = 0;
 	n->inc.number = 0;
-	n->compared = n->set_back = false;
+	n->compared = FAULT(NO_HOLD_AFTER_START) && !n->backup;
+	n->set_back = false;
 	n->compared_with = 0;
 	memset(n->heard, 0, sizeof(n->heard));
 	for (int i = 0; i < s->nodes; i++)

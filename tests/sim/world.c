@@ -22,14 +22,14 @@ static const struct {
 	[TROUBLE_SECONDARY] = { "(%d) secondary %d is cut off", 10 },
 	[TROUBLE_PARENT] = { "(%d) parent server %d does not answer", 4 },
 	[TROUBLE_PARENT_OFF] = { "the parent reads no CDS", 3 },
-	[TROUBLE_TTL] = { "the zone's TTLs change", 4 },
+	[TROUBLE_TTL] = { "the zone's TTLs change", 6 },
 	[TROUBLE_CLOCK] = { "node %d's clock jumps", 4 },
 	[TROUBLE_ROLL] = { "an operator at node %d rolls a key", 4 },
 	[TROUBLE_POLICY] = { "an operator at node %d changes the policy", 2 },
 	[TROUBLE_INSECURE] = { "an operator at node %d makes the zone insecure", 1 },
 	[TROUBLE_SECURE] = { "an operator at node %d makes the zone secure", 1 },
 	[TROUBLE_JOIN] = { "an operator at node %d admits the newcomer", 3 },
-	[TROUBLE_RETIRE] = { "an operator at node %d retires node %d, which is dead", 2 },
+	[TROUBLE_RETIRE] = { "an operator at node %d retires node %d, which is dead", 5 },
 	[TROUBLE_DISASTER] = { "all signers are gone, and a new one is restored from the backup", 2 },
 };
 
