@@ -167,6 +167,23 @@ static void print_times(const json_t *z, json_int_t now)
 		line("renewal", ctl_when(jint(z, "renewal_at", 0), now, when));
 }
 
+/* What waits for a review, or was refused by one. */
+static void print_review(const json_t *review, json_int_t now)
+{
+	const char *by = jtext(review, "by");
+	char when[CTL_WHEN_LEN];
+
+	if (jint(review, "serial", 0) > 0)
+		printf("%-14s %s-review of serial %lld (input %lld) by %s, since %s%s\n", "review", jtext(review, "stage"),
+		       (long long)jint(review, "serial", 0), (long long)jint(review, "input_serial", 0),
+		       strcmp(by, "manual") == 0 ? "an operator: zone approve or reject" : by,
+		       ctl_when(jint(review, "since", 0), now, when),
+		       json_is_true(json_object_get(review, "passed")) ? "; it has passed" : "");
+	line("halted", jtext(review, "halt"));
+	line("refused", jtext(review, "refusal"));
+	line("overridden", jtext(review, "override"));
+}
+
 int cmd_zone_status(struct ctl *c)
 {
 	json_t *z = NULL;
@@ -184,6 +201,7 @@ int cmd_zone_status(struct ctl *c)
 	line("hold", jtext(z, "hold"));
 	line("waits for", jtext(z, "held"));
 	line("next", jtext(z, "next"));
+	print_review(json_object_get(z, "review"), now);
 	line("source", jtext(z, "source"));
 	line("policy", jtext(z, "policy"));
 	printf("%-14s %lld", "serial", (long long)jint(z, "serial", 0));

@@ -9,10 +9,10 @@
 
 #include "arena/arena.h"
 #include "store/dbstate.h"
+#include "store/rowsum.h"
 #include "store/table.h"
 #include "wire/wire.h"
 
-#define INFO_FIXED 256 /* octets of what a version says besides its SOA, at most */
 #define ROW_OCTETS 64
 
 static void blob(sqlite3_stmt *st, int i, const void *p, size_t len)
@@ -33,26 +33,12 @@ static int run(struct db *db, enum question q, struct err *e)
 /* free() its octets. */
 static struct wr info_pack(const struct version_info *info)
 {
-	size_t cap = INFO_FIXED + rr_wire_len(&info->soa);
-	struct wr w;
+	const size_t cap = INFO_OCTETS + info_soa_len(info);
+	struct wr w = wr_of(mem_new(1, cap), cap);
 
-	for (size_t i = 0; i < info->soa_sig_count; i++)
-		cap += rr_wire_len(&info->soa_sigs[i]);
-	w = wr_of(mem_new(1, cap), cap);
-	wr_u32(&w, info->serial);
-	wr_u32(&w, info->input_serial);
-	wr_u64(&w, info->content);
-	wr_u64(&w, info->epoch);
-	wr_u64(&w, info->steps);
-	wr_bytes(&w, info->content_digest, sizeof(info->content_digest));
-	wr_bytes(&w, info->keyset, sizeof(info->keyset));
-	wr_bytes(&w, info->id, sizeof(info->id));
-	wr_u32(&w, info->largest_ttl);
-	wr_u64(&w, (uint64_t)info->earliest);
+	info_write(&w, info);
 	wr_bytes(&w, info->sign_ctx, sizeof(info->sign_ctx));
-	rr_write(&w, &info->soa);
-	for (size_t i = 0; i < info->soa_sig_count; i++)
-		rr_write(&w, &info->soa_sigs[i]);
+	info_write_soa(&w, info);
 	return w;
 }
 

@@ -31,35 +31,51 @@ uint64_t row_sum(const struct page_row *row)
 	return XXH3_64bits(octets, w.at);
 }
 
+size_t info_soa_len(const struct version_info *info)
+{
+	size_t len = rr_wire_len(&info->soa);
+
+	for (size_t i = 0; i < info->soa_sig_count; i++)
+		len += rr_wire_len(&info->soa_sigs[i]);
+	return len;
+}
+
+void info_write(struct wr *w, const struct version_info *info)
+{
+	wr_u32(w, info->serial);
+	wr_u32(w, info->input_serial);
+	wr_u64(w, info->content);
+	wr_u64(w, info->epoch);
+	wr_u64(w, info->steps);
+	wr_bytes(w, info->content_digest, sizeof(info->content_digest));
+	wr_bytes(w, info->keyset, sizeof(info->keyset));
+	wr_bytes(w, info->id, sizeof(info->id));
+	wr_u32(w, info->largest_ttl);
+	wr_u64(w, (uint64_t)info->earliest);
+}
+
+void info_write_soa(struct wr *w, const struct version_info *info)
+{
+	rr_write(w, &info->soa);
+	for (size_t i = 0; i < info->soa_sig_count; i++)
+		rr_write(w, &info->soa_sigs[i]);
+}
+
 uint64_t zone_row_sum(const uint8_t *apex, size_t apex_len, const struct version_info *info, uint64_t pages,
 		      uint64_t page_sum)
 {
-	size_t cap = 512 + apex_len + rr_wire_len(&info->soa);
+	const size_t cap = INFO_OCTETS + apex_len + info_soa_len(info);
+	struct wr w = wr_of(mem_new(1, cap), cap);
 	uint64_t sum;
-	struct wr w;
 
-	for (size_t i = 0; i < info->soa_sig_count; i++)
-		cap += rr_wire_len(&info->soa_sigs[i]);
-	w = wr_of(mem_new(1, cap), cap);
 	wr_u64(&w, apex_len);
 	wr_bytes(&w, apex, apex_len);
-	wr_u32(&w, info->serial);
-	wr_u32(&w, info->input_serial);
-	wr_u64(&w, info->content);
-	wr_u64(&w, info->epoch);
-	wr_u64(&w, info->steps);
-	wr_bytes(&w, info->content_digest, sizeof(info->content_digest));
-	wr_bytes(&w, info->keyset, sizeof(info->keyset));
-	wr_bytes(&w, info->id, sizeof(info->id));
-	wr_u32(&w, info->largest_ttl);
-	wr_u64(&w, (uint64_t)info->earliest);
+	info_write(&w, info);
 	wr_u64(&w, (uint64_t)info->published_at);
 	wr_bytes(&w, info->sign_ctx, sizeof(info->sign_ctx));
 	wr_u64(&w, pages);
 	wr_u64(&w, page_sum);
-	rr_write(&w, &info->soa);
-	for (size_t i = 0; i < info->soa_sig_count; i++)
-		rr_write(&w, &info->soa_sigs[i]);
+	info_write_soa(&w, info);
 	sum = XXH3_64bits(w.p, w.at);
 	free(w.p);
 	return sum;

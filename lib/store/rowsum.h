@@ -3,6 +3,7 @@
 #define DUET_ROWSUM_H
 
 #include "store/store.h"
+#include "wire/wire.h"
 
 /*
  * rowsum - check sums over what the rows of the database say (for lib/store alone): xxh3-64, which finds damage, not
@@ -13,6 +14,11 @@ uint64_t row_sum(const struct page_row *row);
 /* Of a zone's row: all that it says, its pages' sum among it. */
 uint64_t zone_row_sum(const uint8_t *apex, size_t apex_len, const struct version_info *info, uint64_t pages,
 		      uint64_t page_sum);
+/* What a version says besides its SOA and when it was published, as octets in network order; its SOA with RRSIGs. */
+#define INFO_OCTETS 512 /* room for the first, and for what a row adds */
+void info_write(struct wr *w, const struct version_info *info);
+size_t info_soa_len(const struct version_info *info);
+void info_write_soa(struct wr *w, const struct version_info *info);
 uint64_t volume_row_sum(uint32_t id, uint64_t octets);
 uint64_t keep_row_sum(const uint8_t *apex, size_t apex_len, const char *json);
 

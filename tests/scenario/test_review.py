@@ -139,6 +139,9 @@ def test_an_operator_reviews_both(lab):
     verify(signed, ZONE)
     if seen(host.addr, ZONE):
         raise Failed("it is published before it was approved")
+    words = " ".join(host.ctl("zone", "status", ZONE).stdout.split())
+    if "review sign-review of serial %d (input 1) by an operator" % serial not in words:
+        raise Failed("zone status does not say who waits: %s" % words)
     if site.verb("approve", {"serial": serial}) != 200:
         raise Failed("not approved")
     site.wait_shown(1)
