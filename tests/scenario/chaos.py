@@ -490,7 +490,7 @@ class Storm:
     def views(self, host):
         """Everything that commands change, as this host's keydist tells it; what it waits for itself aside."""
         zones = sorted(json.loads(get(host, "/v1/zones"))["zones"], key=lambda z: z["zone"])
-        keys = {z["zone"]: sorted((dict(k, held=sorted(k["held"]), serves=sorted(k["serves"]), seen=sorted(k["seen"]), why=None)
+        keys = {z["zone"]: sorted((dict(k, held=sorted(k["held"]), serves=sorted(k["serves"]), seen=sorted(k["seen"]), why=None, next_s=None)
                                    for k in json.loads(get(host, "/v1/zones/%s/keys" % z["zone"]))["keys"]),
                                   key=lambda k: k["hash"]) for z in zones}
         tsig = sorted(json.loads(get(host, "/v1/tsig"))["keys"], key=lambda k: (k["name"], k["hash"]))

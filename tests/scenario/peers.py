@@ -93,9 +93,12 @@ class Secondary(Peer):
     def __init__(self, lab, name, zones, masters, keys=None, addr=None, others=None):
         super().__init__(lab, name, addr)
         self.masters = primaries(masters)
-        self.zones = {z.rstrip(".") or ".": self.masters for z in zones}
-        self.zones.update({z: primaries(m) for z, m in (others or {}).items()})
+        self.others = {z: primaries(m) for z, m in (others or {}).items()}
+        self.zones = [z.rstrip(".") or "." for z in zones] + list(self.others)
         self.keys = keys or {}
+
+    def masters_of(self, zone):
+        return self.others.get(zone, self.masters)
 
 
 class NSD(Secondary):
@@ -114,12 +117,12 @@ class NSD(Secondary):
                "remote-control:", "\tcontrol-enable: no"]
         for key, secret in self.keys.items():
             out += ["key:", '\tname: "%s"' % key.rstrip("."), "\talgorithm: hmac-sha256", '\tsecret: "%s"' % secret]
-        for zone, masters in self.zones.items():
+        for zone in self.zones:
             out += ["zone:", '\tname: "%s"' % zone, '\tzonefile: "%s.zone"' % (zone.strip(".") or "root"),
                     "\tmin-refresh-time: 1", "\tmin-retry-time: 1", "\tmax-retry-time: 2",
                     "\toutgoing-interface: " + self.source, "\tprovide-xfr: 127.0.0.0/8 NOKEY",
                     "\tprovide-xfr: 10.53.0.0/24 NOKEY"]
-            for m in masters:
+            for m in self.masters_of(zone):
                 key = m.key.rstrip(".") if m.key else "NOKEY"
                 out += ["\trequest-xfr: AXFR %s@%d %s" % (m.addr, m.port, key), "\tallow-notify: %s %s" % (m.addr, key)]
         return "\n".join(out) + "\n"
@@ -143,7 +146,7 @@ class Knot(Secondary):
             out += ["key:"]
             for key, secret in self.keys.items():
                 out += ["  - id: %s" % key, "    algorithm: hmac-sha256", "    secret: %s" % secret]
-        every = list({id(m): m for masters in self.zones.values() for m in masters}.values())
+        every = list({id(m): m for zone in self.zones for m in self.masters_of(zone)}.values())
         out += ["remote:"]
         for i, m in enumerate(every):
             out += ["  - id: m%d" % i, "    address: %s@%d" % (m.addr, m.port), "    via: " + self.source]
@@ -153,9 +156,10 @@ class Knot(Secondary):
             out += ["  - id: n%d" % i, "    address: " + m.addr, "    action: notify"]
             out += ["    key: " + m.key] if m.key else []
         out += ["  - id: out", "    address: [127.0.0.0/8, 10.53.0.0/24]", "    action: transfer", "zone:"]
-        for zone, of in self.zones.items():
-            masters = ", ".join("m%d" % every.index(m) for m in of)
-            acls = ", ".join(["n%d" % every.index(m) for m in of] + ["out"])
+        for zone in self.zones:
+            of = [every.index(m) for m in self.masters_of(zone)]
+            masters = ", ".join("m%d" % i for i in of)
+            acls = ", ".join(["n%d" % i for i in of] + ["out"])
             out += ["  - domain: %s" % zone, "    storage: " + self.dir, "    file: %s.zone" % (zone.strip(".") or "root"),
                     "    master: [%s]" % masters, "    acl: [%s]" % acls, "    retry-max-interval: 2",
                     "    semantic-checks: off"]
