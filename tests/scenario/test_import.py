@@ -249,7 +249,7 @@ class PowerDNS(Peer):
     def config(self):
         path = os.path.join(self.dir, "pdns.db")
         if not os.path.exists(path):
-            with open("/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql", encoding="ascii") as f, \
+            with open("/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql", encoding="ascii") as f, \
                     sqlite3.connect(path) as db:
                 db.executescript(f.read())
         text = "\n".join(["launch=gsqlite3", "gsqlite3-database=" + path, "gsqlite3-dnssec=yes", "local-address=" + self.addr,

@@ -146,7 +146,7 @@ static void say_held(struct sim *s, struct node *n, const struct key_state *k)
 		 json_pack("{s:o,s:o}", "key", hex(k->hash), "probe", msg_json_base64(sig, 32)));
 }
 
-/* Whose turn it is creates at once, the next one an hour later. */
+/* Whose turn it is creates at once, the next one an hour later, or a minute once somebody was in a hurry. */
 static void check_turn(struct sim *s, const struct node *n, const uint8_t replaces[32])
 {
 	const int old = keys_find(s, replaces);
@@ -154,7 +154,7 @@ static void check_turn(struct sim *s, const struct node *n, const uint8_t replac
 	if (old < 0)
 		return;
 	if (s->made_at[old] > 0 && s->made_by[old] != n->i &&
-	    s->now - s->rolled_at[old] < (zone_key(state_zone(n->state, sim_zone), replaces)->roll_now ? MINUTE : HOUR))
+	    s->now - s->rolled_at[old] < (s->hurried ? MINUTE : HOUR))
 		sim_fail(s, "two creators", "signers %d and %d make a key in place of k%d at the same time",
 			 s->made_by[old], n->i, old);
 	s->made_at[old] = s->now;

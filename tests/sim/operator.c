@@ -17,11 +17,14 @@ static void roll(struct sim *s, struct node *n, const struct timeline_key *k)
 				   : same && chance_of(&s->chance, 50) ? HOLD_STANDBY
 								       : HOLD_STEPS;
 
+	const bool now = s->by_steps && chance_of(&s->chance, 50);
+
+	s->hurried |= now;
 	if (s->rolled_at[at] == 0)
 		s->rolled_at[at] = s->now;
 	node_say(s, n, "key.roll", true,
 		 json_pack("{s:o,s:b,s:{s:i,s:b,s:s,s:s,s:s}}", "key", msg_json_hex(k->key->hash, 32), "now",
-			   s->by_steps && chance_of(&s->chance, 50), "want", "algorithm", (int)n->policy.algorithm, "split",
+			   (int)now, "want", "algorithm", (int)n->policy.algorithm, "split",
 			   (int)n->policy.split, "ksk_method", key_method_names[n->policy.ksk_method], "algorithm_method",
 			   key_method_names[n->policy.algorithm_method], "hold", key_hold_names[hold]));
 }

@@ -202,6 +202,7 @@ struct sim {
 	int keys;
 	struct timeline_policy policy; /* at the beginning */
 	uint32_t dnskey_ttl, zone_ttl;
+	bool hurried; /* a roll was asked for --now */
 	bool strict, by_steps; /* its operators roll step by step, with standby keys, in a hurry */
 
 	struct content content[CONTENTS_MAX];
