@@ -73,7 +73,7 @@ static void on_release(struct sim *s, const struct event *ev)
 
 void operator_begin(struct sim *s)
 {
-	s->by_steps = chance_of(&s->chance, 20);
+	s->by_steps = s->rare && chance_of(&s->chance, 60);
 	if (s->by_steps)
 		sim_later(s, chance_between(&s->chance, MINUTE, 2 * DAY), on_release, 0, 0, 0, NULL);
 }

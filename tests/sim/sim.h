@@ -203,6 +203,7 @@ struct sim {
 	struct timeline_policy policy; /* at the beginning */
 	uint32_t dnskey_ttl, zone_ttl;
 	bool hurried; /* a roll was asked for --now */
+	bool rare;     /* all signers may be lost, or: */
 	bool strict, by_steps; /* its operators roll step by step, with standby keys, in a hurry */
 
 	struct content content[CONTENTS_MAX];
