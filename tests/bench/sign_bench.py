@@ -29,7 +29,7 @@ class Signers:
 
     def __init__(self, lab, zone, text_file, alg, threads):
         self.lab, self.zone, self.input, self.alg, self.threads = lab, zone, text_file, alg, threads
-        self.dir = lab.folder("sign-%s-%d" % (zone, alg))
+        self.dir = lab.folder("sign-%s-%d" % (os.path.basename(text_file), alg))
         self.keys = os.path.join(self.dir, "keys")
         os.makedirs(self.keys)
         size = ["-b", "2048"] if alg == 8 else []
