@@ -191,10 +191,17 @@ class Process:
         return self.popen.returncode
 
     def kill(self):
-        """kill -9, and its children with it (net has no life without engine)."""
+        """kill -9; its children end by themselves (net has no life without engine), and that is waited for."""
         if self.running():
+            children = self.children()
             self.send(signal.SIGKILL)
             self.popen.wait()
+            for child in children:
+                try:
+                    os.kill(child, signal.SIGCONT)      # it may have been paused
+                except ProcessLookupError:
+                    pass
+            wait_until(lambda: not any(alive(c) for c in children), 10, "what %s had started is gone" % self.name, every=0.005)
 
     def pause(self):
         self.send(signal.SIGSTOP)
@@ -209,6 +216,15 @@ class Process:
                 return [int(w) for w in f.read().split()]
         except OSError:
             return []
+
+
+def alive(pid):
+    """It may still hold its sockets; one that has ended and waits to be reaped does not."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (OSError, IndexError):
+        return False
 
 
 def run(argv, timeout=60, check=True, env=None, cwd=None, stdin=None):
