@@ -32,11 +32,21 @@ static const char *name_of(void *ctx, const uint8_t *node)
 	return cluster_name(ctx, node);
 }
 
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
 void life_view(struct keydist *k, struct zone_ctx *c, struct zone_state *z, struct life *l)
 {
+	uint32_t dnskey, zone;
+
 	l->p = zone_policy(k, z);
 	l->policy = policy_of(&l->p);
 	shown_get(c, &l->published);
+	shown_dead(k, c, &dnskey, &zone);
+	l->published.dnskey_ttl = larger(l->published.dnskey_ttl, dnskey);
+	l->published.zone_ttl = larger(l->published.zone_ttl, zone);
 	l->in = (struct timeline_in){ .facts = cluster_state(k->cluster),
 				      .zone = z,
 				      .self = k->self.id,
@@ -64,11 +74,14 @@ static json_t *hashes(const struct key_set *set)
 static void say_serves(struct keydist *k, struct zone_ctx *c, const struct life *l)
 {
 	const struct timeline_published *p = &l->published;
+	uint32_t dnskey, zone;
 
+	shown_dead(k, c, &dnskey, &zone);
 	words_add(k, c, "key.serves",
 		  json_pack("{s:o,s:o,s:o,s:I,s:I,s:I}", "keys", hashes(&p->record[RECORD_DNSKEY]), "signing",
 			    hashes(&p->record[RECORD_ZONE]), "cds", hashes(&p->record[RECORD_DS]), "dnskey_ttl",
-			    (json_int_t)c->shown.dnskey_before, "largest_ttl", (json_int_t)c->shown.zone_before, "ds_ttl",
+			    (json_int_t)larger(c->shown.dnskey_before, dnskey), "largest_ttl",
+			    (json_int_t)larger(c->shown.zone_before, zone), "ds_ttl",
 			    (json_int_t)l->in.memory->ds_ttl),
 		  "key-serves", "zone=%s keys=%zu signing=%zu cds=%zu", c->text, p->record[RECORD_DNSKEY].n,
 		  p->record[RECORD_ZONE].n, p->record[RECORD_DS].n);

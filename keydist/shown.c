@@ -110,6 +110,21 @@ void shown_get(const struct zone_ctx *c, struct timeline_published *out)
 	}
 }
 
+void shown_dead(const struct keydist *k, const struct zone_ctx *c, uint32_t *dnskey_ttl, uint32_t *zone_ttl)
+{
+	const struct fact_state *s = cluster_state(k->cluster);
+
+	*dnskey_ttl = *zone_ttl = 0;
+	for (size_t i = 0; i < s->nodes; i++) {
+		json_t *status = s->node[i].retired ? cluster_status_get(k->cluster, s->node[i].id, c->text) : NULL;
+		const uint32_t dnskey = ttl_of(status, "dnskey_ttl"), zone = ttl_of(status, "zone_ttl");
+
+		*dnskey_ttl = dnskey > *dnskey_ttl ? dnskey : *dnskey_ttl;
+		*zone_ttl = zone > *zone_ttl ? zone : *zone_ttl;
+		json_decref(status);
+	}
+}
+
 static void digest_of(const struct timeline_published *p, uint8_t out[16])
 {
 	crypto_generichash_state st;

@@ -67,6 +67,8 @@ json_t *status_word(const struct zwork *z)
 		if (info->earliest != INT64_MAX)
 			json_object_set_new(o, "earliest", json_integer(info->earliest));
 		json_object_set_new(o, "largest_ttl", json_integer(info->largest_ttl));
+		json_object_set_new(o, "dnskey_ttl", json_integer(z->kept.shows.dnskey_ttl));
+		json_object_set_new(o, "zone_ttl", json_integer(z->kept.shows.zone_ttl));
 		json_object_set_new(o, "soa_refresh", json_integer(soa_timers(info->soa.rdata, info->soa.rdlen).refresh_s));
 		json_object_set_new(o, "soa_expire", json_integer(soa_timers(info->soa.rdata, info->soa.rdlen).expire_s));
 		json_object_set_new(o, "input_serial", json_integer(info->input_serial));

@@ -34,13 +34,14 @@ def test_restore(lab):
     cluster.write_confs()
     cluster.start()
     nsd.start()
-    hashes, anchors, serials = {}, [], {}
+    hashes, anchors, serials, ttls = {}, [], {}, {}
     for zone in ZONES:
         cluster.add_zone(zone, small_zone(zone))
         s2.ctl("key", "create", zone)
         cluster.wait_signed(zone)
         wait_until(lambda z=zone: nsd.signed(z), 20, "NSD serves %s signed" % zone)
         hashes[zone], serials[zone] = key_hashes(s1, zone), nsd.serial(zone)
+        ttls[zone] = longest(s1, zone)
         anchors += cluster.ds(zone)
     check_answers(lab, "unbound-before", nsd, anchors)
 
@@ -56,7 +57,7 @@ def test_restore(lab):
     for h in new:
         cluster.add_secondary(nsd, of=[h])
         for zone in ZONES:
-            h.put_zone(zone + ".zone", small_zone(zone))
+            h.put_zone(zone + ".zone", small_zone(zone, ttl=30, minimum=30))
     cluster.write_confs()
     nsd.stop()
     nsd.masters = primaries([h.addr for h in new])
@@ -73,6 +74,9 @@ def test_restore(lab):
                 raise Failed("%s: keys of %s are %s, were %s" % (h.name, zone, key_hashes(h, zone), hashes[zone]))
             verify(axfr_file(lab, h.addr, zone), zone)
             # The backup kept the last word of the dead, so nobody's serial goes back, whatever the secondaries show.
+            wait_until(lambda z=zone, host=h: said_serves(host, z), 30, "%s says what it serves" % h.name, every=0.2)
+            if said_serves(h, zone) != ttls[zone]:
+                raise Failed("%s waits for TTLs %s, caches have %s of the dead" % (h.name, said_serves(h, zone), ttls[zone]))
             if not above(h.serial(zone), serials[zone]):
                 raise Failed("%s serves serial %s, %s was served before" % (h.name, h.serial(zone), serials[zone]))
     for zone in ZONES:
@@ -80,6 +84,19 @@ def test_restore(lab):
     check_answers(lab, "unbound-after", nsd, anchors)
     for h in new:
         check_answers(lab, "unbound-" + h.name, behind(h), anchors)
+
+
+def longest(host, zone):
+    """TTLs that caches may have, of the DNSKEY RRset and of the zone."""
+    o = json.loads(host.ctl("zone", "status", zone, "--json").stdout)
+    return o["dnskey_ttl"], o["zone_ttl"]
+
+
+def said_serves(host, zone):
+    """The TTLs that there were before, by its first word on what it serves."""
+    said = [f["body"] for f in map(json.loads, host.ctl("status", "--facts").stdout.splitlines())
+            if f["kind"] == "key.serves" and f["name"] == host.name and f["zone"] == zone.rstrip(".") + "."]
+    return (said[0]["dnskey_ttl"], said[0]["largest_ttl"]) if said else None
 
 
 def above(serial, than):

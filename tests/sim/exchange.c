@@ -32,6 +32,12 @@ static bool has(const struct node *n, const struct sim_fact *f)
 	return false;
 }
 
+static void larger(uint32_t *ttl, uint32_t other)
+{
+	if (*ttl < other)
+		*ttl = other;
+}
+
 bool exchange_all(struct sim *s, struct node *from, struct node *to, int upto)
 {
 	bool fresh = false;
@@ -56,11 +62,16 @@ bool exchange_all(struct sim *s, struct node *from, struct node *to, int upto)
 		to->heard_version[from->i] = from->disk.last_number;
 		to->heard_serial[from->i] = from->disk.last_serial;
 	}
-	for (int i = 0; i < s->nodes; i++) /* status is relayed */
+	larger(&to->heard_dnskey_ttl[from->i], from->disk.dnskey_ttl);
+	larger(&to->heard_zone_ttl[from->i], from->disk.zone_ttl);
+	for (int i = 0; i < s->nodes; i++) { /* status is relayed */
+		larger(&to->heard_dnskey_ttl[i], from->heard_dnskey_ttl[i]);
+		larger(&to->heard_zone_ttl[i], from->heard_zone_ttl[i]);
 		if (i != to->i && from->heard_version[i] > to->heard_version[i]) {
 			to->heard_version[i] = from->heard_version[i];
 			to->heard_serial[i] = from->heard_serial[i];
 		}
+	}
 	if (from->heard_version[to->i] >
 	    to->disk.last_number) { /* versions of its own that it does not know */
 		to->disk.last_number = from->heard_version[to->i];

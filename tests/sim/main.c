@@ -218,6 +218,6 @@ int main(int argc, char **argv)
 		return s->failed != NULL;
 	}
 	if (all_faults)
-		return run_faults(seed, runs == 0 ? 4000 : runs, jobs);
+		return run_faults(seed, runs == 0 ? 2000 : runs, jobs);
 	return run_clean(seed, runs == 0 ? 1000 : runs, jobs);
 }

@@ -284,6 +284,16 @@ static void publish(struct sim *s, struct node *n, const struct timeline_publish
 	v->zone_ttl = s->zone_ttl;
 	for (enum key_record r = 0; r < KEY_RECORDS; r++)
 		v->mask[r] = keys_mask(s, &v->published.record[r]);
+	for (int i = 0; i < s->nodes; i++) { /* what the dead published is still in caches */
+		const struct node_state *dead = state_node(n->state, s->node[i].id.id);
+
+		if (dead == NULL || !dead->retired)
+			continue;
+		if (n->disk.dnskey_ttl < n->heard_dnskey_ttl[i])
+			n->disk.dnskey_ttl = n->heard_dnskey_ttl[i];
+		if (n->disk.zone_ttl < n->heard_zone_ttl[i])
+			n->disk.zone_ttl = n->heard_zone_ttl[i];
+	}
 	if (n->disk.dnskey_ttl < v->dnskey_ttl)
 		n->disk.dnskey_ttl = v->dnskey_ttl;
 	if (n->disk.zone_ttl < v->zone_ttl)

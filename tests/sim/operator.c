@@ -234,20 +234,28 @@ void operator_restores(struct sim *s)
 	sim_later(s, chance_between(&s->chance, HOUR, 3 * DAY), on_restore, 0, 0, 0, NULL);
 }
 
-/* What an operator swears to: nothing that the dead signer served, or its secondaries, is in any cache. */
+/*
+ * What an operator swears to: nothing that the dead signer served, or its secondaries, is in any cache.  A node that was set
+ * back may have been the only one that had heard it: then it is sworn again.
+ */
 static void on_oath(struct sim *s, const struct event *ev)
 {
 	struct node *n = &s->node[ev->a];
+	const struct node *dead = &s->node[ev->b];
 	bool over;
 
 	for (int i = 0; n->gone && i < s->members; i++) /* died meanwhile: the operator swears it to another */
 		n = &s->node[i];
+	if (!node_is_signer(state_node(n->state, dead->id.id))) {
+		sim_later(s, 4 * DAY, on_oath, ev->a, ev->b, ev->value, NULL);
+		return;
+	}
 	over = n->up && n->compared;
 	for (int i = 0; i < s->secondaries; i++)
 		over &= s->secondary[i].version->at >= (int64_t)ev->value;
 	if (over && ev->what != NULL) {
-		swear(s, n, &s->node[ev->b]);
-		return;
+		swear(s, n, dead);
+		over = false;
 	}
 	sim_later(s, over ? 4 * DAY : HOUR, on_oath, ev->a, ev->b, ev->value, over ? s : NULL);
 }

@@ -21,7 +21,7 @@
 #define SIM_KEYS_MAX    32
 #define FACTS_MAX       1500
 #define EVENTS_MAX      1024
-#define TROUBLES_MAX    24
+#define TROUBLES_MAX    40
 #define CONTENTS_MAX    256
 
 #define MINUTE 60
@@ -96,6 +96,7 @@ struct node {
 	int heard[NODES_MAX];              /* of each node's log, how much has come */
 	uint32_t heard_version[NODES_MAX]; /* newest status */
 	uint32_t heard_serial[NODES_MAX];
+	uint32_t heard_dnskey_ttl[NODES_MAX], heard_zone_ttl[NODES_MAX]; /* largest published */
 	int64_t ran_at; /* waits were counted until then */
 	int64_t clock_off;
 	bool making; /* a version is on its way */

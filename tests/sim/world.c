@@ -23,13 +23,13 @@ static const struct {
 	[TROUBLE_PARENT] = { "(%d) parent server %d does not answer", 4 },
 	[TROUBLE_PARENT_OFF] = { "the parent reads no CDS", 3 },
 	[TROUBLE_TTL] = { "the zone's TTLs change", 6 },
-	[TROUBLE_CLOCK] = { "node %d's clock jumps", 8 },
+	[TROUBLE_CLOCK] = { "node %d's clock jumps", 10 },
 	[TROUBLE_ROLL] = { "an operator at node %d rolls a key", 4 },
 	[TROUBLE_POLICY] = { "an operator at node %d changes the policy", 2 },
 	[TROUBLE_INSECURE] = { "an operator at node %d makes the zone insecure", 1 },
 	[TROUBLE_SECURE] = { "an operator at node %d makes the zone secure", 1 },
 	[TROUBLE_JOIN] = { "an operator at node %d admits the newcomer", 3 },
-	[TROUBLE_RETIRE] = { "an operator at node %d retires node %d, which is dead", 5 },
+	[TROUBLE_RETIRE] = { "an operator at node %d retires node %d, which is dead", 8 },
 	[TROUBLE_DISASTER] = { "all signers are gone, and a new one is restored from the backup", 3 },
 };
 
@@ -46,6 +46,14 @@ const char *trouble_text(const struct trouble *t, char out[128])
 	return out;
 }
 
+/* Trouble that leads up to another, of at most so long. */
+static void plan_before(struct sim *s, enum trouble_kind kind, int a, int64_t at, int64_t most)
+{
+	const int64_t ill = chance_between(&s->chance, 0, most);
+
+	s->trouble[s->troubles++] = (struct trouble){ .kind = kind, .a = a, .from = at > ill ? at - ill : 0, .to = at };
+}
+
 static void plan_one(struct sim *s, enum trouble_kind kind, int64_t from, int64_t length)
 {
 	struct trouble *t = &s->trouble[s->troubles++];
@@ -57,12 +65,27 @@ static void plan_one(struct sim *s, enum trouble_kind kind, int64_t from, int64_
 	t->b = (int)chance_below(&s->chance, (uint32_t)s->nodes);
 	if (kind == TROUBLE_SECONDARY)
 		t->b = (int)chance_below(&s->chance, (uint32_t)s->secondaries);
+	if (kind == TROUBLE_RETIRE)
+		t->b = (int)chance_below(&s->chance, (uint32_t)s->members);
 	if (kind == TROUBLE_PARENT)
 		t->b = (int)chance_below(&s->chance, (uint32_t)s->parents);
 	t->value = chance_between(&s->chance, 0, 1000000);
 	if (kind >= TROUBLE_ROLL)
 		t->to = t->from;
 	t->off = (kind == TROUBLE_CUT || kind == TROUBLE_SPLIT) && t->a == t->b;
+	if (kind == TROUBLE_RETIRE && chance_of(&s->chance, 60)) /* what dies was often ill before */
+		plan_before(s, TROUBLE_HALT, t->b, from, 6 * DAY);
+	if (kind == TROUBLE_DISASTER && chance_of(&s->chance, 75))
+		plan_before(s, TROUBLE_TTL, 0, from, DAY);
+}
+
+static void draw_ttls(struct sim *s)
+{
+	s->dnskey_ttl = (uint32_t)chance_between(&s->chance, 5 * MINUTE, 2 * DAY);
+	s->zone_ttl = (uint32_t)chance_between(&s->chance, 5 * MINUTE, 3 * DAY);
+	/* Short or long rather than between: it is the difference that matters. */
+	s->parent_ttl = (uint32_t)(chance_of(&s->chance, 50) ? chance_between(&s->chance, HOUR, 6 * HOUR)
+							      : chance_between(&s->chance, 42 * HOUR, 2 * DAY));
 }
 
 static enum trouble_kind draw_kind(struct sim *s)
@@ -87,7 +110,7 @@ void sim_plan(struct sim *s)
 						   TROUBLE_ROLL,   TROUBLE_ROLL,    TROUBLE_POLICY,
 						   TROUBLE_POLICY, TROUBLE_INSECURE };
 	const int64_t span = chance_between(&s->chance, 4, 25) * DAY;
-	const size_t n = chance_below(&s->chance, 12);
+	const size_t n = 3 + chance_below(&s->chance, 14);
 
 	/* Most trouble of a history is of few kinds, so that they meet. */
 	const enum trouble_kind theme[3] = { draw_kind(s), draw_kind(s), draw_kind(s) };
@@ -156,9 +179,7 @@ void trouble_begins(struct sim *s, const struct event *ev)
 		s->parent_off = true;
 		break;
 	case TROUBLE_TTL:
-		s->dnskey_ttl = (uint32_t)chance_between(&s->chance, 5 * MINUTE, 2 * DAY);
-		s->zone_ttl = (uint32_t)chance_between(&s->chance, 5 * MINUTE, 3 * DAY);
-		s->parent_ttl = (uint32_t)chance_between(&s->chance, HOUR, 2 * DAY);
+		draw_ttls(s);
 		break;
 	case TROUBLE_CLOCK:
 		n->clock_off = t->value % (4 * DAY) - 2 * DAY;
@@ -329,9 +350,7 @@ static void set_up_servers(struct sim *s)
 
 void world_build(struct sim *s)
 {
-	s->dnskey_ttl = (uint32_t)chance_between(&s->chance, 5 * MINUTE, 2 * DAY);
-	s->zone_ttl = (uint32_t)chance_between(&s->chance, 5 * MINUTE, 3 * DAY);
-	s->parent_ttl = (uint32_t)chance_between(&s->chance, HOUR, 2 * DAY);
+	draw_ttls(s);
 	s->parent_delay = chance_of(&s->chance, 25) ? chance_between(&s->chance, 3 * DAY, 4 * DAY)
 						      : chance_between(&s->chance, HOUR, 2 * DAY);
 	s->policy = (struct timeline_policy){
