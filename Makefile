@@ -158,6 +158,12 @@ soak-crash:
 		set -- $$t; ROUNDS=$(or $(ROUNDS),20) DUET_PROGRAMS=$(CURDIR)/$(CHECK_O)/bin \
 		/usr/bin/python3 tests/scenario/duetlab.py tests/scenario/$$1 $$2 || exit 1; done
 
+# A day's worth of versions, every tenth broken: make soak-day, or VERSIONS=1000 SEED=7.
+soak-day:
+	+$(Q)$(CHECK) all
+	$(Q)VERSIONS=$(or $(VERSIONS),200) SEED=$(or $(SEED),5) DUET_PROGRAMS=$(CURDIR)/$(CHECK_O)/bin \
+		/usr/bin/python3 tests/scenario/duetlab.py tests/scenario/test_day.py test_a_days_worth_of_versions
+
 # Every rollover beside a real parent, with trouble in the middle of each: make soak-rollover, or CASE=ksk.
 soak-rollover:
 	+$(Q)$(CHECK) all
@@ -201,7 +207,7 @@ check-vms: all
 clean:
 	rm -rf build
 
-.PHONY: all sim tests bench-programs check-build check check-vms audit-table audit-zones soak-chaos soak-crash soak-rollover demo bench bench-docs install clean
+.PHONY: all sim tests bench-programs check-build check check-vms audit-table audit-zones soak-chaos soak-crash soak-day soak-rollover demo bench bench-docs install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 

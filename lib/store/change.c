@@ -34,10 +34,11 @@ int change_begin(struct store *s, const uint8_t *apex, struct change **out, stru
 }
 
 /* A signer that writes what is wrong, for tests of who is to find that: 1 the last octet, 2 one in the middle, 3 the last
- * record is not counted, 4 no record is. */
+ * record is not counted, 4 no record is, from 8 on one bit somewhere in the records, but none that makes a small letter large. */
 static const uint8_t *spoiled(const uint8_t *page, size_t len, uint8_t *copy)
 {
-	long kind = fail_number("spoil-page");
+	static const uint8_t bits[8] = { 1, 2, 4, 8, 16, 64, 128, 3 };
+	const long kind = fail_number("spoil-page");
 
 	if (kind == 0 || len < 40)
 		return page;
@@ -46,6 +47,8 @@ static const uint8_t *spoiled(const uint8_t *page, size_t len, uint8_t *copy)
 		copy[kind == 1 ? len - 1 : len / 2] ^= 1;
 	else if (kind == 3)
 		copy[9]--;
+	else if (kind >= 8)
+		copy[14 + (size_t)(kind / 8) % (len - 14)] ^= bits[kind % 8];
 	else
 		copy[8] = copy[9] = 0;
 	return copy;

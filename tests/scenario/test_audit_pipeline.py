@@ -3,7 +3,6 @@
 
 import json
 import os
-import random
 
 from duetlab import *
 
@@ -160,42 +159,3 @@ def test_an_auditor_that_dies_refuses(lab):
         s.stop("signer")
         s.start("signer")
         wait_until(lambda: point in axfr_text(s.addr, ZONE), 30, "%s: goes on with another auditor" % point)
-
-
-@limit(300)
-def test_a_days_worth_of_versions(lab):
-    """Versions in a row, some of them broken by the signers themselves: the good ones are published, on both signers, and the
-    secondaries never show another."""
-    cluster = Cluster(lab).init()
-    nsd = NSD(lab, "nsd", [ZONE], [cluster.signer1.addr])
-    knot = Knot(lab, "knot", [ZONE], [cluster.signer2.addr])
-    cluster.add_secondary(nsd, of=["signer1"])
-    cluster.add_secondary(knot, of=["signer2"])
-    cluster.write_confs()
-    cluster.start()
-    cluster.add_zone(ZONE, small_zone(ZONE))
-    cluster.signer1.ctl("key", "create", ZONE)
-    cluster.wait_signed(ZONE)
-    nsd.start()
-    knot.start()
-    chance = random.Random(5)
-    for i in range(1, int(os.environ.get("VERSIONS", "10")) + 1):
-        broken = i % 5 == 0
-        marks = [s.signer.mark() for s in cluster.signers()]
-        for s in cluster.signers():
-            spoil(s, chance.randrange(1, 5) if broken else 0)
-        cluster.put_zone(ZONE + ".zone", small_zone(ZONE, serial=10 + i, more="v%d TXT %s\n" % (i, "bad" if broken else "good")))
-        for s, mark in zip(cluster.signers(), marks):
-            if broken:
-                s.signer.wait_event("event=audit-refused zone=%s. result=refused" % ZONE, 30, mark)
-            wait_until(lambda h=s: ("v%d." % (i - broken)) in axfr_text(h.addr, ZONE), 30, "%s, version %d" % (s.name, i), every=0.05)
-        for server in (cluster.signer1, cluster.signer2, nsd, knot):
-            text = axfr_text(server.addr, ZONE)
-            if "\"bad\"" in text:
-                raise Failed("version %d, which is broken, is shown" % i)
-    for s in cluster.signers():
-        spoil(s, 0)
-    cluster.put_zone(ZONE + ".zone", small_zone(ZONE, serial=1000, more="last TXT good\n"))
-    for server in (cluster.signer1, cluster.signer2, nsd, knot):
-        wait_until(lambda h=server: "last." in axfr_text(h.addr, ZONE), 30, "the last version is everywhere")
-        verify(axfr_file(lab, server.addr, ZONE), ZONE)
