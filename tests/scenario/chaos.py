@@ -556,8 +556,8 @@ class Storm:
                 self.rage(steps)
                 self.heal()
                 self.check()
-        except BaseException:
-            print("seed %d fails; its story:" % self.seed)
+        except BaseException as e:
+            print("seed %d fails: %s\nIts story:" % (self.seed, e))
             print("\n".join(self.story))
             raise
         finally:

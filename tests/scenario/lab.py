@@ -140,7 +140,10 @@ class Process:
         self.expect_failure = False
 
     def start(self):
+        """Once all is gone that its last run had started: a net whose engine was killed needs a moment to see it, and holds
+        its port until then."""
         assert not self.running(), "%s runs already" % self.name
+        self.wait_gone()
         with open(self.log, "ab") as out:
             self.popen = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                           env=dict(os.environ, **(self.env or {})), cwd=self.cwd or self.lab.dir,
@@ -149,6 +152,7 @@ class Process:
 
     def before_exec(self):
         die_with_parent()
+        os.setpgid(0, 0)
         if self.namespace is not None and LIBC.setns(self.namespace, 0) != 0:
             raise OSError(ctypes.get_errno(), "setns")
 
@@ -193,15 +197,19 @@ class Process:
     def kill(self):
         """kill -9; its children end by themselves (net has no life without engine), and that is waited for."""
         if self.running():
-            children = self.children()
             self.send(signal.SIGKILL)
             self.popen.wait()
-            for child in children:
-                try:
-                    os.kill(child, signal.SIGCONT)      # it may have been paused
-                except ProcessLookupError:
-                    pass
-            wait_until(lambda: not any(alive(c) for c in children), 10, "what %s had started is gone" % self.name, every=0.005)
+            self.wait_gone()
+
+    def wait_gone(self):
+        """Waits until nobody is alive in the process group of its last run."""
+        if self.popen is None:
+            return
+        try:
+            os.killpg(self.popen.pid, signal.SIGCONT)       # its children may have been paused
+        except ProcessLookupError:
+            return
+        wait_until(lambda: not alive_in(self.popen.pid), 10, "what %s had started is gone" % self.name, every=0.005)
 
     def pause(self):
         self.send(signal.SIGSTOP)
@@ -218,13 +226,18 @@ class Process:
             return []
 
 
-def alive(pid):
-    """It may still hold its sockets; one that has ended and waits to be reaped does not."""
-    try:
-        with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except (OSError, IndexError):
-        return False
+def alive_in(group):
+    """The processes of a group that may still hold their sockets; those that wait to be reaped do not."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % pid, encoding="ascii", errors="replace") as f:
+                state, _, its_group = f.read().rsplit(")", 1)[1].split()[:3]
+        except (OSError, ValueError):
+            continue
+        if int(its_group) == group and state not in "ZX":
+            found.append(int(pid))
+    return found
 
 
 def run(argv, timeout=60, check=True, env=None, cwd=None, stdin=None):
