@@ -136,7 +136,7 @@ def all_have(watchers, version, timeout=60):
     wait_until(look, timeout, "version %d is everywhere; now %s" % (version, {w.name: w.seen[-1:] for w in watchers}), every=0.02)
 
 
-@limit(120 if VERSIONS <= 20 else 3600)
+@limit(120)
 def test_a_days_worth_of_versions(lab):
     chance = random.Random(int(os.environ.get("SEED", "5")))
     cluster, peers = site(lab)
