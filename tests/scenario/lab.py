@@ -227,15 +227,17 @@ class Process:
 
 
 def alive_in(group):
-    """The processes of a group that may still hold their sockets; those that wait to be reaped do not."""
+    """The processes of a group that may still hold their sockets; those that wait to be reaped do not, once the last of their
+    threads has ended."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open("/proc/%s/stat" % pid, encoding="ascii", errors="replace") as f:
-                state, _, its_group = f.read().rsplit(")", 1)[1].split()[:3]
-        except (OSError, ValueError):
+                row = f.read().rsplit(")", 1)[1].split()
+        except (OSError, IndexError):
             continue
-        if int(its_group) == group and state not in "ZX":
+        state, its_group, threads = row[0], int(row[2]), int(row[17])
+        if its_group == group and (state not in "ZX" or threads > 1):
             found.append(int(pid))
     return found
 
