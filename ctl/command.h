@@ -214,6 +214,9 @@ int cmd_key_release(struct ctl *c);
 int cmd_key_ds_seen(struct ctl *c);
 int cmd_key_ds_gone(struct ctl *c);
 int cmd_key_explain(struct ctl *c);
+int cmd_key_timeline(struct ctl *c);
+/* The chart of what GET .../timeline answered. */
+void ctl_print_timeline(const json_t *answer);
 int cmd_policy_list(struct ctl *c);
 int cmd_policy_show(struct ctl *c);
 int cmd_policy_apply(struct ctl *c);

@@ -2,6 +2,7 @@
 /* key_roll: rolling and withdrawing keys, an operator's word on the parent, and what keys wait for. */
 #include "ctl/command.h"
 
+#include "clock/clock.h"
 #include "http/http.h"
 #include "key/key.h"
 
@@ -13,6 +14,7 @@
 
 static void print_roll(const json_t *answer, bool dry)
 {
+	const int64_t now = clock_now_s();
 	const json_t *k, *s;
 	size_t i, j;
 
@@ -23,11 +25,14 @@ static void print_roll(const json_t *answer, bool dry)
 		       dry                    ? "would be rolled"
 		       : jbool(k, "existing") ? "is rolled already"
 					      : "is rolled");
+		if (json_array_size(jlist(k, "calendar")) > 0)
+			printf("  at the earliest, when every signer and server answers at once:\n");
 		json_array_foreach(jlist(k, "calendar"), j, s)
 		{
-			char when[CTL_WHEN_LEN];
+			char when[CTL_WHEN_LEN], text[CLOCK_TEXT_LEN];
 
-			printf("  at the earliest after %s: %s\n", ctl_span(jint(s, "after_s", 0), when), jtext(s, "what"));
+			printf("  %s  in %-10s %s\n", clock_text(now + jint(s, "after_s", 0), text),
+			       ctl_span(jint(s, "after_s", 0), when), jtext(s, "what"));
 		}
 		if (jlist(k, "faster") != NULL)
 			printf("  this is as fast as is safe; anything faster breaks:\n");

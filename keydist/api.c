@@ -293,6 +293,8 @@ int api_open(struct keydist *k, struct err *e)
 	n += import_route_count;
 	memcpy(all + n, roll_routes, roll_route_count * sizeof(*all));
 	n += roll_route_count;
+	memcpy(all + n, timeline_routes, timeline_route_count * sizeof(*all));
+	n += timeline_route_count;
 	memcpy(all + n, many_routes, many_route_count * sizeof(*all));
 	n += many_route_count;
 	return http_server_open(&k->loop, k->conf->keydist.socket, all, n, k, &k->http, e);

@@ -23,6 +23,10 @@ const struct timeline_key *api_find_key(const struct life *l, const char *digits
 int api_secure(struct keydist *k, const struct zone_state *z, bool secure, struct err *e);
 /* "held", "unsigned", "signed" or "keep", as the plan says. */
 const char *api_zone_state(struct keydist *k, const struct zone_state *z);
+/* By enum record_phase. */
+extern const char *const api_phase_names[];
+/* The steps of a roll of the key that begins now, as an array of {"after_s","what"}; a new reference. */
+json_t *api_calendar(const struct life *l, const struct timeline_key *key, unsigned alg, bool now, enum key_hold hold);
 /* What adds the zone of {"zone","source","policy"?}; out->body NULL: it is there just so.  name: room for its name. */
 int api_zone_add(struct keydist *k, const json_t *o, struct cluster_word *out, uint8_t name[DNAME_MAX], struct err *e);
 const char *api_zone_member(const struct zone_state *z, const char *member);

@@ -47,13 +47,6 @@ static json_t *stored_names(struct keydist *k, const struct key_state *ks)
 	return list;
 }
 
-static const char *const phase_names[] = {
-	[PHASE_HIDDEN] = "hidden",
-	[PHASE_RUMOURED] = "rumoured",
-	[PHASE_OMNIPRESENT] = "omnipresent",
-	[PHASE_UNRETENTIVE] = "unretentive",
-};
-
 /* How far each signer is with a record. */
 static json_t *record_json(struct keydist *k, const struct life *l, const struct timeline_key *key, enum key_record r)
 {
@@ -70,7 +63,7 @@ static json_t *record_json(struct keydist *k, const struct life *l, const struct
 
 		json_object_set_new(signers, cluster_name(k->cluster, id), json_string(word));
 	}
-	return json_pack("{s:s,s:b,s:b,s:o}", "phase", phase_names[key->record[r].phase], "shown", key->record[r].show,
+	return json_pack("{s:s,s:b,s:b,s:o}", "phase", api_phase_names[key->record[r].phase], "shown", key->record[r].show,
 			 "goes", key->record[r].retiring, "signers", signers);
 }
 

@@ -26,58 +26,6 @@ static bool in_use(const struct timeline_key *key)
 	return !key->dead && key->key->declined.n == 0 && !key->record[RECORD_DNSKEY].retiring;
 }
 
-/* ---- the calendar ---- */
-
-/* One step: the instant from now at which it is expected, when every signer and server answers at once. */
-static void step(json_t *list, int64_t *at_s, int64_t wait_s, const char *what)
-{
-	*at_s += wait_s;
-	json_array_append_new(list, json_pack("{s:I,s:s}", "after_s", (json_int_t)*at_s, "what", what));
-}
-
-static json_t *calendar_of(const struct keydist *k, const struct life *l, const struct timeline_key *key, unsigned alg)
-{
-	const struct zone_ctx *c = zone_ctx((struct keydist *)k, l->in.zone->name, false);
-	const int64_t extra = l->policy.extra_s, delay = l->policy.parent_delay_s;
-	const int64_t dnskey = extra + (c->shown.dnskey_ttl > 0 ? c->shown.dnskey_ttl : l->p.dnskey_ttl_s);
-	const int64_t zone = extra + (c->shown.zone_ttl > 0 ? c->shown.zone_ttl : l->p.max_ttl_signed_s);
-	const int64_t ds = extra + (int64_t)(l->in.zone->ds_ttl > l->in.memory->ds_ttl ? l->in.zone->ds_ttl
-										       : l->in.memory->ds_ttl);
-	const bool other = alg != key->alg, both = other && l->policy.algorithm_method == METHOD_CONSERVATIVE;
-	json_t *list = json_array();
-	int64_t at = 0;
-
-	step(list, &at, 0, "the new key is made, proven by every signer and stored by the backups");
-	if (both) {
-		step(list, &at, 0, "its RRSIGs over the zone are published");
-		step(list, &at, zone, "its DNSKEY is published");
-		step(list, &at, dnskey, "CDS names it; the parent is to publish its DS");
-	} else if (other) {
-		step(list, &at, 0, "its DNSKEY and its RRSIGs over the zone are published");
-		step(list, &at, zone > dnskey ? zone : dnskey, "CDS names it; the parent is to publish its DS");
-	} else if (key->sep && !key->zone_signing && l->policy.ksk_method == METHOD_DOUBLE_DS) {
-		step(list, &at, 0, "CDS names it beside the old one; the parent is to publish its DS");
-		step(list, &at, ds + delay, "its DNSKEY is published");
-		step(list, &at, dnskey, "CDS ceases to name the old key");
-		step(list, &at, ds + delay, "the old DNSKEY goes");
-		step(list, &at, dnskey, "the roll is over");
-		return list;
-	} else {
-		step(list, &at, 0, "its DNSKEY is published");
-		step(list, &at, dnskey, key->zone_signing ? "it signs the zone in place of the old key"
-							  : "CDS names it; the parent is to publish its DS");
-	}
-	if (key->sep) {
-		step(list, &at, ds + delay, "CDS ceases to name the old key");
-		step(list, &at, ds + delay, other ? "the old algorithm's keys go" : "the old DNSKEY goes");
-		step(list, &at, dnskey, "the roll is over");
-	} else {
-		step(list, &at, zone, "the old DNSKEY goes");
-		step(list, &at, dnskey, "the roll is over");
-	}
-	return list;
-}
-
 /* ---- rolls ---- */
 
 static bool stands_by(const struct timeline_key *key)
@@ -110,7 +58,7 @@ static int roll_one(const struct roll *r, const struct timeline_key *key, struct
 			       tag, key->alg, z->text);
 	json_array_append_new(r->keys, json_pack("{s:o,s:i,s:i,s:s,s:b,s:o}", "hash", msg_json_hex(ks->hash, 32), "tag",
 						 (int)tag, "algorithm", (int)key->alg, "role", ks->role, "existing", existing,
-						 "calendar", calendar_of(r->k, r->l, key, r->alg)));
+						 "calendar", api_calendar(r->l, key, r->alg, r->now, r->hold)));
 	if (r->now)
 		json_object_set_new(json_array_get(r->keys, json_array_size(r->keys) - 1), "faster",
 				    faster_breaks(r->l, zone_ctx(r->k, z->name, true), key));

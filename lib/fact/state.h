@@ -137,6 +137,8 @@ enum key_record {
 	KEY_RECORDS
 };
 
+enum record_word { WORD_SERVES, WORD_SEEN, WORD_STOPPED, WORD_GONE, RECORD_WORDS };
+
 struct record_state {
 	struct id_set serves, seen; /* deeds */
 	struct id_set stopped;      /* promise */
@@ -144,6 +146,7 @@ struct record_state {
 	struct id_set gone;         /* deed */
 	uint64_t before_ttl;        /* largest that any `serves` gave of what there was without the record */
 	uint64_t ttl;               /* largest that any `stopped` named */
+	uint32_t at[RECORD_WORDS];  /* for people: when it was said first, seconds since 1970; 0: not yet */
 };
 
 /* How a key comes in; its creator's policy decides, and the `created` says it to all. */

@@ -227,6 +227,13 @@ static uint64_t ttl_of(const json_t *body, const char *member)
 	return msg_uint(body, member, TTL_MAX, &ttl, NULL) == 0 ? ttl : 0;
 }
 
+/* A fact that comes late may be older. */
+static void said_at(struct record_state *r, enum record_word word, const struct fact *f)
+{
+	if (f->time > 0 && f->time <= UINT32_MAX && (r->at[word] == 0 || f->time < r->at[word]))
+		r->at[word] = (uint32_t)f->time;
+}
+
 static void on_serves(struct zone_state *z, const struct fact *f, const json_t *body)
 {
 	static const char *const lists[KEY_RECORDS] = { "keys", "signing", "cds" };
@@ -248,6 +255,7 @@ static void on_serves(struct zone_state *z, const struct fact *f, const json_t *
 				struct record_state *rec = &need_key(z, hash)->record[r];
 
 				id_set_add(&rec->serves, f->origin);
+				said_at(rec, WORD_SERVES, f);
 				larger(&rec->before_ttl, before[r]);
 			}
 			json_decref(o);
@@ -272,6 +280,7 @@ static void on_record(struct zone_state *z, struct key_state *k, const char *wha
 		id_set_add(&k->record[r].gone, f->origin);
 	else
 		id_set_add(&k->record[r].stopped, f->origin);
+	said_at(&k->record[r], strcmp(what, "seen") == 0 ? WORD_SEEN : strcmp(what, "gone") == 0 ? WORD_GONE : WORD_STOPPED, f);
 	k->record[r].insecure |= strcmp(what, "stopped") == 0 && json_is_true(json_object_get(body, "insecure"));
 	if (strcmp(what, "stopped") == 0)
 		larger(&k->record[r].ttl, ttl);

@@ -128,6 +128,20 @@ def die_with_parent():
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
+def thread_states(pid):
+    """What each thread does: runnable (R) and not run is another matter than asleep (S) for something that never comes."""
+    for tid in sorted(os.listdir("/proc/%d/task" % pid)):
+        try:
+            with open("/proc/%d/task/%s/stat" % (pid, tid), encoding="utf-8") as f:
+                name, rest = f.read().rsplit(")", 1)
+            with open("/proc/%d/task/%s/wchan" % (pid, tid), encoding="utf-8") as f:
+                wchan = f.read()
+            word = rest.split()
+            yield "    thread %s) %s in %s, user %s system %s ticks" % (name, word[0], wchan, word[11], word[12])
+        except OSError:
+            pass    # it has ended meanwhile
+
+
 class Process:
     """A started program; its output goes to one log file, appended to over restarts."""
 
@@ -190,8 +204,10 @@ class Process:
             try:
                 self.popen.wait(timeout * PATIENCE)
             except subprocess.TimeoutExpired:
+                threads = "\n".join(thread_states(self.popen.pid))
                 self.kill()
-                raise Failed("%s did not end within %.0f s of SIGTERM\n%s" % (self.name, timeout, self.tail())) from None
+                raise Failed("%s did not end within %.0f s of SIGTERM; load %s\n%s\n%s" % (
+                    self.name, timeout * PATIENCE, os.getloadavg()[0], threads, self.tail())) from None
         return self.popen.returncode
 
     def kill(self):

@@ -92,6 +92,10 @@ def test_zsk_roll(lab):
     plan = json.loads(w.s1.ctl("key", "roll", ZONE, "--role", "zsk", "--dry-run", "--json").stdout)
     if len(plan["keys"]) != 1 or len(plan["keys"][0]["calendar"]) < 4 or any(k["roll"] for k in live(w.s1)):
         raise Failed("--dry-run: %s" % plan)
+    chart = json.loads(w.s1.ctl("key", "timeline", ZONE, "--json").stdout)
+    if {k["hash"] for k in chart["keys"]} != {k["hash"] for k in live(w.s1)} or any(
+            not r or any(s["expected"] for s in r) for k in chart["keys"] for r in k["records"].values()):
+        raise Failed("key timeline of a zone at rest: %s" % chart)
     for h in (w.s1, w.s2):
         h.ctl("key", "roll", ZONE, "--role", "zsk")
     wait_until(lambda: len([k for k in live(w.s1) if k["role"] == "zsk" and k["published"]]) == 2, 60,

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "timeline/timeline.h"
+#include "timeline/forecast.h"
 
 #define KEYS 60
 #define DAY  86400
@@ -296,6 +296,82 @@ static void a_restored_signer_goes_by_what_those_before_it_served(void **state)
 	assert_false(w.t.may_serve);
 }
 
+/* The step in which the record of the key comes into the phase; in seconds, -1: never. */
+static int64_t when(const struct forecast *f, bool fresh, const char *role, enum key_record r, enum record_phase phase)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->step[i].fresh == fresh && strcmp(f->step[i].role, role) == 0 && f->step[i].record == r &&
+		    f->step[i].phase == phase)
+			return f->step[i].at_ms / 1000;
+	return -1;
+}
+
+/* Waits: DNSKEY 3600, zone 7200, DS 1800, each and 100 of policy. */
+static void forecast_zone(void)
+{
+	zone_in_use();
+	w.published.dnskey_ttl = 3600;
+	w.published.zone_ttl = 7200;
+	w.zone.ds_ttl = 1800;
+	w.policy.parent_delay_s = 50;
+}
+
+static void a_roll_is_foretold_to_its_end(void **state)
+{
+	static struct forecast f;
+	struct key_state before;
+
+	(void)state;
+	forecast_zone();
+	before = w.key[1];
+	timeline_forecast(&w.in, &w.memory, &(struct forecast_roll){ .key = &w.key[1].hash, .keys = 1,
+				.want = { .set = true, .alg = 13, .split = true } }, &f);
+	assert_true(f.whole);
+	assert_false(f.needs_word);
+	assert_int_equal(when(&f, true, "zsk", RECORD_DNSKEY, PHASE_RUMOURED), 0);
+	assert_int_equal(when(&f, true, "zsk", RECORD_DNSKEY, PHASE_OMNIPRESENT), 3700);
+	assert_int_equal(when(&f, true, "zsk", RECORD_ZONE, PHASE_RUMOURED), 3700);
+	assert_int_equal(when(&f, false, "zsk", RECORD_ZONE, PHASE_UNRETENTIVE), 3700);
+	assert_int_equal(when(&f, false, "zsk", RECORD_ZONE, PHASE_HIDDEN), 3700 + 7300);
+	assert_int_equal(when(&f, false, "zsk", RECORD_DNSKEY, PHASE_UNRETENTIVE), 3700 + 7300);
+	assert_int_equal(when(&f, false, "zsk", RECORD_DNSKEY, PHASE_HIDDEN), 3700 + 7300 + 3700);
+	assert_int_equal(when(&f, false, "ksk", RECORD_DNSKEY, PHASE_UNRETENTIVE), -1);
+	assert_memory_equal(&before, &w.key[1], sizeof(before)); /* nothing was rolled */
+	assert_int_equal(w.zone.keys, 2);
+	assert_int_equal(w.memory.waits, 0);
+}
+
+static void a_foretold_ksk_waits_for_the_ttls_of_the_parent(void **state)
+{
+	static struct forecast f;
+	const int64_t parent = 150 + 1900; /* parent-delay, then the TTL */
+
+	(void)state;
+	forecast_zone();
+	timeline_forecast(&w.in, &w.memory, &(struct forecast_roll){ .key = &w.key[0].hash, .keys = 1,
+				.want = { .set = true, .alg = 13, .split = true, .ksk_method = METHOD_DOUBLE_SIGNATURE } }, &f);
+	assert_true(f.whole);
+	assert_int_equal(when(&f, true, "ksk", RECORD_DS, PHASE_RUMOURED), 3700);
+	assert_int_equal(when(&f, true, "ksk", RECORD_DS, PHASE_OMNIPRESENT), 3700 + parent);
+	assert_int_equal(when(&f, false, "ksk", RECORD_DNSKEY, PHASE_HIDDEN), 3700 + parent + 3700);
+}
+
+static void what_waits_for_a_word_is_not_foretold(void **state)
+{
+	static struct forecast f;
+
+	(void)state;
+	forecast_zone();
+	timeline_forecast(&w.in, &w.memory, &(struct forecast_roll){ .key = &w.key[1].hash, .keys = 1,
+				.want = { .set = true, .alg = 13, .split = true, .hold = HOLD_STEPS } }, &f);
+	assert_true(f.whole);
+	assert_true(f.needs_word);
+	assert_int_equal(when(&f, false, "zsk", RECORD_ZONE, PHASE_UNRETENTIVE), -1);
+	timeline_forecast(&w.in, &w.memory, NULL, &f); /* as things are: nothing comes */
+	assert_int_equal(f.n, 0);
+	assert_true(f.whole);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +382,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(hurry_leaves_out_what_policy_adds, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_that_are_gone_do_not_crowd_out_those_that_live, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_restored_signer_goes_by_what_those_before_it_served, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_roll_is_foretold_to_its_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_foretold_ksk_waits_for_the_ttls_of_the_parent, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_waits_for_a_word_is_not_foretold, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
