@@ -180,6 +180,8 @@ void apex_end(struct audit *a);
 void content_check(struct audit *a, const struct owner *o);
 /* Types that signing adds at an owner. */
 bool content_is_added(const struct owner *o, uint16_t type);
+/* Whether two versions of an owner differ at most in what signing adds. */
+bool content_same(const struct owner *a, const struct owner *b);
 /* After the pass. */
 void content_end(struct audit *a);
 void rules_check(struct audit *a, const struct owner *o);

@@ -43,7 +43,7 @@ static int read_all(int fd, uint8_t **out, size_t *len, struct err *e)
 {
 	size_t cap = 256 * 1024;
 
-	*out = mem_new(1, cap);
+	*out = mem_grow(NULL, 1, cap);
 	for (*len = 0;;) {
 		ssize_t n = read(fd, *out + *len, cap - *len);
 
@@ -269,17 +269,7 @@ static bool same(const struct records *a, const struct records *b)
 /* Content is compared by its sum, where it may have changed at all. */
 static void note_content(struct changes *c, const struct owner *now, const struct owner *was)
 {
-	struct sum *one = sum_new();
-	char before[SUM_HEX], after[SUM_HEX];
-
-	if (one == NULL)
-		return;
-	sum_hex(one, before);
-	sum_add(one, now, &now->zone);
-	sum_sub(one, was, &was->zone);
-	sum_hex(one, after);
-	sum_free(one);
-	if (strcmp(before, after) == 0)
+	if (content_same(now, was))
 		return;
 	c->content_changed = true;
 	sum_add(c->delta, now, &now->zone);

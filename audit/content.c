@@ -55,6 +55,27 @@ static int compare(const struct rec *a, const struct rec *b)
 	return rec_cmp(a, b);
 }
 
+/* Behind what signing adds. */
+static size_t content_from(const struct owner *o, size_t i)
+{
+	while (i < o->zone.n && content_is_added(o, o->zone.rec[i]->type))
+		i++;
+	return i;
+}
+
+bool content_same(const struct owner *a, const struct owner *b)
+{
+	size_t i = content_from(a, 0), k = content_from(b, 0);
+
+	while (i < a->zone.n && k < b->zone.n) {
+		if (compare(a->zone.rec[i], b->zone.rec[k]) != 0 || a->zone.rec[i]->ttl != b->zone.rec[k]->ttl)
+			return false;
+		i = content_from(a, i + 1);
+		k = content_from(b, k + 1);
+	}
+	return i == a->zone.n && k == b->zone.n;
+}
+
 static void only_in_input(struct audit *a, const struct owner *o, const struct rec *r)
 {
 	char text[LABEL_MAX];

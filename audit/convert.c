@@ -7,13 +7,13 @@
 #include "arena/arena.h"
 #include "audit/convert.h"
 
-#define SCRATCH_OCTETS (128u * 1024)
+#define SCRATCH_OCTETS (64u * 1024)
 
 struct converter *converter_new(void)
 {
 	struct converter *c = mem_new(1, sizeof(*c));
 
-	c->scratch = mem_new(1, SCRATCH_OCTETS + REC_MAX);
+	c->scratch = mem_grow(NULL, 1, SCRATCH_OCTETS + REC_MAX); /* not zeroed */
 	return c;
 }
 

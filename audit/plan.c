@@ -2,7 +2,6 @@
 /* plan: JSON to RRsets; rdata is text, which ldns reads. */
 #include "audit/plan.h"
 
-#include <jansson.h>
 #include <ldns/ldns.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +19,39 @@ static int by_octets(const void *a, const void *b)
 	return c != 0 ? c : x->len < y->len ? -1 : x->len > y->len;
 }
 
-static int read_rdata(const char *type, const char *text, size_t least, struct plan_rdata *out, struct err *e)
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* As a signer writes it: "\# LENGTH HEX" (RFC 3597 section 5) in one piece and lower case; false for any other form. */
+static bool read_octets(const char *text, struct plan_rdata *out)
+{
+	char *hex;
+	unsigned long len;
+
+	if (strncmp(text, "\\# ", 3) != 0 || text[3] < '1' || text[3] > '9')
+		return false;
+	len = strtoul(text + 3, &hex, 10);
+	if (len > 65535 || *hex != ' ' || strlen(++hex) != 2 * len)
+		return false;
+	out->rdata = mem_new(1, len);
+	for (out->len = 0; out->len < len; out->len++, hex += 2) {
+		int high = hex_digit(hex[0]), low = hex_digit(hex[1]);
+
+		if (high < 0 || low < 0)
+			break;
+		out->rdata[out->len] = (uint8_t)(high << 4 | low);
+	}
+	if (out->len == len)
+		return true;
+	free(out->rdata);
+	*out = (struct plan_rdata){ .len = 0 };
+	return false;
+}
+
+/* Any other form. */
+static int read_text(const char *type, const char *text, struct plan_rdata *out, struct err *e)
 {
 	char *line = mem_printf(". 0 IN %s %s", type, text);
 	ldns_rr *rr = NULL;
@@ -41,9 +72,14 @@ static int read_rdata(const char *type, const char *text, size_t least, struct p
 		out->len += rc == 0 ? n : 0;
 	}
 	ldns_rr_free(rr);
-	if (rc == 0 && out->len < least)
-		rc = err_set(e, ERR_SYNTAX, "%s %.80s: too short", type, text);
 	return rc;
+}
+
+static int read_rdata(const char *type, const char *text, size_t least, struct plan_rdata *out, struct err *e)
+{
+	if (!read_octets(text, out) && read_text(type, text, out, e) != 0)
+		return -1;
+	return out->len < least ? err_set(e, ERR_SYNTAX, "%s %.80s: too short", type, text) : 0;
 }
 
 static int read_set(const json_t *root, const char *member, const char *type, struct plan_set *out,
@@ -143,16 +179,12 @@ static int read_rest(const json_t *root, struct plan *p, struct err *e)
 	return policy != NULL ? limits_from_json(policy, &p->limits, e) : 0;
 }
 
-struct plan *plan_parse(const char *text, size_t len, struct err *e)
+struct plan *plan_from_json(const json_t *root, struct err *e)
 {
-	json_error_t why;
-	json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
 	struct plan *p = mem_new(1, sizeof(*p));
 	int rc = -1;
 
-	if (root == NULL)
-		err_set(e, ERR_SYNTAX, "line %d: %s", why.line, why.text);
-	else if (!json_is_object(root))
+	if (!json_is_object(root))
 		err_set(e, ERR_SYNTAX, "must be an object");
 	else if (read_set(root, "dnskey", "DNSKEY", &p->dnskey, e) == 0 &&
 		 read_set(root, "csk", "DNSKEY", &p->csk, e) == 0 &&
@@ -162,11 +194,24 @@ struct plan *plan_parse(const char *text, size_t len, struct err *e)
 		 read_set(root, "ds", "DS", &p->ds, e) == 0 && read_algorithms(root, p, e) == 0 &&
 		 read_known(root, p, e) == 0 && read_rest(root, p, e) == 0)
 		rc = 0;
-	json_decref(root);
 	if (rc == 0)
 		return p;
 	plan_free(p);
 	return NULL;
+}
+
+struct plan *plan_parse(const char *text, size_t len, struct err *e)
+{
+	json_error_t why;
+	json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+	struct plan *p = NULL;
+
+	if (root == NULL)
+		err_set(e, ERR_SYNTAX, "line %d: %s", why.line, why.text);
+	else
+		p = plan_from_json(root, e);
+	json_decref(root);
+	return p;
 }
 
 struct plan *plan_read(const char *path, struct err *e)

@@ -2,6 +2,7 @@
 #ifndef DUET_AUDIT_PLAN_H
 #define DUET_AUDIT_PLAN_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,7 +51,8 @@ struct plan {
 	size_t known_count;
 };
 
-/* From text; ERR_SYNTAX names the member.  NULL on failure. */
+/* From JSON or its text; ERR_SYNTAX names the member.  NULL on failure. */
+struct plan *plan_from_json(const json_t *root, struct err *e);
 struct plan *plan_parse(const char *text, size_t len, struct err *e);
 struct plan *plan_read(const char *path, struct err *e);
 void plan_free(struct plan *p);

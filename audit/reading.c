@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* reading: a thread for each zone, a pool of converters, a queue between them. */
+/* reading: a thread for each zone, a pool of converters, a queue between them.  Where one thread is to do all, of one zone,
+ * each batch is converted where it was cut. */
 #include "audit/convert.h"
 
 #include <pthread.h>
@@ -18,6 +19,7 @@ struct reading {
 	bool failed;
 	struct err why;
 	const uint8_t *zone;
+	struct converter *alone; /* NULL: there is a pool */
 };
 
 struct cutter {
@@ -32,7 +34,7 @@ struct batch *batch_new(struct zone_source *source, size_t capacity)
 	struct batch *b = mem_new(1, sizeof(*b));
 
 	b->source = source;
-	b->data = mem_new(1, capacity);
+	b->data = mem_grow(NULL, 1, capacity);
 	return b;
 }
 
@@ -52,27 +54,6 @@ static void fail(struct reading *r, const struct err *e)
 	r->failed = true;
 	pthread_cond_broadcast(&r->changed);
 	pthread_mutex_unlock(&r->lock);
-}
-
-int reading_push(struct reading *r, struct batch *b)
-{
-	bool failed;
-
-	pthread_mutex_lock(&r->lock);
-	while (r->queued >= IN_FLIGHT && !r->failed)
-		pthread_cond_wait(&r->changed, &r->lock);
-	failed = r->failed;
-	if (!failed) {
-		b->next = NULL;
-		*r->last = b;
-		r->last = &b->next;
-		r->queued++;
-		pthread_cond_broadcast(&r->changed);
-	}
-	pthread_mutex_unlock(&r->lock);
-	if (failed)
-		batch_free(b);
-	return failed ? -1 : 0;
 }
 
 static struct batch *pop(struct reading *r)
@@ -118,29 +99,59 @@ void facts_merge(struct facts *to, const struct facts *from)
 	}
 }
 
+/* A batch into its sorter; it is freed. */
+static void convert_batch(struct reading *r, struct converter *c, struct batch *b)
+{
+	struct facts facts = { 0 };
+	struct err e = { 0 };
+
+	converter_begin(c, b->source->sorter, NULL, &facts);
+	if ((b->source->form == FORM_TEXT ? convert_text(c, b, &e) : convert_wire(c, b, &e)) != 0) {
+		err_ctx(&e, "%s", b->source->label);
+		fail(r, &e);
+	} else {
+		pthread_mutex_lock(&r->lock);
+		facts_merge(&b->source->facts, &facts);
+		pthread_mutex_unlock(&r->lock);
+	}
+	batch_free(b);
+}
+
 static void *convert(void *arg)
 {
 	struct reading *r = arg;
 	struct converter *c = converter_new();
 	struct batch *b;
 
-	while ((b = pop(r)) != NULL) {
-		struct facts facts = { 0 };
-		struct err e = { 0 };
-
-		converter_begin(c, b->source->sorter, NULL, &facts);
-		if ((b->source->form == FORM_TEXT ? convert_text(c, b, &e) : convert_wire(c, b, &e)) != 0) {
-			err_ctx(&e, "%s", b->source->label);
-			fail(r, &e);
-		} else {
-			pthread_mutex_lock(&r->lock);
-			facts_merge(&b->source->facts, &facts);
-			pthread_mutex_unlock(&r->lock);
-		}
-		batch_free(b);
-	}
+	while ((b = pop(r)) != NULL)
+		convert_batch(r, c, b);
 	converter_free(c);
 	return NULL;
+}
+
+int reading_push(struct reading *r, struct batch *b)
+{
+	bool failed;
+
+	if (r->alone != NULL) {
+		convert_batch(r, r->alone, b);
+		return r->failed ? -1 : 0;
+	}
+	pthread_mutex_lock(&r->lock);
+	while (r->queued >= IN_FLIGHT && !r->failed)
+		pthread_cond_wait(&r->changed, &r->lock);
+	failed = r->failed;
+	if (!failed) {
+		b->next = NULL;
+		*r->last = b;
+		r->last = &b->next;
+		r->queued++;
+		pthread_cond_broadcast(&r->changed);
+	}
+	pthread_mutex_unlock(&r->lock);
+	if (failed)
+		batch_free(b);
+	return failed ? -1 : 0;
 }
 
 static void *cut(void *arg)
@@ -168,6 +179,12 @@ static int start_all(struct reading *r, struct cutter *cutters, size_t n, pthrea
 		     unsigned *started, struct err *e)
 {
 	r->cutters = n;
+	if (threads == 1 && n == 1) {
+		r->alone = converter_new();
+		cut(&cutters[0]);
+		converter_free(r->alone);
+		return 0;
+	}
 	for (size_t i = 0; i < n; i++) {
 		if (pthread_create(&cutters[i].thread, NULL, cut, &cutters[i]) != 0)
 			return err_set(e, ERR_LIMIT, "no thread");

@@ -71,7 +71,7 @@ struct batch {
 void facts_merge(struct facts *to, const struct facts *from);
 
 struct reading;
-/* Hands a batch to the pool, waits while too many are in flight.  -1 when reading has failed. */
+/* Hands a batch to the pool, waits while too many are in flight; with one thread it is converted at once.  -1 when reading has failed. */
 int reading_push(struct reading *r, struct batch *b);
 struct batch *batch_new(struct zone_source *source, size_t capacity);
 void batch_free(struct batch *b);

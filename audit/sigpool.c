@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* sigpool: batches of RRsets in canonical wire form, a queue, threads that verify. */
+/* sigpool: batches of RRsets in canonical wire form, a queue, threads that verify.  Where one thread is to do all, the pass
+ * verifies each batch itself. */
 #include "audit/sigpool.h"
 
 #include <pthread.h>
@@ -23,7 +24,9 @@ struct sigbatch {
 struct sigthread {
 	struct signatures *s;
 	pthread_t thread;
+	bool started;
 	struct verifier *verifier;
+	struct scratch scratch;
 	struct sigstats stats;
 };
 
@@ -52,29 +55,33 @@ static struct sigbatch *pop(struct signatures *s)
 	return b;
 }
 
+/* The batch is spare then. */
+static void check(struct sigthread *t, struct sigbatch *b)
+{
+	struct signatures *s = t->s;
+
+	for (size_t i = 0; i < b->n; i++)
+		sigcheck_item(s->a, t->verifier, &b->item[i], b->buf, &t->scratch, &t->stats);
+	if (b->cap > BATCH_LARGE) {
+		free(b->buf);
+		b->buf = NULL;
+		b->cap = 0;
+	}
+	pthread_mutex_lock(&s->lock);
+	b->next = s->spare;
+	s->spare = b;
+	s->in_flight--;
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+}
+
 static void *work(void *arg)
 {
 	struct sigthread *t = arg;
-	struct signatures *s = t->s;
-	struct scratch scratch = { NULL, 0 };
 	struct sigbatch *b;
 
-	while ((b = pop(s)) != NULL) {
-		for (size_t i = 0; i < b->n; i++)
-			sigcheck_item(s->a, t->verifier, &b->item[i], b->buf, &scratch, &t->stats);
-		if (b->cap > BATCH_LARGE) {
-			free(b->buf);
-			b->buf = NULL;
-			b->cap = 0;
-		}
-		pthread_mutex_lock(&s->lock);
-		b->next = s->spare;
-		s->spare = b;
-		s->in_flight--;
-		pthread_cond_broadcast(&s->changed);
-		pthread_mutex_unlock(&s->lock);
-	}
-	free(scratch.p);
+	while ((b = pop(t->s)) != NULL)
+		check(t, b);
 	return NULL;
 }
 
@@ -92,7 +99,8 @@ struct signatures *signatures_new(struct audit *a)
 
 		t->s = s;
 		t->verifier = verifier_new(&a->keys);
-		if (pthread_create(&t->thread, NULL, work, t) != 0) {
+		t->started = a->threads > 1;
+		if (t->started && pthread_create(&t->thread, NULL, work, t) != 0) {
 			verifier_free(t->verifier);
 			break;
 		}
@@ -111,12 +119,16 @@ static void push(struct signatures *s)
 	pthread_mutex_lock(&s->lock);
 	while (s->in_flight >= BATCHES_MAX)
 		pthread_cond_wait(&s->changed, &s->lock);
-	b->next = NULL;
-	*s->last = b;
-	s->last = &b->next;
 	s->in_flight++;
-	pthread_cond_broadcast(&s->changed);
+	if (s->thread[0].started) {
+		b->next = NULL;
+		*s->last = b;
+		s->last = &b->next;
+		pthread_cond_broadcast(&s->changed);
+	}
 	pthread_mutex_unlock(&s->lock);
+	if (!s->thread[0].started)
+		check(&s->thread[0], b);
 }
 
 static struct sigbatch *fresh(struct signatures *s)
@@ -226,8 +238,10 @@ static void stop(struct signatures *s)
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
 	for (unsigned i = 0; i < s->threads; i++) {
-		pthread_join(s->thread[i].thread, NULL);
+		if (s->thread[i].started)
+			pthread_join(s->thread[i].thread, NULL);
 		verifier_free(s->thread[i].verifier);
+		free(s->thread[i].scratch.p);
 	}
 	s->threads = 0;
 }

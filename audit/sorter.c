@@ -15,6 +15,7 @@
 
 #define READ_OCTETS  (256u * 1024)
 #define WRITE_OCTETS (1024u * 1024)
+#define FIRST_OCTETS (128u * 1024) /* of a buffer, which grows */
 
 struct entry {
 	uint64_t prefix;
@@ -33,9 +34,9 @@ struct run {
 struct sorter {
 	pthread_mutex_t lock; /* all of the following while records are added */
 	uint8_t *buf;
-	size_t cap, used;
-	struct entry *entries, *spare;
-	size_t n, entries_cap;
+	size_t cap, most, used; /* octets of buf; at most; in use */
+	struct entry *entries, *spare; /* spare: while they are sorted, as large */
+	size_t n, entries_cap, entries_most;
 	uint32_t last; /* of the record added last */
 	bool ordered;
 	int fd;
@@ -55,10 +56,10 @@ struct sorter *sorter_new(size_t budget, const char *dir)
 	struct sorter *s = mem_new(1, sizeof(*s));
 
 	/* A record takes 48 octets at least, its two entries 32. */
-	s->cap = budget / 4 * 3 < UINT32_MAX ? budget / 4 * 3 : UINT32_MAX;
-	if (s->cap < 2 * REC_MAX)
-		s->cap = 2 * REC_MAX;
-	s->entries_cap = budget / 4 / (2 * sizeof(struct entry));
+	s->most = budget / 4 * 3 < UINT32_MAX ? budget / 4 * 3 : UINT32_MAX;
+	if (s->most < 2 * REC_MAX)
+		s->most = 2 * REC_MAX;
+	s->entries_most = budget / 4 / (2 * sizeof(struct entry));
 	s->ordered = true;
 	s->fd = -1;
 	s->dir = mem_strdup(dir);
@@ -77,7 +78,6 @@ void sorter_free(struct sorter *s)
 	pthread_mutex_destroy(&s->lock);
 	free(s->buf);
 	free(s->entries);
-	free(s->spare);
 	free(s->runs);
 	free(s->heap);
 	free(s->dir);
@@ -170,9 +170,16 @@ static void sort_buffer(struct sorter *s)
 {
 	if (s->ordered || s->n < 2)
 		return;
+	s->ordered = true;
+	if ((s->spare = malloc(s->entries_cap * sizeof(*s->spare))) == NULL) {
+		qsort_r(s->entries, s->n, sizeof(struct entry), by_octets, s->buf);
+		return;
+	}
 	set_prefixes(s);
 	for (unsigned shift = 0; shift < 64; shift += 8)
 		radix_pass(s, shift);
+	free(s->spare);
+	s->spare = NULL;
 	for (size_t i = 0, end; i < s->n; i = end) {
 		for (end = i + 1; end < s->n && s->entries[end].prefix == s->entries[i].prefix;)
 			end++;
@@ -181,7 +188,6 @@ static void sort_buffer(struct sorter *s)
 		else
 			insertion(s->entries + i, end - i, s->buf);
 	}
-	s->ordered = true;
 }
 
 /* ---- runs ---- */
@@ -255,24 +261,49 @@ static void add_one(struct sorter *s, const struct rec *r)
 	s->used += r->size;
 }
 
+/* Doubles what *p has; false when there is no memory, or it has all that it may have. */
+static bool grow(void **p, size_t *cap, size_t first, size_t most, size_t size)
+{
+	size_t more = *cap == 0 ? first : 2 * *cap;
+	void *q;
+
+	more = more < most ? more : most;
+	if (more == *cap || (q = realloc(*p, more * size)) == NULL)
+		return false;
+	*p = q;
+	*cap = more;
+	return true;
+}
+
+/* Room for one record more of so many octets, or else what is there goes into the file.  A small zone is served from memory
+ * that the process has had before: first touch would cost more than its order. */
+static int make_room(struct sorter *s, size_t octets, struct err *e)
+{
+	void *buf = s->buf, *entries = s->entries;
+	bool room = true;
+
+	while (room && s->used + octets > s->cap)
+		room = grow(&buf, &s->cap, FIRST_OCTETS, s->most, 1);
+	if (room && s->n == s->entries_cap)
+		room = grow(&entries, &s->entries_cap, FIRST_OCTETS / 64, s->entries_most, sizeof(*s->entries));
+	s->buf = buf;
+	s->entries = entries;
+	if (room)
+		return 0;
+	return s->n > 0 ? spill(s, e) : err_set(e, ERR_LIMIT, "no memory");
+}
+
 int sorter_add(struct sorter *s, const void *records, size_t n, struct err *e)
 {
 	const uint8_t *p = records;
 	int rc = 0;
 
 	pthread_mutex_lock(&s->lock);
-	if (s->buf == NULL) { /* untouched memory costs nothing */
-		s->buf = malloc(s->cap);
-		s->entries = malloc(s->entries_cap * sizeof(*s->entries));
-		s->spare = malloc(s->entries_cap * sizeof(*s->spare));
-		if (s->buf == NULL || s->entries == NULL || s->spare == NULL)
-			rc = err_set(e, ERR_LIMIT, "no memory");
-	}
 	for (size_t at = 0; rc == 0 && at < n;) {
 		const struct rec *r = (const struct rec *)(p + at);
 
 		if (s->used + r->size > s->cap || s->n == s->entries_cap)
-			rc = spill(s, e);
+			rc = make_room(s, r->size, e);
 		if (rc == 0)
 			add_one(s, r);
 		at += r->size;
@@ -343,17 +374,14 @@ int sorter_end(struct sorter *s, struct err *e)
 	if (s->run_count == 0) {
 		if (s->n > 0)
 			sort_buffer(s);
-		free(s->spare);
-		s->spare = NULL;
 		return 0;
 	}
 	if (s->n > 0 && spill(s, e) != 0)
 		return -1;
 	free(s->buf);
 	free(s->entries);
-	free(s->spare);
 	s->buf = NULL;
-	s->entries = s->spare = NULL;
+	s->entries = NULL;
 	s->heap = mem_new(s->run_count, sizeof(*s->heap));
 	for (size_t i = 0; i < s->run_count; i++) {
 		s->runs[i].buf = mem_new(1, READ_OCTETS);

@@ -3,7 +3,7 @@
 #include "audit/sum.h"
 
 #include <openssl/evp.h>
-#include <stdio.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,13 +18,27 @@ struct sum {
 
 static const uint8_t zeroes[SUM_OCTETS];
 
+/* A fetch looks through all providers: once in a process. */
+static pthread_once_t fetched = PTHREAD_ONCE_INIT;
+static EVP_CIPHER *aes_128_ctr;
+static EVP_MD *sha256, *sha384;
+
+static void fetch(void)
+{
+	aes_128_ctr = EVP_CIPHER_fetch(NULL, "AES-128-CTR", NULL);
+	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	sha384 = EVP_MD_fetch(NULL, "SHA384", NULL);
+}
+
 struct sum *sum_new(void)
 {
 	struct sum *s = mem_new(1, sizeof(*s));
 
+	pthread_once(&fetched, fetch);
 	s->aes = EVP_CIPHER_CTX_new();
 	s->sha = EVP_MD_CTX_new();
-	if (s->aes != NULL && s->sha != NULL && EVP_EncryptInit_ex(s->aes, EVP_aes_128_ctr(), NULL, zeroes, zeroes) == 1)
+	if (s->aes != NULL && s->sha != NULL && sha256 != NULL && sha384 != NULL &&
+	    EVP_EncryptInit_ex(s->aes, aes_128_ctr, NULL, zeroes, zeroes) == 1)
 		return s;
 	sum_free(s);
 	return NULL;
@@ -63,7 +77,7 @@ static bool lanes_of(struct sum *s, const struct owner *o, const struct records 
 	bool any = false;
 	int len = 0;
 
-	EVP_DigestInit_ex(s->sha, EVP_sha256(), NULL);
+	EVP_DigestInit_ex(s->sha, sha256, NULL);
 	EVP_DigestUpdate(s->sha, o->wire, o->wire_len);
 	for (size_t i = 0; i < r->n; i++) {
 		if (content_is_added(o, r->rec[i]->type))
@@ -103,6 +117,7 @@ void sum_sub(struct sum *s, const struct owner *o, const struct records *r)
 
 void sum_hex(const struct sum *s, char out[SUM_HEX])
 {
+	static const char digits[] = "0123456789abcdef";
 	uint8_t octets[SUM_OCTETS], digest[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
 
@@ -110,7 +125,10 @@ void sum_hex(const struct sum *s, char out[SUM_HEX])
 		octets[2 * i] = (uint8_t)s->lane[i];
 		octets[2 * i + 1] = (uint8_t)(s->lane[i] >> 8);
 	}
-	EVP_Digest(octets, sizeof(octets), digest, &len, EVP_sha384(), NULL);
-	for (unsigned i = 0; i < 48; i++)
-		snprintf(out + 2 * i, 3, "%02x", digest[i]);
+	EVP_Digest(octets, sizeof(octets), digest, &len, sha384, NULL);
+	for (unsigned i = 0; i < 48; i++) {
+		out[2 * i] = digits[digest[i] >> 4];
+		out[2 * i + 1] = digits[digest[i] & 15];
+	}
+	out[SUM_HEX - 1] = '\0';
 }

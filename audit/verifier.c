@@ -3,6 +3,7 @@
 #include "audit/dnskey.h"
 
 #include <openssl/rsa.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,10 +14,20 @@ struct verifier {
 	EVP_PKEY_CTX *ctx[DNSKEY_MAX]; /* RSA and ECDSA: ready to verify a digest */
 	EVP_MD_CTX *md;    /* digests alone: one that has verified would do it again */
 	EVP_MD_CTX *eddsa;
-	EVP_MD *sha256, *sha384, *sha512;
 	uint8_t *joined; /* EdDSA has no parts */
 	size_t joined_cap;
 };
+
+/* A fetch looks through all providers: once in a process. */
+static pthread_once_t fetched = PTHREAD_ONCE_INIT;
+static EVP_MD *sha256, *sha384, *sha512;
+
+static void fetch(void)
+{
+	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	sha384 = EVP_MD_fetch(NULL, "SHA384", NULL);
+	sha512 = EVP_MD_fetch(NULL, "SHA512", NULL);
+}
 
 struct verifier *verifier_new(const struct dnskeys *keys)
 {
@@ -25,9 +36,7 @@ struct verifier *verifier_new(const struct dnskeys *keys)
 	v->keys = keys;
 	v->md = EVP_MD_CTX_new();
 	v->eddsa = EVP_MD_CTX_new();
-	v->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-	v->sha384 = EVP_MD_fetch(NULL, "SHA384", NULL);
-	v->sha512 = EVP_MD_fetch(NULL, "SHA512", NULL);
+	pthread_once(&fetched, fetch);
 	return v;
 }
 
@@ -39,16 +48,13 @@ void verifier_free(struct verifier *v)
 		EVP_PKEY_CTX_free(v->ctx[i]);
 	EVP_MD_CTX_free(v->md);
 	EVP_MD_CTX_free(v->eddsa);
-	EVP_MD_free(v->sha256);
-	EVP_MD_free(v->sha384);
-	EVP_MD_free(v->sha512);
 	free(v->joined);
 	free(v);
 }
 
-static const EVP_MD *digest_of(const struct verifier *v, uint8_t algorithm)
+static const EVP_MD *digest_of(uint8_t algorithm)
 {
-	return algorithm == ALG_RSASHA512 ? v->sha512 : algorithm == ALG_ECDSAP384 ? v->sha384 : v->sha256;
+	return algorithm == ALG_RSASHA512 ? sha512 : algorithm == ALG_ECDSAP384 ? sha384 : sha256;
 }
 
 static EVP_PKEY_CTX *context(struct verifier *v, size_t i)
@@ -62,7 +68,7 @@ static EVP_PKEY_CTX *context(struct verifier *v, size_t i)
 	if (ctx == NULL || EVP_PKEY_verify_init(ctx) <= 0 ||
 	    ((k->algorithm == ALG_RSASHA256 || k->algorithm == ALG_RSASHA512) &&
 	     EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) <= 0) ||
-	    EVP_PKEY_CTX_set_signature_md(ctx, digest_of(v, k->algorithm)) <= 0) {
+	    EVP_PKEY_CTX_set_signature_md(ctx, digest_of(k->algorithm)) <= 0) {
 		EVP_PKEY_CTX_free(ctx);
 		return NULL;
 	}
@@ -126,7 +132,7 @@ bool verifier_check(struct verifier *v, size_t i, const uint8_t *head, size_t he
 	if (k->algorithm == ALG_ED25519 || k->algorithm == ALG_ED448)
 		return check_eddsa(v, k, head, head_len, body, body_len, sig, sig_len);
 	if ((ctx = context(v, i)) == NULL ||
-	    EVP_DigestInit_ex(v->md, digest_of(v, k->algorithm), NULL) != 1 ||
+	    EVP_DigestInit_ex(v->md, digest_of(k->algorithm), NULL) != 1 ||
 	    EVP_DigestUpdate(v->md, head, head_len) != 1 || EVP_DigestUpdate(v->md, body, body_len) != 1 ||
 	    EVP_DigestFinal_ex(v->md, digest, &len) != 1)
 		return false;

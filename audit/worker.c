@@ -60,15 +60,11 @@ static int start_watch(const int *sock)
 static int take_plan(struct audit *a, const json_t *job, struct err *e)
 {
 	const json_t *plan = json_object_get(job, "plan");
-	char *text;
 
 	limits_none(&a->limits);
 	if (plan == NULL)
 		return 0;
-	text = json_dumps(plan, JSON_COMPACT);
-	a->plan = text != NULL ? plan_parse(text, strlen(text), e) : NULL;
-	free(text);
-	if (a->plan == NULL)
+	if ((a->plan = plan_from_json(plan, e)) == NULL)
 		return err_ctx(e, "plan");
 	if (a->plan->limits_given)
 		a->limits = a->plan->limits;
