@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the benchmarks share: runs in alternation, medians, memory that is not page cache, tables for people and figures
-for programs."""
+"""What the benchmarks share: runs in alternation, beside a yardstick, medians, memory that is not page cache, tables for
+people and figures for programs."""
 
 import os
+import re
+import select
+import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -20,14 +24,34 @@ JUDGED = 100000     # names: outputs of this size are verified by programs of ot
 
 
 class Run:
-    """One run of a program: wall clock and CPU in seconds, memory in MiB; or the medians of several, with `each`."""
+    """One run of a program: wall clock and CPU in seconds, memory in MiB, what the yardstick said meanwhile; or the medians of
+    several, with `each`."""
 
-    def __init__(self, wall_s, cpu_s, anon_mib, out, each=None):
-        self.wall_s, self.cpu_s, self.anon_mib, self.out = wall_s, cpu_s, anon_mib, out
+    def __init__(self, wall_s, cpu_s, anon_mib, out, rates=None, each=None):
+        self.wall_s, self.cpu_s, self.anon_mib, self.out, self.rates = wall_s, cpu_s, anon_mib, out, rates or []
         self.each = each or [self]
 
     def walls(self):
         return [r.wall_s for r in self.each]
+
+
+class TooSlow(Exception):
+    """A program that was not done within its time."""
+
+
+class Stopping:
+    """SIGINT or SIGTERM: what runs now is ended, and what was measured counts; the second one ends all at once."""
+    asked = False
+
+    @classmethod
+    def watch(cls):
+        def on_signal(number, _):
+            if cls.asked:
+                sys.exit(128 + number)
+            cls.asked = True
+            progress("stopping once each program has run; once more to stop at once")
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, on_signal)
 
 
 def anonymous_kib(pid):
@@ -54,36 +78,128 @@ class MemoryWatch(threading.Thread):
             self.ended.wait(0.01)
 
 
-def timed(argv, cwd=None, env=None, stdout=None):
-    """Runs to the end; Run, or exits with what the program said."""
-    begin = time.monotonic()
-    with subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=stdout or subprocess.PIPE,
-                          stderr=subprocess.STDOUT if stdout is None else subprocess.PIPE) as p:
-        watch = MemoryWatch(p.pid)
-        watch.start()
-        out = (p.stdout or p.stderr).read().decode("utf-8", "replace")
-        _, status, usage = os.wait4(p.pid, 0)
-        wall = time.monotonic() - begin
-        p.returncode = os.waitstatus_to_exitcode(status)
-        watch.ended.set()
-        watch.join()
+class Yardstick:
+    """How many signatures, or verifications, a second the machine does when it does nothing else, in as many threads, by the
+    fastest of the public calls: rawrate.  A processor that is shared with others changes its speed within seconds, by as much
+    as a half; so the program that is measured is stopped now and then, and a slice of this is taken meanwhile.  What the
+    program took is then said in units of what the machine could do in those very seconds."""
+
+    def __init__(self, args, alg, names, verify=False):
+        slice_s, self.every_s = (0.02, 0.2) if args.smoke else (0.15, 1 if names <= JUDGED else 3)
+        argv = [os.path.join(args.bench, "rawrate"), "-t", str(args.threads), "-s", str(slice_s), "-i"]
+        self.process = subprocess.Popen(argv + (["-v"] if verify else []) + [str(alg)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, start_new_session=True)
+        self.ways, self.best = {}, None     # a second: of each call; of which the best is said once more
+        while self.best is None:
+            way, rate = self.read()
+            self.best = way if way in self.ways else None
+            self.ways[way] = rate
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+    def said(self):
+        return "the best of " + ", ".join("%s %.0f" % w for w in sorted(self.ways.items(), key=lambda w: -w[1]))
+
+    def read(self):
+        found = re.search(r"way=(\S+) .*_s=([\d.]+) cpu_us", self.process.stdout.readline())
+        if not found:
+            sys.exit("bench: rawrate has ended")
+        return found.group(1), float(found.group(2))
+
+    def slice(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self.read()[1]
+
+
+UNSTEADY = 0.1
+
+
+def unsteady(*runs):
+    """Whether the middle half of the yardstick's slices during these runs, or the medians of two of them, lie further apart
+    than 10 %."""
+    runs = [one for r in runs if r for one in r.each if one.rates]
+    slices, medians = [x for r in runs for x in r.rates], [statistics.median(r.rates) for r in runs]
+    if len(slices) < 2:
+        return False
+    low, middle, high = statistics.quantiles(slices, n=4)
+    return high - low > UNSTEADY * middle or max(medians) - min(medians) > UNSTEADY * middle
+
+
+def wait_sliced(p, yardstick, limit_s, rates):
+    """Waits for the end of p; seconds that it was stopped for slices of the yardstick, whose rates are added."""
+    begin, stopped = time.monotonic(), 0
+    ended, fd = select.poll(), os.pidfd_open(p.pid)
+    ended.register(fd, select.POLLIN)
+    try:
+        while not ended.poll(1000 * (yardstick.every_s if yardstick else limit_s)):
+            if time.monotonic() - begin - stopped > limit_s:
+                raise TooSlow()
+            if yardstick is None:
+                continue
+            os.killpg(p.pid, signal.SIGSTOP)
+            os.waitid(os.P_PID, p.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            since = time.monotonic()
+            rates.append(yardstick.slice())
+            os.killpg(p.pid, signal.SIGCONT)
+            stopped += time.monotonic() - since
+    finally:
+        os.close(fd)
+    return stopped
+
+
+def timed(argv, cwd=None, env=None, stdout=None, yardstick=None, limit_s=3600, pass_fds=()):
+    """Runs to the end; Run, without the time that slices of a yardstick took.  Exits with what the program said when it
+    fails; TooSlow past the limit."""
+    rates = [yardstick.slice()] if yardstick else []
+    with tempfile.TemporaryFile() as said:
+        begin = time.monotonic()
+        with subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=stdout or said, stderr=said,
+                              start_new_session=True, pass_fds=pass_fds) as p:
+            watch = MemoryWatch(p.pid)
+            watch.start()
+            try:
+                stopped = wait_sliced(p, yardstick, limit_s, rates)
+                wall = time.monotonic() - begin - stopped
+                _, status, usage = os.wait4(p.pid, 0)
+                p.returncode = os.waitstatus_to_exitcode(status)
+            finally:
+                if p.returncode is None:
+                    os.killpg(p.pid, signal.SIGKILL)
+                watch.ended.set()
+                watch.join()
+        said.seek(0)
+        out = said.read().decode("utf-8", "replace")
     if p.returncode != 0:
         sys.exit("bench: %s: exit status %d\n%s" % (" ".join(argv), p.returncode, out[-2000:]))
-    return Run(wall, usage.ru_utime + usage.ru_stime, watch.most_kib / MIB, out)
+    if yardstick:
+        rates.append(yardstick.slice())
+    return Run(wall, usage.ru_utime + usage.ru_stime, watch.most_kib / MIB, out, rates)
 
 
 def alternate(programs, runs):
     """programs: {name: function that returns a Run, or (function, runs)}.  One run of each in turn, so that a busy
-    moment hits all alike; {name: Run of medians}."""
+    moment hits all alike; {name: Run of medians}, without those that were too slow."""
     got = {name: [] for name in programs}
     plan = {name: p if isinstance(p, tuple) else (p, runs) for name, p in programs.items()}
     for i in range(max(n for _, n in plan.values())):
-        for name, (fn, n) in plan.items():
-            if i < n:
+        for name, (fn, n) in list(plan.items()):
+            if i >= n or (Stopping.asked and i > 0):
+                continue
+            try:
                 got[name].append(fn())
                 progress("%s: run %d of %d, %.2f s" % (name, i + 1, n, got[name][-1].wall_s))
+            except TooSlow:
+                progress("%s: run %d of %d was ended, too slow" % (name, i + 1, n))
+                del plan[name]
     return {name: Run(statistics.median(r.wall_s for r in all_), statistics.median(r.cpu_s for r in all_),
-                      max(r.anon_mib for r in all_), all_[-1].out, all_) for name, all_ in got.items()}
+                      max(r.anon_mib for r in all_), all_[-1].out, [x for r in all_ for x in r.rates], all_)
+            for name, all_ in got.items() if all_}
 
 
 def zone_text(args, path, kind, names, origin=None):

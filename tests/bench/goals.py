@@ -25,10 +25,10 @@ class Figures:
 
 
 class Shown:
-    """runs: the measure of each run; beside: what a peer or another size had, in words."""
+    """runs: the measure of each run; beside: what a peer or another size had, in words; unsteady: the machine's speed changed."""
 
-    def __init__(self, runs, names, beside="", ratio=None, value=None):
-        self.runs, self.names, self.beside, self.ratio = runs, names, beside, ratio
+    def __init__(self, runs, names, beside="", ratio=None, value=None, unsteady=False):
+        self.runs, self.names, self.beside, self.ratio, self.unsteady = runs, names, beside, ratio, unsteady
         self.value = statistics.median(runs) if value is None else value
 
 
@@ -72,24 +72,42 @@ def plain(name, names, unit, up=False):
     return of
 
 
+def at_equal_speed(f):
+    """How many times as fast as the peer in units of the yardstick that was read during either."""
+    ours, theirs = ([wall / floor for wall, floor in zip(f[runs], f[floors])] for runs, floors in
+                    (("runs", "floors"), ("theirs", "their_floors")))
+    return statistics.median(theirs) / statistics.median(ours)
+
+
 def times_peer(name, names, unit, up=False):
     """As many times as fast as the best peer.  up: more is better."""
     def of(figures):
         f = figures.get(name, names)
         if f is None or not f["theirs"]:
             return None
-        return Shown(pairs(f, up), f["names"], beside(f, unit), ratio(f, up), ratio(f, up))
+        words = beside(f, unit)
+        if f.get("their_floors"):
+            words += "; in units of the yardstick %.2f x" % at_equal_speed(f)
+        return Shown(pairs(f, up), f["names"], words, ratio(f, up), ratio(f, up), f.get("unsteady_beside"))
     return of
 
 
 def of_floor(name, names, inverse=False):
-    """Wall clock in units of what the signatures alone take; inverse: the fraction of the raw rate."""
+    """Wall clock in units of what the signatures, or verifications, alone take in those very seconds; inverse: the fraction of
+    the raw rate."""
     def of(figures):
         f = figures.get(name, names)
         if f is None:
             return None
-        return Shown([f["floor_s"] / r if inverse else r / f["floor_s"] for r in f["runs"]], f["names"],
-                     "signatures alone %.3g s" % f["floor_s"])
+        shown = [floor / wall if inverse else wall / floor for wall, floor in zip(f["runs"], f["floors"])]
+        return Shown(shown, f["names"], "alone %.3g s" % statistics.median(f["floors"]), unsteady=f["unsteady"])
+    return of
+
+
+def anonymous(name, names):
+    def of(figures):
+        f = figures.get(name, names)
+        return f and Shown([f["mib"]], f["names"])
     return of
 
 
@@ -151,8 +169,8 @@ GOALS = signing(TLD, "tld", "nsec", "NSEC") + signing(TLD, "tld", "nsec3", "NSEC
 ] + signing(HOST, "host", "nsec", "NSEC") + signing(HOST, "host", "nsec3", "NSEC3") + [
     Goal("one record by IXFR until published, NSEC", "ms", MILLION, plain("change.ixfr.nsec", MILLION, "ms"), most=5),
     Goal("one record by IXFR until published, opt-out", "ms", MILLION, plain("change.ixfr.nsec3-optout", MILLION, "ms"), most=5),
-    Goal("the same, ten million beside a hundred thousand names, NSEC", "x", HUGE,
-         growth("change.ixfr.nsec", HUGE, MEDIUM, "runs"), most=1.3),
+    Goal("the same, ten million beside a hundred thousand names, opt-out, one signer", "x", HUGE,
+         growth("change.one-signer.nsec3-optout", HUGE, MEDIUM, "runs"), most=1.3),
     Goal("the file rewritten, in units of reading it, NSEC", "x", MILLION, rewriting("change.file.nsec", MILLION), most=1.5),
     Goal("the file rewritten, in units of reading it, opt-out", "x", MILLION, rewriting("change.file.nsec3-optout", MILLION),
          most=1.5),
@@ -167,4 +185,10 @@ GOALS = signing(TLD, "tld", "nsec", "NSEC") + signing(TLD, "tld", "nsec3", "NSEC
     Goal("many zones of 20 records, one signer: from one command until all are served", "s", FARM, plain("farm.served", FARM, "s"), most=20),
     Goal("many zones: engine and net, resident", "MiB", FARM, plain("farm.memory", FARM, "MiB"), most=150),
     Goal("many zones: restart until all are served", "s", FARM, plain("farm.restart", FARM, "s"), most=2),
+    Goal("whole audit of a signed zone, from AXFR messages: in units of the verifications alone", "x", MILLION,
+         of_floor("audit.messages.nsec", MILLION), most=1.15),
+    Goal("whole audit, from files: beside the best verifier", "x", MILLION, times_peer("audit.files.nsec", MILLION, "s"), least=2),
+    Goal("whole audit: anonymous memory", "MiB", MILLION, anonymous("audit.messages.nsec", MILLION), most=300),
+    Goal("audit by changes after one record, its serial and SOA included, NSEC", "ms", MILLION,
+         plain("change.audit.nsec", MILLION, "ms"), most=20),
 ]

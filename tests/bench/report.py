@@ -39,6 +39,8 @@ def goal_row(goal, shown):
     if shown is None:
         return [goal.what, names, "%s %s" % (goal.bound(), goal.unit), "not measured", "-", "-", "-", "-"]
     reached = "yes" if goal.reached(shown) else "**no**"
+    if shown.unsteady:
+        reached += ", unsteady"
     if shown.names != goal.names:
         reached = "at %s names: %s" % (format(shown.names, ","), reached)
     return [goal.what, names, "%s %s" % (goal.bound(), goal.unit), "%s %s" % (number(shown.value), goal.unit),
@@ -49,7 +51,9 @@ def goals_table(results):
     by_date = sorted((got for _, _, got in parts_of(results)), key=lambda got: got["about"]["date"])
     figures = Figures([f for got in by_date for t in got["tables"] for f in t["figures"]])
     table = Table("What is promised", ["what", "names", "bound", "measured", "spread", "beside it", "ratio", "reached"],
-                  "Medians. `x`: a ratio. The ratio to a peer, `beside it`, is above 1 where Duet is better.")
+                  "Medians. `x`: a ratio. The ratio to a peer, `beside it`, is above 1 where Duet is better. `alone`: what the "
+                  "signatures or verifications take when nothing else is done, measured in slices of the same seconds. `unsteady`: "
+                  "those slices lay more than 10 % apart.")
     for goal in GOALS:
         table.add(*goal_row(goal, goal.of(figures)))
     return table

@@ -2,21 +2,22 @@
 """duet-sign beside ldns-signzone, dnssec-signzone and kzonesign, file to file, in alternation.
 
 dnssec-verify and one more verifier judge the output at 100,000 names, or less where the run is smaller.  The raw rate is
-that of signatures alone by OpenSSL's EVP_PKEY_sign, or libsodium's Ed25519, in as many threads on the same cores; it is taken
-right before and after each run of duet-sign."""
+that of signatures alone, in as many threads on the same cores, in slices during each run (benchlib.Yardstick)."""
 
 import glob
 import os
 import re
 import shutil
 import statistics
+import sys
 
-from benchlib import JUDGED, Table, alternate, progress, timed, zone_text
+from benchlib import JUDGED, Table, Yardstick, alternate, progress, timed, unsteady, zone_text
 from duetlab import find_program, run, verify
 
 MODES = {"NSEC": ([], [], []), "NSEC3": (["--nsec3"], ["-n"], ["-3", "-", "-H", "0"]),
          "NSEC3 opt-out": (["--nsec3", "--opt-out"], ["-n", "-p"], ["-3", "-", "-H", "0", "-A"])}
 LARGEST_BESIDE = 1000000    # names; beyond them the others would take an hour and all of the memory
+LIMIT_S = 900
 ALG_TEXT = {8: "rsasha256", 13: "ecdsap256sha256", 15: "ed25519"}
 
 
@@ -27,8 +28,8 @@ WITHOUT_ADX, NO_ADX = "duet-sign, OpenSSL without ADX", {"OPENSSL_ia32cap": ":~0
 class Signers:
     """One input and one key for all; each writes its own output."""
 
-    def __init__(self, lab, zone, text_file, alg, threads):
-        self.lab, self.zone, self.input, self.alg, self.threads = lab, zone, text_file, alg, threads
+    def __init__(self, lab, zone, text_file, alg):
+        self.lab, self.zone, self.input, self.alg, self.yardstick = lab, zone, text_file, alg, None
         self.dir = lab.folder("sign-%s-%d" % (os.path.basename(text_file), alg))
         self.keys = os.path.join(self.dir, "keys")
         os.makedirs(self.keys)
@@ -45,16 +46,19 @@ class Signers:
     def out(self, who):
         return os.path.join(self.dir, who.replace(" ", "-") + ".signed")
 
+    def timed(self, argv, **how):
+        return timed(argv, yardstick=self.yardstick, limit_s=LIMIT_S, **how)
+
     def duet(self, mode, threads, env=None):
-        return timed([self.lab.program("duet-sign"), "--zone", self.zone, "--keys", self.keys, "--threads",
-                      str(threads)] + MODES[mode][0] + ["--out", self.out("duet-sign"), self.input], env=env)
+        return self.timed([self.lab.program("duet-sign"), "--zone", self.zone, "--keys", self.keys, "--threads",
+                      str(threads), "--stats", "--json"] + MODES[mode][0] + ["--out", self.out("duet-sign"), self.input], env=env)
 
     def ldns(self, mode):
-        return timed(["ldns-signzone"] + MODES[mode][1] + ["-o", self.zone, "-f", self.out("ldns-signzone"), self.input,
+        return self.timed(["ldns-signzone"] + MODES[mode][1] + ["-o", self.zone, "-f", self.out("ldns-signzone"), self.input,
                                                            self.key])
 
     def bind(self, mode):
-        return timed([find_program("dnssec-signzone"), "-P", "-z", "-n", "1"] + MODES[mode][2] +
+        return self.timed([find_program("dnssec-signzone"), "-P", "-z", "-n", "1"] + MODES[mode][2] +
                      ["-o", self.zone, "-f", self.out("dnssec-signzone"), self.with_key, self.key], cwd=self.dir)
 
     def knot(self, mode, threads):
@@ -89,7 +93,7 @@ zone:
                 "on" if "opt-out" in mode else "off", self.dir, self.zone, self.input))
         out = os.path.join(self.dir, "knot-out")
         os.makedirs(out, exist_ok=True)
-        return timed(["kzonesign", "-c", conf, "-o", out, self.zone])
+        return self.timed(["kzonesign", "-c", conf, "-o", out, self.zone])
 
     def verify(self, mode):
         """Judges duet-sign's last output by two programs of others."""
@@ -98,35 +102,18 @@ zone:
         verify(self.out("duet-sign"), self.zone, tools=("dnssec-verify", other), timeout=1200)
 
 
-def count_rrsigs(name):
-    n = 0
+def count_rrsigs(name, made=None):
+    """In a file with one record a line and nothing left out.  RRSIG stands in type bitmaps, too.  made: how many the signer says."""
     with open(name, "rb") as f:
-        for line in f:
-            n += b"RRSIG" in line and re.search(rb"\sRRSIG\s", line) is not None
+        n = sum(line.split(None, 4)[3] == b"RRSIG" for line in f if b" RRSIG " in line)
+    if made is not None and not made <= n <= made + 8:
+        sys.exit("bench: %s has %d RRSIGs, and its signer made %d" % (name, n, made))
     return n
-
-
-class RawRate:
-    """Signatures a second, all threads together, before and after each run of duet-sign: a machine has fast and slow minutes,
-    and a run is measured by those around it."""
-
-    def __init__(self, args, alg):
-        self.argv = [os.path.join(args.bench, "rawrate"), "-t", str(args.threads), "-s", "0.1" if args.smoke else "3", str(alg)]
-        self.rates = []
-
-    def run(self):
-        r = timed(self.argv)
-        self.rates.append(float(re.search(r"signatures_s=([\d.]+)", r.out).group(1)))
-        return r
-
-    def floors(self, rrsigs):
-        """Seconds that the signatures alone take, for each run of duet-sign."""
-        return [rrsigs / statistics.mean(self.rates[i:i + 2]) for i in range(0, len(self.rates), 2)]
 
 
 def signers_of(lab, args, kind, n, alg):
     return Signers(lab, "bench" if kind == "tld" else "hosts.example",
-                   zone_text(args, lab.path("%s-%d.zone" % (kind, n)), kind, n), alg, args.threads)
+                   zone_text(args, lab.path("%s-%d.zone" % (kind, n)), kind, n), alg)
 
 
 def judge(lab, args, kind, n, alg, mode, signers):
@@ -138,40 +125,46 @@ def judge(lab, args, kind, n, alg, mode, signers):
     signers.verify(mode)
 
 
-def one_table(lab, args, kind, n, alg, mode):
-    table = Table("Signing: %s of %d names, algorithm %d (%s), %s" % (kind, n, alg, ALG_TEXT[alg], mode),
-                  ["program", "threads", "wall s", "CPU s", "anonymous MiB", "times the best peer's speed", "of the raw rate"],
-                  "File to file.  Of the raw rate: RRSIGs a second of wall clock, reading and writing included, divided by the "
-                  "rate at which %d threads make such signatures alone, for 3 s before and 3 s after each run of duet-sign." %
-                  args.threads)
-    signers, two = signers_of(lab, args, kind, n, alg), args.threads
-    progress("%s %d, algorithm %d, %s" % (kind, n, alg, mode))
-    slow = 1 if args.big else args.runs
-    programs, raw = {"duet-sign": (lambda: signers.duet(mode, two), args.runs)}, RawRate(args, alg)
-    around = {"raw rate": raw.run, **programs, "raw rate again": raw.run}
-    if alg == 8:
+def programs_of(args, signers, n, mode):
+    """What runs in turn: {name: (function that returns a Run, how often)}."""
+    two, slow = args.threads, 1 if args.big else args.runs
+    programs = {"duet-sign": (lambda: signers.duet(mode, two), args.runs)}
+    if signers.alg == 8:
         programs[WITHOUT_ADX] = (lambda: signers.duet(mode, two, {**os.environ, **NO_ADX}), args.runs)
     if n <= LARGEST_BESIDE:
         programs["kzonesign"] = (lambda: signers.knot(mode, two), args.runs)
     if n <= LARGEST_BESIDE and not args.best_only:
         programs["dnssec-signzone"] = (lambda: signers.bind(mode), slow)
         programs["ldns-signzone"] = (lambda: signers.ldns(mode), slow)
-    got = alternate({**around, **programs}, args.runs)
-    rrsigs = count_rrsigs(signers.out("duet-sign"))
+    return programs
+
+
+def one_table(lab, args, kind, n, alg, mode):
+    progress("%s %d, algorithm %d, %s" % (kind, n, alg, mode))
+    signers = signers_of(lab, args, kind, n, alg)
+    with Yardstick(args, alg, n) as signers.yardstick:
+        programs = programs_of(args, signers, n, mode)
+        got = alternate(programs, args.runs)
+    table = Table("Signing: %s of %d names, algorithm %d (%s), %s" % (kind, n, alg, ALG_TEXT[alg], mode),
+                  ["program", "threads", "wall s", "CPU s", "anonymous MiB", "raw rate meanwhile", "of the raw rate",
+                   "times the best peer's speed"],
+                  "File to file. Raw rate: signatures a second alone, %d threads: %s. Of the raw rate: RRSIGs a second of wall "
+                  "clock, reading and writing included." % (args.threads, signers.yardstick.said()))
+    rrsigs = count_rrsigs(signers.out("duet-sign"), int(re.search(r'"made": (\d+)', got["duet-sign"].out).group(1)))
+    signers.yardstick = None
     judge(lab, args, kind, n, alg, mode, signers)
-    floors, peers = raw.floors(rrsigs), [who for who in programs if not who.startswith("duet-sign")]
-    floor = statistics.median(floors)
-    rate = {who: floor / got[who].wall_s for who in programs}
-    rate["duet-sign"] = statistics.median(f / wall for f, wall in zip(floors, got["duet-sign"].walls()))
+    ours, peers = got["duet-sign"], [who for who in programs if who in got and not who.startswith("duet-sign")]
     best = min(peers, key=lambda who: got[who].wall_s, default=None)
     small = min(peers, key=lambda who: got[who].anon_mib, default=None)
-    for who in programs:
-        r = got[who]
-        table.add(who, str(1 if who in ("dnssec-signzone", "ldns-signzone") else two), r.wall_s, r.cpu_s, r.anon_mib,
-                  got[best].wall_s / r.wall_s if best else None, rate[who])
-    table.figure("sign.%s.%d.%s" % (kind, alg, mode.lower().replace("nsec3 ", "")), n, got["duet-sign"].walls(), best,
-                 got[best].walls() if best else None, floor_s=floor, rrsigs=rrsigs, raw_rates=raw.rates, mib=got["duet-sign"].anon_mib,
-                 small_peer=small, small_mib=got[small].anon_mib if small else None)
+    floors = {who: [rrsigs / statistics.mean(r.rates) for r in got[who].each] for who in got}
+    for who in got:
+        r, of_raw = got[who], statistics.median(f / wall for f, wall in zip(floors[who], got[who].walls()))
+        table.add(who, str(1 if who in ("dnssec-signzone", "ldns-signzone") else args.threads), r.wall_s, r.cpu_s, r.anon_mib,
+                  statistics.median(r.rates), of_raw, got[best].wall_s / r.wall_s if best else None)
+    table.figure("sign.%s.%d.%s" % (kind, alg, mode.lower().replace("nsec3 ", "")), n, ours.walls(), best,
+                 got[best].walls() if best else None, floors=floors["duet-sign"], their_floors=floors[best] if best else [],
+                 rrsigs=rrsigs, rates=ours.rates, unsteady=unsteady(ours), unsteady_beside=unsteady(ours, got.get(best)),
+                 mib=ours.anon_mib, small_peer=small, small_mib=got[small].anon_mib if small else None)
     return table
 
 
