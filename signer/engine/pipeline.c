@@ -232,9 +232,10 @@ int pipeline_soa(struct zwork *z, uint32_t serial)
 	m->info.content = c->number;
 	m->info.epoch = c->epoch;
 	m->info.steps = m->plan->steps;
+	/* Of what it holds, not of what waits: after a restart differences are asked for from there. */
 	m->info.input_serial = m->content != NULL ? content_serial(m->content)
 			       : m->candidate     ? version_info(z->review.version)->input_serial
-						  : z->source.input_serial;
+						  : version_info(m->base)->input_serial;
 	m->params.now = clock_now_s();
 	if (!m->keys_open) /* what waited for its review was signed long ago */
 		m->keys_open = plan_keys_use(m->plan, &e) == 0;

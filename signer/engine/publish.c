@@ -59,6 +59,7 @@ static void taken(struct zwork *z)
 	if (z->input == NULL) { /* a candidate of before the start: its source was not read yet */
 		z->source.input_serial = version_info(z->version)->input_serial;
 		z->source.have_serial = true;
+		source_published(z);
 		return;
 	}
 	whole = content_is_whole(z->input);

@@ -292,7 +292,10 @@ static void text_done(struct work *w)
 	if (a->rc == 0)
 		return;
 	z->review.asking = NULL;
-	review_refused(z, false, a->err.text);
+	if (a->err.code == ERR_DAMAGE)
+		zwork_damaged(z, a->err.text);
+	else
+		review_refused(z, false, a->err.text);
 	asking_free(a);
 }
 

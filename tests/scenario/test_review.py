@@ -41,9 +41,9 @@ def text(n, more=""):
 
 
 class Site:
-    """One signer with reviews, and a folder of hooks."""
+    """One signer with reviews, and a folder of hooks.  source(host): where the zone comes from, if not from a file."""
 
-    def __init__(self, lab, policy, hooks=None, secret=None):
+    def __init__(self, lab, policy, hooks=None, secret=None, source=None):
         self.lab = lab
         self.cluster = Cluster(lab, signers=1, backups=0).init()
         self.host = self.cluster.signer1
@@ -66,7 +66,7 @@ class Site:
         self.cluster.start()
         self.policy(policy)
         self.put(1)
-        self.host.ctl("zone", "add", ZONE, "--source", "file:" + ZONE + ".zone")
+        self.host.ctl("zone", "add", ZONE, "--source", source(self.host) if source else "file:" + ZONE + ".zone")
         self.host.ctl("key", "create", ZONE)
         self.log = self.host.signer
 
