@@ -139,22 +139,20 @@ def farm(lab, table, args, folder, names, signers):
         raise SystemExit("the last zone is not whole")
     for host in cluster.hosts.values():
         host.stop()
-    s1.put_zone(zone + ".zone", text)   # as the next set-up is to find it
 
 
-def tables(lab, args):
-    count = 100 if args.smoke else 10000 if args.big else 1000
-    folder = lab.folder("farm")
-    run([os.path.join(args.bench, "zonegen"), "farm", "-n", str(count), "-D", folder], timeout=300)
-    with open(os.path.join(folder, "zones.txt"), encoding="ascii") as f:
-        names = [line.strip().rstrip(".") for line in f]
-    done = []
-    for signers, title in ((1, "one signer, no backup"), (2, "two signers and a backup")):
+def part(signers, title):
+    def tables(lab, args):
+        count = 100 if args.smoke else 10000 if args.big else 1000
+        folder = lab.folder("farm")
+        run([os.path.join(args.bench, "zonegen"), "farm", "-n", str(count), "-D", folder], timeout=300)
+        with open(os.path.join(folder, "zones.txt"), encoding="ascii") as f:
+            names = [line.strip().rstrip(".") for line in f]
         table = Table("%d zones of 20 records, %s, all on this machine" % (count, title), ["what", "figure"])
         with Lab(None, programs=args.programs) as own:
             farm(own, table, args, folder, names, signers)
-        done.append(table)
-    return done
+        yield table
+    return tables
 
 
-PARTS = {"": tables}
+PARTS = {"one": part(1, "one signer, no backup"), "cluster": part(2, "two signers and a backup")}
