@@ -73,6 +73,8 @@ const struct ctl_command *ctl_find(const char *noun, const char *verb);
 /* Of the running command; asserts that it has such an option. */
 const char *ctl_option(const struct ctl *c, const char *name);
 bool ctl_flag(const struct ctl *c, const char *name);
+/* The serial behind the zone's name, at least this.  Not 0: said. */
+int ctl_serial(struct ctl *c, unsigned long long least, json_int_t *serial);
 /* "90s", "5m" of an option; fallback when not given.  -1 with the refusal said. */
 int ctl_seconds(const struct ctl *c, const char *name, long fallback, long *out);
 
@@ -195,10 +197,12 @@ int cmd_zone_resume(struct ctl *c);
 int cmd_zone_accept_serial(struct ctl *c);
 int cmd_zone_history(struct ctl *c);
 int cmd_zone_floor(struct ctl *c);
+int cmd_zone_set_serial(struct ctl *c);
 int cmd_zone_approve(struct ctl *c);
 int cmd_zone_reject(struct ctl *c);
 int cmd_zone_override(struct ctl *c);
 int cmd_zone_export(struct ctl *c);
+int cmd_zone_diff(struct ctl *c);
 /* The table of keys: headings, then the rows of each zone. */
 void ctl_key_table(struct ctl_table *t);
 void ctl_key_rows(struct ctl_table *t, const char *zone, const json_t *keys);

@@ -276,8 +276,7 @@ int cmd_zone_accept_serial(struct ctl *c)
 		       "takes its source's serial as it is");
 }
 
-/* The serial behind the zone, at least this. */
-static int read_serial(struct ctl *c, unsigned long long least, json_int_t *serial)
+int ctl_serial(struct ctl *c, unsigned long long least, json_int_t *serial)
 {
 	const char *text = c->arg[1];
 	unsigned long long n;
@@ -295,7 +294,7 @@ int cmd_zone_floor(struct ctl *c)
 {
 	json_int_t serial;
 
-	if (read_serial(c, 1, &serial) != 0)
+	if (ctl_serial(c, 1, &serial) != 0)
 		return CTL_MISUSED;
 	return zone_do(c, CTL_SIGNER, "POST", "floor", json_pack("{s:I}", "serial", serial), "has a new floor for its serial");
 }
@@ -304,7 +303,7 @@ int cmd_zone_approve(struct ctl *c)
 {
 	json_int_t serial;
 
-	if (read_serial(c, 0, &serial) != 0)
+	if (ctl_serial(c, 0, &serial) != 0)
 		return CTL_MISUSED;
 	return zone_do(c, CTL_SIGNER, "POST", "approve", json_pack("{s:I}", "serial", serial), "goes on: it is approved");
 }
@@ -314,7 +313,7 @@ int cmd_zone_reject(struct ctl *c)
 	const char *reason = ctl_option(c, "reason");
 	json_int_t serial;
 
-	if (read_serial(c, 0, &serial) != 0)
+	if (ctl_serial(c, 0, &serial) != 0)
 		return CTL_MISUSED;
 	return zone_do(c, CTL_SIGNER, "POST", "reject", json_pack("{s:I,s:s*}", "serial", serial, "reason", reason),
 		       "stays as it is published: the candidate is rejected");
@@ -325,74 +324,10 @@ int cmd_zone_override(struct ctl *c)
 	const char *reason = ctl_option(c, "reason");
 	json_int_t serial;
 
-	if (read_serial(c, 0, &serial) != 0)
+	if (ctl_serial(c, 0, &serial) != 0)
 		return CTL_MISUSED;
 	if (reason == NULL)
 		return ctl_misuse(c->command, "--reason must be given");
 	return zone_do(c, CTL_SIGNER, "POST", "override", json_pack("{s:I,s:s}", "serial", serial, "reason", reason),
 		       "publishes this content whatever was said against it");
-}
-
-static int write_octets(void *ctx, const char *octets, size_t len)
-{
-	return fwrite(octets, 1, len, ctx) == len ? 0 : -1;
-}
-
-/* To a file: written beside it and renamed, so that nobody reads half a zone. */
-static int export_file(const char *socket, const char *path, const char *file, struct err *e)
-{
-	char *part = mem_printf("%s.part", file);
-	FILE *out = fopen(part, "we");
-	int rc;
-
-	if (out == NULL) {
-		err_errno(e, "%s", part);
-		free(part);
-		return -1;
-	}
-	rc = http_fetch(socket, path, CTL_TIMEOUT_MS, write_octets, out, e);
-	if (fclose(out) != 0 && rc == 0)
-		rc = err_errno(e, "%s", part);
-	if (rc == 0 && rename(part, file) != 0)
-		rc = err_errno(e, "%s", file);
-	if (rc != 0)
-		unlink(part);
-	free(part);
-	return rc;
-}
-
-static int export_json(struct ctl *c, const char *zone, const char *path, struct err *e)
-{
-	char *text = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&text, &len);
-	int rc = http_fetch(ctl_socket(c, CTL_SIGNER), path, CTL_TIMEOUT_MS, write_octets, out, e);
-
-	fclose(out);
-	if (rc == 0)
-		ctl_json_new(c, json_pack("{s:s, s:s%}", "zone", zone, "text", text, len));
-	free(text);
-	return rc;
-}
-
-int cmd_zone_export(struct ctl *c)
-{
-	const char *file = ctl_option(c, "out"), *socket = ctl_socket(c, CTL_SIGNER);
-	char *zone = ctl_zone_name(c->arg[0]), *path = http_path("/v1/zones/%s/export", zone);
-	struct err e;
-	int rc;
-
-	if (file != NULL)
-		rc = export_file(socket, path, file, &e);
-	else if (c->json)
-		rc = export_json(c, zone, path, &e);
-	else
-		rc = http_fetch(socket, path, CTL_TIMEOUT_MS, write_octets, stdout, &e);
-	if (rc != 0)
-		ctl_fail(c, &e);
-	else if (file != NULL && c->json)
-		ctl_json_new(c, json_pack("{s:s, s:s}", "zone", zone, "file", file));
-	free(path);
-	free(zone);
-	return rc == 0 ? CTL_DONE : CTL_FAILED;
 }

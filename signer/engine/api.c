@@ -198,7 +198,21 @@ static int on_export(void *ctx, const struct http_request *q, struct http_answer
 {
 	struct zwork *z = zone_of(ctx, q, e);
 
-	return z == NULL ? -1 : export_open(z, a, e);
+	const char *stage = http_query(q, "stage"), *serial = http_query(q, "serial");
+
+	if (stage != NULL && serial != NULL)
+		return err_set(e, ERR_SYNTAX, "stage, serial: one of them");
+	return z == NULL ? -1 : export_open(z, stage != NULL ? stage : serial != NULL ? serial : "published", a, e);
+}
+
+static int on_diff(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct zwork *z = zone_of(ctx, q, e);
+	const char *from = http_query(q, "from"), *to = http_query(q, "to");
+
+	if (from == NULL || to == NULL)
+		return err_set(e, ERR_SYNTAX, "from, to: must be given");
+	return z == NULL ? -1 : export_diff(z, from, to, a, e);
 }
 
 static int on_secondaries(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
@@ -243,6 +257,7 @@ static const struct http_route routes[] = {
 	{ "POST", "/v1/zones/{zone}/reject", HTTP_BODY_SMALL, review_api_reject },
 	{ "POST", "/v1/zones/{zone}/override", HTTP_BODY_SMALL, review_api_override },
 	{ "GET", "/v1/zones/{zone}/export", 0, on_export },
+	{ "GET", "/v1/zones/{zone}/diff", 0, on_diff },
 	{ "POST", "/v1/zones/{zone}/secondaries", HTTP_BODY_SMALL, on_secondaries },
 	{ "POST", "/v1/drain", HTTP_BODY_SMALL, on_drain },
 	{ "POST", "/v1/reload", HTTP_BODY_SMALL, on_reload },

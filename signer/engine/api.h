@@ -45,7 +45,8 @@ int review_api_reject(void *ctx, const struct http_request *q, struct http_answe
 int review_api_override(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e);
 void review_socket_open(struct engine *e);
 
-/* export.c: the published version as text, page by page. */
-int export_open(struct zwork *z, struct http_answer *a, struct err *e);
+/* export.c: a version (stage.h) as text, page by page; what leads from one to another. */
+int export_open(struct zwork *z, const char *stage, struct http_answer *a, struct err *e);
+int export_diff(struct zwork *z, const char *from, const char *to, struct http_answer *a, struct err *e);
 
 #endif

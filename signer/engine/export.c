@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* export: the published version as a zone file, read page by page through descriptors of its own. */
+/* export: a version as a zone file, read page by page through descriptors of its own; and what leads from one to another. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "signer/engine/api.h"
+#include "signer/engine/difftext.h"
+#include "signer/engine/stage.h"
 #include "store/page.h"
 #include "store/page_sum.h"
 
@@ -24,6 +26,8 @@ struct export {
 	char *text;  /* not yet taken */
 	size_t len, room, taken;
 	uint8_t *buf;
+	uint8_t apex[DNAME_MAX];
+	bool unsigned_only;
 	bool bad;
 };
 
@@ -43,10 +47,9 @@ static int volume_index(struct export *x, struct store *s, uint32_t volume)
 	return (int)x->fd_count++;
 }
 
-static int add_text(void *ctx, const struct rr *rr)
+/* Takes the line over. */
+static int add_line(struct export *x, char *line)
 {
-	struct export *x = ctx;
-	char *line = rr_text(rr);
 	size_t len;
 
 	if (line == NULL)
@@ -61,6 +64,13 @@ static int add_text(void *ctx, const struct rr *rr)
 	x->len += len + 1;
 	free(line);
 	return 0;
+}
+
+static int add_text(void *ctx, const struct rr *rr)
+{
+	struct export *x = ctx;
+
+	return x->unsigned_only && !stage_keeps(x->apex, rr) ? 0 : add_line(x, rr_text(rr));
 }
 
 static void export_close(void *stream)
@@ -90,9 +100,11 @@ static ssize_t export_read(void *stream, char *buf, size_t cap)
 	struct export *x = stream;
 	size_t n;
 
-	if (x->taken == x->len) {
+	while (x->taken == x->len) {
 		x->taken = x->len = 0;
-		if (x->bad || (x->at < x->count && !next_page(x))) {
+		if (!x->bad && x->at == x->count)
+			break;
+		if (x->bad || !next_page(x)) {
 			x->bad = true;
 			return -1;
 		}
@@ -104,33 +116,115 @@ static ssize_t export_read(void *stream, char *buf, size_t cap)
 	return (ssize_t)n;
 }
 
-int export_open(struct zwork *z, struct http_answer *a, struct err *e)
+static int open_pages(struct export *x, const struct table *t, const struct zwork *z, struct err *e)
 {
-	const struct version_info *info;
-	const struct table *t;
-	struct export *x;
-
-	if (z->version == NULL)
-		return err_set(e, ERR_NOTFOUND, "zone %s: nothing is published", z->name);
-	info = version_info(z->version);
-	t = version_table(z->version);
-	x = mem_new(1, sizeof(*x));
-	x->buf = mem_new(1, 65537 + 2);
 	x->count = table_len(t);
 	x->pages = mem_new(x->count + 1, sizeof(*x->pages));
 	for (size_t i = 0; i < x->count; i++) {
 		const struct page_row *row = table_row(t, i);
 		int fd = volume_index(x, z->engine->store, row->volume);
 
-		if (fd < 0 || row->len > 65537) {
-			export_close(x);
+		if (fd < 0 || row->len > 65537)
 			return err_set(e, ERR_IO, "zone %s: a volume cannot be opened", z->name);
-		}
 		x->pages[i] = (struct export_page){ .offset = row->offset, .xxh = row->xxh, .len = row->len, .fd = fd };
 	}
-	x->bad = add_text(x, &info->soa) != 0;
+	return 0;
+}
+
+int export_open(struct zwork *z, const char *stage, struct http_answer *a, struct err *e)
+{
+	const struct version_info *info;
+	struct stage which;
+	struct export *x;
+	int rc;
+
+	if (stage_find(z, stage, &which, e) != 0)
+		return -1;
+	info = version_info(which.version);
+	x = mem_new(1, sizeof(*x));
+	x->buf = mem_new(1, 65537 + 2);
+	memcpy(x->apex, z->apex, sizeof(x->apex));
+	x->unsigned_only = which.unsigned_only;
+	rc = open_pages(x, version_table(which.version), z, e);
+	x->bad = add_line(x, stage_soa_text(info, which.unsigned_only)) != 0;
 	for (size_t i = 0; i < info->soa_sig_count; i++)
 		x->bad = add_text(x, &info->soa_sigs[i]) != 0 || x->bad;
+	version_unref(which.version);
+	if (rc != 0) {
+		export_close(x);
+		return -1;
+	}
 	*a = (struct http_answer){ .read = export_read, .done = export_close, .stream = x, .content_type = "text/dns" };
+	return 0;
+}
+
+/* ---- the difference ---- */
+
+struct diffing {
+	struct difftext *diff;
+	char *text; /* of the owners read last */
+	size_t len, taken;
+	bool end;
+};
+
+/* A few owners at a time. */
+#define DIFF_OCTETS 4096
+
+static int diff_more(struct diffing *d)
+{
+	FILE *f;
+	int rc = 1;
+
+	free(d->text);
+	d->text = NULL;
+	d->len = d->taken = 0;
+	if ((f = open_memstream(&d->text, &d->len)) == NULL)
+		return -1;
+	while (rc > 0 && ftell(f) < DIFF_OCTETS)
+		rc = difftext_next(d->diff, f, NULL);
+	d->end = rc == 0;
+	return fclose(f) != 0 || rc < 0 ? -1 : 0;
+}
+
+static ssize_t diff_read(void *stream, char *buf, size_t cap)
+{
+	struct diffing *d = stream;
+	size_t n;
+
+	while (d->taken == d->len && !d->end)
+		if (diff_more(d) != 0)
+			return -1;
+	n = d->len - d->taken < cap ? d->len - d->taken : cap;
+	if (n > 0)
+		memcpy(buf, d->text + d->taken, n);
+	d->taken += n;
+	return (ssize_t)n;
+}
+
+static void diff_close(void *stream)
+{
+	struct diffing *d = stream;
+
+	difftext_close(d->diff);
+	free(d->text);
+	free(d);
+}
+
+int export_diff(struct zwork *z, const char *from, const char *to, struct http_answer *a, struct err *e)
+{
+	struct stage was, is;
+	struct diffing *d;
+
+	if (stage_find(z, from, &was, e) != 0)
+		return -1;
+	if (stage_find(z, to, &is, e) != 0) {
+		version_unref(was.version);
+		return -1;
+	}
+	d = mem_new(1, sizeof(*d));
+	d->diff = difftext_open(z->engine->store, was.version, is.version, was.unsigned_only || is.unsigned_only);
+	version_unref(was.version);
+	version_unref(is.version);
+	*a = (struct http_answer){ .read = diff_read, .done = diff_close, .stream = d, .content_type = "text/plain" };
 	return 0;
 }
