@@ -3,7 +3,7 @@
  * block: reads pages for transfers.
  *
  * Invariants: 1. a block that is ready, without a bad page, holds what was written, whole: xxh3-64 and length octets of
- * each page are right.  2. while `reading` is set, octets, bad and err are the thread's; they change at no other time.
+ * each page are right.  2. while `reading` is set, octets, bad and err are who reads', the loop or a thread; they change at no other time.
  * 3. `pages` lives, since its version forgets its blocks before it goes, and `reading` is a reference.
  */
 #include "signer/net/block.h"
@@ -15,10 +15,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-#define KEPT_BUSY 32/* blocks without references while transfers run: how far apart two may be and still share */
-#define KEPT_IDLE 4 /* and while none does: first touch of memory is what costs */
+#define KEPT_BUSY 32 /* blocks without references while transfers run: how far apart two may be and still share */
+#define KEPT_IDLE 4  /* and while none does: first touch of memory is what costs */
+#define AHEAD     (4u << 20) /* octets */
 
 static struct block *block_of(struct job *job)
 {
@@ -41,40 +43,45 @@ static void put_first(struct net *net, struct block *b)
 	net->blocks = b;
 }
 
-/* The one that has not been used for longest, if as many as allowed wait; else a new one. */
+/* With one transfer, which shares with nobody, the one that was used last, whose octets are in the core's cache.  With more
+ * of them the one that has not been used for longest, if as many as allowed wait; else a new one. */
 static struct block *take_unused(struct net *net)
 {
-	struct block *last = NULL;
+	struct block *found = NULL;
 	unsigned unused = 0;
 
 	for (struct block *b = net->blocks; b != NULL; b = b->next) {
 		if (b->refs > 0)
 			continue;
-		last = b;
+		found = b;
 		unused++;
-		if (b->pages == NULL)
+		if (b->pages == NULL || net->transfers < 2)
 			break;
 	}
-	if (last == NULL || (last->pages != NULL && unused < KEPT_BUSY)) {
-		last = mem_grow(NULL, 1, sizeof(*last)); /* its octets stay untouched until pages are read */
+	if (found == NULL || (found->pages != NULL && net->transfers > 1 && unused < KEPT_BUSY)) {
+		found = mem_grow(NULL, 1, sizeof(*found)); /* its octets stay untouched until pages are read */
 	} else {
-		unlink_block(net, last);
+		unlink_block(net, found);
 	}
-	memset(last, 0, offsetof(struct block, octets));
-	last->net = net;
-	put_first(net, last);
-	return last;
+	memset(found, 0, offsetof(struct block, octets));
+	found->net = net;
+	put_first(net, found);
+	return found;
 }
 
-static int read_at(const struct page *p, uint8_t *to, size_t octets, struct err *e)
+/* flags: of preadv2; with RWF_NOWAIT ERR_NOTNOW when the disk would have to be waited for, or the file system cannot tell. */
+static int read_at(const struct page *p, uint8_t *to, size_t octets, int flags, struct err *e)
 {
 	size_t got = 0;
 
 	while (got < octets) {
-		ssize_t n = pread(p->volume->fd, to + got, octets - got, (off_t)(p->offset + got));
+		struct iovec part = { .iov_base = to + got, .iov_len = octets - got };
+		ssize_t n = preadv2(p->volume->fd, &part, 1, (off_t)(p->offset + got), flags);
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EOPNOTSUPP))
+			return err_set(e, ERR_NOTNOW, "volume %u", p->volume->number);
 		if (n < 0)
 			return err_errno(e, "volume %u", p->volume->number);
 		if (n == 0)
@@ -85,14 +92,14 @@ static int read_at(const struct page *p, uint8_t *to, size_t octets, struct err 
 }
 
 /* Reads pages that lie behind each other at once: [from, to) of them are wanted.  How many it took; 0 on failure. */
-static size_t read_run(const struct page *const *page, size_t from, size_t to, uint8_t *octets, struct err *e)
+static size_t read_run(const struct page *const *page, size_t from, size_t to, uint8_t *octets, int flags, struct err *e)
 {
 	const struct page *first = page[from];
 	size_t len = 0, n = from;
 
 	while (n < to && page[n]->volume == first->volume && page[n]->offset == first->offset + len)
 		len += page[n++]->len;
-	return read_at(first, octets, len, e) == 0 ? n - from : 0;
+	return read_at(first, octets, len, flags, e) == 0 ? n - from : 0;
 }
 
 static int check(const struct page *p, const uint8_t *octets, struct err *e)
@@ -104,16 +111,27 @@ static int check(const struct page *p, const uint8_t *octets, struct err *e)
 	return 0;
 }
 
-/* Pages that small changes have scattered: the kernel reads those of the next block while we send this one's. */
-static void hint(const struct pages *pages, size_t first)
+/* Has the kernel read these pages and those behind them, AHEAD octets together, while we send: the disk is asked for all of
+ * them at once, wherever small changes have scattered them. */
+static void ask_ahead(const struct pages *pages, size_t first)
 {
-	size_t count = pages_count(pages), end = count - first < 2 * BLOCK_PAGES ? count : first + 2 * BLOCK_PAGES, behind;
+	size_t count = pages_count(pages), octets = 0, len = 0, behind;
+	const struct page *from = NULL;
 
-	for (size_t i = first; i < end; i++) {
+	for (size_t i = first; i < count && octets < AHEAD; i++) {
 		const struct page *p = pages_at(pages, i, &behind);
 
-		posix_fadvise(p->volume->fd, (off_t)p->offset, p->len, POSIX_FADV_WILLNEED);
+		if (from == NULL || p->volume != from->volume || p->offset != from->offset + len) {
+			if (from != NULL)
+				posix_fadvise(from->volume->fd, (off_t)from->offset, (off_t)len, POSIX_FADV_WILLNEED);
+			from = p;
+			len = 0;
+		}
+		len += p->len;
+		octets += p->len;
 	}
+	if (from != NULL)
+		posix_fadvise(from->volume->fd, (off_t)from->offset, (off_t)len, POSIX_FADV_WILLNEED);
 }
 
 /* Chooses the pages: as many as fit, at least one. */
@@ -130,26 +148,32 @@ static size_t choose(const struct pages *pages, size_t first, const struct page 
 	return n;
 }
 
-/* In a thread. */
-static struct job *read_block(struct job *job)
+/* Sets octets, bad and err.  In any thread. */
+static void read_pages(struct block *b, int flags)
 {
-	struct block *b = block_of(job);
 	const struct page *page[BLOCK_PAGES];
 	size_t n = choose(b->reading, b->first, page), at = 0, took;
 
 	for (size_t done = 0; done < n; done += took) {
 		b->bad = page[done];
-		if ((took = read_run(page, done, n, b->octets + at, &b->err)) == 0)
-			return NULL;
-		if (done == 0 && took < n)
-			hint(b->reading, b->first);
+		if ((took = read_run(page, done, n, b->octets + at, flags, &b->err)) == 0)
+			return;
 		for (size_t i = done; i < done + took; at += page[i++]->len) {
 			b->bad = page[i];
 			if (check(page[i], b->octets + at, &b->err) != 0)
-				return NULL;
+				return;
 		}
 	}
 	b->bad = NULL;
+}
+
+/* In a thread. */
+static struct job *read_from_disk(struct job *job)
+{
+	struct block *b = block_of(job);
+
+	ask_ahead(b->reading, b->first);
+	read_pages(b, 0);
 	return NULL;
 }
 
@@ -170,7 +194,7 @@ static void block_read(struct job *job)
 	pages_unref(b->net, pages);
 }
 
-/* A block that nobody has yet, with references for who asked and for the job that is to read it. */
+/* A block that nobody has yet, with references for who asked and for who is to read it. */
 static struct block *new_block(struct net *net, struct pages *pages, size_t first)
 {
 	const struct page *page[BLOCK_PAGES];
@@ -181,22 +205,17 @@ static struct block *new_block(struct net *net, struct pages *pages, size_t firs
 	b->first = first;
 	b->count = choose(pages, first, page);
 	b->reading = pages_ref(pages);
-	b->job = (struct job){ .run = read_block, .done = block_read };
+	b->job = (struct job){ .run = read_from_disk, .done = block_read };
 	return b;
 }
 
-/* A block of these pages that somebody has asked for before, with a reference; or NULL. */
+/* A block of these pages that somebody has asked for before, or NULL. */
 static struct block *shared_block(struct net *net, const struct pages *pages, size_t first)
 {
 	struct block *b = net->blocks;
 
 	while (b != NULL && (b->pages != pages || b->first != first))
 		b = b->next;
-	if (b != NULL) {
-		unlink_block(net, b);
-		put_first(net, b);
-		b->refs++;
-	}
 	return b;
 }
 
@@ -204,36 +223,19 @@ struct block *block_get(struct net *net, struct pages *pages, size_t first)
 {
 	struct block *b = shared_block(net, pages, first);
 
-	if (b != NULL)
+	if (b != NULL) {
+		unlink_block(net, b);
+		put_first(net, b);
+		b->refs++;
 		return b;
+	}
 	b = new_block(net, pages, first);
-	if (b->count == pages_count(pages) && b->count <= BLOCK_FEW) {
-		read_block(&b->job);
-		block_read(&b->job);
-	} else {
+	read_pages(b, RWF_NOWAIT);
+	if (b->bad != NULL && b->err.code == ERR_NOTNOW)
 		crew_queue(net->readers, &b->job);
-	}
+	else
+		block_read(&b->job);
 	return b;
-}
-
-bool block_hurry(struct block *b)
-{
-	return crew_hurry(b->net->readers, &b->job) != JOB_RUNS;
-}
-
-struct block *block_again(struct block *b)
-{
-	struct net *net = b->net;
-	struct block *again;
-
-	b->pages = NULL; /* who looks for these pages finds the one that is read now */
-	again = shared_block(net, b->reading, b->first);
-	if (again == NULL) {
-		again = new_block(net, b->reading, b->first);
-		crew_here(net->readers, &again->job);
-	}
-	block_unref(b);
-	return again;
 }
 
 void block_unref(struct block *b)

@@ -7,16 +7,14 @@
 
 /*
  * block - up to BLOCK_PAGES pages that follow each other in a table, at most BLOCK_OCTETS together, read from their
- * volumes and checked: ahead by a thread, while a core is idle, or by the loop, when they are needed before.
+ * volumes and checked: at once by the loop where the kernel has them in memory, so that they are sent out of the cache of
+ * the core that has read them, and else by a thread, which also has the kernel read those behind them.
  *
  * Transfers of one version that are near each other share a block: it is read and checked once for all of them, and nobody
- * writes to it.  Those that nobody refers to are kept while transfers run.  All functions: in the loop.
- *
- * A table of BLOCK_FEW pages or less is read at once by the loop: to hand it to a thread would take longer.
+ * writes to it.  Those that nobody refers to are kept while several transfers run.  All functions: in the loop.
  */
 #define BLOCK_PAGES  32
 #define BLOCK_OCTETS (1u << 18)
-#define BLOCK_FEW    4
 
 /* Who waits for a block; one block at a time. */
 struct block_waiter {
@@ -41,12 +39,6 @@ struct block {
 /* The block that begins with a page, with a reference; its octets may have to be waited for. */
 struct block *block_get(struct net *net, struct pages *pages, size_t first);
 void block_unref(struct block *b); /* NULL does nothing */
-/* The loop has nothing else to do: reads a block that is not ready itself.  False, and nothing done, when a thread has begun
- * with it. */
-bool block_hurry(struct block *b);
-/* The same pages, read by the loop although a thread has begun with them, since it may be kept from going on.  Takes the
- * reference, returns one; ready now or in the next turn of the loop. */
-struct block *block_again(struct block *b);
 
 static inline bool block_ready(const struct block *b)
 {

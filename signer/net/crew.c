@@ -13,9 +13,10 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -25,7 +26,6 @@
 
 struct crew {
 	struct io *wake; /* the loop */
-	bool scheduled_idle;
 	unsigned threads;
 	pthread_t thread[THREADS_MAX];
 	pthread_barrier_t begun;
@@ -49,7 +49,6 @@ static bool give_back(struct crew *c, struct job *job)
 {
 	struct job *before = atomic_load(&c->ended);
 
-	atomic_store(&job->state, JOB_ENDED);
 	do {
 		job->next = before;
 	} while (!atomic_compare_exchange_weak(&c->ended, &before, job));
@@ -65,10 +64,8 @@ static struct job *take(struct crew *c)
 		_Atomic(struct job *) *place = &c->place[(first + i) % PLACES];
 		struct job *job = atomic_load(place);
 
-		if (job != NULL && atomic_compare_exchange_strong(place, &job, NULL)) {
-			atomic_store(&job->state, JOB_RUNS);
+		if (job != NULL && atomic_compare_exchange_strong(place, &job, NULL))
 			return job;
-		}
 	}
 	return NULL;
 }
@@ -77,10 +74,7 @@ static void *run(void *arg)
 {
 	struct crew *c = arg;
 	struct job *job, *next;
-	const struct sched_param none = { 0 };
 
-	if (c->scheduled_idle)
-		sched_setscheduler(0, SCHED_IDLE, &none); /* without it all is right, and slower */
 	pthread_barrier_wait(&c->begun);
 	for (bool last = false; !last;) {
 		while (sem_wait(&c->more) != 0)
@@ -131,7 +125,7 @@ static unsigned cores(void)
 	return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : (unsigned)n;
 }
 
-int crew_new(uv_loop_t *loop, bool idle, struct crew **out, struct err *e)
+int crew_new(uv_loop_t *loop, struct crew **out, struct err *e)
 {
 	struct crew *c = mem_new(1, sizeof(*c));
 	unsigned n = cores();
@@ -142,7 +136,6 @@ int crew_new(uv_loop_t *loop, bool idle, struct crew **out, struct err *e)
 		free(c);
 		return err_errno(e, "eventfd");
 	}
-	c->scheduled_idle = idle;
 	sem_init(&c->more, 0, 0);
 	pthread_barrier_init(&c->begun, NULL, n + 1);
 	c->wake = io_new(loop, fd, c, on_wake, NULL);
@@ -159,22 +152,8 @@ int crew_new(uv_loop_t *loop, bool idle, struct crew **out, struct err *e)
 	return 0;
 }
 
-void crew_queue(struct crew *c, struct job *job)
-{
-	struct job *none = NULL;
-
-	job->place = atomic_load(&c->next);
-	atomic_store(&job->state, JOB_WAITS);
-	if (!atomic_compare_exchange_strong(&c->place[job->place], &none, job)) {
-		crew_here(c, job);
-		return;
-	}
-	atomic_store(&c->next, (job->place + 1) % PLACES);
-	sem_post(&c->more);
-}
-
 /* Who ended something before may not have got as far as to wake the loop: it does so itself. */
-void crew_here(struct crew *c, struct job *job)
+static void run_here(struct crew *c, struct job *job)
 {
 	struct job *next = job->run(job);
 
@@ -184,18 +163,17 @@ void crew_here(struct crew *c, struct job *job)
 		crew_queue(c, next);
 }
 
-enum job_state crew_hurry(struct crew *c, struct job *job)
+void crew_queue(struct crew *c, struct job *job)
 {
-	struct job *there = job;
+	size_t place = atomic_load(&c->next);
+	struct job *none = NULL;
 
-	if (atomic_compare_exchange_strong(&c->place[job->place], &there, NULL)) {
-		crew_here(c, job);
-		return JOB_WAITS;
+	if (!atomic_compare_exchange_strong(&c->place[place], &none, job)) {
+		run_here(c, job);
+		return;
 	}
-	if (atomic_load(&job->state) != JOB_ENDED)
-		return JOB_RUNS;
-	wake_loop(c);
-	return JOB_ENDED;
+	atomic_store(&c->next, (place + 1) % PLACES);
+	sem_post(&c->more);
 }
 
 void crew_free(struct crew *c)

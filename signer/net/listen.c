@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +24,20 @@ static int set(int fd, int level, int option)
 	return setsockopt(fd, level, option, &one, sizeof(one));
 }
 
+static bool is_loopback(const struct addr *a)
+{
+	if (a->sa.sa_family == AF_INET)
+		return ntohl(a->in4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr);
+}
+
+/* Where there is no network nothing is congested: what paces a connection (BBR) costs a third of both sides' time there, for
+ * timers and for waking who had read all.  Connections have it from the listener; without it all is right, and slower. */
+static void unpaced(int fd)
+{
+	setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", sizeof("reno") - 1);
+}
+
 static int bound_socket(const struct addr *addr, int type, struct err *e)
 {
 	int fd = socket(addr->sa.sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -40,6 +55,8 @@ static int bound_socket(const struct addr *addr, int type, struct err *e)
 		close(fd);
 		return -1;
 	}
+	if (type == SOCK_STREAM && is_loopback(addr))
+		unpaced(fd);
 	return fd;
 }
 

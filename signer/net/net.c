@@ -152,8 +152,8 @@ int net_main(const struct net_config *config, int sock)
 		err_set(&e, ERR_INTERNAL, "libuv does not start");
 		goto out;
 	}
-	if (sandbox_drop(&e) != 0 || crew_new(&net->loop, true, &net->readers, &e) != 0 ||
-	    crew_new(&net->loop, false, &net->crew, &e) != 0)
+	if (sandbox_drop(&e) != 0 || crew_new(&net->loop, &net->readers, &e) != 0 ||
+	    crew_new(&net->loop, &net->crew, &e) != 0)
 		goto out;
 	exchanges_init(net);
 	link_start(net, sock);

@@ -17,7 +17,7 @@
 
 static const int allowed[] = {
 	/* descriptors that are there */
-	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(pread64), SCMP_SYS(lseek),
+	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(preadv2), SCMP_SYS(lseek),
 	SCMP_SYS(close), SCMP_SYS(fcntl), SCMP_SYS(fadvise64),
 	/* the network */
 	SCMP_SYS(accept4), SCMP_SYS(bind), SCMP_SYS(connect), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg),

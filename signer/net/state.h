@@ -29,6 +29,7 @@ struct volume {
 	struct volume *next; /* in net->volumes */
 };
 
+struct xfrout;
 /* One published version, immutable.  Running transfers hold references while newer ones come. */
 struct served {
 	unsigned refs;
@@ -39,8 +40,8 @@ struct served {
 	uint8_t *soa; /* record stream: SOA, then its RRSIGs (and what else belongs to the version) */
 	size_t soa_len;
 	struct pages *pages;
-	bool waits;   /* for a review: its transfers are nobody's business */
-	size_t front; /* page before which the furthest of its transfers is */
+	bool waits;         /* for a review: its transfers are nobody's business */
+	struct xfrout *out; /* its transfers that run */
 };
 
 struct primary;
@@ -84,7 +85,7 @@ struct block;
 struct crew;
 struct net {
 	uv_loop_t loop;
-	struct crew *readers; /* while a core is idle */
+	struct crew *readers; /* wait for the disk */
 	struct crew *crew;    /* makes MACs */
 	const struct net_config *config;
 	struct link *link;

@@ -27,7 +27,7 @@
 #define SLOW_MS     60000
 #define SLOW_OCTETS 65536
 #define ACCEPTS     32   /* per turn */
-#define STEPS       4    /* writes of a transfer per turn, 1 for the one that is furthest in its version */
+#define STEPS       4    /* writes of a transfer per turn, 1 for the one that is furthest of its version */
 #define QUERY_MAX   4096 /* the largest query: more is no SOA, AXFR, IXFR or NOTIFY */
 
 struct conn {

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #define DEPTH 4
+#define SMALL 6 /* messages, whose TSIGs the loop makes: to hand them to a thread would take longer */
 
 /* A filling in the ring. */
 struct turn {
@@ -35,6 +36,7 @@ struct turn {
 struct xfrout {
 	struct net *net;
 	struct served *v;
+	struct xfrout *beside, **at; /* the others of the version */
 	struct tsig *tsig;
 	struct addr to;
 	uint16_t id, flags, qtype;
@@ -58,6 +60,22 @@ struct xfrout {
 	int64_t began_ms;
 };
 
+static void link_to_others(struct xfrout *x)
+{
+	x->beside = x->v->out;
+	x->at = &x->v->out;
+	if (x->beside != NULL)
+		x->beside->at = &x->beside;
+	x->v->out = x;
+}
+
+static void unlink_from_others(struct xfrout *x)
+{
+	*x->at = x->beside;
+	if (x->beside != NULL)
+		x->beside->at = x->at;
+}
+
 static void block_came(struct block_waiter *w);
 static struct job *sign(struct job *job);
 static void signed_one(struct job *job);
@@ -72,6 +90,7 @@ struct xfrout *xfrout_new(struct net *net, struct answer *a, const struct addr *
 	x = mem_new(1, sizeof(*x));
 	x->net = net;
 	x->v = a->version;
+	link_to_others(x);
 	x->tsig = a->tsig;
 	x->to = *to;
 	x->id = a->id;
@@ -108,6 +127,7 @@ void xfrout_free(struct xfrout *x)
 		return;
 	if (x->waits != NULL)
 		block_unwait(x->waits, &x->waiter);
+	unlink_from_others(x);
 	x->gone = true;
 	if (!x->signing)
 		destroy(x);
@@ -156,7 +176,8 @@ static struct filling *filling(struct xfrout *x, uint64_t number)
 	return &x->ring[number % DEPTH].f;
 }
 
-/* Has blocks read, as far ahead as is allowed.  A zone without pages has one filling without a block. */
+/* Has blocks read: as far ahead as is allowed, when MACs are made meanwhile or a disk is waited for, else until there is
+ * something to send.  A zone without pages has one filling without a block. */
 static void begin_fillings(struct xfrout *x)
 {
 	size_t pages = pages_count(x->v->pages);
@@ -169,8 +190,8 @@ static void begin_fillings(struct xfrout *x)
 			return;
 		t->f.block = block_get(x->net, x->v->pages, x->next);
 		x->next += t->f.block->count;
-		if (x->v->front < x->next)
-			x->v->front = x->next;
+		if (x->tsig == NULL && block_ready(t->f.block))
+			return;
 	}
 }
 
@@ -206,7 +227,6 @@ static struct job *sign(struct job *job)
 	return t->followed ? &x->ring[(t->number + 1) % DEPTH].job : NULL;
 }
 
-/* A small zone is not worth a thread. */
 static bool sign_small(struct xfrout *x)
 {
 	filling_sign(filling(x, 0), x->tsig, x->sign_s);
@@ -230,35 +250,11 @@ static bool advance(struct xfrout *x)
 		x->made = x->composed;
 	} else if (!x->signing && x->made < x->composed) {
 		x->sign_s = clock_now_s();
-		if (x->last && x->composed == 1 && filling(x, 0)->count <= BLOCK_FEW + 2)
+		if (x->last && x->composed == 1 && filling(x, 0)->count <= SMALL)
 			return sign_small(x);
 		x->signing = true;
 		crew_queue(x->net->crew, &x->ring[x->made % DEPTH].job);
 	}
-	return true;
-}
-
-/*
- * When nobody works for the transfer but who reads, who may have to wait for an idle core: has the loop read what no thread
- * has begun with, and when nothing such is left what a thread has begun with and does not end.  True when it did something.
- */
-static bool hurry(struct xfrout *x)
-{
-	struct filling *f = filling(x, x->composed);
-
-	if (x->waits == NULL || x->composed != x->made)
-		return false;
-	for (uint64_t i = x->composed; i < x->begun; i++) {
-		struct block *b = filling(x, i)->block;
-
-		if (!block_ready(b) && block_hurry(b))
-			return true;
-	}
-	block_unwait(x->waits, &x->waiter);
-	x->waits = NULL;
-	f->block = block_again(f->block);
-	if (!block_ready(f->block))
-		block_wait(x->waits = f->block, &x->waiter);
 	return true;
 }
 
@@ -296,7 +292,11 @@ static void signed_one(struct job *job)
 
 bool xfrout_behind(const struct xfrout *x)
 {
-	return x->next < x->v->front;
+	const struct xfrout *other = x->v->out;
+
+	while (other != NULL && other->next <= x->next)
+		other = other->beside;
+	return other != NULL;
 }
 
 static void ended(struct xfrout *x)
@@ -323,8 +323,6 @@ enum xfrout_step xfrout_step(struct xfrout *x, int fd)
 		x->cut = x->cut || !advance(x);
 	if (x->cut)
 		return XFROUT_CUT;
-	if (x->sent == x->made && hurry(x))
-		return XFROUT_MORE;
 	x->pending = x->sent == x->made;
 	if (x->pending)
 		return XFROUT_PENDING;
@@ -343,6 +341,7 @@ enum xfrout_step xfrout_step(struct xfrout *x, int fd)
 		ended(x);
 		return XFROUT_DONE;
 	}
-	x->cut = !advance(x);
+	if (x->tsig != NULL) /* the crew is to go on meanwhile; else what is read next is sent at once */
+		x->cut = !advance(x);
 	return x->cut ? XFROUT_CUT : XFROUT_MORE;
 }

@@ -21,7 +21,7 @@ enum xfrout_step { XFROUT_MORE, XFROUT_WAIT, XFROUT_PENDING, XFROUT_DONE, XFROUT
 /* Writes once to the socket.  MORE: at once again; WAIT: once it is writable; PENDING: what comes next is still being read
  * or signed; CUT: close the connection. */
 enum xfrout_step xfrout_step(struct xfrout *x, int fd);
-/* Whether another transfer of the version is or was further. */
+/* Whether another transfer of the version that runs is further. */
 bool xfrout_behind(const struct xfrout *x);
 
 #endif

@@ -5,10 +5,12 @@
  *
  *   axfrsource [-n MEGABYTES] ADDRESS PORT ZONE
  *
- * One thread; connections take turns, a buffer of 1 MiB each time.  Serves until it is killed.
+ * One thread; connections take turns, a buffer of 1 MiB each time, and are not paced, as those of net on loopback are not.
+ * Serves until it is killed.
  */
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +102,8 @@ static int listen_on(const char *address, const char *port)
 		fd = -1;
 	}
 	freeaddrinfo(at);
+	if (fd >= 0)
+		setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", sizeof("reno") - 1);
 	return fd;
 }
 
