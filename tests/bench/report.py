@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """docs/benchmarks.md out of the results file."""
 
+import os
+
 from benchlib import Table, number
 from goals import GOALS, Figures
+from results import figures as figures_of
 
+# limits.md has what the figures are limited by; it is written by hand, from profiles.
 REPEAT = """## How to repeat it
 
     sh deploy/setup build test                the programs that are compared, of the distribution
@@ -14,12 +18,14 @@ REPEAT = """## How to repeat it
     make bench-docs                           writes this file from what was measured so far
 
 Every part adds its figures to `build/bench-results.json`, in the place of those that it had for this size of zone, so the
-parts may run one after another, at different times. A machine that does nothing else, and no frequency scaling, is what makes
-figures worth keeping: the load before each part is in the table below. Programs that are compared run in turn, `--runs` times each
-(`ARGS="--runs 5"`), and the median counts; `ARGS=--best-only` leaves out all peers but the best. The zones are made by
-`zonegen` and the same for all: *delegations* are as in a registry, *hosts* are of every type, in no order. What was signed and
-transferred is verified by two programs of others during the run, at the size of 100,000 names or less; the run fails if one of
-them refuses it."""
+parts may run one after another, at different times; how long they take is said from what they took the last time. A program of
+others that hangs is left out. After the first interrupt nothing is repeated any more, and what was measured counts.
+
+A machine that does nothing else, and no frequency scaling, is what makes figures worth keeping: the load before each part is in
+the table above. Programs that are compared run in turn, `--runs` times each (`ARGS="--runs 5"`), and the median counts;
+`ARGS=--best-only` leaves out all peers but the best. The zones are made by `zonegen` and the same for all: *delegations* are as in
+a registry, *hosts* are of every type, in no order. What was signed and transferred is verified by two programs of others during
+the run, at the size of 100,000 names or less; the run fails if one of them refuses it."""
 
 
 def parts_of(results):
@@ -47,9 +53,8 @@ def goal_row(goal, shown):
             spread(goal, shown.runs), shown.beside or "-", "-" if shown.ratio is None else "%.2f x" % shown.ratio, reached]
 
 
-def goals_table(results):
-    by_date = sorted((got for _, _, got in parts_of(results)), key=lambda got: got["about"]["date"])
-    figures = Figures([f for got in by_date for t in got["tables"] for f in t["figures"]])
+def goals_table(measured):
+    figures = Figures(figures_of(measured))
     table = Table("What is promised", ["what", "names", "bound", "measured", "spread", "beside it", "ratio", "reached"],
                   "Medians. `x`: a ratio. The ratio to a peer, `beside it`, is above 1 where Duet is better. `alone`: what the "
                   "signatures or verifications take when nothing else is done, measured in slices of the same seconds. `unsteady`: "
@@ -72,16 +77,22 @@ def machines(results):
     lines = []
     for _, _, got in parts_of(results):
         a = got["about"]
-        line = "%s, %d cores; %s; %s." % (a["processor"], a["cpus"], a["system"],
+        line = "%s, %d cores, %d GiB; %s; %s." % (a["processor"], a["cpus"], a["memory_gib"], a["system"],
                                           ", ".join("%s %s" % v for v in sorted(a["versions"].items())))
         if line not in lines:
             lines.append(line)
     return "\n\n".join(lines)
 
 
+def limits():
+    """What the figures are limited by, by profile, in words."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "limits.md"), encoding="utf-8") as f:
+        return f.read()
+
+
 def markdown(results):
     blocks = ["# Benchmarks\n\nMade by `make bench`, which runs Duet beside the programs that operators know, on one machine, over "
-              "loopback.\n\n%s\n" % machines(results), goals_table(results).markdown(), when_table(results).markdown(), REPEAT + "\n"]
+              "loopback.\n\n%s\n" % machines(results), goals_table(results).markdown(), limits(), when_table(results).markdown(), REPEAT + "\n"]
     for _, _, got in parts_of(results):
         for t in got["tables"]:
             table = Table(t["title"], t["columns"], t["note"])

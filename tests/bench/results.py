@@ -39,6 +39,7 @@ def about():
         system = re.search(r'^PRETTY_NAME="?([^"\n]*)', f.read(), re.M)
     return {"commit": commit(), "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
             "cpus": len(os.sched_getaffinity(0)), "processor": cpu.group(1) if cpu else "unknown processor",
+            "memory_gib": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30),
             "system": "%s, Linux %s" % (system.group(1) if system else "unknown system", platform.release().split("-")[0]),
             "load": round(os.getloadavg()[0], 1), "versions": {name: version_of(package) for name, package in PACKAGES}}
 
@@ -52,6 +53,12 @@ def load(path):
     if got.get("form") != FORM:
         raise SystemExit("bench: %s: another form of results; remove it" % path)
     return got
+
+
+def figures(results):
+    """All of them, the latest last."""
+    by_date = sorted((got for sizes in results["parts"].values() for got in sizes.values()), key=lambda got: got["about"]["date"])
+    return [f for got in by_date for t in got["tables"] for f in t["figures"]]
 
 
 def add(path, part, names, said, tables):
