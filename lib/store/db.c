@@ -202,6 +202,7 @@ int db_open(const char *path, struct db **out, struct err *e)
 	sqlite3_extended_result_codes(db->sql, 0);
 	if (settings(db, e) != 0 || migrate(db, e) != 0)
 		goto fail;
+	db_log_room(db);
 	for (int i = 0; i < Q_COUNT; i++)
 		if (sqlite3_prepare_v3(db->sql, questions[i], -1, SQLITE_PREPARE_PERSISTENT, &db->st[i],
 				       NULL) != SQLITE_OK) {

@@ -22,5 +22,13 @@ struct db {
 
 /* Sets e from SQLite's last error: ERR_DAMAGE or ERR_IO.  Returns -1. */
 int db_err(struct db *db, struct err *e);
+/*
+ * db_log_room - lets the log have its size from the start (dblog.c).
+ *
+ * A sync of what is written over needs no change of the file's length, which would be a commit of the file system's journal
+ * as well.  What stands behind the last commit of a log is nothing to SQLite, as after the log has begun anew.  On a disk
+ * that is nearly full the log grows as it would.
+ */
+void db_log_room(const struct db *db);
 
 #endif

@@ -4,8 +4,9 @@
  *
  *   ixfrsource ADDRESS PORT ZONE FILE SECONDARY...
  *
- * SIGUSR1 adds a delegation, raises the serial and sends NOTIFY with the new SOA to the secondaries' port 5300.  Each TCP
- * connection has a process of its own, which sees the zone as it was when it began.  Serves until it is killed.
+ * SIGUSR1 adds a delegation, raises the serial and sends NOTIFY with the new SOA to the secondaries' port 5300.  A whole zone
+ * is given by a process of its own, which sees the zone as it was when it began; a difference is not, since what it costs to
+ * fork grows with the zone.  Serves until it is killed.
  */
 #include <netdb.h>
 #include <poll.h>
@@ -21,6 +22,8 @@
 
 #define MESSAGE     16384
 #define SECONDARIES 16
+#define CONNECTIONS 64
+#define WAIT_S      2 /* for the rest of a query, and for a reader */
 
 static struct zone *zone;
 static uint8_t apex[DNAME_MAX], soa_now[DNS_MESSAGE_MAX], soa_before[DNS_MESSAGE_MAX];
@@ -60,6 +63,7 @@ struct answer {
 	uint16_t id, qtype;
 	uint8_t octets[2 + MESSAGE];
 	struct wr w;
+	bool failed;
 };
 
 static void begin(struct answer *a)
@@ -76,9 +80,8 @@ static void flush(struct answer *a)
 
 	a->octets[0] = (uint8_t)(a->w.at >> 8);
 	a->octets[1] = (uint8_t)a->w.at;
-	for (; at < len; at += (size_t)n)
-		if ((n = send(a->fd, a->octets + at, len - at, MSG_NOSIGNAL)) <= 0)
-			_exit(1);
+	for (; at < len && !a->failed; at += (size_t)n)
+		a->failed = (n = send(a->fd, a->octets + at, len - at, MSG_NOSIGNAL)) <= 0;
 	begin(a);
 }
 
@@ -99,7 +102,7 @@ static void put_whole(struct answer *a)
 
 	if (zone_cursor_open(zone, &c, &e) != 0)
 		_exit(1);
-	while (zone_cursor_next(c, &o, &e) == 1)
+	while (!a->failed && zone_cursor_next(c, &o, &e) == 1)
 		for (size_t i = 0; i < o.n; i++)
 			if (o.rr[i].type != TYPE_SOA)
 				put(a, &o.rr[i]);
@@ -109,28 +112,36 @@ static void put_whole(struct answer *a)
 	}
 }
 
-static void answer(int fd, const struct dns_msg *q)
+static bool wants_diff(const struct dns_msg *q)
+{
+	return q->qtype == TYPE_IXFR && q->has_serial && q->serial == serial - 1;
+}
+
+static bool wants_whole(const struct dns_msg *q)
+{
+	return q->qtype != TYPE_SOA && !wants_diff(q) && !(q->qtype == TYPE_IXFR && q->has_serial && q->serial == serial);
+}
+
+static bool answer(int fd, const struct dns_msg *q)
 {
 	struct answer a = { .fd = fd, .id = q->id, .qtype = q->qtype };
 	struct rr now = soa(soa_now), before = soa(soa_before), rr;
-	bool diff = q->qtype == TYPE_IXFR && q->has_serial && q->serial == serial - 1;
 	uint8_t owner[DNAME_MAX];
 
 	begin(&a);
 	put(&a, &now);
-	if (diff) {
+	if (wants_diff(q)) {
 		rr = added(serial - first_serial, owner);
 		put(&a, &before);
 		put(&a, &now);
 		put(&a, &rr);
-	} else if (q->qtype != TYPE_SOA && !(q->qtype == TYPE_IXFR && q->has_serial && q->serial == serial)) {
+		put(&a, &now);
+	} else if (wants_whole(q)) {
 		put_whole(&a);
-	} else {
-		flush(&a);
-		return;
+		put(&a, &now);
 	}
-	put(&a, &now);
 	flush(&a);
+	return !a.failed;
 }
 
 static bool read_all(int fd, uint8_t *p, size_t len)
@@ -145,15 +156,20 @@ static bool read_all(int fd, uint8_t *p, size_t len)
 	return true;
 }
 
-static void converse(int fd)
+/* One query and its answer; false when the connection is to be closed. */
+static bool converse(int fd)
 {
 	uint8_t head[2], query[DNS_MESSAGE_MAX];
 	struct dns_msg q;
 
-	while (read_all(fd, head, 2) && read_all(fd, query, (size_t)(head[0] << 8 | head[1])) &&
-	       dns_msg_read(query, (size_t)(head[0] << 8 | head[1]), &q, NULL) == 0)
-		answer(fd, &q);
-	_exit(0);
+	if (!read_all(fd, head, 2) || !read_all(fd, query, (size_t)(head[0] << 8 | head[1])) ||
+	    dns_msg_read(query, (size_t)(head[0] << 8 | head[1]), &q, NULL) != 0)
+		return false;
+	if (!wants_whole(&q))
+		return answer(fd, &q);
+	if (fork() == 0)
+		_exit(answer(fd, &q) ? 0 : 1);
+	return false;
 }
 
 /* ---- all ---- */
@@ -221,10 +237,23 @@ static int add_secondary(const char *address)
 	return 0;
 }
 
+static int take(int tcp)
+{
+	const struct timeval wait = { .tv_sec = WAIT_S };
+	int fd = accept(tcp, NULL, NULL);
+
+	if (fd >= 0) {
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
+	}
+	return fd;
+}
+
 static void serve(int udp, int tcp)
 {
-	struct pollfd polls[] = { { .fd = udp, .events = POLLIN }, { .fd = tcp, .events = POLLIN } };
+	struct pollfd polls[2 + CONNECTIONS] = { { .fd = udp, .events = POLLIN }, { .fd = tcp, .events = POLLIN } };
 	sigset_t usr1, before;
+	nfds_t n = 2;
 	int fd;
 
 	sigemptyset(&usr1);
@@ -233,15 +262,17 @@ static void serve(int udp, int tcp)
 	for (;;) {
 		for (; changes_wanted > 0; changes_wanted = changes_wanted - 1)
 			change(udp);
-		if (ppoll(polls, 2, NULL, &before) <= 0)
+		if (ppoll(polls, n, NULL, &before) <= 0)
 			continue;
 		if ((polls[0].revents & POLLIN) != 0)
 			answer_udp(udp);
-		if ((polls[1].revents & POLLIN) == 0 || (fd = accept(tcp, NULL, NULL)) < 0)
-			continue;
-		if (fork() == 0)
-			converse(fd);
-		close(fd);
+		for (nfds_t i = n - 1; i >= 2; i--)
+			if (polls[i].revents != 0 && !converse(polls[i].fd)) {
+				close(polls[i].fd);
+				polls[i] = polls[--n];
+			}
+		if ((polls[1].revents & POLLIN) != 0 && n < 2 + CONNECTIONS && (fd = take(tcp)) >= 0)
+			polls[n++] = (struct pollfd){ .fd = fd, .events = POLLIN };
 	}
 }
 
