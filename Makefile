@@ -164,6 +164,11 @@ soak-day:
 	$(Q)VERSIONS=$(or $(VERSIONS),200) SEED=$(or $(SEED),5) DUET_PROGRAMS=$(CURDIR)/$(CHECK_O)/bin \
 		/usr/bin/python3 tests/scenario/duetlab.py tests/scenario/test_day.py test_a_days_worth_of_versions
 
+# One zone's trouble beside 1,000 others, and what it costs them: make soak-neighbours, or ZONES=100 RECORDS=100000 ROUNDS=1.
+soak-neighbours: all
+	$(Q)ZONES=$(or $(ZONES),1000) RECORDS=$(or $(RECORDS),1000000) ROUNDS=$(or $(ROUNDS),3) DUET_PROGRAMS=$(CURDIR)/build/bin \
+		/usr/bin/python3 tests/scenario/duetlab.py tests/scenario/test_neighbours.py test_the_others_go_on
+
 # Every rollover beside a real parent, with trouble in the middle of each: make soak-rollover, or CASE=ksk.
 soak-rollover:
 	+$(Q)$(CHECK) all
@@ -207,7 +212,7 @@ check-vms: all
 clean:
 	rm -rf build
 
-.PHONY: all sim tests bench-programs check-build check check-vms audit-table audit-zones soak-chaos soak-crash soak-day soak-rollover demo bench bench-docs install clean
+.PHONY: all sim tests bench-programs check-build check check-vms audit-table audit-zones soak-chaos soak-crash soak-day soak-neighbours soak-rollover demo bench bench-docs install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 

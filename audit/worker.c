@@ -136,6 +136,13 @@ json_t *worker_run(const json_t *job, int fd, unsigned threads)
 	return answer != NULL ? answer : json_pack("{s:s, s:s}", "result", "unknown", "why", e.text);
 }
 
+/* Of what is large: it yields to what is small. */
+static void be_nice(json_int_t more)
+{
+	if (more > 0 && more < 20)
+		setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + (int)more);
+}
+
 static int answer_job(int sock, const char *text, size_t len, int fd, unsigned threads)
 {
 	json_t *job = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL), *answer;
@@ -145,6 +152,7 @@ static int answer_job(int sock, const char *text, size_t len, int fd, unsigned t
 	int rc;
 
 	fail_point("worker-job");
+	be_nice(json_integer_value(json_object_get(job, "nice")));
 	alarm(timeout_s > 0 && timeout_s < TIMEOUT_MAX ? (unsigned)timeout_s : TIMEOUT_MAX);
 	answer = worker_run(job, fd, threads);
 	alarm(0);

@@ -20,6 +20,7 @@
 
 #define TIMEOUT_S     60
 #define OCTETS_A_S    200000 /* with all that may slow it down: sanitizers, a busy machine, large keys */
+#define OCTETS_A_S_LARGE 50000 /* which yields to others */
 #define WHOLE_S       (7 * 86400) /* so often all of a zone is looked at */
 #define FINDINGS      3    /* that are told */
 #define WHY_MAX       900
@@ -74,8 +75,8 @@ static void audit_work(struct work *w)
 	fail_point("engine-audit");
 	a->rc = change_table(a->made->change, &f.table, &a->err);
 	if (a->rc == 0)
-		a->rc = auditor_run(a->z->engine->auditor, a->job, feed, &f, (int)(a->timeout_s + 5) * 1000, &a->answer,
-				    &a->err);
+		a->rc = auditor_run(a->z->engine->auditor, a->job, a->work.large, feed, &f, (int)(a->timeout_s + 5) * 1000,
+				    &a->answer, &a->err);
 	table_unref(f.table);
 }
 
@@ -264,9 +265,10 @@ void audit_start(struct zwork *z, uint32_t serial)
 	choose_parts(z, a);
 	octets = m->stats.octets + (m->base == NULL || a->parts.tags != NULL ? 0 : table_octets(version_table(m->base)));
 	a->work.large = octets > WORK_LARGE;
-	a->timeout_s = TIMEOUT_S + (int64_t)(octets / OCTETS_A_S);
+	a->timeout_s = TIMEOUT_S + (int64_t)(octets / (a->work.large ? OCTETS_A_S_LARGE : OCTETS_A_S));
 	threads = a->work.large ? works_threads(z->engine->works) : 1;
-	a->job = auditjob_text(z, a->parts.tags != NULL ? &a->parts : NULL, threads, a->timeout_s);
+	a->job = auditjob_text(z, a->parts.tags != NULL ? &a->parts : NULL, threads,
+			      a->work.large ? WORK_LARGE_NICE : 0, a->timeout_s);
 	a->work.run = audit_work;
 	a->work.done = audit_done;
 	z->made = NULL;

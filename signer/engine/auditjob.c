@@ -108,11 +108,11 @@ static json_t *changes_words(const struct made *m, const struct auditparts *p)
 	return o;
 }
 
-char *auditjob_text(const struct zwork *z, const struct auditparts *parts, unsigned threads, int64_t timeout_s)
+char *auditjob_text(const struct zwork *z, const struct auditparts *parts, unsigned threads, int nice, int64_t timeout_s)
 {
 	const struct made *m = z->made;
-	json_t *o = json_pack("{s:s,s:I,s:I,s:I,s:o,s:s,s:b}", "zone", z->name, "now", (json_int_t)clock_now_s(), "threads",
-			      (json_int_t)threads, "timeout_s", (json_int_t)timeout_s, "plan", plan_words(z, m),
+	json_t *o = json_pack("{s:s,s:I,s:I,s:i,s:I,s:o,s:s,s:b}", "zone", z->name, "now", (json_int_t)clock_now_s(), "threads",
+			      (json_int_t)threads, "nice", nice, "timeout_s", (json_int_t)timeout_s, "plan", plan_words(z, m),
 			      "past", z->kept.audit != NULL ? z->kept.audit : "", "expiring", (int)ends_no_sooner(z));
 	char *text;
 

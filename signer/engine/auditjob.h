@@ -22,8 +22,9 @@ struct auditparts {
 /* -1: there is so much of it that the whole is looked at.  References to both tables are kept until auditparts_fini. */
 int auditparts_make(struct table *was, struct table *now, struct auditparts *out);
 void auditparts_fini(struct auditparts *p);
-/* Of z->made with its SOA; parts: what of it is to be looked at, NULL: all.  free(). */
-char *auditjob_text(const struct zwork *z, const struct auditparts *parts, unsigned threads, int64_t timeout_s);
+/* Of z->made with its SOA; parts: what of it is to be looked at, NULL: all; nice: how much nicer the auditor becomes for it.
+ * free(). */
+char *auditjob_text(const struct zwork *z, const struct auditparts *parts, unsigned threads, int nice, int64_t timeout_s);
 
 /* Writes them, behind the SOAs of both versions. */
 int auditjob_feed_parts(struct store *s, const struct version_info *info, const struct version_info *was,

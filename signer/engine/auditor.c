@@ -148,8 +148,8 @@ static int receive(int sock, int timeout_ms, json_t **out, struct err *e)
 	return err_set(e, ERR_SYNTAX, "the auditor's answer is no object");
 }
 
-int auditor_run(struct auditor *a, const char *job, auditor_feed_fn *feed, void *ctx, int timeout_ms, json_t **out,
-		struct err *e)
+int auditor_run(struct auditor *a, const char *job, bool large, auditor_feed_fn *feed, void *ctx, int timeout_ms,
+		json_t **out, struct err *e)
 {
 	int sock = take(a, e);
 
@@ -161,6 +161,6 @@ int auditor_run(struct auditor *a, const char *job, auditor_feed_fn *feed, void 
 		return -1;
 	}
 	fail_point("audit-answered");
-	give_back(a, sock, true);
+	give_back(a, sock, !large);
 	return 0;
 }

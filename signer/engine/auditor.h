@@ -3,6 +3,7 @@
 #define DUET_AUDITOR_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "err/err.h"
 
@@ -25,12 +26,13 @@ typedef int auditor_feed_fn(void *ctx, int fd, struct err *e);
 /*
  * auditor_run - one job, to its end; blocks.
  *
+ * large       the job says so: this auditor is nicer from now on, and is given no other
  * timeout_ms  longer than the job's own, so that the auditor ends itself first
  * out         the answer, an object
  *
  * Returns 0, or -1: nothing is known of the zone.
  */
-int auditor_run(struct auditor *a, const char *job, auditor_feed_fn *feed, void *ctx, int timeout_ms, json_t **out,
+int auditor_run(struct auditor *a, const char *job, bool large, auditor_feed_fn *feed, void *ctx, int timeout_ms, json_t **out,
 		struct err *e);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "arena/arena.h"
 
@@ -50,11 +51,24 @@ static struct work *take(struct queue *q)
 	return w;
 }
 
+/* What threads it makes itself are as it is.  One that is nicer cannot become less so again, hence a thread each time. */
+static void run_large(void *arg)
+{
+	struct work *w = arg;
+
+	setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + WORK_LARGE_NICE);
+	w->run(w);
+}
+
 static void run(uv_work_t *uv)
 {
 	struct work *w = uv->data;
+	uv_thread_t thread;
 
-	w->run(w);
+	if (w->large && uv_thread_create(&thread, run_large, w) == 0)
+		uv_thread_join(&thread);
+	else
+		w->run(w);
 }
 
 static void next(struct works *ws);

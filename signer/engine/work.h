@@ -10,8 +10,8 @@
  * work - long work off the loop, in the pool: loading and signing.
  *
  * Plans go first, which are short.  What is signed goes before what is loaded, so that content does not pile up in memory.  One large piece of work runs at a
- * time, since it uses all cores by itself; small ones run beside it, as many as there are cores.  done is called in the
- * loop and owns the work.
+ * time, since it uses all cores by itself, but not where others want them: it is nicer, by WORK_LARGE_NICE.  Small ones run
+ * beside it, as many as there are cores.  done is called in the loop and owns the work.
  */
 enum work_kind { WORK_PLAN, WORK_SIGN, WORK_LOAD };
 
@@ -28,6 +28,7 @@ struct work {
 
 /* Octets from which on a zone is large. */
 #define WORK_LARGE (4u << 20)
+#define WORK_LARGE_NICE 10 /* a tenth of a core where others want it, all of them where nobody does */
 
 /* loop is borrowed. */
 struct works *works_new(uv_loop_t *loop);
