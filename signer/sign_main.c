@@ -18,6 +18,7 @@
 #include "sign/apexkeys.h"
 #include "sign/zonesign.h"
 #include "signer/sign_options.h"
+#include "signer/sign_rsa.h"
 
 #define KEYS_MAX    64
 #define PROGRESS_MS 2000 /* what takes longer says how far it is, on a terminal */
@@ -194,7 +195,7 @@ static struct zone_limits limits_of(struct sign_options *o)
 	return limits;
 }
 
-static int run(struct sign_options *o, struct err *e)
+static int run(struct sign_options *o, char **argv, struct err *e)
 {
 	const struct zone_limits limits = limits_of(o);
 	struct key *keys[KEYS_MAX];
@@ -211,6 +212,7 @@ static int run(struct sign_options *o, struct err *e)
 		err_set(e, ERR_NOTFOUND, "%s: no key files of the zone", o->keys);
 		goto out;
 	}
+	sign_rsa_code(argv, keys, key_count);
 	if (apex_keys_make(o->zone, keys, key_count, o->dnskey_ttl_s, &o->params, arena, &apex, e) != 0 ||
 	    zone_read_file(o->input, o->zone, &limits, &z, e) != 0)
 		goto out;
@@ -252,7 +254,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	o.params.now = clock_now_s();
-	if (run(&o, &e) != 0) {
+	if (run(&o, argv, &e) != 0) {
 		fprintf(stderr, "duet-sign: %s\n", e.text);
 		rc = 1;
 	}

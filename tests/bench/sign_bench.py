@@ -11,7 +11,7 @@ import shutil
 import statistics
 import sys
 
-from benchlib import JUDGED, Table, Yardstick, alternate, progress, timed, unsteady, zone_text
+from benchlib import JUDGED, RSA_CODES, Table, Yardstick, alternate, progress, timed, unsteady, zone_text
 from duetlab import find_program, run, verify
 
 MODES = {"NSEC": ([], [], []), "NSEC3": (["--nsec3"], ["-n"], ["-3", "-", "-H", "0"]),
@@ -21,8 +21,8 @@ LIMIT_S = 900
 ALG_TEXT = {8: "rsasha256", 13: "ecdsap256sha256", 15: "ed25519"}
 
 
-# RSA by OpenSSL's AVX2 code, which it takes only where there is no ADX: faster on some processors (duet-sign(1)).
-WITHOUT_ADX, NO_ADX = "duet-sign, OpenSSL without ADX", {"OPENSSL_ia32cap": ":~0x80000"}
+# RSA by the code that OpenSSL takes by itself: on some processors duet-sign has it take another one (duet-sign(1)).
+AS_IT_IS = "duet-sign, RSA code of OpenSSL's choice"
 
 
 class Signers:
@@ -128,7 +128,7 @@ def programs_of(args, signers, n, mode):
     two, slow = args.threads, 1 if args.big else args.runs
     programs = {"duet-sign": (lambda: signers.duet(mode, two), args.runs)}
     if signers.alg == 8:
-        programs[WITHOUT_ADX] = (lambda: signers.duet(mode, two, {**os.environ, **NO_ADX}), args.runs)
+        programs[AS_IT_IS] = (lambda: signers.duet(mode, two, {**os.environ, **RSA_CODES[0]}), args.runs)
     if n <= LARGEST_BESIDE:
         programs["kzonesign"] = (lambda: signers.knot(mode, two), args.runs)
     if n <= LARGEST_BESIDE and not args.best_only:
