@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "arena/arena.h"
+#include "audit/name.h"
 
 #define ITEMS_MAX 1024
 
@@ -161,6 +162,58 @@ static int read_known(const json_t *root, struct plan *p, struct err *e)
 	return 0;
 }
 
+static int by_name(const void *a, const void *b)
+{
+	const struct plan_child *x = a, *y = b;
+
+	return x->len != y->len ? (x->len < y->len ? -1 : 1) : memcmp(x->name, y->name, x->len);
+}
+
+const struct plan_child *plan_child(const struct plan *p, const uint8_t *name, size_t len)
+{
+	struct plan_child key = { .len = len };
+
+	if (p == NULL || p->children == 0)
+		return NULL;
+	memcpy(key.name, name, len);
+	return bsearch(&key, p->child, p->children, sizeof(*p->child), by_name);
+}
+
+static int read_child(const json_t *o, struct plan_child *out, struct err *e)
+{
+	const char *text = json_string_value(json_object_get(o, "zone"));
+	ldns_rdf *name = text == NULL ? NULL : ldns_dname_new_frm_str(text);
+
+	if (name == NULL || ldns_rdf_size(name) > sizeof(out->name)) {
+		ldns_rdf_deep_free(name);
+		return err_set(e, ERR_SYNTAX, "children: zone must be a name");
+	}
+	out->len = ldns_rdf_size(name);
+	memcpy(out->name, ldns_rdf_data(name), out->len);
+	ldns_rdf_deep_free(name);
+	name_lower(out->name, out->len);
+	if (read_set(o, "ds", "DS", &out->ds, e) != 0)
+		return err_ctx(e, "child %.200s", text);
+	return out->ds.given ? 0 : err_set(e, ERR_SYNTAX, "children: %.200s has no ds", text);
+}
+
+static int read_children(const json_t *root, struct plan *p, struct err *e)
+{
+	const json_t *list = json_object_get(root, "children"), *o;
+	size_t i;
+
+	if (list == NULL)
+		return 0;
+	if (!json_is_array(list))
+		return err_set(e, ERR_SYNTAX, "children must be a list");
+	p->child = mem_new(json_array_size(list) + 1, sizeof(*p->child));
+	json_array_foreach(list, i, o)
+		if (read_child(o, &p->child[p->children++], e) != 0)
+			return -1;
+	qsort(p->child, p->children, sizeof(*p->child), by_name);
+	return 0;
+}
+
 static int read_rest(const json_t *root, struct plan *p, struct err *e)
 {
 	const json_t *content = json_object_get(root, "content"), *policy = json_object_get(root, "policy");
@@ -192,7 +245,7 @@ struct plan *plan_from_json(const json_t *root, struct err *e)
 		 read_set(root, "cds", "CDS", &p->cds, e) == 0 &&
 		 read_set(root, "cdnskey", "CDNSKEY", &p->cdnskey, e) == 0 &&
 		 read_set(root, "ds", "DS", &p->ds, e) == 0 && read_algorithms(root, p, e) == 0 &&
-		 read_known(root, p, e) == 0 && read_rest(root, p, e) == 0)
+		 read_known(root, p, e) == 0 && read_children(root, p, e) == 0 && read_rest(root, p, e) == 0)
 		rc = 0;
 	if (rc == 0)
 		return p;
@@ -255,6 +308,9 @@ void plan_free(struct plan *p)
 	set_fini(&p->cds);
 	set_fini(&p->cdnskey);
 	set_fini(&p->ds);
+	for (size_t i = 0; i < p->children; i++)
+		set_fini(&p->child[i].ds);
+	free(p->child);
 	if (p->limits_given)
 		limits_free(&p->limits);
 	free(p->known);

@@ -35,6 +35,13 @@ struct plan_known {
 	int64_t content;
 };
 
+/* A delegation to a zone that is signed here, too, with the DS that it is to have. */
+struct plan_child {
+	uint8_t name[255]; /* lower case */
+	size_t len;
+	struct plan_set ds;
+};
+
 struct plan {
 	bool unsigned_zone;
 	bool observed; /* what others show was looked at: keys wait for TTLs alone */
@@ -49,6 +56,8 @@ struct plan {
 	int64_t content;
 	struct plan_known *known;
 	size_t known_count;
+	struct plan_child *child; /* for plan_child */
+	size_t children;
 };
 
 /* From JSON or its text; ERR_SYNTAX names the member.  NULL on failure. */
@@ -56,6 +65,8 @@ struct plan *plan_from_json(const json_t *root, struct err *e);
 struct plan *plan_parse(const char *text, size_t len, struct err *e);
 struct plan *plan_read(const char *path, struct err *e);
 void plan_free(struct plan *p);
+/* The child of this name, in lower case; NULL. */
+const struct plan_child *plan_child(const struct plan *p, const uint8_t *name, size_t len);
 /* Whether the plan (NULL: none) says that a key is a CSK. */
 bool plan_is_csk(const struct plan *p, const uint8_t *rdata, size_t len);
 

@@ -33,6 +33,8 @@ ROW(CONTENT_CNAMES, "AUD-CONTENT-08", ERROR, FIXED, "more than one CNAME or DNAM
     "RFC 2181 section 10.1, RFC 6672 section 2.4.")
 ROW(CONTENT_DS, "AUD-CONTENT-09", ERROR, FIXED, "DS without NS, or DS at the apex",
     "RFC 4035 section 2.4: DS belongs to the parent's side of a delegation.")
+ROW(CONTENT_CHILD, "AUD-CONTENT-14", ERROR, FIXED, "DS of a zone that is signed here, too, is not what the plan says",
+    "It goes in and out by itself, at the step of a rollover that is due; any other is bogus to those who have its parent's DS.")
 ROW(CONTENT_DNAME_NS, "AUD-CONTENT-10", ERROR, FIXED, "NS and DNAME at one name below the apex",
     "RFC 6672 section 2.3: the name would be a delegation and a redirection.")
 ROW(CONTENT_WILDCARD_NS, "AUD-CONTENT-11", ERROR, FIXED, "NS at a wildcard",

@@ -3,6 +3,7 @@
 #include "audit/audit.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void check_cname(struct audit *a, const struct owner *o)
 {
@@ -24,6 +25,24 @@ static void check_cname(struct audit *a, const struct owner *o)
 		report_add(a->report, CONTENT_CNAME_DATA, o->at, "%s", owner_text(o, -1, text));
 }
 
+/* A delegation to a zone that is signed here has the DS that the plan names, and no other. */
+static void check_child(struct audit *a, const struct owner *o)
+{
+	const struct plan_child *child = o->place == PLACE_CUT ? plan_child(a->plan, o->wire, o->wire_len) : NULL;
+	const struct rrset ds = rrset_of(&o->zone, TYPE_DS);
+	char text[LABEL_MAX];
+	bool same;
+
+	if (child == NULL || rrset_of(&o->zone, TYPE_NS).n == 0)
+		return;
+	same = ds.n == child->ds.n;
+	for (size_t i = 0; i < ds.n && same; i++)
+		same = ds.rec[i]->rdlen == child->ds.item[i].len &&
+		       memcmp(rec_rdata(ds.rec[i]), child->ds.item[i].rdata, child->ds.item[i].len) == 0;
+	if (!same)
+		report_add(a->report, CONTENT_CHILD, o->at, "%s", owner_text(o, TYPE_DS, text));
+}
+
 static void check_delegation(struct audit *a, const struct owner *o)
 {
 	bool ns = rrset_of(&o->zone, TYPE_NS).n > 0, ds = rrset_of(&o->zone, TYPE_DS).n > 0;
@@ -31,6 +50,7 @@ static void check_delegation(struct audit *a, const struct owner *o)
 
 	if (ds && (!ns || o->place == PLACE_APEX))
 		report_add(a->report, CONTENT_DS, o->at, "%s", owner_text(o, TYPE_DS, text));
+	check_child(a, o);
 	if (o->place == PLACE_CUT && rrset_of(&o->zone, TYPE_DNAME).n > 0)
 		report_add(a->report, CONTENT_DNAME_NS, o->at, "%s", owner_text(o, -1, text));
 	if (ns && name_is_wildcard(o->wire))

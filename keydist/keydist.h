@@ -74,6 +74,8 @@ struct zone_ctx {
 	uint64_t epoch;     /* the same; 0: none */
 	struct telling *telling;    /* parent.c; NULL: nothing is to be told */
 	struct zone_looks *looks;   /* looks.c; NULL: nothing was heard */
+	struct zone_ctx *above, **below; /* local.c: the nearest zone above that is signed here, and those to which this is it */
+	size_t belows;
 	bool queued, retry; /* in the queue; to be put there with the next second */
 	bool making;        /* keys are being made */
 	bool look_for_lost; /* a key could not be used: look which, and say so */
@@ -122,6 +124,7 @@ struct keydist {
 	size_t queue_at, queue_end, queue_size;
 	size_t looked_at; /* zones since memory was given back */
 	uv_timer_t turn; /* step.c */
+	bool local_stale; /* local.c: zones came or went; looked at with the next second */
 	bool acting;     /* facts may be said, when the turn before looked */
 
 	struct words *words; /* words.c */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* duet-keydist: holds the facts and all private keys of the cluster, sealed, and plans each zone. */
+#include "keydist/local.h"
 #include "keydist/parent.h"
 
 #include "arena/arena.h"
@@ -139,6 +140,8 @@ static int start(struct keydist *k, struct err *e)
 	    cluster_open(&config, &k->cluster, e) != 0)
 		return -1;
 	k->clock_good = cluster_clock(k->cluster, k->clock_why);
+	k->local_stale = true;
+	local_tend(k);
 	zones_touch_all(k);
 	return api_open(k, e);
 }

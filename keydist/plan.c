@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* plan: what the engine is to do with a zone, made from facts; compared by its digest with what the engine has, so
  * that only changes are sent. */
+#include "keydist/local.h"
 #include "keydist/looks.h"
 
 #include "arena/arena.h"
@@ -189,8 +190,8 @@ json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct life *l)
 {
 	const struct zone_state *z = l->in.zone;
 	const char *source = json_string_value(json_object_get(zone_addition(z)->body, "source"));
+	json_t *plan, *children = local_children(k, c);
 	struct timeline_published next;
-	json_t *plan;
 
 	look(c, l);
 	plan = json_pack("{s:s,s:b,s:s,s:o,s:o,s:[],s:[],s:o,s:I,s:i,s:o,s:I,s:b}", "zone", z->text, "gone",
@@ -210,6 +211,8 @@ json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct life *l)
 	}
 	json_object_set_new(plan, "state", json_string(c->state));
 	json_object_set_new(plan, "look", looks_wanted(k, l));
+	if (children != NULL)
+		json_object_set_new(plan, "children", children);
 	return plan;
 }
 

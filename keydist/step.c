@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* step: what follows from facts, in turns. */
+#include "keydist/local.h"
 #include "keydist/parent.h"
 
 #include "clock/clock.h"
@@ -36,10 +37,14 @@ void keydist_on_fact(void *ctx, const struct fact *f)
 		return; /* it is being opened: everything is looked at afterwards */
 	if (strcmp(f->kind, "key.created") == 0)
 		k->created_ms = clock_mono_ms();
-	if (f->zone_len > 0)
-		zones_touch(k, zone_ctx(k, f->zone, true));
-	else
+	if (f->zone_len > 0) {
+		struct zone_ctx *c = zone_ctx(k, f->zone, true);
+
+		zones_touch(k, c);
+		local_on_fact(k, f, c);
+	} else {
 		zones_touch_all(k); /* nodes and policies concern every zone */
+	}
 }
 
 static void on_turn(uv_timer_t *timer)
@@ -173,6 +178,7 @@ void keydist_tick(struct keydist *k)
 	look_for_bulk(k);
 	touch_what_is_due(k);
 	running_tick(k);
+	local_tend(k);
 	parent_tick(k);
 	keydist_turn_soon(k);
 	engine_tick(k);

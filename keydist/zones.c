@@ -139,6 +139,7 @@ void zones_free(struct keydist *k)
 		free(c->trouble);
 		free(c->name);
 		free(c->text);
+		free(c->below);
 		free(c);
 	}
 	free(k->zone);

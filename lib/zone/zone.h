@@ -53,6 +53,13 @@ struct zone {
 
 #define ZONE_ZONEMD_MAX 16
 
+/* The DS RRset that an owner is to have, whatever the input says, where the input delegates it; n 0: none. */
+struct zone_given {
+	const uint8_t *owner;
+	const struct rr *rr;
+	size_t n;
+};
+
 struct zone_limits {
 	uint32_t max_ttl_s;        /* a TTL above it refuses the zone; 0: no limit */
 	size_t max_rrset_octets;   /* 65000 */
@@ -65,6 +72,8 @@ struct zone_limits {
 	struct sort_memory *sort_memory; /* of zones before, and for zones after; NULL: none */
 	unsigned threads;          /* that sum up a large zone */
 	bool without_sum;          /* leaves sum and digest 0: for who needs neither */
+	const struct zone_given *given; /* by dname_cmp, each owner once; ZONEMD of the input are not checked then */
+	size_t given_count;
 	bool with_dnssec;          /* a signed zone: keeps what signing made, does not check what may stand together */
 };
 #define ZONE_LIMITS_DEFAULT \

@@ -45,6 +45,8 @@ struct zone_build *zone_build_new(const uint8_t *apex, const struct zone_limits 
 	b->sorter = sorter_new(limits->sort_octets, limits->sort_dir, limits->sort_memory);
 	b->file = ENTRY_NO_FILE;
 	b->left = limits->max_records;
+	if (limits->given_count > 0)
+		b->given_cut = mem_new(limits->given_count, sizeof(bool));
 	b->ttl_most = limits->max_ttl_s != 0 ? limits->max_ttl_s : UINT32_MAX;
 	zone_build_owner(b, b->z->apex, b->apex_len);
 	return b;
@@ -59,6 +61,7 @@ void zone_build_free(struct zone_build *b)
 	for (size_t i = 0; i < b->file_count; i++)
 		free(b->files[i]);
 	free(b->files);
+	free(b->given_cut);
 	free(b);
 }
 
@@ -269,6 +272,57 @@ static int too_many(const struct zone_build *b, uint32_t line, struct err *e)
 	return place_err(e, ERR_LIMIT, place_at(b, line), "more than %zu records", b->limits.max_records);
 }
 
+/* ---- DS that are given ---- */
+
+static const struct zone_given *find_given(const struct zone_build *b)
+{
+	size_t low = 0, high = b->limits.given_count;
+
+	while (low < high) {
+		const size_t mid = low + (high - low) / 2;
+		const int order = dname_cmp(b->limits.given[mid].owner, b->owner);
+
+		if (order == 0)
+			return &b->limits.given[mid];
+		if (order < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+/* 0: keep it, 1: another DS takes its place */
+static int given_check(struct zone_build *b, uint16_t type)
+{
+	const struct zone_given *given = find_given(b);
+
+	if (given == NULL)
+		return 0;
+	if (type == TYPE_NS)
+		b->given_cut[given - b->limits.given] = true;
+	return type == TYPE_DS;
+}
+
+static int put_given(struct zone_build *b, struct err *e)
+{
+	bool *cut = b->given_cut;
+	int rc = cut == NULL ? 0 : zone_build_file(b, NULL, e);
+
+	b->given_cut = NULL; /* these are to stay */
+	for (size_t i = 0; cut != NULL && i < b->limits.given_count && rc == 0; i++) {
+		const struct zone_given *given = &b->limits.given[i];
+
+		if (!cut[i])
+			continue;
+		zone_build_owner(b, given->owner, dname_len(given->owner));
+		for (size_t r = 0; r < given->n && rc == 0; r++)
+			rc = zone_build_add(b, &given->rr[r], 0, e);
+	}
+	free(cut);
+	return rc;
+}
+
 int zone_build_verdict(struct zone_build *b, uint16_t type, uint32_t ttl, size_t rdlen, uint32_t line, struct err *e)
 {
 	struct rr rr = { .rdata = b->at + sizeof(struct entry_rr), .type = type, .ttl = ttl, .rdlen = (uint16_t)rdlen };
@@ -283,7 +337,7 @@ int zone_build_verdict(struct zone_build *b, uint16_t type, uint32_t ttl, size_t
 		return place_err(e, ERR_LIMIT, place_at(b, line), "TTL %u of %s %s is above the largest allowed, %u", ttl,
 				 dname_to_text(b->owner, name), rr_type_text(type, word), b->limits.max_ttl_s);
 	if (type != TYPE_SOA)
-		return 0;
+		return b->given_cut != NULL && (type == TYPE_NS || type == TYPE_DS) ? given_check(b, type) : 0;
 	if ((verdict = soa_check(b, &rr, line, e)) != 0)
 		return verdict;
 	b->z->soa = rr;
@@ -359,6 +413,8 @@ int zone_build_end(struct zone_build *b, struct zone **out, struct err *e)
 		err_set(e, ERR_REFUSED, "no SOA at %s (RFC 1035 section 5.2)", dname_to_text(b->z->apex, apex));
 		goto out;
 	}
+	if (put_given(b, e) != 0)
+		goto out;
 	close_entry(b);
 	b->sorter = NULL;
 	if (sorter_end(sorter, &b->z->entries, e) != 0)
@@ -366,7 +422,10 @@ int zone_build_end(struct zone_build *b, struct zone **out, struct err *e)
 	if (b->z->dropped > b->z->zonemd_count)
 		zone_build_notice(b, NOTICE_DROPPED, "%zu DNSSEC records of the input left out; signing makes them anew",
 				  b->z->dropped - b->z->zonemd_count);
-	if (zone_pass(b, e) != 0 || (b->z->zonemd_count > 0 && zone_zonemd_check(b, e) != 0))
+	if (b->z->zonemd_count > 0 && b->limits.given_count > 0)
+		zone_build_notice(b, NOTICE_ZONEMD, "ZONEMD not checked: DS of zones below that are signed here are put in");
+	if (zone_pass(b, e) != 0 ||
+	    (b->z->zonemd_count > 0 && b->limits.given_count == 0 && zone_zonemd_check(b, e) != 0))
 		goto out;
 	notice_the_rest(b);
 	take_soa(b->z);

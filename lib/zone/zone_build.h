@@ -56,6 +56,7 @@ struct zone_build {
 	uint16_t file;   /* of what is added next */
 	bool soa_twice;  /* the same SOA once more is no error: a transfer ends with it */
 	bool soa_seen;
+	bool *given_cut; /* by place in limits.given: the input delegates it; NULL: nothing is given, or it is being put in */
 	size_t more_notices[NOTICE_KINDS]; /* by kind: how many there were */
 };
 
@@ -91,7 +92,8 @@ static inline int zone_build_put(struct zone_build *b, uint16_t type, uint32_t t
 	struct entry_rr head = { .type = type, .rdlen = (uint16_t)rdlen, .ttl = ttl, .line = line };
 	int verdict;
 
-	if (type == TYPE_SOA || ttl > b->ttl_most || b->left == 0 || !b->within) {
+	if (type == TYPE_SOA || ttl > b->ttl_most || b->left == 0 || !b->within ||
+	    (b->given_cut != NULL && (type == TYPE_NS || type == TYPE_DS))) {
 		if ((verdict = zone_build_verdict(b, type, ttl, rdlen, line, e)) != 0)
 			return verdict < 0 ? -1 : 0;
 	}

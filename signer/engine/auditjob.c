@@ -64,6 +64,22 @@ static json_t *limits(const struct policy *policy)
 	return j;
 }
 
+/* The DS of zones below that were put into this content: an older one has what it was given then. */
+static json_t *children(const struct plan *p)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < p->given_count; i++) {
+		char name[DNAME_TEXT_MAX];
+		json_t *ds = json_array();
+
+		for (size_t k = 0; k < p->given[i].n; k++)
+			json_array_append_new(ds, rdata_text(p->given[i].rr[k].rdata, p->given[i].rr[k].rdlen));
+		json_array_append_new(list, json_pack("{s:s,s:o}", "zone", dname_to_text(p->given[i].owner, name), "ds", ds));
+	}
+	return list;
+}
+
 static json_t *plan_words(const struct zwork *z, const struct made *m)
 {
 	const struct plan *p = m->plan;
@@ -71,6 +87,8 @@ static json_t *plan_words(const struct zwork *z, const struct made *m)
 	json_t *o = json_pack("{s:b,s:o,s:o}", "observed", 1, "policy", limits(&p->policy), "digest",
 			      msg_json_hex(digest, CONTENT_DIGEST_LEN));
 
+	if (m->content != NULL && m->content->plan != NULL)
+		json_object_set_new(o, "children", children(m->content->plan));
 	if (p->state != PLAN_SIGNED) {
 		json_object_set_new(o, "unsigned", json_true());
 		return o;

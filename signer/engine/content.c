@@ -7,6 +7,7 @@
 
 #include "arena/arena.h"
 #include "sign/version_zone.h"
+#include "signer/engine/plan.h"
 #include "signer/engine/work.h"
 
 /* A difference of more than one record in so many is signed as a whole, on all cores and with its sum made anew. */
@@ -93,6 +94,7 @@ void content_free(struct content *c)
 	zone_free(c->zone);
 	zone_diff_free(c->diff);
 	free(c->stream);
+	plan_unref(c->plan);
 	free(c);
 }
 

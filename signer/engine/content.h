@@ -16,6 +16,7 @@ struct content {
 	size_t records, dropped; /* of what came in */
 	uint8_t base[48];            /* digest of the content that it leads from */
 	struct patch_content patched; /* of the difference */
+	struct plan *plan;      /* whose DS of zones below were put in; NULL: none were */
 };
 
 /*

@@ -20,6 +20,7 @@ struct load {
 	int fd;                /* https: what path leads to; -1: none */
 	uint8_t *stream;       /* transfer: */
 	size_t stream_len;
+	struct plan *plan;     /* as it was when the load began */
 	struct version *base;  /* NULL, or what a difference leads from and a whole is compared with */
 	bool diff;
 	char *root;
@@ -36,6 +37,10 @@ static void load_work(struct work *w)
 	struct load *l = (struct load *)w;
 	struct store *store = l->z->engine->store;
 
+	if (l->diff && l->plan->given_count > 0) {
+		l->rc = err_set(&l->err, ERR_NOTNOW, "DS of zones below that are signed here are put into whole zones");
+		return;
+	}
 	if (l->diff) {
 		l->rc = content_of_diff(store, l->base, l->stream, l->stream_len, &l->limits, &l->content, &l->err);
 		l->stream = NULL;
@@ -98,11 +103,13 @@ static void load_done(struct work *w)
 		if (l->zone != NULL)
 			input_notices(z, l->zone);
 		z->loaded = l->content;
+		z->loaded->plan = l->plan->given_count > 0 ? plan_ref(l->plan) : NULL;
 	}
 	if (l->content == NULL || l->content->zone != l->zone)
 		zone_free(l->zone);
 	zwork_poke(z);
 	version_unref(l->base);
+	plan_unref(l->plan);
 	zone_files_fini(&l->files);
 	if (l->fd >= 0)
 		close(l->fd);
@@ -138,7 +145,10 @@ void load_start(struct zwork *z)
 
 	l->z = z;
 	l->fd = -1;
+	l->plan = plan_ref(z->plan);
 	l->limits = ZONE_LIMITS_DEFAULT;
+	l->limits.given = l->plan->given;
+	l->limits.given_count = l->plan->given_count;
 	l->limits.sort_memory = z->engine->sort_memory;
 	l->limits.threads = works_threads(z->engine->works);
 	l->limits.max_ttl_s = max_ttl > 0 && max_ttl < UINT32_MAX ? (uint32_t)max_ttl : 0;

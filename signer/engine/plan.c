@@ -15,6 +15,8 @@
 #define READY_OCTETS  65535
 #define RECORDS_MAX   64
 #define SHOWS_MAX     16384
+#define DS_OCTETS     256
+#define CHILDREN_MAX  1000000
 
 static const char *const state_text[] = {
 	[PLAN_HELD] = "held", [PLAN_UNSIGNED] = "unsigned", [PLAN_SIGNED] = "signed", [PLAN_KEEP] = "keep",
@@ -320,6 +322,67 @@ static int floor_read(struct plan *p, const json_t *msg, struct err *e)
 	return 0;
 }
 
+/* ---- DS of zones below ---- */
+
+static int by_owner(const void *a, const void *b)
+{
+	return dname_cmp(((const struct zone_given *)a)->owner, ((const struct zone_given *)b)->owner);
+}
+
+static int given_read(struct plan *p, const json_t *o, const uint8_t *apex, struct zone_given *out, struct err *e)
+{
+	const json_t *ds = json_object_get(o, "ds");
+	uint8_t owner[DNAME_MAX], lower[DNAME_MAX];
+	uint64_t ttl;
+	struct rr *rr;
+	size_t len;
+
+	if (msg_name(o, "zone", owner, e) != 0 || msg_uint(o, "ttl", INT32_MAX, &ttl, e) != 0)
+		return -1;
+	if (!dname_is_within(owner, apex) || dname_equal(owner, apex) || !json_is_array(ds) || json_array_size(ds) > RECORDS_MAX)
+		return err_set(e, ERR_REFUSED, "a child that is not below the zone, or with more than %d DS", RECORDS_MAX);
+	len = dname_lower(owner, lower);
+	out->owner = arena_dup(p->arena, lower, len);
+	out->n = json_array_size(ds);
+	out->rr = rr = arena_alloc(p->arena, out->n + 1, sizeof(*rr));
+	for (size_t i = 0; i < out->n; i++) {
+		json_t *one = json_pack("{s:O}", "ds", json_array_get(ds, i));
+		uint8_t *rdata = msg_base64(one, "ds", DS_OCTETS, &len, e);
+
+		json_decref(one);
+		if (rdata == NULL)
+			return -1;
+		rr[i] = (struct rr){ .owner = out->owner, .rdata = arena_dup(p->arena, rdata, len), .ttl = (uint32_t)ttl,
+				     .type = TYPE_DS, .rdlen = (uint16_t)len };
+		free(rdata);
+		if (rdata_check(TYPE_DS, rr[i].rdata, rr[i].rdlen, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Where the source's serial numbers the content, another DS cannot: then the input's are as they are. */
+static int children_read(struct plan *p, const json_t *msg, const uint8_t *apex, struct err *e)
+{
+	const json_t *list = json_object_get(msg, "children"), *o;
+	char *text;
+	size_t i;
+
+	if (list == NULL || policy_order(&p->policy, p->source) != POLICY_ORDER_SEEN)
+		return 0;
+	if (!json_is_array(list) || json_array_size(list) > CHILDREN_MAX)
+		return err_set(e, ERR_SYNTAX, "children: a list of at most %d", CHILDREN_MAX);
+	p->given = arena_alloc(p->arena, json_array_size(list) + 1, sizeof(*p->given));
+	json_array_foreach(list, i, o)
+		if (given_read(p, o, apex, &p->given[p->given_count++], e) != 0)
+			return err_ctx(e, "child %zu", i + 1);
+	qsort(p->given, p->given_count, sizeof(*p->given), by_owner);
+	text = json_dumps(list, JSON_COMPACT);
+	crypto_hash_sha256(p->given_hash, (const uint8_t *)text, strlen(text));
+	free(text);
+	return 0;
+}
+
 int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identity *id, const struct plan *before,
 	      int64_t now, struct plan **out, struct err *e)
 {
@@ -343,6 +406,8 @@ int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identi
 	    msg_uint(msg, "steps", INT64_MAX, &p->steps, e) != 0 || msg_uint(msg, "epoch", INT64_MAX, &p->epoch, e) != 0)
 		goto bad;
 	p->source = mem_strdup(source);
+	if (children_read(p, msg, apex, e) != 0)
+		goto bad;
 	if (p->state == PLAN_SIGNED && signed_read(p, msg, apex, id, before, now, e) != 0)
 		goto bad;
 	plan_digest(p);

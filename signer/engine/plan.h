@@ -44,6 +44,9 @@ struct plan {
 	uint64_t epoch;
 	bool hold;
 	bool look_keys, look_ds; /* secondaries and name servers, or the parent, are to be looked at */
+	struct zone_given *given; /* DS of zones below that this cluster signs, too; for input-order: seen alone */
+	size_t given_count;
+	uint8_t given_hash[32];
 	char *shows;          /* what a version made by it shows, in keydist's words: kept with the version, and said back */
 	uint8_t hash[32];     /* over all that a version is made of, RRSIGs aside */
 	struct arena *arena;  /* owns ready */

@@ -289,6 +289,11 @@ void zwork_plan(struct zwork *z, struct plan *p, const struct err *why)
 	if (first || z->plan->rev != p->rev || z->plan->state != p->state || z->plan->steps != p->steps)
 		log_event(LOG_NOTICE, "plan", "zone=%s state=%s rev=%" PRIu64 " steps=%" PRIu64 " keys=%zu source=%s", z->name,
 			  plan_state_text(p->state), p->rev, p->steps, p->key_count, p->source);
+	if (!first && memcmp(z->plan->given_hash, p->given_hash, sizeof(p->given_hash)) != 0) {
+		log_event(LOG_NOTICE, "children", "zone=%s with-ds=%zu msg=the DS of zones below that are signed here have changed: the "
+			  "source is read again", z->name, p->given_count);
+		source_again(z);
+	}
 	take_plan(z, p);
 	look_plan(z);
 	zwork_tell(z);

@@ -273,6 +273,16 @@ def content_of_another_digest(c):
     c.good_plan()["digest"] = "ab" * 48
 
 
+@fault("CONTENT-14")
+def ds_of_a_zone_signed_here_is_missing(c):
+    c.good_plan()["children"] = [{"zone": "Sub.example.", "ds": [c.extra_key(13, 257).ds(c.name("sub")).to_text()]}]
+
+
+@fault("CONTENT-14")
+def ds_of_a_zone_signed_here_has_stayed(c):
+    c.good_plan()["children"] = [{"zone": "sec.example.", "ds": []}]
+
+
 @fault("CONTENT-05", setups=("csk",))
 def text_below_a_delegation(c):
     c.both("x.sub", T.TXT, 300, ['"occluded"'])

@@ -269,6 +269,39 @@ static void dnssec_records_are_left_out(void **state)
 	zone_free(z);
 }
 
+/* DS of zones that are signed here take the place of the input's, where the input delegates them. */
+static void ds_that_are_given_stand_for_those_of_the_input(void **state)
+{
+	static const uint8_t a[] = "\1a\7example", b[] = "\1b\7example", c[] = "\1c\7example", one[36] = { 0, 1, 13, 2 },
+			     two[36] = { 0, 2, 13, 2 };
+	const struct rr rr[] = { { .owner = a, .rdata = one, .ttl = 7, .type = TYPE_DS, .rdlen = sizeof(one) },
+				 { .owner = a, .rdata = two, .ttl = 7, .type = TYPE_DS, .rdlen = sizeof(two) } };
+	const struct zone_given given[] = { { a, rr, 2 }, { b, NULL, 0 }, { c, rr, 1 } };
+	const char *text = HEAD "b DS 9 13 2 0000000000000000000000000000000000000000000000000000000000000000\n"
+				"b NS ns\nA DS 9 13 2 0000000000000000000000000000000000000000000000000000000000000000\nA NS ns\n"
+				"c A 192.0.2.1\n"
+				"d DS 9 13 2 0000000000000000000000000000000000000000000000000000000000000000\nd NS ns\n";
+	struct zone_limits limits = ZONE_LIMITS_DEFAULT;
+	struct zone *plain = read_text(text), *z;
+	struct err e;
+
+	(void)state;
+	limits.given = given;
+	limits.given_count = COUNT(given);
+	z = read_with(text, limits, &e);
+	assert_non_null(z);
+	assert_int_equal(count(z, "a.example", TYPE_DS), 2);
+	assert_int_equal(find(z, "a.example", TYPE_DS)->ttl, 7);
+	assert_int_equal(count(z, "b.example", TYPE_DS), 0);
+	assert_int_equal(count(z, "b.example", TYPE_NS), 1);
+	assert_int_equal(count(z, "c.example", TYPE_DS), 0); /* it is not delegated */
+	assert_int_equal(count(z, "d.example", TYPE_DS), 1); /* nobody speaks of it */
+	assert_int_equal(z->records, plain->records);
+	assert_memory_not_equal(z->digest, plain->digest, sizeof(z->digest));
+	zone_free(z);
+	zone_free(plain);
+}
+
 static void occluded_names_are_noticed(void **state)
 {
 	struct zone *z = read_text(HEAD "sub NS ns.sub\nns.sub A 1.2.3.4\nns.sub AAAA ::1\nsub TXT hidden\na.b.sub MX 0 x\nsubx TXT seen\n"
@@ -480,6 +513,7 @@ int main(void)
 		cmocka_unit_test(duplicates_go),
 		cmocka_unit_test(bad_text_is_refused_with_its_place),
 		cmocka_unit_test(limits_are_kept),
+		cmocka_unit_test(ds_that_are_given_stand_for_those_of_the_input),
 		cmocka_unit_test(dnssec_records_are_left_out),
 		cmocka_unit_test(occluded_names_are_noticed),
 		cmocka_unit_test(many_notices_become_a_number),

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A cluster that signs a zone, its parent and its grandparent: the DS go in and out by themselves at each depth, and the zone
+files stay as they are."""
+
+import json
+
+import dns.rdatatype
+
+from duetlab import NSD, Cluster, Failed, Knot, Unbound, limit, small_zone, wait_until
+from dnstools import query
+from steady import Steady
+
+TOP, MIDDLE, ZONE = "org", "example.org", "sub.example.org"
+HOSTS = 400
+POLICY = """name: quick
+keys: csk
+dnskey-ttl: 2s
+propagation: 1s
+max-ttl-unsigned: 1h
+max-ttl-signed: 10s
+renewal-margin: 1h
+"""
+
+
+def zone_text(origin, child=None):
+    """With a delegation, and there a DS that nobody made."""
+    rows = ["$ORIGIN %s." % origin, "$TTL 2", "@ SOA ns h 1 3600 600 86400 1", "@ NS ns", "ns A 127.0.0.1", "host A 192.0.2.1"]
+    if child:
+        rows += ["%s NS ns.%s" % (child, child), "ns.%s A 127.0.0.1" % child]
+    return "\n".join(rows) + "\n"
+
+
+class World:
+    """NSD behind signer1 and Knot behind signer2, each with all three zones, which both signers look at as parents."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.cluster = Cluster(lab, signers=2, backups=1).init()
+        self.s1, self.s2 = self.cluster.signer1, self.cluster.signer2
+        zones = [TOP, MIDDLE, ZONE]
+        self.servers = [NSD(lab, "nsd", zones, [self.s1.addr]), Knot(lab, "knot", zones, [self.s2.addr])]
+        self.cluster.add_secondary(self.servers[0], of=[self.s1])
+        self.cluster.add_secondary(self.servers[1], of=[self.s2])
+        both = ["%s#%d" % (s.addr, s.port) for s in self.servers]
+        for h in (self.s1, self.s2):
+            h.conf["signer"].update({"look-interval-s": 1, "parents": [
+                {"zone": zone, "servers": both, "validate": False} for zone in (TOP, MIDDLE)]})
+        self.cluster.write_confs()
+        self.cluster.start()
+        for s in self.servers:
+            s.start()
+        lab.write("quick.yaml", POLICY)
+        self.s1.ctl("policy", "apply", lab.path("quick.yaml"))
+        self.files = {TOP: zone_text(TOP, "example"), MIDDLE: zone_text(MIDDLE, "sub"),
+                      ZONE: small_zone(ZONE, n=HOSTS, ttl=2, minimum=1)}
+        for zone in zones:
+            self.cluster.add_zone(zone, self.files[zone], policy="quick")
+        for zone in zones:
+            self.s1.ctl("key", "create", zone)
+            self.cluster.wait_signed(zone, timeout=60)
+
+    def ds(self, zone):
+        """Key tags that each server names."""
+        return [{rd.key_tag for rrset in query(s.addr, zone + ".", "DS", port=s.port, timeout=2).answer
+                 if rrset.rdtype == dns.rdatatype.DS for rd in rrset} for s in self.servers]
+
+    def tags(self, zone):
+        return {k["tag"] for k in self.live(self.s1, zone)}
+
+    def live(self, host, zone):
+        return [k for k in json.loads(host.ctl("key", "list", zone, "--json").stdout)["keys"] if not k["gone"]]
+
+    def wait(self, fn, what):
+        try:
+            wait_until(fn, 120, what, every=0.3)
+        except Failed as e:
+            raise Failed("%s\n%s" % (e, "\n".join(h.ctl("key", "explain", z, check=False).stdout for h in (self.s1, self.s2)
+                                                  for z in (MIDDLE, ZONE)))) from None
+
+    def settle(self, zone):
+        self.wait(lambda: all(self.live(h, zone) and all(r["phase"] == "omnipresent" for k in self.live(h, zone)
+                                                         for r in k["records"].values()) for h in (self.s1, self.s2)),
+                  "all keys of %s are where they should be" % zone)
+        if any(d != self.tags(zone) for d in self.ds(zone)):
+            raise Failed("%s has keys %s, its parent names %s" % (zone, self.tags(zone), self.ds(zone)))
+
+    def roll(self, *zones):
+        old = {zone: self.tags(zone) for zone in zones}
+        for zone in zones:
+            self.s2.ctl("key", "roll", zone)
+        for zone in zones:
+            self.wait(lambda z=zone: not any(k["tag"] in old[z] for h in (self.s1, self.s2) for k in self.live(h, z)),
+                      "the old key of %s is gone" % zone)
+            self.settle(zone)
+
+
+def anchor(server):
+    for rrset in query(server.addr, TOP + ".", "DNSKEY", port=server.port, tcp=True).answer:
+        for rdata in rrset if rrset.rdtype == dns.rdatatype.DNSKEY else ():
+            return "%s. IN DNSKEY %s" % (TOP, rdata)
+    raise Failed("org has no key")
+
+
+@limit(400)
+def test_ds_of_zones_in_the_same_cluster_come_and_go_by_themselves(lab):
+    w = World(lab)
+    w.settle(MIDDLE)
+    w.settle(ZONE)
+    nsd, knot = w.servers
+    streams = []
+    for name, s in (("unbound-nsd", nsd), ("unbound-knot", knot)):
+        r = Unbound(lab, name, {z: (s.addr, s.port) for z in (TOP, MIDDLE, ZONE)}, [anchor(s)]).start()
+        streams.append(Steady(name, r.addr, r.port, ZONE, HOSTS, rate=10, again=True, secure=True).start())
+    w.roll(ZONE, MIDDLE)
+    if any(s.bogus() for s in streams):
+        raise Failed("\n".join(map(str, streams)))
+    for s in streams:
+        s.secure = None    # with and without AD, as long as somebody has cached what was
+    w.s1.ctl("key", "withdraw", ZONE)
+    w.wait(lambda: not any(s.signed(ZONE) for s in w.servers) and not any(w.ds(ZONE)), "the zone is unsigned everywhere")
+    for s in streams:
+        s.stop()
+        print(s)
+        if s.bogus() or s.answered() < 100:
+            raise Failed(str(s))
+    if not all(w.ds(MIDDLE)):
+        raise Failed("the DS of %s has gone, too" % MIDDLE)
+    for zone, text in w.files.items():
+        for h in (w.s1, w.s2):
+            with open("%s/%s.zone" % (h.zones, zone), encoding="utf-8") as f:
+                if f.read() != text:
+                    raise Failed("the file of %s was touched" % zone)
