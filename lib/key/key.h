@@ -16,7 +16,8 @@
  *
  * A key is named by the SHA-256 of its DNSKEY rdata with the REVOKE bit clear (key hash), never by its tag.
  * All cryptography is OpenSSL's (Ed25519 signing may be libsodium's).  A private half is always stored and
- * loaded together with the public one and proven by a probe signature (OpenSSL takes mismatched halves).
+ * loaded together with the public one and proven to fit it (OpenSSL takes mismatched halves): ECDSA's public half is
+ * computed from it, others make a probe signature.
  */
 #define KEY_HASH_LEN  32
 #define KEY_RDATA_MAX 1032 /* DNSKEY rdata of RSA-4096 with a long exponent fits */
@@ -48,8 +49,7 @@ size_t key_sig_len(const struct key *k);
 int key_generate(unsigned alg, uint16_t flags, unsigned bits, struct key **out, struct err *e);
 /* A key without private half, from DNSKEY rdata (protocol 3, known algorithm, sane public key). */
 int key_from_dnskey(const uint8_t *rdata, size_t len, struct key **out, struct err *e);
-/* Joins DNSKEY rdata and PKCS #8 DER (borrowed); refused unless a probe signature made with one verifies with
- * the other. */
+/* Joins DNSKEY rdata and PKCS #8 DER (borrowed); refused unless they are proven to fit. */
 int key_from_pkcs8(const uint8_t *rdata, size_t len, struct secret *der, struct key **out, struct err *e);
 /* NULL does nothing. */
 void key_free(struct key *k);

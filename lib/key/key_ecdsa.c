@@ -12,8 +12,11 @@
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
+#include <string.h>
 
 #include "key/key_curve.h"
+
+#define POINT_MAX 96 /* octets of P-384's two coordinates */
 
 EC_KEY *key_ecdsa_new(const struct key *k)
 {
@@ -33,6 +36,22 @@ EC_KEY *key_ecdsa_new(const struct key *k)
 void key_ecdsa_free(EC_KEY *ec)
 {
 	EC_KEY_free(ec);
+}
+
+bool key_ecdsa_fits(const struct key *k)
+{
+	uint8_t point[1 + POINT_MAX];
+	EC_KEY *ec = key_ecdsa_new(k);
+	const EC_GROUP *group = ec == NULL ? NULL : EC_KEY_get0_group(ec);
+	EC_POINT *pub = group == NULL ? NULL : EC_POINT_new(group);
+	const size_t len = 1 + k->alg->pub_len;
+	bool fits = pub != NULL && EC_POINT_mul(group, pub, EC_KEY_get0_private_key(ec), NULL, NULL, NULL) > 0 &&
+		    EC_POINT_point2oct(group, pub, POINT_CONVERSION_UNCOMPRESSED, point, sizeof(point), NULL) == len &&
+		    memcmp(point + 1, k->rdata + 4, k->alg->pub_len) == 0;
+
+	EC_POINT_free(pub);
+	EC_KEY_free(ec);
+	return fits;
 }
 
 bool key_ecdsa_sign(EC_KEY *ec, const struct key *k, const uint8_t *digest, size_t len, uint8_t *sig)

@@ -15,6 +15,8 @@
 EC_KEY *key_ecdsa_new(const struct key *k);
 /* NULL does nothing. */
 void key_ecdsa_free(EC_KEY *ec);
+/* Whether the private half leads to the public one of the rdata. */
+bool key_ecdsa_fits(const struct key *k);
 /* sig has k->alg->sig_len octets. */
 bool key_ecdsa_sign(EC_KEY *ec, const struct key *k, const uint8_t *digest, size_t len, uint8_t *sig);
 /* A signature of the key's length as DER; returns its length, 0 on failure. */

@@ -43,7 +43,7 @@ size_t key_evp_public_octets(const struct key_alg *alg, EVP_PKEY *pkey, uint8_t 
 /* Whether the key is of the algorithm's kind and group. */
 bool key_evp_is(const struct key_alg *alg, EVP_PKEY *pkey);
 
-/* Takes *priv (sets it to NULL) into a key without private half, if a probe signature verifies. */
+/* Takes *priv (sets it to NULL) into a key without private half, if it is proven to fit the public one. */
 int key_join(struct key *k, EVP_PKEY **priv, struct err *e);
 /* The same with PKCS #8 DER. */
 int key_join_pkcs8(struct key *k, struct secret *der, struct err *e);

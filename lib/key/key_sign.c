@@ -9,6 +9,7 @@
  */
 #include "key/key_ecdsa.h"
 
+#include <openssl/err.h>
 #include <openssl/rsa.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -205,20 +206,26 @@ int key_verify(const struct key *k, const uint8_t *data, size_t len, const uint8
 	return 0;
 }
 
-int key_join(struct key *k, EVP_PKEY **priv, struct err *e)
+/* A signature that verifies. */
+static bool probe_fits(const struct key *k)
 {
 	static const char what[] = "duet: private half and public half";
 	uint8_t probe[sizeof(what) + 32], sig[KEY_SIG_MAX];
 	size_t sig_len;
 
-	if (!key_evp_is(k->alg, *priv))
-		return err_set(e, ERR_CRYPTO, "the private half is no key for %s", k->alg->text);
 	memcpy(probe, what, sizeof(what));
 	randombytes_buf(probe + sizeof(what), 32);
+	return key_sign(k, probe, sizeof(probe), sig, &sig_len, NULL) == 0 &&
+	       key_verify(k, probe, sizeof(probe), sig, sig_len, NULL) == 0;
+}
+
+int key_join(struct key *k, EVP_PKEY **priv, struct err *e)
+{
+	if (!key_evp_is(k->alg, *priv))
+		return err_set(e, ERR_CRYPTO, "the private half is no key for %s", k->alg->text);
 	k->priv = *priv;
 	*priv = NULL;
-	if (key_sign(k, probe, sizeof(probe), sig, &sig_len, e) == 0 &&
-	    key_verify(k, probe, sizeof(probe), sig, sig_len, e) == 0) {
+	if (k->alg->group != NULL ? key_ecdsa_fits(k) : probe_fits(k)) {
 		EVP_PKEY_free(k->pub); /* now known to be in the private half, too: OpenSSL takes some KiB for each */
 		k->pub = k->priv;
 		EVP_PKEY_up_ref(k->pub);
@@ -226,6 +233,7 @@ int key_join(struct key *k, EVP_PKEY **priv, struct err *e)
 	}
 	EVP_PKEY_free(k->priv);
 	k->priv = NULL;
+	ERR_clear_error();
 	return err_set(e, ERR_CRYPTO, "private and public half of key %u/%s do not belong together", k->tag,
 		       k->alg->text);
 }
