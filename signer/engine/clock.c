@@ -50,14 +50,14 @@ static bool keydist_fresh(const struct engine_clock *c)
 static bool vouched(struct engine *e)
 {
 	struct engine_clock *c = &e->clock;
-	const struct clock_view view = { .trust = e->conf->node.clock == CONF_CLOCK_TRUST, .now = clock_now_s(),
-					 .kernel = system_says() };
+	struct clock_view view = { .trust = e->conf->node.clock == CONF_CLOCK_TRUST, .now = clock_now_s() };
 	const char *why;
 
 	if (!view.trust && keydist_fresh(c)) {
 		snprintf(c->why, sizeof(c->why), "%s", c->keydist_why);
 		return c->keydist_vouched;
 	}
+	view.kernel = !view.trust && system_says();
 	if (clock_vouched(&view, &why) == CLOCK_VOUCHED && (view.trust || !jumped(c))) {
 		snprintf(c->why, sizeof(c->why), "%s", why);
 		return true;

@@ -99,6 +99,7 @@ struct engine {
 	int64_t upkeep_ms;      /* monotonic: next upkeep of the store */
 	int64_t wrote_ms;       /* monotonic: something was published last */
 	int64_t trimmed_ms;     /* wrote_ms when memory was given back last */
+	size_t untrimmed;       /* publications since then */
 	bool upkeep_on;
 	int64_t drain_until_ms; /* monotonic; 0: not draining */
 	bool stopping;

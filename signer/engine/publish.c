@@ -74,6 +74,7 @@ static void published(struct zwork *z, struct publishing *p)
 	version_unref(z->version);
 	z->version = p->writing.write.version;
 	z->engine->wrote_ms = clock_mono_ms();
+	z->engine->untrimmed++;
 	past_fini(&z->kept.own);
 	free(z->kept.audit);
 	free(z->kept.shows.text);

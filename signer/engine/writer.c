@@ -12,8 +12,8 @@
 #include "fail/fail.h"
 
 #define GROUP_MAX      512              /* of one commit */
-#define GATHER_MS      25               /* that a commit waits for more of them */
-#define GATHER_MANY    64               /* and then waits no longer */
+#define GATHER_MS      100              /* that a commit waits for more of them */
+#define GATHER_MANY    256              /* and then waits no longer */
 #define QUIET_MS       200              /* without anything to write, before the log is folded in */
 #define LOG_PAGES_MANY 16384            /* this many are folded in also when something waits */
 #define LOG_PAGES_FEW  256              /* fewer are not worth their syncs */
