@@ -2,9 +2,9 @@
 /*
  * sign_rsa: the faster of OpenSSL's two codes for RSA.
  *
- * OpenSSL takes the one for ADX wherever a processor has that, and the one for AVX2 elsewhere.  On AMD's Zen 3 the latter
- * makes 15 to 28 % more signatures of 2048 bits.  The library chooses when it is loaded, and its environment is all that it
- * listens to.
+ * OpenSSL takes the one for ADX wherever a processor has that, and the one for AVX2 elsewhere.  On AMD's
+ * Zen 3 the latter makes 15 to 28 % more signatures of 2048 bits.  The library chooses when it is loaded,
+ * and its environment is all that it listens to.
  */
 #include "signer/sign_rsa.h"
 

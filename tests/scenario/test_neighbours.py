@@ -146,7 +146,7 @@ def measured(site):
         print("change to publication, %s: %.0f ms, beside the large zone %.0f ms, %.2f x" % (what, a, b, b / a))
 
 
-@limit(300 if ROUNDS == 0 else 3600)
+@limit(300)
 def test_the_others_go_on(lab):
     site = Site(lab)
     before = site.delays(site.zones[::max(1, ZONES // 40)]) if ROUNDS else []
