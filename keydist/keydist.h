@@ -194,6 +194,10 @@ uint8_t *store_ready_get(struct keydist *k, const uint8_t digest[32], size_t *le
 /* Durable with store_commit. */
 int store_ready_put(struct keydist *k, const uint8_t digest[32], const char *zone, const uint8_t *stream,
 		    size_t len, int64_t earliest, struct err *e);
+/* Whether the zone's parent was told just this in this way, and said that it is done; before this process began, too. */
+bool store_was_told(struct keydist *k, const char *zone, int way, const uint8_t digest[32]);
+/* It was; durable with store_commit. */
+int store_told(struct keydist *k, const char *zone, int way, const uint8_t digest[32], struct err *e);
 int store_commit(struct keydist *k, struct err *e);
 int store_memory_load(struct keydist *k, struct err *e);
 int store_memory_save(struct keydist *k, struct err *e);

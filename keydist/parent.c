@@ -126,6 +126,27 @@ static struct telling *telling_new(struct keydist *k, struct zone_ctx *c, const 
 	return t;
 }
 
+/* Of the set that is told, and of who is told: another registrar was told nothing yet. */
+static void told_digest(const uint8_t set[32], enum kind kind, const struct conf_tell *row, uint8_t out[32])
+{
+	crypto_hash_sha256_state st;
+	char address[ADDR_TEXT_LEN];
+	const char *whom = kind == HOOK ? row->hook : kind == WEBHOOK ? row->webhook : addr_text(&row->update[0], address);
+
+	crypto_hash_sha256_init(&st);
+	crypto_hash_sha256_update(&st, set, 32);
+	crypto_hash_sha256_update(&st, (const uint8_t *)whom, strlen(whom));
+	crypto_hash_sha256_final(&st, out);
+}
+
+static bool was_told(const struct telling *t, enum kind kind, const struct conf_tell *row)
+{
+	uint8_t digest[32];
+
+	told_digest(t->wanted, kind, row, digest);
+	return store_was_told(t->k, t->c->text, (int)kind, digest);
+}
+
 void parent_tell(struct keydist *k, struct zone_ctx *c, const struct zone_state *z, const struct key_set *named, bool none)
 {
 	const struct conf_tell *row = row_of(k, z->name);
@@ -145,7 +166,7 @@ void parent_tell(struct keydist *k, struct zone_ctx *c, const struct zone_state 
 		return;
 	for (int i = 0; i < KINDS; i++)
 		if (t->channel[i] != NULL) {
-			t->channel[i]->done = false;
+			t->channel[i]->done = !known && was_told(t, (enum kind)i, row);
 			t->channel[i]->tries = 0;
 			t->channel[i]->next_ms = clock_mono_ms();
 		}
@@ -153,6 +174,20 @@ void parent_tell(struct keydist *k, struct zone_ctx *c, const struct zone_state 
 }
 
 /* ---- what became of it ---- */
+
+static void keep_told(const struct channel *ch)
+{
+	const struct telling *t = ch->of;
+	const struct conf_tell *row = row_of(t->k, t->c->name);
+	uint8_t digest[32];
+	struct err e;
+
+	if (row == NULL)
+		return;
+	told_digest(ch->sending, ch->kind, row, digest);
+	if (store_told(t->k, t->c->text, (int)ch->kind, digest, &e) != 0)
+		log_event(LOG_WARNING, "told-not-kept", "zone=%s msg=%s; it is told once more after the next start", t->c->text, e.text);
+}
 
 static void ended(struct channel *ch, const char *why)
 {
@@ -165,6 +200,7 @@ static void ended(struct channel *ch, const char *why)
 	ch->done = why == NULL && memcmp(ch->sending, t->wanted, sizeof(t->wanted)) == 0;
 	snprintf(ch->why, sizeof(ch->why), "%s", why == NULL ? "" : why);
 	if (why == NULL) {
+		keep_told(ch);
 		ch->tries = 0;
 		log_event(LOG_NOTICE, "parent-told", "zone=%s by=%s ds=%zu", t->c->text, kind_text[ch->kind],
 			  json_array_size(t->ds));

@@ -8,7 +8,8 @@
 /*
  * parent - tells the parent which DS a zone wants, by a hook, a webhook and DNS UPDATE, as configured for the zone above
  * (keydist.tell-parents).  Each is told the whole set, again and again with back-off until it says that it is done, and
- * anew when the set is another; after a start once more.  So what is told may come twice and must be taken as a whole.
+ * anew when the set is another.  Who has said so is remembered over a restart; what is told may come twice all the same, and
+ * must be taken as a whole.
  */
 
 /* What the published CDS RRset says now: the keys that it names, or (none) DELETE.  Nothing happens while neither holds. */

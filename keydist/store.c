@@ -14,6 +14,7 @@ static const char *const migrations[] = {
 	"CREATE TABLE wait (zone TEXT NOT NULL, key BLOB NOT NULL, ran_ms INTEGER NOT NULL, PRIMARY KEY "
 	"(zone, key)) STRICT",
 	"DROP TABLE wait; CREATE TABLE memory (zone TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT",
+	"CREATE TABLE told (zone TEXT NOT NULL, way INTEGER NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (zone, way)) STRICT",
 };
 
 int store_db_open(struct keydist *k, struct err *e)
@@ -51,15 +52,53 @@ uint8_t *store_ready_get(struct keydist *k, const uint8_t digest[32], size_t *le
 	return out;
 }
 
+bool store_was_told(struct keydist *k, const char *zone, int way, const uint8_t digest[32])
+{
+	sqlite3_stmt *st = NULL;
+	bool same = false;
+
+	if (sql_prepare(k->db, "SELECT 1 FROM told WHERE zone = ? AND way = ? AND digest = ?", &st, NULL) != 0)
+		return false; /* told twice is no harm */
+	sqlite3_bind_text(st, 1, zone, -1, SQLITE_STATIC);
+	sqlite3_bind_int(st, 2, way);
+	sqlite3_bind_blob(st, 3, digest, 32, SQLITE_STATIC);
+	same = sql_step(st, NULL) == 1;
+	sqlite3_finalize(st);
+	return same;
+}
+
+static int begin(struct keydist *k, struct err *e)
+{
+	if (!k->db_open && sql_exec(k->db, "BEGIN IMMEDIATE", e) != 0)
+		return -1;
+	k->db_open = true;
+	return 0;
+}
+
+int store_told(struct keydist *k, const char *zone, int way, const uint8_t digest[32], struct err *e)
+{
+	sqlite3_stmt *st = NULL;
+	int rc;
+
+	if (begin(k, e) != 0 ||
+	    sql_prepare(k->db, "INSERT OR REPLACE INTO told (zone, way, digest) VALUES (?,?,?)", &st, e) != 0)
+		return -1;
+	sqlite3_bind_text(st, 1, zone, -1, SQLITE_STATIC);
+	sqlite3_bind_int(st, 2, way);
+	sqlite3_bind_blob(st, 3, digest, 32, SQLITE_STATIC);
+	rc = sql_step(st, e);
+	sqlite3_finalize(st);
+	return rc;
+}
+
 int store_ready_put(struct keydist *k, const uint8_t digest[32], const char *zone, const uint8_t *stream,
 		    size_t len, int64_t earliest, struct err *e)
 {
 	sqlite3_stmt *st = k->ready_put;
 	int rc;
 
-	if (!k->db_open && sql_exec(k->db, "BEGIN IMMEDIATE", e) != 0)
+	if (begin(k, e) != 0)
 		return -1;
-	k->db_open = true;
 	sqlite3_bind_blob(st, 1, digest, 32, SQLITE_STATIC);
 	sqlite3_bind_text(st, 2, zone, -1, SQLITE_STATIC);
 	sqlite3_bind_blob(st, 3, stream, (int)len, SQLITE_STATIC);

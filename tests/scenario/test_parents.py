@@ -193,6 +193,17 @@ def test_the_parent_is_told_until_it_has_understood(lab):
     word = json.loads(web.got[-1][1])
     if word["zone"] != "example.org." or word["ds"].split()[-1] != want[0].split()[-1]:
         raise Failed("the webhook got %s" % word)
+    # Who has understood is told no more after a restart; a webhook that is another one has understood nothing yet.
+    got, mark = len(web.got), log.mark()
+    s1.stop("keydist")
+    s1.conf["keydist"]["tell-parents"][0]["webhook"] += "y"
+    cluster.write_confs()
+    s1.start("keydist")
+    s1.keydist.wait_event("event=parent-told %s by=webhook" % DOT, 30, since=mark)
+    with open(out + ".n") as f:
+        hooks_run = int(f.read())
+    if len(web.got) != got + 1 or hooks_run != 3 or s1.keydist.count("event=parent-told %s by=update" % DOT, mark):
+        raise Failed("the parent was told again after a restart: %d hooks, %d webhooks" % (hooks_run, len(web.got) - got))
 
 
 class FoundThrough(threading.Thread):
