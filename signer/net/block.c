@@ -18,8 +18,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define KEPT_BUSY 32 /* blocks without references while transfers run: how far apart two may be and still share */
-#define KEPT_IDLE 4  /* and while none does: first touch of memory is what costs */
+#define KEPT_BUSY 16 /* blocks without references while transfers run: how far apart two may be and still share */
+#define KEPT_IDLE 2  /* and while none does: first touch of memory is what costs */
 #define AHEAD     (4u << 20) /* octets */
 
 static struct block *block_of(struct job *job)

@@ -13,8 +13,8 @@
  * Transfers of one version that are near each other share a block: it is read and checked once for all of them, and nobody
  * writes to it.  Those that nobody refers to are kept while several transfers run.  All functions: in the loop.
  */
-#define BLOCK_PAGES  32
-#define BLOCK_OCTETS (1u << 18)
+#define BLOCK_PAGES  64
+#define BLOCK_OCTETS (1u << 19)
 
 /* Who waits for a block; one block at a time. */
 struct block_waiter {

@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH 4
+#define DEPTH 2
 #define SMALL 6 /* messages, whose TSIGs the loop makes: to hand them to a thread would take longer */
 
 /* A filling in the ring. */
