@@ -263,6 +263,21 @@ static void take(struct transfer *t, size_t most)
 	t->len += n > 0 ? (size_t)n : 0;
 }
 
+/* A turn of the loop, which waits for the threads when all transfers do: who only looked would keep them from their work. */
+static void turn(void)
+{
+	bool waits = false, goes = false;
+
+	for (size_t i = 0; i < 8; i++) {
+		const struct transfer *t = &transfers[i];
+		bool runs = t->x != NULL && !t->ended && !t->cut;
+
+		goes = goes || (runs && t->may_go_on);
+		waits = waits || (runs && !t->may_go_on);
+	}
+	uv_run(&net->loop, waits && !goes ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+}
+
 /* Octets of engine's packets are nobody's here. */
 static void forget_words(void)
 {
@@ -323,7 +338,7 @@ static void transfers_side_by_side_are_whole(void **state)
 			begin(&transfers[begun], begun % 2 == 1);
 			begun++;
 		}
-		uv_run(&net->loop, UV_RUN_NOWAIT);
+		turn();
 		ended = 0;
 		for (size_t i = 0; i < begun; i++) {
 			step(&transfers[i]);
@@ -366,11 +381,11 @@ static void one_that_ends_early_leaves_nothing(void **state)
 				take(&transfers[i], file_len / 8);
 			assert_false(transfers[i].cut);
 		}
-		uv_run(&net->loop, UV_RUN_NOWAIT);
+		turn();
 		forget_words();
 	}
 	while (!transfers[0].ended) {
-		uv_run(&net->loop, UV_RUN_NOWAIT);
+		turn();
 		step(&transfers[0]);
 		assert_false(transfers[0].cut);
 		take(&transfers[0], file_len);
@@ -392,7 +407,7 @@ static void what_is_in_memory_waits_for_no_disk(void **state)
 	begin(&transfers[2], false);
 	for (size_t i = 0; i < 3; i++)
 		while (!transfers[i].ended) {
-			uv_run(&net->loop, UV_RUN_NOWAIT);
+			turn();
 			for (size_t k = i; k < 3; k++) {
 				step(&transfers[k]);
 				take(&transfers[k], file_len);
@@ -415,7 +430,7 @@ static void who_is_further_is_known_while_it_runs(void **state)
 	begin(&transfers[0], false);
 	begin(&transfers[1], false);
 	while (transfers[0].len < file_len / 2) {
-		uv_run(&net->loop, UV_RUN_NOWAIT);
+		turn();
 		step(&transfers[0]);
 		take(&transfers[0], file_len);
 	}
@@ -440,7 +455,7 @@ static void a_version_lives_as_long_as_it_is_read(void **state)
 	xfrout_free(transfers[1].x);
 	transfers[1].x = NULL;
 	while (!transfers[0].ended) {
-		uv_run(&net->loop, UV_RUN_NOWAIT);
+		turn();
 		step(&transfers[0]);
 		take(&transfers[0], file_len);
 	}
@@ -462,7 +477,7 @@ static void a_damaged_page_cuts_all_that_come_to_it(void **state)
 	for (size_t i = 0; i < 4; i++)
 		begin(&transfers[i], i % 2 == 1);
 	for (size_t cut = 0; cut < 4;) {
-		uv_run(&net->loop, UV_RUN_NOWAIT);
+		turn();
 		cut = 0;
 		for (size_t i = 0; i < 4; i++) {
 			step(&transfers[i]);
