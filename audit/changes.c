@@ -5,7 +5,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <ldns/ldns.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -168,18 +167,16 @@ static void set_facts(const struct audit *a, const struct parts *p, struct facts
 		out->largest_ttl = last->largest_ttl;
 }
 
-static int read_sum(struct changes *c, const json_t *job, struct err *e)
+/* What stands before the messages; its length, or -1. */
+static int take_sum(struct changes *c, const json_t *job, const uint8_t *data, size_t len, struct err *e)
 {
-	const char *text = json_string_value(json_object_get(job, "sum"));
-	size_t len;
-
-	if (text == NULL)
+	if (!json_is_true(json_object_get(job, "sum")))
 		return 0;
-	if (sodium_base642bin(c->sum, SUM_OCTETS, text, strlen(text), NULL, &len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0 ||
-	    len != SUM_OCTETS)
-		return err_set(e, ERR_SYNTAX, "sum is no base64 of %d octets", SUM_OCTETS);
+	if (len < SUM_OCTETS)
+		return err_set(e, ERR_SYNTAX, "no sum of %d octets", SUM_OCTETS);
+	memcpy(c->sum, data, SUM_OCTETS);
 	c->has_sum = true;
-	return 0;
+	return SUM_OCTETS;
 }
 
 /* Chain parameters stand in the NSEC3PARAM: there may be no NSEC3 among the parts. */
@@ -211,8 +208,8 @@ int changes_read(struct audit *a, const json_t *job, int fd, struct facts *facts
 	struct parts *p = mem_new(1, sizeof(*p));
 	struct changes *c = a->changes = mem_new(1, sizeof(*c));
 	uint8_t *data = NULL;
+	int rc = -1, at;
 	size_t len;
-	int rc = -1;
 
 	c->last = json_is_true(json_object_get(job, "last"));
 	c->closed3 = json_is_true(json_object_get(job, "closed3"));
@@ -224,12 +221,12 @@ int changes_read(struct audit *a, const json_t *job, int fd, struct facts *facts
 		err_set(e, ERR_SYNTAX, "changes need tags, and a version that has passed");
 		goto out;
 	}
-	if (read_sum(c, job, e) != 0 || read_all(fd, &data, &len, e) != 0 || take_all(p, tags, data, len, e) != 0 ||
-	    sorter_end(a->zone_sorter, e) != 0 || sorter_end(a->input_sorter, e) != 0 || check_params(p, e) != 0)
+	if (read_all(fd, &data, &len, e) != 0 || (at = take_sum(c, job, data, len, e)) < 0 ||
+	    take_all(p, tags, data + at, len - (size_t)at, e) != 0 || sorter_end(a->zone_sorter, e) != 0 || sorter_end(a->input_sorter, e) != 0 || check_params(p, e) != 0)
 		goto out;
 	set_facts(a, p, facts);
 	take_params(c, facts);
-	rc = take_starts(a, c, tags, data, e);
+	rc = take_starts(a, c, tags, data + at, e);
 out:
 	converter_free(p->converter);
 	free(data);
@@ -252,6 +249,11 @@ enum denial changes_denial(const struct audit *a)
 	if (a->changes->nsec3 != NULL)
 		return DENIES_NSEC3;
 	return a->facts->nsec > 0 ? DENIES_NSEC : DENIES_NOTHING;
+}
+
+bool changes_all_optout(const struct audit *a)
+{
+	return a->past->last.all_optout && a->facts->optout == a->facts->nsec3;
 }
 
 /* ---- owners ---- */

@@ -10,7 +10,7 @@
  * changes - a version that shares pages with one that passed: only its other pages are audited, with what stands beside
  * them.
  *
- * The descriptor has messages: the SOA with its RRSIGs, that of the version before, then pages.  "tags" has a letter a page:
+ * The descriptor has, where there is new content, its sum (audit/sum.h), then messages: the SOA with its RRSIGs, that of the version before, then pages.  "tags" has a letter a page:
  * c a page of names that both versions have, n one of the new version, o one of the old; k, m, p the same of NSEC3 records.
  * Those of the new version come in order of transfer; one behind a gap, where pages that both have are left out, has a
  * capital letter.  Old pages follow.  There are: every page that only one version has; its neighbours in its chain; whole
@@ -20,11 +20,13 @@
  * the whole is asked for: a ZONEMD, or another NSEC3PARAM.
  */
 
-/* Reads fd; job has tags, last, first3, last3, and for new content sum.  To be freed by changes_free. */
+/* Reads fd; job has tags, last, closed3, and for new content sum: true.  To be freed by changes_free. */
 int changes_read(struct audit *a, const json_t *job, int fd, struct facts *facts, struct err *e);
 void changes_free(struct changes *c);
 
 enum denial changes_denial(const struct audit *a);
+/* Whether each NSEC3 record of the zone has the opt-out flag: those that passed had it, and those of the parts have it. */
+bool changes_all_optout(const struct audit *a);
 /* An owner of the parts: o->zone is what it has, o->input what it had. */
 int changes_owner(struct audit *a, struct owner *o, struct err *e);
 void changes_end(struct audit *a);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* changes3: names and NSEC3 records of two versions, put in order, then held against each other. */
+#include "audit/changes.h"
 #include "audit/changes3.h"
 
 #include <ldns/ldns.h>
@@ -329,10 +330,15 @@ static bool same_bitmap(const uint8_t *a, size_t a_len, const uint8_t *b, size_t
 	return a_len == b_len && (a_len == 0 || memcmp(a, b, a_len) == 0);
 }
 
+static bool has_optout(const struct audit *a)
+{
+	return a->limits.denial == LIMITS_OPTOUT || a->limits.denial == LIMITS_DENIAL_ANY;
+}
+
 /* A name whose state is another: its record must be, too. */
 static void check_entry(struct audit *a, struct changes3 *c, struct entry *e)
 {
-	bool optout = a->limits.denial == LIMITS_OPTOUT || a->limits.denial == LIMITS_DENIAL_ANY;
+	bool optout = has_optout(a);
 	const struct record *r;
 	char text[NAME_TEXT_MAX];
 
@@ -342,6 +348,8 @@ static void check_entry(struct audit *a, struct changes3 *c, struct entry *e)
 		if (r == NULL || !r->there) {
 			if (!optout || (e->now.name && e->now.secure))
 				report_add(a->report, NSEC3_MISSING, 0, "%s", entry_text(e, text));
+			else if (!changes_all_optout(a))
+				report_add(a->report, NSEC3_NO_OPTOUT, 0, "%s: not every span has it", entry_text(e, text));
 		} else if (!same_bitmap(r->bitmap, r->bitmap_len, e->now.bitmap, e->now.bitmap_len)) {
 			report_add(a->report, NSEC3_BITMAP, r->at, "%s", entry_text(e, text));
 		}
@@ -413,4 +421,6 @@ void changes3_end(struct audit *a, struct changes3 *c, bool closed)
 	for (size_t i = 0; i < c->records; i++)
 		check_record(a, c, &c->record[i]);
 	check_chain(a, c, closed);
+	if (has_optout(a) && a->past->last.all_optout && !changes_all_optout(a))
+		report_add(a->report, NSEC3_NO_OPTOUT, 0, "%s: a span lacks it that all others have", a->zone_text);
 }

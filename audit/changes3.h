@@ -8,8 +8,8 @@
  * changes3 - hashed denial by changes: each name that came, went or has other types must be found again in the NSEC3 records
  * that came, went or have other bitmaps, and the other way round; records that are there must be chained.
  *
- * Where policy has opt-out, insecure delegations and empty non-terminals may lack a record; whether a span covers them
- * is for the whole audit.
+ * Where policy has opt-out, insecure delegations and empty non-terminals may lack a record.  The span that covers them is
+ * not among the parts; it has the flag where all spans have it, and else the whole is needed.
  */
 struct changes3;
 

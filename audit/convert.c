@@ -112,6 +112,7 @@ static void count(struct facts *f, uint16_t type, uint32_t ttl, size_t owner_len
 		note_param(f, rdata, len);
 	if (type == LDNS_RR_TYPE_NSEC3) {
 		f->nsec3++;
+		f->optout += len > 1 && (rdata[1] & 1) != 0;
 		count_chain(f, rdata, len);
 	}
 }

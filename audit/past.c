@@ -48,6 +48,7 @@ static int read_version(const json_t *j, struct past_version *v, struct err *e)
 	v->largest_ttl = (uint32_t)ttl;
 	v->dnskey_ttl = (uint32_t)dnskey_ttl;
 	snprintf(v->content, sizeof(v->content), "%s", content != NULL ? content : "");
+	v->all_optout = json_is_true(json_object_get(j, "all_optout"));
 	return 0;
 }
 
@@ -313,11 +314,11 @@ static json_t *version_json(const struct past_version *v)
 {
 	if (!v->there)
 		return json_null();
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "serial", (json_int_t)v->serial, "at",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b}", "serial", (json_int_t)v->serial, "at",
 			 (json_int_t)v->at, "earliest_expiration", (json_int_t)v->earliest_expiration,
 			 "records", (json_int_t)v->records, "octets", (json_int_t)v->octets, "largest_ttl",
 			 (json_int_t)v->largest_ttl, "dnskey_ttl", (json_int_t)v->dnskey_ttl, "content",
-			 v->content);
+			 v->content, "all_optout", (int)v->all_optout);
 }
 
 static json_t *keys_json(const struct past_key *k, size_t n)

@@ -80,6 +80,7 @@ void facts_merge(struct facts *to, const struct facts *from)
 	to->rrsigs += from->rrsigs;
 	to->nsec += from->nsec;
 	to->nsec3 += from->nsec3;
+	to->optout += from->optout;
 	to->dnskey += from->dnskey;
 	if (from->largest_ttl > to->largest_ttl)
 		to->largest_ttl = from->largest_ttl;

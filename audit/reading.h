@@ -28,6 +28,7 @@ struct chain_params {
 struct facts {
 	uint64_t records, octets; /* of owner, type, class, TTL and rdata, uncompressed */
 	uint64_t rrsigs, nsec, nsec3, dnskey;
+	uint64_t optout; /* NSEC3 records with the flag (RFC 5155 section 3.1.2.1) */
 	uint32_t largest_ttl;
 	struct chain_params chain[CHAINS_KEPT]; /* different ones that were met; the rest is not kept */
 	size_t chains;

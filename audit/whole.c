@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "audit/audit.h"
+#include "audit/changes.h"
 #include "clock/clock.h"
 
 #define SORT_BUDGET (80u * 1024 * 1024)
@@ -50,6 +51,7 @@ void audit_candidate(struct audit *a)
 				  .dnskey_ttl = a->dnskey_ttl };
 
 	snprintf(v.content, sizeof(v.content), "%s", a->content_hex);
+	v.all_optout = a->changes != NULL ? changes_all_optout(a) : a->facts->nsec3 > 0 && a->facts->optout == a->facts->nsec3;
 	past_candidate(a->past, &v);
 	for (size_t i = 0; i < a->keys.n; i++) {
 		const struct dnskey *k = &a->keys.key[i];

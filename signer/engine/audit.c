@@ -63,8 +63,21 @@ static int feed(void *ctx, int fd, struct err *e)
 	struct auditing *a = f->a;
 
 	if (a->parts.tags != NULL)
-		return auditjob_feed_parts(a->z->engine->store, &a->made->info, version_info(a->made->base), &a->parts, fd, e);
+		return auditjob_feed_parts(a->z->engine->store, a->made, &a->parts, fd, e);
 	return auditjob_feed(a->z->engine->store, &a->made->info, f->table, fd, e);
+}
+
+/* At most, that feed writes: pages, and before and behind them a sum and two SOAs with their RRSIGs. */
+#define BESIDE_PAGES (UINT64_C(2) << 16)
+
+static uint64_t feed_octets(const struct feeding *f)
+{
+	const struct auditparts *p = &f->a->parts;
+	uint64_t octets = p->tags == NULL ? table_octets(f->table) : 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		octets += p->row[i]->len;
+	return octets + BESIDE_PAGES;
 }
 
 static void audit_work(struct work *w)
@@ -75,8 +88,8 @@ static void audit_work(struct work *w)
 	fail_point("engine-audit");
 	a->rc = change_table(a->made->change, &f.table, &a->err);
 	if (a->rc == 0)
-		a->rc = auditor_run(a->z->engine->auditor, a->job, a->work.large, feed, &f, (int)(a->timeout_s + 5) * 1000,
-				    &a->answer, &a->err);
+		a->rc = auditor_run(a->z->engine->auditor, a->job, a->work.large, feed, &f, feed_octets(&f),
+				    (int)(a->timeout_s + 5) * 1000, &a->answer, &a->err);
 	table_unref(f.table);
 }
 

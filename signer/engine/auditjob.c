@@ -106,24 +106,15 @@ static bool ends_no_sooner(const struct zwork *z)
 	return z->version != NULL && version_info(z->version)->earliest <= z->made->info.earliest;
 }
 
-static json_t *sum_text(const struct zone_sum *sum)
+static const struct zone_sum *new_sum(const struct made *m)
 {
-	uint8_t octets[2 * ZONE_SUM_LANES];
-
-	for (size_t i = 0; i < ZONE_SUM_LANES; i++) {
-		octets[2 * i] = (uint8_t)sum->lane[i];
-		octets[2 * i + 1] = (uint8_t)(sum->lane[i] >> 8);
-	}
-	return msg_json_base64(octets, sizeof(octets));
+	return made_is_new(m) ? m->info.sum : NULL;
 }
 
 static json_t *changes_words(const struct made *m, const struct auditparts *p)
 {
-	json_t *o = json_pack("{s:s,s:b,s:b}", "tags", p->tags, "last", (int)p->last, "closed3", (int)p->closed3);
-
-	if (m->info.sum != NULL && made_is_new(m))
-		json_object_set_new(o, "sum", sum_text(m->info.sum));
-	return o;
+	return json_pack("{s:s,s:b,s:b,s:b}", "tags", p->tags, "last", (int)p->last, "closed3", (int)p->closed3, "sum",
+			 new_sum(m) != NULL);
 }
 
 char *auditjob_text(const struct zwork *z, const struct auditparts *parts, unsigned threads, int nice, int64_t timeout_s)
@@ -203,12 +194,26 @@ int auditjob_feed(struct store *s, const struct version_info *info, const struct
 	return feed_soa(&f, info, 0);
 }
 
-int auditjob_feed_parts(struct store *s, const struct version_info *info, const struct version_info *was,
-			const struct auditparts *p, int fd, struct err *e)
+static int feed_sum(struct feed *f, const struct zone_sum *sum)
 {
+	uint8_t octets[2 * ZONE_SUM_LANES];
+
+	for (size_t i = 0; i < ZONE_SUM_LANES; i++) {
+		octets[2 * i] = (uint8_t)sum->lane[i];
+		octets[2 * i + 1] = (uint8_t)(sum->lane[i] >> 8);
+	}
+	return write_all(f, octets, sizeof(octets));
+}
+
+int auditjob_feed_parts(struct store *s, const struct made *m, const struct auditparts *p, int fd, struct err *e)
+{
+	const struct version_info *info = &m->info, *was = version_info(m->base);
 	struct feed f = { fd, e };
 	uint8_t *page = mem_new(1, PAGE_OCTETS_MAX);
-	int rc = feed_soa(&f, info, info->soa_sig_count) != 0 || feed_soa(&f, was, was->soa_sig_count) != 0 ? -1 : 0;
+	int rc = (new_sum(m) != NULL && feed_sum(&f, new_sum(m)) != 0) || feed_soa(&f, info, info->soa_sig_count) != 0 ||
+				 feed_soa(&f, was, was->soa_sig_count) != 0
+			 ? -1
+			 : 0;
 
 	for (size_t i = 0; i < p->n && rc == 0; i++) {
 		rc = store_read(s, p->row[i], page, e);

@@ -26,9 +26,8 @@ void auditparts_fini(struct auditparts *p);
  * free(). */
 char *auditjob_text(const struct zwork *z, const struct auditparts *parts, unsigned threads, int nice, int64_t timeout_s);
 
-/* Writes them, behind the SOAs of both versions. */
-int auditjob_feed_parts(struct store *s, const struct version_info *info, const struct version_info *was,
-			const struct auditparts *p, int fd, struct err *e);
+/* Writes them, behind the sum of new content and the SOAs of both versions. */
+int auditjob_feed_parts(struct store *s, const struct made *m, const struct auditparts *p, int fd, struct err *e);
 
 /* Writes the version as AXFR has it: SOA and its RRSIGs, the pages of the table, the SOA. */
 int auditjob_feed(struct store *s, const struct version_info *info, const struct table *t, int fd, struct err *e);

@@ -109,23 +109,29 @@ static void give_back(struct auditor *a, int sock, bool good)
 		close(sock);
 }
 
-/* The job with a pipe, and what the pipe is to bring.  An auditor that does not read on has an answer, or is gone. */
-static int send_job(int sock, const char *job, auditor_feed_fn *feed, void *ctx, struct err *e)
+/* The job with a pipe, and what the pipe is to bring; little of it is there before the job, so that the auditor is woken
+ * once.  An auditor that does not read on has an answer, or is gone. */
+static int send_job(int sock, const char *job, auditor_feed_fn *feed, void *ctx, size_t octets, struct err *e)
 {
-	int pipe_fd[2], rc;
-	bool gone;
+	int pipe_fd[2], rc = 0, room;
+	bool first;
 
 	if (pipe2(pipe_fd, O_CLOEXEC) != 0)
 		return err_errno(e, "pipe");
-	fcntl(pipe_fd[1], F_SETPIPE_SZ, PIPE_SIZE);
-	rc = frame_send(sock, job, strlen(job), &pipe_fd[0], 1, e);
+	room = fcntl(pipe_fd[1], F_SETPIPE_SZ, PIPE_SIZE);
+	first = room > 0 && octets <= (size_t)room / 4; /* each write may leave a part of a page of the pipe empty */
+	if (first && (rc = feed(ctx, pipe_fd[1], e)) == 0) {
+		close(pipe_fd[1]);
+		pipe_fd[1] = -1;
+	}
+	if (rc == 0)
+		rc = frame_send(sock, job, strlen(job), &pipe_fd[0], 1, e);
 	close(pipe_fd[0]);
 	fail_point("audit-sent");
-	if (rc == 0 && (rc = feed(ctx, pipe_fd[1], e)) != 0) {
-		gone = !alive(sock);
-		rc = gone ? 0 : -1;
-	}
-	close(pipe_fd[1]);
+	if (!first && rc == 0 && (rc = feed(ctx, pipe_fd[1], e)) != 0 && !alive(sock))
+		rc = 0;
+	if (pipe_fd[1] >= 0)
+		close(pipe_fd[1]);
 	return rc;
 }
 
@@ -148,15 +154,15 @@ static int receive(int sock, int timeout_ms, json_t **out, struct err *e)
 	return err_set(e, ERR_SYNTAX, "the auditor's answer is no object");
 }
 
-int auditor_run(struct auditor *a, const char *job, bool large, auditor_feed_fn *feed, void *ctx, int timeout_ms,
-		json_t **out, struct err *e)
+int auditor_run(struct auditor *a, const char *job, bool large, auditor_feed_fn *feed, void *ctx, size_t octets,
+		int timeout_ms, json_t **out, struct err *e)
 {
 	int sock = take(a, e);
 
 	if (sock < 0)
 		return -1;
 	fail_point("auditor-taken");
-	if (send_job(sock, job, feed, ctx, e) != 0 || receive(sock, timeout_ms, out, e) != 0) {
+	if (send_job(sock, job, feed, ctx, octets, e) != 0 || receive(sock, timeout_ms, out, e) != 0) {
 		give_back(a, sock, false);
 		return -1;
 	}
