@@ -125,7 +125,7 @@ $(O)/bench/%: $(O)/tests/bench/%.o $(O)/libduet.a
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS_ALL)
 
 # The simulator has the engine compiled once more, with mistakes that it can switch on, and without cryptography.
-SIM_SRCS := $(wildcard tests/sim/*.c lib/timeline/*.c lib/fact/state*.c lib/fact/members.c)
+SIM_SRCS := $(wildcard tests/sim/*.c lib/timeline/*.c lib/serial/*.c lib/fact/state*.c) lib/fact/members.c signer/engine/past.c
 SIM_OBJS := $(patsubst %.c,$(O)/sim/%.o,$(SIM_SRCS))
 $(O)/sim/%.o: %.c
 	@mkdir -p $(@D)

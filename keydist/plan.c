@@ -29,33 +29,11 @@ static json_t *keyset_of(const struct timeline *t)
 	return msg_json_hex(sum, sizeof(sum));
 }
 
-static bool ever_served(const struct zone_state *z, const uint8_t node[NODE_ID_LEN])
-{
-	for (size_t i = 0; i < z->keys; i++)
-		if (id_set_has(&z->key[i].record[RECORD_DNSKEY].serves, node))
-			return true;
-	return false;
-}
-
-/* How far the zone's keys have come: how many records began to be shown, and ceased, and how many signers, whose versions
- * are to be replaced, have gone for good.  Grows with facts, so it is the same on
- * nodes that know the same, and is never less than what was published. */
+/* Never less than what was published. */
 static json_int_t steps_of(const struct zone_ctx *c, const struct life *l)
 {
-	json_int_t steps = 0;
+	const json_int_t steps = (json_int_t)timeline_steps(&l->in, &l->t);
 
-	for (size_t i = 0; i < l->in.zone->keys; i++)
-		for (enum key_record r = 0; r < KEY_RECORDS; r++)
-			steps += (l->in.zone->key[i].record[r].serves.n > 0) + (l->in.zone->key[i].record[r].stopped.n > 0);
-	for (size_t i = 0; i < l->in.facts->nodes; i++)
-		steps += l->in.facts->node[i].retired && ever_served(l->in.zone, l->in.facts->node[i].id);
-	for (size_t i = 0; i < l->t.n; i++)
-		for (enum key_record r = 0; r < KEY_RECORDS; r++) {
-			const struct record_state *s = &l->t.key[i].key->record[r];
-			const bool show = l->t.key[i].record[r].show;
-
-			steps += show ? s->serves.n == 0 : s->serves.n > 0 && s->stopped.n == 0;
-		}
 	return steps > c->shown.steps ? steps : c->shown.steps;
 }
 

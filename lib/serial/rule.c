@@ -7,6 +7,8 @@
  */
 #include "serial/serial.h"
 
+#include "fail/fault.h"
+
 #define NONE INT64_MIN /* no distance */
 #define DATE_LIKE 1000000 /* serials further than a year above the date are no dates */
 
@@ -96,14 +98,14 @@ static void look_at_content(struct scan *s, const struct serial_version *k, int6
 		s->newer = k;
 	if (order == 0 && k->content.steps > v->want.steps)
 		s->newer_steps = k;
-	if (v->serving && d >= 0 && content_cmp_steps(&k->content, &v->mine) < 0) {
+	if (v->serving && d >= 0 && content_cmp_steps(&k->content, &v->mine) < 0 && !FAULT(NO_OVERTAKING)) {
 		s->overtake_older = true;
 		s->older = k;
 	}
 	if (v->serving && d >= 0 && by_signer(k)) {
 		int64_t due = before(k->earliest, s->half_s);
 
-		if (due <= v->now) {
+		if (due <= v->now && !FAULT(PEER_END_IGNORED)) {
 			s->renew_peer = true;
 			s->renew_above = d > s->renew_above ? d : s->renew_above;
 		}
@@ -125,13 +127,15 @@ static void look_at(struct scan *s, const struct serial_version *k)
 		s->alarms |= SERIAL_ALARM_FAR;
 	if (d > s->highest)
 		s->highest = d;
+	if (k->from == SERIAL_FROM_SELF && d > s->renew_above)
+		s->renew_above = d; /* lost with an old copy, and not to be used again, nor anything below */
 	if (by_signer(k) || k->explained) {
 		look_at_content(s, k, d);
 		return;
 	}
 	if (d > 0 && (s->unexplained == NONE || d < s->unexplained))
 		s->unexplained = d;
-	if (s->v->serving && d >= 0 && s->v->confirmed) {
+	if (s->v->serving && d >= 0 && s->v->confirmed && !FAULT(NO_OVERTAKING)) {
 		if (s->v->overtake_at <= s->v->now) {
 			s->overtake_unknown = true;
 			s->older = s->older == NULL ? k : s->older;
@@ -219,6 +223,9 @@ static int64_t choose(const struct scan *s)
 {
 	int64_t d;
 
+	for (size_t i = 0; i < s->v->known_count && FAULT(TAKES_BELOW_HIGHEST); i++)
+		if (may_take(s, distance(s, s->v->known[i].serial)))
+			return distance(s, s->v->known[i].serial);
 	if (may_take(s, s->highest)) /* nothing at the highest is due, so a renewal may go there, too */
 		return s->highest;
 	d = s->highest < 0 ? 0 : step_above(s, s->highest);
@@ -271,7 +278,7 @@ static bool catch_up(const struct scan *s, struct serial_decision *out)
 	const struct serial_view *v = s->v;
 	int64_t late = v->serving ? before(v->mine_earliest, s->half_s) : INT64_MAX;
 
-	if (s->newer != NULL) {
+	if (s->newer != NULL && !FAULT(OLDER_ON_TOP)) {
 		out->cause = s->newer;
 		if (late <= v->now && distance(s, s->newer->serial) > 0) {
 			renew_below(s, out, distance(s, s->newer->serial), SERIAL_ALARM_BEHIND);

@@ -98,6 +98,7 @@ struct serial_version {
 	enum serial_from from;
 	uint32_t serial;   /* 0: passed over */
 	bool explained;    /* its id is our own or was in a status; SELF and SIGNER always are */
+	bool silent;       /* SIGNER: it is not heard now */
 	struct content_id content; /* when explained */
 	int64_t earliest;  /* earliest RRSIG expiration; INT64_MAX: none or not known */
 };
@@ -166,6 +167,22 @@ struct serial_decision {
 };
 
 void serial_decide(const struct serial_view *view, struct serial_decision *out);
+
+/*
+ * serial_watch - what a node remembers of a zone from one decision to the next; not kept over a start.
+ *
+ * serial_watch_look       before each serial_decide: overtake_at and behind_since of the view, from all else in it
+ * serial_watch_published  a version was published, for this reason
+ * serial_watch_heard      a signer that was silent is heard again: the back-off of overtaking starts anew
+ */
+struct serial_watch {
+	int64_t overtake_at, overtake_wait_s, behind_since;
+};
+
+void serial_watch_init(struct serial_watch *w);
+void serial_watch_look(struct serial_watch *w, struct serial_view *view);
+void serial_watch_published(struct serial_watch *w, int64_t now, enum serial_why why);
+void serial_watch_heard(struct serial_watch *w);
 
 /* A version of our own that others remember and that lies above all that we know of: an old copy was put back. */
 bool serial_set_back(uint32_t last, uint32_t remembered);

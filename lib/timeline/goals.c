@@ -2,7 +2,7 @@
 /* goals: which records are to go, and what is to be created.  Says nothing of when. */
 #include "timeline/order.h"
 
-#include "timeline/fault.h"
+#include "fail/fault.h"
 
 #include <sodium.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* order: which record of a key comes after which, by method (RFC 7583 section 3, RFC 6781 section 4.1). */
 #include "timeline/order.h"
 
-#include "timeline/fault.h"
+#include "fail/fault.h"
 
 #define NOTHING 0
 #define DNSKEY  BIT(RECORD_DNSKEY)

@@ -39,4 +39,7 @@ struct timeline_key *timeline_find(const struct timeline *t, const uint8_t hash[
 struct timeline_wait *timeline_wait_find(const struct timeline_memory *m, const uint8_t key[32],
 					 enum key_record record, enum wait_kind kind);
 
+/* steps.c: whether this node ever showed a DNSKEY of the zone. */
+bool timeline_ever_served(const struct zone_state *z, const uint8_t node[NODE_ID_LEN]);
+
 #endif

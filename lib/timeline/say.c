@@ -2,7 +2,7 @@
 /* say: the facts that this node may add now. */
 #include "timeline/order.h"
 
-#include "timeline/fault.h"
+#include "fail/fault.h"
 
 #include <stdio.h>
 #include <string.h>

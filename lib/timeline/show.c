@@ -5,7 +5,7 @@
  */
 #include "timeline/order.h"
 
-#include "timeline/fault.h"
+#include "fail/fault.h"
 
 #include <string.h>
 

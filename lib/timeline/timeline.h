@@ -171,6 +171,13 @@ bool timeline_changes(const struct timeline *t, const struct timeline_published 
 void timeline_next(const struct timeline *t, const struct timeline_published *p,
 		   struct timeline_published *out);
 
+/*
+ * How far the zone's keys have come with the next version: how many records began to be shown, and ceased, and how many
+ * signers, whose versions are to be replaced, have gone for good.  Grows with facts, so it is the same on nodes that know
+ * the same; a version never counts fewer steps than the one before.
+ */
+uint64_t timeline_steps(const struct timeline_in *in, const struct timeline *t);
+
 /* Whether every combination of cached DS, DNSKEY and RRSIG validates. */
 bool timeline_chain_holds(const struct timeline *t);
 

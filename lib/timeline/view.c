@@ -3,7 +3,7 @@
 #include "timeline/order.h"
 
 #include "rrset/rr.h"
-#include "timeline/fault.h"
+#include "fail/fault.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -208,14 +208,6 @@ static void choose_keys(const struct timeline_in *in, struct timeline *t)
 	qsort(t->key, t->n, sizeof(t->key[0]), by_hash);
 }
 
-static bool ever_served(const struct timeline_in *in, const uint8_t id[NODE_ID_LEN])
-{
-	for (size_t i = 0; i < in->zone->keys; i++)
-		if (id_set_has(&in->zone->key[i].record[RECORD_DNSKEY].serves, id))
-			return true;
-	return false;
-}
-
 /* Of those that count nobody has served: what caches and secondaries have is of signers that are retired, all of them. */
 static bool revives(const struct timeline_in *in, struct timeline *t)
 {
@@ -224,7 +216,7 @@ static bool revives(const struct timeline_in *in, struct timeline *t)
 	if (in->published->any || FAULT(RESTORE_FORGETS))
 		return false;
 	for (size_t i = 0; i < in->facts->nodes && n < TIMELINE_OBSERVERS_MAX; i++)
-		if (in->facts->node[i].retired && ever_served(in, in->facts->node[i].id))
+		if (in->facts->node[i].retired && timeline_ever_served(in->zone, in->facts->node[i].id))
 			memcpy(t->voter[n++], in->facts->node[i].id, NODE_ID_LEN);
 	if (n > 0)
 		t->voters = n;
@@ -239,7 +231,7 @@ static void view_keys(const struct timeline_in *in, struct timeline *t)
 	t->voters = t->counted_n;
 	for (size_t i = 0; i < in->zone->keys; i++)
 		others_serve |= any(t, &in->zone->key[i].record[RECORD_DNSKEY].serves);
-	t->joining = !ever_served(in, in->self) && (others_serve || revives(in, t));
+	t->joining = !timeline_ever_served(in->zone, in->self) && (others_serve || revives(in, t));
 	t->may_serve = all_count_each_other(in, t) && !knows_uncounted(in, t);
 	choose_keys(in, t);
 	for (size_t i = 0; i < t->n; i++) {

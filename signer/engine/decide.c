@@ -75,6 +75,7 @@ static size_t gather(const struct zwork *z, struct serial_version known[KNOWN_MA
 	for (size_t i = 0; i < z->peer_count; i++)
 		known[n++] = (struct serial_version){
 			.from = SERIAL_FROM_SIGNER, .serial = z->peer[i].v.serial, .explained = true,
+			.silent = z->peer[i].silent,
 			.content = z->peer[i].v.content, .earliest = z->peer[i].v.earliest };
 	if (z->self_serial != 0)
 		known[n++] = (struct serial_version){
@@ -97,37 +98,6 @@ static size_t gather(const struct zwork *z, struct serial_version known[KNOWN_MA
 	return n;
 }
 
-/* "Hearing a peer starts that anew." */
-static void watch_peers(struct zwork *z)
-{
-	for (size_t i = 0; i < z->peer_count; i++)
-		for (size_t k = 0; k < z->engine->node_count; k++) {
-			const struct engine_node *n = &z->engine->node[k];
-			bool silent = n->heard_ms < 0 || n->heard_ms > FRESH_MS;
-
-			if (strcmp(n->id, z->peer[i].node) != 0)
-				continue;
-			if (z->peer[i].silent && !silent) {
-				z->overtake_at = INT64_MAX;
-				z->overtake_wait_s = SERIAL_OVERTAKE_FIRST_S;
-			}
-			z->peer[i].silent = silent;
-		}
-}
-
-static void watch_unexplained(struct zwork *z, const struct serial_version *known, size_t n, int64_t now)
-{
-	bool any = false;
-
-	for (size_t i = 0; i < n; i++)
-		any = any || (!known[i].explained && known[i].serial != 0 && z->kept.last != 0 &&
-			      serial_distance(z->kept.last, known[i].serial) >= 0);
-	if (!any)
-		z->overtake_at = INT64_MAX;
-	else if (z->overtake_at == INT64_MAX)
-		z->overtake_at = now + z->overtake_wait_s;
-}
-
 static bool heard(const struct engine *e, const char *node)
 {
 	for (size_t i = 0; i < e->node_count; i++)
@@ -136,18 +106,16 @@ static bool heard(const struct engine *e, const char *node)
 	return false;
 }
 
-/* Steps that only a node knows which is silent, or gone for good, are not waited for. */
-static void watch_steps(struct zwork *z, const struct content_id *want, int64_t now)
+/* "Hearing a peer starts that anew." */
+static void watch_peers(struct zwork *z)
 {
-	bool behind = false;
+	for (size_t i = 0; i < z->peer_count; i++) {
+		const bool silent = !heard(z->engine, z->peer[i].node);
 
-	for (size_t i = 0; i < z->peer_count; i++)
-		behind = behind || (z->peer[i].v.serial != 0 && content_cmp(&z->peer[i].v.content, want) == 0 &&
-				    z->peer[i].v.content.steps > want->steps && heard(z->engine, z->peer[i].node));
-	if (!behind)
-		z->behind_since = 0;
-	else if (z->behind_since == 0)
-		z->behind_since = now;
+		if (z->peer[i].silent && !silent)
+			serial_watch_heard(&z->watch);
+		z->peer[i].silent = silent;
+	}
 }
 
 static void look_at_serials(struct zwork *z, int64_t now, struct serial_decision *d, bool signed_now)
@@ -161,7 +129,7 @@ static void look_at_serials(struct zwork *z, int64_t now, struct serial_decision
 		.want = review_lets(z) ? *review_content(z) : z->kept.mine,
 		.confirmed = source_confirmed(z, z->source.kind == SOURCE_FILE ? now_ms - FRESH_MS : now_ms - 3600000),
 		.forced = z->forced && z->hold == NULL, .floor = z->plan->floor,
-		.margin_s = (uint32_t)z->plan->policy.renewal_margin_s, .overtake_at = z->overtake_at, .known = known,
+		.margin_s = (uint32_t)z->plan->policy.renewal_margin_s, .known = known,
 	};
 
 	/* A renewal that could not help (keydist has no fresh DNSKEY signatures) is not repeated at once. */
@@ -169,12 +137,9 @@ static void look_at_serials(struct zwork *z, int64_t now, struct serial_decision
 		view.mine_earliest = INT64_MAX;
 	view.want.steps = z->plan->steps;
 	view.fresh = fresh(z);
-	view.known_count = gather(z, known);
 	watch_peers(z);
-	watch_unexplained(z, known, view.known_count, now);
-	watch_steps(z, &view.want, now);
-	view.overtake_at = z->overtake_at;
-	view.behind_since = z->behind_since;
+	view.known_count = gather(z, known);
+	serial_watch_look(&z->watch, &view);
 	serial_decide(&view, d);
 	d->cause = NULL; /* it points into this frame */
 }

@@ -43,14 +43,6 @@ static void tell(const struct zwork *z, const struct publishing *p)
 			  info->serial, z->signatures, p->made->stats.kept_pages);
 }
 
-static void overtook(struct zwork *z)
-{
-	z->overtake_wait_s *= 2;
-	if (z->overtake_wait_s > SERIAL_OVERTAKE_LAST_S)
-		z->overtake_wait_s = SERIAL_OVERTAKE_LAST_S;
-	z->overtake_at = clock_now_s() + z->overtake_wait_s;
-}
-
 /* The content that was signed is published. */
 static void taken(struct zwork *z)
 {
@@ -94,8 +86,7 @@ static void published(struct zwork *z, struct publishing *p)
 	z->retry_ms = 0;
 	z->ask_until_ms = 0;
 	z->renewed_ms = p->why == SERIAL_WHY_RENEWAL || p->why == SERIAL_WHY_RENEWAL_BELOW ? clock_mono_ms() : 0;
-	if (p->why == SERIAL_WHY_OVERTAKING)
-		overtook(z);
+	serial_watch_published(&z->watch, clock_now_s(), p->why);
 	if (z->self_serial != 0 && !serial_gt(z->self_serial, z->kept.last))
 		z->self_serial = 0;
 	zwork_say(&z->error, NULL);

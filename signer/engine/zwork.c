@@ -45,8 +45,7 @@ struct zwork *zwork_new(struct engine *e, const char *name)
 		dname_lower(apex, z->apex);
 	z->look_s = INT64_MAX;
 	z->look_ms = INT64_MAX;
-	z->overtake_at = INT64_MAX;
-	z->overtake_wait_s = SERIAL_OVERTAKE_FIRST_S;
+	serial_watch_init(&z->watch);
 	secondary_configure(z);
 	return z;
 }

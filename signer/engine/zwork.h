@@ -205,10 +205,7 @@ struct zwork {
 	unsigned alarms;        /* enum serial_alarm */
 
 	/* overtaking and catching up */
-	int64_t overtake_at;
-	int64_t overtake_wait_s;
-	int64_t behind_since;
-	bool behind;
+	struct serial_watch watch;
 	int64_t catch_up_ms;    /* the source was last asked */
 
 	/* status to keydist */

@@ -58,25 +58,13 @@ bool exchange_all(struct sim *s, struct node *from, struct node *to, int upto)
 		}
 		to->heard[from->i] = i + 1;
 	}
-	if (from->disk.version != NULL && from->disk.last_number > to->heard_version[from->i]) {
-		to->heard_version[from->i] = from->disk.last_number;
-		to->heard_serial[from->i] = from->disk.last_serial;
-	}
+	serve_hears(to, from->disk.version);
 	larger(&to->heard_dnskey_ttl[from->i], from->disk.dnskey_ttl);
 	larger(&to->heard_zone_ttl[from->i], from->disk.zone_ttl);
 	for (int i = 0; i < s->nodes; i++) { /* status is relayed */
 		larger(&to->heard_dnskey_ttl[i], from->heard_dnskey_ttl[i]);
 		larger(&to->heard_zone_ttl[i], from->heard_zone_ttl[i]);
-		if (i != to->i && from->heard_version[i] > to->heard_version[i]) {
-			to->heard_version[i] = from->heard_version[i];
-			to->heard_serial[i] = from->heard_serial[i];
-		}
-	}
-	if (from->heard_version[to->i] >
-	    to->disk.last_number) { /* versions of its own that it does not know */
-		to->disk.last_number = from->heard_version[to->i];
-		to->disk.last_serial = from->heard_serial[to->i];
-		to->set_back = true;
+		serve_hears(to, from->heard_of[i]);
 	}
 	if (fresh)
 		exchange_push(s, to);
@@ -95,8 +83,12 @@ static void on_arrives(struct sim *s, const struct event *ev)
 			  ev->value, NULL);
 		return;
 	}
-	if ((to->backup || to->compared) && exchange_all(s, from, to, (int)ev->value))
+	if (!to->backup && !to->compared)
+		return;
+	if (exchange_all(s, from, to, (int)ev->value))
 		node_wake(s, to);
+	else
+		serve_step(s, to);
 }
 
 void exchange_push(struct sim *s, struct node *n)

@@ -51,6 +51,13 @@
 	X(STEPS_TEAR_ALGORITHM, "the keys of a new algorithm are released one by one") \
 	X(NO_HOLD_AFTER_START, "a node acts after a start before it has compared with another") \
 	X(STALE_RENEWED, "a version older than the node's own facts is renewed") \
+	X(TAKES_BELOW_HIGHEST, "a serial is taken while a higher one is known") \
+	X(PEER_END_IGNORED, "renewal has no regard for when a peer's signatures end") \
+	X(OLDER_ON_TOP, "older content takes the top serial") \
+	X(NO_OVERTAKING, "older or unexplained versions are not overtaken") \
+	X(NO_BACK_OFF, "unexplained versions are overtaken at once, again and again") \
+	X(SERIAL_FOR_ID, "a version is known by its serial, not by its id") \
+	X(CLOCK_TRUSTED, "a node signs whatever its clock says") \
 	/* end */
 
 enum fault_name {

@@ -3,7 +3,7 @@
 #include "tests/sim/sim.h"
 
 #include "msg/msg.h"
-#include "timeline/fault.h"
+#include "fail/fault.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -31,6 +31,7 @@ void node_init(struct sim *s, int i, bool backup)
 	node_id_text(n->id.id, n->id.id_text);
 	node_line_text(&n->id.line, n->line);
 	n->state = fact_state_new();
+	serve_first(s, n);
 }
 
 void node_fini(struct node *n)
@@ -224,10 +225,8 @@ static void say(struct sim *s, struct node *n, const struct timeline_say *w)
 	}
 }
 
-/* ---- publishing ---- */
-
 /* Invariant 2: what is published is held by every signer that serves, and kept by a backup. */
-static void check_held(struct sim *s, uint32_t mask)
+void node_check_held(struct sim *s, uint32_t mask)
 {
 	for (int k = 0; k < s->keys; k++) {
 		bool stored = false, any_backup = false;
@@ -251,116 +250,6 @@ static void check_held(struct sim *s, uint32_t mask)
 		if (any_backup && !stored)
 			sim_fail(s, "not stored", "k%d is published, and no backup has it", k);
 	}
-}
-
-static uint32_t next_serial(const struct sim *s, const struct node *n)
-{
-	uint32_t serial = n->disk.last_serial;
-
-	for (int i = 0; i < s->nodes; i++)
-		if (n->heard_version[i] > 0 && (int32_t)(n->heard_serial[i] - serial) > 0)
-			serial = n->heard_serial[i];
-	for (int i = 0; i < s->secondaries; i++)
-		if ((s->secondary[i].primaries >> n->i & 1) != 0 && s->secondary[i].version != NULL &&
-		    s->secondary_off[i] == 0 && (int32_t)(s->secondary[i].version->serial - serial) > 0)
-			serial = s->secondary[i].version->serial;
-	return serial + 1;
-}
-
-static void publish(struct sim *s, struct node *n, const struct timeline_published *next)
-{
-	struct version *v = arena_alloc(s->arena, 1, sizeof(*v));
-
-	v->signer = n->i;
-	v->at = s->now;
-	v->published = *next;
-	v->number = ++n->disk.last_number;
-	v->serial = n->disk.last_serial = next_serial(s, n);
-	if (n->highest_serial != 0 && (int32_t)(v->serial - n->highest_serial) <= 0)
-		sim_fail(s, "serial", "signer %d publishes serial %u after %u", n->i, v->serial,
-			 n->highest_serial);
-	n->highest_serial = v->serial;
-	v->dnskey_ttl = s->dnskey_ttl;
-	v->zone_ttl = s->zone_ttl;
-	for (enum key_record r = 0; r < KEY_RECORDS; r++)
-		v->mask[r] = keys_mask(s, &v->published.record[r]);
-	for (int i = 0; i < s->nodes; i++) { /* what the dead published is still in caches */
-		const struct node_state *dead = state_node(n->state, s->node[i].id.id);
-
-		if (dead == NULL || !dead->retired)
-			continue;
-		if (n->disk.dnskey_ttl < n->heard_dnskey_ttl[i])
-			n->disk.dnskey_ttl = n->heard_dnskey_ttl[i];
-		if (n->disk.zone_ttl < n->heard_zone_ttl[i])
-			n->disk.zone_ttl = n->heard_zone_ttl[i];
-	}
-	if (n->disk.dnskey_ttl < v->dnskey_ttl)
-		n->disk.dnskey_ttl = v->dnskey_ttl;
-	if (n->disk.zone_ttl < v->zone_ttl)
-		n->disk.zone_ttl = v->zone_ttl;
-	v->published.dnskey_ttl = n->disk.dnskey_ttl;
-	v->published.zone_ttl = n->disk.zone_ttl;
-	n->disk.version = v;
-	check_held(s, v->mask[RECORD_DNSKEY] | v->mask[RECORD_ZONE] | v->mask[RECORD_DS]);
-	if (s->story && s->now < s->healed_at + 20 * DAY) {
-		char a[96], b[96], c[96];
-
-		sim_say(s, "signer %d publishes serial %u: DNSKEY %s, RRSIGs by %s, CDS %s", n->i, v->serial,
-			mask_text(s, v->mask[RECORD_DNSKEY], a), mask_text(s, v->mask[RECORD_ZONE], b),
-			v->published.cds_delete ? "DELETE" : mask_text(s, v->mask[RECORD_DS], c));
-	}
-	for (int i = 0; i < s->secondaries; i++)
-		if ((s->secondary[i].primaries >> n->i & 1) != 0)
-			secondary_notify(s, i);
-	exchange_push(s, n); /* status */
-}
-
-static void on_publish(struct sim *s, const struct event *ev)
-{
-	struct node *n = &s->node[ev->a];
-
-	if (!n->making || n->making_id != ev->value || !n->up || n->gone)
-		return;
-	if (n->halted > 0) {
-		sim_later(s, chance_between(&s->chance, HOUR, 12 * HOUR), on_publish, ev->a, 0, ev->value,
-			  NULL);
-		return;
-	}
-	n->making = false;
-	publish(s, n, &n->next);
-	node_wake(s, n);
-}
-
-/* Signatures that age are made anew, whatever else is held back. */
-void node_renews(struct sim *s, const struct event *ev)
-{
-	struct node *n = &s->node[ev->a];
-	const struct version *v = n->disk.version;
-
-	if (n->gone)
-		return;
-	if (n->up && n->compared && v != NULL && node_is_signer(state_node(n->state, n->id.id))) {
-		struct timeline_in in;
-		struct timeline t;
-
-		node_view(s, n, &in, &t);
-		if (!t.stale || FAULT(STALE_RENEWED))
-			publish(s, n, &v->published);
-	}
-	sim_later(s, chance_between(&s->chance, 12 * HOUR, 4 * DAY), node_renews, ev->a, 0, 0, NULL);
-}
-
-static void make_version(struct sim *s, struct node *n, const struct timeline *t)
-{
-	static const struct timeline_published nothing;
-	const struct timeline_published *p = n->disk.version == NULL ? &nothing : &n->disk.version->published;
-
-	timeline_next(t, p, &n->next);
-	n->making = true;
-	sim_later(s,
-		  chance_of(&s->chance, 80) ? chance_between(&s->chance, 1, 2 * MINUTE)
-					    : chance_between(&s->chance, 1, HOUR),
-		  on_publish, n->i, 0, ++n->making_id, NULL);
 }
 
 /* ---- the loop ---- */
@@ -495,8 +384,7 @@ static void work(struct sim *s, struct node *n)
 			break;
 		say(s, n, &says[0]);
 	}
-	if (!n->making && timeline_changes(&t, in.published))
-		make_version(s, n, &t);
+	serve_next(s, n, &in, &t);
 	for (size_t i = 0; i < n->observers; i++)
 		if (timeline_wants(&in, &n->disk.memory, n->observer[i].id))
 			look_begin(s, n, i);

@@ -3,7 +3,7 @@
 #include "tests/sim/sim.h"
 
 #include "msg/msg.h"
-#include "timeline/fault.h"
+#include "fail/fault.h"
 
 #include <sodium.h>
 #include <string.h>
@@ -274,6 +274,7 @@ static void retire(struct sim *s, struct node *n, struct node *dead)
 		s->secondary[i].primaries &= ~(1 << dead->i);
 		s->secondary[i].primaries |= 1 << n->i;
 		s->secondary[i].watchers |= 1 << n->i;
+		secondary_notify(s, i);
 	}
 	if (FAULT(RETIREMENT_AT_ONCE))
 		swear(s, n, dead);

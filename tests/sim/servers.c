@@ -14,7 +14,7 @@ static void shows(struct sim *s, const struct version *v, int delta)
 
 static bool newer(const struct version *v, const struct version *than)
 {
-	return than == NULL || (int32_t)(v->serial - than->serial) > 0;
+	return than == NULL || serial_gt(v->word.serial, than->word.serial);
 }
 
 static void on_poll(struct sim *s, const struct event *ev)
@@ -35,10 +35,11 @@ static void on_poll(struct sim *s, const struct event *ev)
 		}
 		sec->version = v;
 		if (s->now < s->healed_at + 20 * DAY)
-			sim_say(s, "secondary %d takes serial %u of signer %d", ev->a, v->serial, i);
+			sim_say(s, "secondary %d takes serial %u of signer %d", ev->a, v->word.serial, i);
 		shows(s, v, 1);
 		if (old != NULL)
 			shows(s, old, -1);
+		serials_shown(s, ev->a);
 	}
 	if (again)
 		secondary_notify(s, ev->a);
@@ -160,7 +161,7 @@ static void fill_secondary(const struct sim *s, const struct node *n, int i, str
 
 	if (v == NULL)
 		return;
-	look->explained = v->signer == n->i || v->number <= n->heard_version[v->signer];
+	look->explained = serve_explains(n, v);
 	for (enum key_record r = 0; r < KEY_RECORDS; r++)
 		set_of(s, v->mask[r], &look->record[r]);
 }

@@ -10,6 +10,8 @@
 #include "arena/arena.h"
 #include "fact/fact.h"
 #include "fact/state.h"
+#include "signer/engine/past.h"
+#include "serial/serial.h"
 #include "timeline/timeline.h"
 #include "tests/sim/fault_list.h"
 
@@ -21,7 +23,7 @@
 #define SIM_KEYS_MAX    32
 #define FACTS_MAX       1500
 #define EVENTS_MAX      1024
-#define TROUBLES_MAX    40
+#define TROUBLES_MAX    48
 #define CONTENTS_MAX    256
 
 #define MINUTE 60
@@ -53,8 +55,9 @@ struct sim;
 
 struct version {
 	int signer;
-	uint32_t number; /* of this signer's versions */
-	uint32_t serial;
+	struct past_version word; /* serial, id, content, and when its signatures end */
+	int source; /* the source's content that it has, of 1, 2, .. */
+	uint64_t nr;
 	int64_t at; /* published */
 	uint32_t dnskey_ttl, zone_ttl;
 	uint32_t mask[KEY_RECORDS]; /* bits of sim.key */
@@ -70,8 +73,12 @@ struct sim_fact {
 
 struct node_disk {
 	int facts; /* length of log */
-	uint32_t last_number, last_serial;
+	uint32_t last; /* serial */
 	const struct version *version; /* published; NULL: none */
+	struct past own, others; /* in own_v, others_v */
+	struct past_version own_v[PAST_MAX], others_v[PAST_MAX];
+	struct content_id mine, taken; /* content that is published; that was taken from the source */
+	int source; /* what of the source was taken */
 	uint32_t dnskey_ttl, zone_ttl; /* largest published */
 	struct timeline_memory memory;
 };
@@ -83,7 +90,18 @@ struct node {
 	uint8_t policy_fact[FACT_HASH_LEN];
 	int halted;
 	bool frozen;
-	uint32_t highest_serial; /* that it ever published */
+	uint32_t highest_serial; /* that it published, as far as it can know after a set-back */
+	uint64_t next_steps;
+	struct serial_watch watch;
+	const struct version *heard_of[NODES_MAX]; /* newest status of each */
+	struct past_version self; /* a version of its own that others remember; serial 0: none */
+	bool silent[NODES_MAX];
+	int source_off;    /* how many troubles cut its source off */
+	int64_t step_at;   /* the serial rule is asked again */
+	int64_t well_at;   /* since when it runs, has compared, has a right clock and its source */
+	int64_t newest_at; /* when it last published other content, or steps */
+	int64_t day;       /* and how much it published on that day */
+	int day_versions;
 	struct identity id;
 	char line[NODE_LINE_TEXT];
 	struct incarnation inc; /* number 0: none since the start */
@@ -94,8 +112,6 @@ struct node {
 	bool has_snapshot;
 	uint32_t compared_with;            /* bits of nodes, since the start */
 	int heard[NODES_MAX];              /* of each node's log, how much has come */
-	uint32_t heard_version[NODES_MAX]; /* newest status */
-	uint32_t heard_serial[NODES_MAX];
 	uint32_t heard_dnskey_ttl[NODES_MAX], heard_zone_ttl[NODES_MAX]; /* largest published */
 	int64_t ran_at; /* waits were counted until then */
 	int64_t clock_off;
@@ -115,6 +131,7 @@ struct secondary {
 	int watchers;  /* bits of nodes that look at it */
 	const struct version *version;
 	int64_t refresh;
+	int64_t well_at; /* since when it can be reached */
 	bool busy;
 };
 
@@ -154,6 +171,8 @@ enum trouble_kind {
 	TROUBLE_JOIN,   /* node b is admitted at a */
 	TROUBLE_RETIRE, /* node b is gone for good, which an operator swears to a */
 	TROUBLE_DISASTER, /* all signers are gone for good; the newcomer is restored from the backup */
+	TROUBLE_CONTENT,  /* the source has new content */
+	TROUBLE_SOURCE,   /* a does not reach the source */
 	TROUBLES
 };
 
@@ -192,6 +211,12 @@ struct sim {
 	int secondaries;
 	struct parent_server parent[PARENTS_MAX];
 	int parents;
+	int source;       /* content that the source has, 1, 2, .. */
+	int64_t source_at;
+	bool still;       /* a year without a change of content, then one */
+	enum content_order content_order;
+	uint32_t top_serial; /* highest that was ever published */
+	uint64_t versions;
 	bool parent_off;
 	uint32_t parent_ds, parent_rev, parent_ttl;
 	int64_t parent_delay;
@@ -263,9 +288,28 @@ void node_in(struct sim *s, struct node *n, struct timeline_in *in);
 void node_view(struct sim *s, struct node *n, struct timeline_in *in, struct timeline *t);
 bool node_reaches(const struct sim *s, int a, int b);
 bool node_is_settled(struct sim *s, struct node *n);
+void node_check_held(struct sim *s, uint32_t mask);
 void node_create(struct sim *s, struct node *n, const struct timeline_create *c);
 void node_observe(struct sim *s, struct node *n);
-void node_renews(struct sim *s, const struct event *ev);
+
+/* serve.c: what signers publish, and under which serial */
+int64_t serve_clock(const struct sim *s, const struct node *n);
+void serve_first(struct sim *s, struct node *n);
+void serve_set_up(struct sim *s, struct node *n, struct version *v);
+void serve_hears(struct node *n, const struct version *v);
+bool serve_explains(const struct node *n, const struct version *v);
+void serve_step(struct sim *s, struct node *n); /* as often as anything may have changed */
+void serve_soon(struct sim *s, int node);
+void serve_tick(struct sim *s, const struct event *ev);
+void serve_next(struct sim *s, struct node *n, const struct timeline_in *in, const struct timeline *t);
+void serve_source_changes(struct sim *s);
+
+/* serials.c: DESIGN section 8, number 4 */
+void serials_check_new(struct sim *s, struct node *n, const struct serial_decision *d,
+		       const struct serial_view *view);
+void serials_check_lag(struct sim *s);    /* of any secondary behind a signer that nothing hinders */
+bool serials_settled(const struct sim *s); /* all secondaries have the newest */
+void serials_shown(struct sim *s, int secondary); /* it has taken a version */
 
 /* exchange.c: facts between nodes */
 void exchange_push(struct sim *s, struct node *n);

@@ -3,7 +3,7 @@
  * "Set back"). */
 #include "tests/sim/sim.h"
 
-#include "timeline/fault.h"
+#include "fail/fault.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +22,8 @@ static void copy_disk(struct node_disk *to, const struct node_disk *from)
 	copy_memory(&m, &from->memory);
 	*to = *from;
 	to->memory = m;
+	to->own.v = to->own_v;
+	to->others.v = to->others_v;
 }
 
 static void rebuild(struct node *n)
@@ -56,11 +58,9 @@ static void look_at_secondaries(struct sim *s, struct node *n)
 		const struct version *v = s->secondary[i].version;
 
 		if ((s->secondary[i].primaries >> n->i & 1) == 0 || v == NULL || s->secondary_off[i] > 0 ||
-		    v->signer != n->i || v->number <= n->disk.last_number)
+		    v->signer != n->i)
 			continue;
-		n->disk.last_number = v->number;
-		n->disk.last_serial = v->serial;
-		n->set_back = true;
+		serve_hears(n, v);
 	}
 }
 
@@ -90,6 +90,7 @@ static void on_compare(struct sim *s, const struct event *ev)
 	if (all || (n->compared_with != 0 && !n->set_back)) {
 		sim_say(s, "node %d has compared%s", n->i, n->set_back ? " and was set back" : "");
 		n->compared = true;
+		n->well_at = s->now;
 		exchange_push(s, n);
 		node_wake(s, n);
 		return;
@@ -113,6 +114,10 @@ void node_start(struct sim *s, struct node *n)
 	n->set_back = false;
 	n->compared_with = 0;
 	memset(n->heard, 0, sizeof(n->heard));
+	memset(n->heard_of, 0, sizeof(n->heard_of));
+	n->self.serial = 0;
+	n->step_at = 0;
+	serial_watch_init(&n->watch);
 	for (int i = 0; i < s->nodes; i++)
 		s->node[i].heard[n->i] = 0;
 	sim_later(s, chance_between(&s->chance, 0, 5), on_compare, n->i, n->boot, 0, NULL);
@@ -134,6 +139,7 @@ void node_restore(struct sim *s, struct node *n)
 	n->restored = true;
 	sim_say(s, "node %d is set back to the copy: %d of %d facts", n->i, n->snapshot.facts, n->disk.facts);
 	copy_disk(&n->disk, &n->snapshot);
+	n->highest_serial = n->disk.last;
 	rebuild(n);
 	node_start(s, n);
 }

@@ -31,6 +31,9 @@ static const struct {
 	[TROUBLE_JOIN] = { "an operator at node %d admits the newcomer", 3 },
 	[TROUBLE_RETIRE] = { "an operator at node %d retires node %d, which is dead", 8 },
 	[TROUBLE_DISASTER] = { "all signers are gone, and a new one is restored from the backup", 3 },
+	/* planned beside all else */
+	[TROUBLE_CONTENT] = { "the source changes", 0 },
+	[TROUBLE_SOURCE] = { "signer %d does not reach the source", 0 },
 };
 
 const char *trouble_text(const struct trouble *t, char out[128])
@@ -70,7 +73,7 @@ static void plan_one(struct sim *s, enum trouble_kind kind, int64_t from, int64_
 	if (kind == TROUBLE_PARENT)
 		t->b = (int)chance_below(&s->chance, (uint32_t)s->parents);
 	t->value = chance_between(&s->chance, 0, 1000000);
-	if (kind >= TROUBLE_ROLL)
+	if (kind >= TROUBLE_ROLL && kind != TROUBLE_SOURCE)
 		t->to = t->from;
 	t->off = (kind == TROUBLE_CUT || kind == TROUBLE_SPLIT) && t->a == t->b;
 	if (kind == TROUBLE_RETIRE && chance_of(&s->chance, 60)) /* what dies was often ill before */
@@ -104,6 +107,23 @@ static enum trouble_kind draw_kind(struct sim *s)
 	return TROUBLE_CUT;
 }
 
+/* Changes of the source, often close together, and signers that do not get them. */
+static void plan_content(struct sim *s, int64_t span)
+{
+	const size_t changes = s->still ? 0 : chance_below(&s->chance, 5), sources = chance_below(&s->chance, 3);
+	int64_t at = chance_between(&s->chance, 0, span);
+
+	for (size_t i = 0; i < changes; i++) {
+		if (chance_of(&s->chance, 50))
+			at = chance_between(&s->chance, 0, span);
+		else
+			at += chance_between(&s->chance, 0, 6 * HOUR);
+		plan_one(s, TROUBLE_CONTENT, at, 0);
+	}
+	for (size_t i = 0; i < sources; i++)
+		plan_one(s, TROUBLE_SOURCE, chance_between(&s->chance, 0, span), chance_between(&s->chance, HOUR, 10 * DAY));
+}
+
 void sim_plan(struct sim *s)
 {
 	static const enum trouble_kind first[] = { TROUBLE_ROLL,   TROUBLE_ROLL,    TROUBLE_ROLL,
@@ -128,6 +148,7 @@ void sim_plan(struct sim *s)
 		plan_one(s, chance_of(&s->chance, 60) ? theme[chance_below(&s->chance, 3)] : draw_kind(s),
 			 chance_between(&s->chance, 0, span), length);
 	}
+	plan_content(s, span);
 	s->healed_at = 0;
 	for (size_t i = 0; i < s->troubles; i++)
 		if (s->trouble[i].to > s->healed_at)
@@ -195,6 +216,12 @@ void trouble_begins(struct sim *s, const struct event *ev)
 	case TROUBLE_DISASTER:
 		operator_restores(s);
 		break;
+	case TROUBLE_CONTENT:
+		serve_source_changes(s);
+		break;
+	case TROUBLE_SOURCE:
+		n->source_off++;
+		break;
 	case TROUBLES:
 		break;
 	}
@@ -213,8 +240,10 @@ void trouble_ends(struct sim *s, const struct event *ev)
 		node_restore(s, n);
 	else if (t->kind == TROUBLE_HALT)
 		n->halted--;
-	else if (t->kind == TROUBLE_SECONDARY)
-		s->secondary_off[t->b]--;
+	else if (t->kind == TROUBLE_CLOCK)
+		n->clock_off = 0;
+	else if (t->kind == TROUBLE_SECONDARY && --s->secondary_off[t->b] == 0)
+		s->secondary[t->b].well_at = s->now;
 	else if (t->kind == TROUBLE_PARENT)
 		s->parent_server_off[t->b]--;
 	else if (t->kind == TROUBLE_PARENT_OFF)
@@ -225,6 +254,12 @@ void trouble_ends(struct sim *s, const struct event *ev)
 		n->looking = 0; /* what it had asked for has timed out */
 		n->ran_at = s->now;
 		node_wake(s, n);
+	}
+	if (t->kind == TROUBLE_SOURCE)
+		n->source_off--;
+	if (t->kind < TROUBLE_ROLL || t->kind == TROUBLE_SOURCE) {
+		n->well_at = s->now;
+		serve_soon(s, n->i);
 	}
 }
 
@@ -305,8 +340,6 @@ static void set_up_versions(struct sim *s)
 		struct node *n = &s->node[i];
 
 		v->signer = i;
-		v->number = n->disk.last_number = 1;
-		v->serial = n->disk.last_serial = (uint32_t)(1 + i);
 		v->published.any = true;
 		v->dnskey_ttl = v->published.dnskey_ttl = n->disk.dnskey_ttl = s->dnskey_ttl;
 		v->zone_ttl = v->published.zone_ttl = n->disk.zone_ttl = s->zone_ttl;
@@ -319,11 +352,7 @@ static void set_up_versions(struct sim *s)
 		}
 		for (enum key_record r = 0; r < KEY_RECORDS; r++)
 			v->mask[r] = keys_mask(s, &v->published.record[r]);
-		n->disk.version = v;
-		for (int j = 0; j < s->nodes; j++) {
-			s->node[j].heard_version[i] = 1;
-			s->node[j].heard_serial[i] = v->serial;
-		}
+		serve_set_up(s, n, v);
 	}
 }
 
@@ -363,6 +392,9 @@ void world_build(struct sim *s)
 	};
 	s->strict = s->policy.algorithm_method == METHOD_CONSERVATIVE;
 	s->quiet = true;
+	s->source = 1;
+	s->content_order = chance_of(&s->chance, 50) ? CONTENT_SERIAL : CONTENT_SEEN;
+	s->still = s->seed % 50 == 0;
 	set_up_nodes(s);
 	if (s->policy.split) {
 		set_up_key(s, "ksk");
@@ -377,7 +409,7 @@ void world_build(struct sim *s)
 	set_up_servers(s);
 	s->quiet = false;
 	for (int i = 0; i < s->signers; i++)
-		sim_later(s, chance_between(&s->chance, 12 * HOUR, 4 * DAY), node_renews, i, 0, 0, NULL);
+		sim_later(s, chance_between(&s->chance, 12 * HOUR, 4 * DAY), serve_tick, i, 0, 0, NULL);
 	parent_begin(s);
 	/* What ends a cluster, or changes how rolls go, leaves little to be found of all else. */
 	s->rare = chance_of(&s->chance, 50);

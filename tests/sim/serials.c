@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* serials: what must never happen to serials and to secondaries (DESIGN section 8, number 4). */
+#include "tests/sim/sim.h"
+
+#define DAY_VERSIONS_MAX 90
+#define LAG_MAX          (3 * (int64_t)DAY)
+
+static const char *text(const struct content_id *c, char out[40])
+{
+	snprintf(out, 40, "%llu.%llu", (unsigned long long)c->number, (unsigned long long)c->steps);
+	return out;
+}
+
+/* Those whom it can ask remember no version of its own at this serial or above; nor does it. */
+static void check_rises(struct sim *s, struct node *n, uint32_t serial)
+{
+	if (n->highest_serial != 0 && !serial_gt(serial, n->highest_serial))
+		sim_fail(s, "serial", "signer %d publishes serial %u after %u", n->i, serial, n->highest_serial);
+	n->highest_serial = serial;
+	for (int i = 0; i < s->secondaries; i++) {
+		const struct version *v = s->secondary[i].version;
+
+		if ((s->secondary[i].primaries >> n->i & 1) != 0 && s->secondary_off[i] == 0 && v != NULL &&
+		    v->signer == n->i && !serial_gt(serial, v->word.serial))
+			sim_fail(s, "serial", "signer %d publishes serial %u, and secondary %d has its %u", n->i, serial, i,
+				 v->word.serial);
+	}
+}
+
+/* Nothing that it knows is in the way of what it publishes, or newer. */
+static void check_order(struct sim *s, const struct node *n, const struct serial_decision *d,
+			const struct serial_view *view)
+{
+	char a[40], b[40];
+
+	for (size_t i = 0; i < view->known_count && d->why != SERIAL_WHY_RENEWAL_BELOW && d->why != SERIAL_WHY_RENEWAL; i++) {
+		const struct serial_version *k = &view->known[i];
+		const int32_t above = serial_distance(k->serial, d->serial);
+
+		if (!k->explained && k->from == SERIAL_FROM_SECONDARY ? above <= 0 :
+		    above < 0 || (above == 0 && content_cmp_steps(&k->content, &view->want) != 0))
+			sim_fail(s, "serial in use", "signer %d publishes content %s at %u and knows %s at %u", n->i,
+				 text(&view->want, a), d->serial, text(&k->content, b), k->serial);
+		if (k->explained && content_cmp(&k->content, &view->want) > 0 && (d->alarms & SERIAL_ALARM_BEHIND) == 0)
+			sim_fail(s, "older content", "signer %d publishes content %s at %u and knows of %s", n->i,
+				 text(&view->want, a), d->serial, text(&k->content, b));
+	}
+}
+
+void serials_check_new(struct sim *s, struct node *n, const struct serial_decision *d, const struct serial_view *view)
+{
+	const uint32_t today = serial_today(view->now);
+
+	check_rises(s, n, d->serial);
+	check_order(s, n, d, view);
+	if (serial_gt(d->serial, s->top_serial)) {
+		if (d->serial != s->top_serial + 1 && d->serial != today)
+			sim_fail(s, "serials drift", "signer %d publishes serial %u, and nobody had more than %u", n->i,
+				 d->serial, s->top_serial);
+		s->top_serial = d->serial;
+	}
+	if (n->day != s->now / DAY)
+		n->day_versions = 0;
+	n->day = s->now / DAY;
+	if (++n->day_versions > DAY_VERSIONS_MAX)
+		sim_fail(s, "serials race", "signer %d has published %d versions today", n->i, n->day_versions);
+}
+
+/* A primary that nothing has hindered for long enough. */
+static const struct node *well(const struct sim *s, const struct secondary *sec, int i, int64_t for_s)
+{
+	const struct node *n = &s->node[i];
+
+	if ((sec->primaries >> i & 1) == 0 || n->gone || !n->up || !n->compared || n->source_off > 0 || n->clock_off != 0 ||
+	    n->halted > 0 || n->disk.version == NULL || !node_is_signer(state_node(n->state, n->id.id)) ||
+	    n->well_at + for_s > s->now || sec->well_at + for_s > s->now)
+		return NULL;
+	return n;
+}
+
+static bool lags(const struct secondary *sec, const struct node *n)
+{
+	return content_cmp_steps(&sec->version->word.content, &n->disk.version->word.content) < 0;
+}
+
+void serials_check_lag(struct sim *s)
+{
+	char a[40], b[40];
+
+	for (int i = 0; i < s->secondaries; i++)
+		for (int j = 0; j < s->signers && s->secondary_off[i] == 0; j++) {
+			const struct secondary *sec = &s->secondary[i];
+			const struct node *n = well(s, sec, j, LAG_MAX);
+
+			if (n != NULL && n->newest_at + LAG_MAX <= s->now && lags(sec, n))
+				sim_fail(s, "secondary lags", "secondary %d has content %s at %u, signer %d %s at %u", i,
+					 text(&sec->version->word.content, a), sec->version->word.serial, j,
+					 text(&n->disk.version->word.content, b), n->disk.version->word.serial);
+		}
+}
+
+bool serials_settled(const struct sim *s)
+{
+	for (int i = 0; i < s->secondaries; i++)
+		for (int j = 0; j < s->signers; j++)
+			if (well(s, &s->secondary[i], j, 0) != NULL &&
+			    (s->secondary[i].version->source != s->source || lags(&s->secondary[i], &s->node[j])))
+				return false;
+	return true;
+}
+
+/* Its signatures end now, in truth. */
+static void on_expiration(struct sim *s, const struct event *ev)
+{
+	const struct secondary *sec = &s->secondary[ev->a];
+
+	if (sec->version != ev->what || s->secondary_off[ev->a] > 0)
+		return;
+	for (int j = 0; j < s->signers; j++)
+		if (sec->version->mask[RECORD_ZONE] != 0 && well(s, sec, j, LAG_MAX) != NULL)
+			sim_fail(s, "expired", "secondary %d has serial %u, whose signatures have expired, and signer %d lives",
+				 ev->a, sec->version->word.serial, j);
+}
+
+void serials_shown(struct sim *s, int secondary)
+{
+	const struct version *v = s->secondary[secondary].version;
+	const int64_t left = v->word.earliest - serve_clock(s, &(struct node){ .clock_off = 0 });
+
+	sim_later(s, left > 0 ? left : 1, on_expiration, secondary, 0, 0, v);
+	for (int i = 0; i < s->signers; i++) /* its primaries look */
+		if ((s->secondary[secondary].primaries >> i & 1) != 0)
+			serve_soon(s, i);
+}
