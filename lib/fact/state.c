@@ -8,6 +8,7 @@
 #include "fact/state.h"
 
 #include "arena/arena.h"
+#include "fail/fault.h"
 #include "fact/log.h"
 #include "fact/state_parts.h"
 #include "msg/msg.h"
@@ -202,7 +203,7 @@ static void on_policy(struct fact_state *s, const struct fact *f, json_t *body)
 		memset(p, 0, sizeof(*p));
 		strcpy(p->name, name);
 	}
-	reg_take(&p->reg, rev, f->hash, body);
+	reg_take(&p->reg, FAULT(ORDER_BY_TIME) ? (uint64_t)f->time : rev, f->hash, body);
 }
 
 static struct tsig_state *need_tsig(struct fact_state *s, const json_t *body)
@@ -267,7 +268,7 @@ static void on_secure(struct fact_state *s, const struct fact *f, json_t *body)
 	uint64_t rev;
 
 	if (json_is_boolean(json_object_get(body, "secure")) && msg_uint(body, "rev", REV_MAX, &rev, NULL) == 0)
-		reg_take(&need_zone(s, f->zone)->secure, rev, f->hash, body);
+		reg_take(&need_zone(s, f->zone)->secure, FAULT(ORDER_BY_TIME) ? (uint64_t)f->time : rev, f->hash, body);
 }
 
 /* ---- all of it ---- */

@@ -102,7 +102,7 @@ static void look_at_content(struct scan *s, const struct serial_version *k, int6
 		s->overtake_older = true;
 		s->older = k;
 	}
-	if (v->serving && d >= 0 && by_signer(k)) {
+	if (v->serving && d >= 0) { /* a secondary may still have the one before the peer's newest */
 		int64_t due = before(k->earliest, s->half_s);
 
 		if (due <= v->now && !FAULT(PEER_END_IGNORED)) {

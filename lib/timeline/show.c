@@ -267,6 +267,9 @@ void show_decide(const struct timeline_in *in, struct timeline *t)
 			(may_come(t, k, RECORD_DS) && parents_known(in, in->memory)) ||
 			(t->joining && others_show(k, RECORD_DS) && !FAULT(JOINER_NO_CDS));
 	}
+	for (size_t i = 0; i < t->n && FAULT(SERVES_TAKEN_BACK); i++) /* of what not all show yet */
+		if (!t->key[i].record[RECORD_DNSKEY].all_serve && in->published->any)
+			t->key[i].record[RECORD_DNSKEY].show = !t->key[i].record[RECORD_DNSKEY].shown;
 	for (size_t i = 0; i < t->n; i++)
 		choose_signing(t, t->key[i].alg);
 	if (parents_known(in, in->memory))

@@ -58,6 +58,8 @@
 	X(NO_BACK_OFF, "unexplained versions are overtaken at once, again and again") \
 	X(SERIAL_FOR_ID, "a version is known by its serial, not by its id") \
 	X(CLOCK_TRUSTED, "a node signs whatever its clock says") \
+	X(ORDER_BY_TIME, "the later time wins, not the higher revision") \
+	X(SERVES_TAKEN_BACK, "what is served is taken back without a promise") \
 	/* end */
 
 enum fault_name {

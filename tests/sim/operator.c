@@ -109,6 +109,8 @@ static void change_policy(struct sim *s, struct node *n, int64_t value)
 			   value % 3 != 0 ? 8 + 15 - (int)n->policy.algorithm : (int)n->policy.algorithm,
 			   "split", value % 3 == 1 ? n->policy.split : !n->policy.split, "rev",
 			   (json_int_t)rev + 1));
+	if (json_integer_value(json_object_get(n->state->policy[0].reg.body, "rev")) != (json_int_t)rev + 1)
+		sim_fail(s, "command lost", "the policy that was given to node %d is not its newest", n->i);
 	roll_keys(s, n, true);
 }
 
@@ -118,6 +120,8 @@ static void set_secure(struct sim *s, struct node *n, bool secure)
 
 	node_say(s, n, "zone.secure", true,
 		 json_pack("{s:b,s:I}", "secure", secure, "rev", (json_int_t)(r->set ? r->rev + 1 : 1)));
+	if (json_is_true(json_object_get(r->body, "secure")) != secure)
+		sim_fail(s, "command lost", "what was said to node %d on the zone's security is not its newest", n->i);
 }
 
 /* Makes the first keys, once nothing is left of those before. */

@@ -4,6 +4,7 @@
 
 #define DAY_VERSIONS_MAX 90
 #define LAG_MAX          (3 * (int64_t)DAY)
+#define LATE_S           (30 * HOUR) /* by then whoever lives has renewed, and it has been fetched */
 
 static const char *text(const struct content_id *c, char out[40])
 {
@@ -47,10 +48,21 @@ static void check_order(struct sim *s, const struct node *n, const struct serial
 	}
 }
 
+/* More than one that are wrong may outvote the others. */
+static bool only_wrong_clock(const struct sim *s, const struct node *n)
+{
+	for (int i = 0; i < s->nodes; i++)
+		if (i != n->i && s->node[i].clock_off != 0)
+			return false;
+	return n->clock_off > CLOCK_AGREE_S || n->clock_off < -CLOCK_AGREE_S;
+}
+
 void serials_check_new(struct sim *s, struct node *n, const struct serial_decision *d, const struct serial_view *view)
 {
 	const uint32_t today = serial_today(view->now);
 
+	if (only_wrong_clock(s, n))
+		sim_fail(s, "wrong clock", "signer %d signs with a clock that is %lld s off", n->i, (long long)n->clock_off);
 	check_rises(s, n, d->serial);
 	check_order(s, n, d, view);
 	if (serial_gt(d->serial, s->top_serial)) {
@@ -92,7 +104,8 @@ void serials_check_lag(struct sim *s)
 			const struct secondary *sec = &s->secondary[i];
 			const struct node *n = well(s, sec, j, LAG_MAX);
 
-			if (n != NULL && n->newest_at + LAG_MAX <= s->now && lags(sec, n))
+			if (n != NULL && n->newest_at + LAG_MAX <= s->now && sec->took_at + LAG_MAX <= s->now &&
+			    lags(sec, n))
 				sim_fail(s, "secondary lags", "secondary %d has content %s at %u, signer %d %s at %u", i,
 					 text(&sec->version->word.content, a), sec->version->word.serial, j,
 					 text(&n->disk.version->word.content, b), n->disk.version->word.serial);
@@ -109,7 +122,7 @@ bool serials_settled(const struct sim *s)
 	return true;
 }
 
-/* Its signatures end now, in truth. */
+/* Its signatures end soon. */
 static void on_expiration(struct sim *s, const struct event *ev)
 {
 	const struct secondary *sec = &s->secondary[ev->a];
@@ -118,15 +131,16 @@ static void on_expiration(struct sim *s, const struct event *ev)
 		return;
 	for (int j = 0; j < s->signers; j++)
 		if (sec->version->mask[RECORD_ZONE] != 0 && well(s, sec, j, LAG_MAX) != NULL)
-			sim_fail(s, "expired", "secondary %d has serial %u, whose signatures have expired, and signer %d lives",
+			sim_fail(s, "expired", "secondary %d has serial %u, whose signatures expire in a day, and signer %d lives",
 				 ev->a, sec->version->word.serial, j);
 }
 
 void serials_shown(struct sim *s, int secondary)
 {
 	const struct version *v = s->secondary[secondary].version;
-	const int64_t left = v->word.earliest - serve_clock(s, &(struct node){ .clock_off = 0 });
+	const int64_t left = v->word.earliest - serve_clock(s, &(struct node){ .clock_off = 0 }) - LATE_S;
 
+	s->secondary[secondary].took_at = s->now;
 	sim_later(s, left > 0 ? left : 1, on_expiration, secondary, 0, 0, v);
 	for (int i = 0; i < s->signers; i++) /* its primaries look */
 		if ((s->secondary[secondary].primaries >> i & 1) != 0)

@@ -84,23 +84,37 @@ static void renumber(const struct sim *s, struct node *n)
 	}
 }
 
+static void on_source(struct sim *s, const struct event *ev);
+
+static void ask_source(struct sim *s, struct node *n, int64_t least, int64_t most)
+{
+	if (n->asking)
+		return;
+	n->asking = true;
+	sim_later(s, chance_between(&s->chance, least, most), on_source, n->i, 0, 0, NULL);
+}
+
 static void on_source(struct sim *s, const struct event *ev)
 {
 	struct node *n = &s->node[ev->a];
 
-	if (n->gone || (n->disk.source == s->source && n->disk.taken.number == n->disk.mine.number && ev->value == 0))
+	n->asking = false;
+	if (n->gone)
 		return;
 	if (!n->up || !n->compared || n->source_off > 0) {
-		sim_later(s, chance_between(&s->chance, 10 * MINUTE, 2 * HOUR), on_source, ev->a, 0, ev->value, NULL);
+		ask_source(s, n, 10 * MINUTE, 2 * HOUR);
 		return;
 	}
 	take_source(s, n);
 	serve_step(s, n);
 }
 
-static void ask_source(struct sim *s, int node, int64_t most)
+/* It reads its source. */
+void serve_starts(struct sim *s, struct node *n)
 {
-	sim_later(s, chance_between(&s->chance, 1, most), on_source, node, 0, 1, NULL);
+	n->asking = false;
+	if (!n->backup)
+		ask_source(s, n, 1, MINUTE);
 }
 
 void serve_source_changes(struct sim *s)
@@ -109,7 +123,7 @@ void serve_source_changes(struct sim *s)
 	s->source_at = s->now;
 	sim_say(s, "the source has content %d", s->source);
 	for (int i = 0; i < s->signers; i++)
-		ask_source(s, i, chance_of(&s->chance, 70) ? MINUTE : 6 * HOUR);
+		ask_source(s, &s->node[i], 1, chance_of(&s->chance, 70) ? MINUTE : 6 * HOUR);
 }
 
 /* ---- what is known ---- */
@@ -131,9 +145,14 @@ static const struct past_version *explained(const struct node *n, const struct v
 	return p != NULL ? p : past_find(&n->disk.others, v->word.serial, v->word.id);
 }
 
-bool serve_explains(const struct node *n, const struct version *v)
+bool serve_explains(struct sim *s, const struct node *n, const struct version *v)
 {
-	return explained(n, v) != NULL;
+	const struct past_version *p = explained(n, v);
+
+	if (p != NULL && memcmp(p->id, v->word.id, VERSION_ID_LEN) != 0)
+		sim_fail(s, "wrong version", "signer %d takes serial %u of signer %d for another version", n->i, v->word.serial,
+			 v->signer);
+	return p != NULL;
 }
 
 /* A version of its own that others have, and it has not: an old copy was put back. */
@@ -301,6 +320,8 @@ void serve_set_up(struct sim *s, struct node *n, struct version *v)
 	n->disk.version = NULL;
 	n->disk.taken.steps = timeline_steps(&in, &t);
 	publishes(s, n, v, serial, &n->disk.taken);
+	v->word.earliest -= chance_between(&s->chance, 0, MARGIN_S - DAY); /* each has renewed at a time of its own */
+	past_add(&n->disk.own, &v->word);
 	n->highest_serial = serial;
 	s->top_serial = serial;
 	for (int j = 0; j < s->nodes; j++)
@@ -374,7 +395,7 @@ static void step_later(struct sim *s, struct node *n, int64_t delay)
 static void look_again(struct sim *s, struct node *n, const struct serial_view *view, const struct serial_decision *d)
 {
 	if (d->act == SERIAL_CATCH_UP && n->disk.source != s->source)
-		ask_source(s, n->i, MINUTE);
+		ask_source(s, n, 1, MINUTE);
 	if (d->until != INT64_MAX)
 		step_later(s, n, d->until > view->now ? d->until - view->now : 1);
 }

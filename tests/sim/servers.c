@@ -155,13 +155,13 @@ static void on_look_ends(struct sim *s, const struct event *ev)
 	node_wake(s, n);
 }
 
-static void fill_secondary(const struct sim *s, const struct node *n, int i, struct timeline_look *look)
+static void fill_secondary(struct sim *s, const struct node *n, int i, struct timeline_look *look)
 {
 	const struct version *v = s->secondary[i].version;
 
 	if (v == NULL)
 		return;
-	look->explained = serve_explains(n, v);
+	look->explained = serve_explains(s, n, v);
 	for (enum key_record r = 0; r < KEY_RECORDS; r++)
 		set_of(s, v->mask[r], &look->record[r]);
 }

@@ -136,22 +136,11 @@ static void fail_liveness(struct sim *s)
 		 (long long)((s->now - s->healed_at) / DAY));
 }
 
-static void on_change(struct sim *s, const struct event *ev)
-{
-	(void)ev;
-	serve_source_changes(s);
-}
-
 static void on_end(struct sim *s, const struct event *ev)
 {
 	(void)ev;
 	serials_check_lag(s);
-	if (settled(s) && s->still) { /* a quiet year, and then one change */
-		s->still = false;
-		s->healed_at = s->now + 365 * (int64_t)DAY;
-		sim_later(s, s->healed_at - s->now, on_change, 0, 0, 0, NULL);
-		sim_later(s, s->healed_at + DAY - s->now, on_end, 0, 0, 0, NULL);
-	} else if (settled(s))
+	if (settled(s))
 		s->events = 0;
 	else if (s->now > s->healed_at + PATIENCE)
 		fail_liveness(s);

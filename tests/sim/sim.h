@@ -97,6 +97,7 @@ struct node {
 	struct past_version self; /* a version of its own that others remember; serial 0: none */
 	bool silent[NODES_MAX];
 	int source_off;    /* how many troubles cut its source off */
+	bool asking;       /* the source */
 	int64_t step_at;   /* the serial rule is asked again */
 	int64_t well_at;   /* since when it runs, has compared, has a right clock and its source */
 	int64_t newest_at; /* when it last published other content, or steps */
@@ -132,6 +133,7 @@ struct secondary {
 	const struct version *version;
 	int64_t refresh;
 	int64_t well_at; /* since when it can be reached */
+	int64_t took_at; /* the version */
 	bool busy;
 };
 
@@ -213,7 +215,6 @@ struct sim {
 	int parents;
 	int source;       /* content that the source has, 1, 2, .. */
 	int64_t source_at;
-	bool still;       /* a year without a change of content, then one */
 	enum content_order content_order;
 	uint32_t top_serial; /* highest that was ever published */
 	uint64_t versions;
@@ -297,12 +298,13 @@ int64_t serve_clock(const struct sim *s, const struct node *n);
 void serve_first(struct sim *s, struct node *n);
 void serve_set_up(struct sim *s, struct node *n, struct version *v);
 void serve_hears(struct node *n, const struct version *v);
-bool serve_explains(const struct node *n, const struct version *v);
+bool serve_explains(struct sim *s, const struct node *n, const struct version *v);
 void serve_step(struct sim *s, struct node *n); /* as often as anything may have changed */
 void serve_soon(struct sim *s, int node);
 void serve_tick(struct sim *s, const struct event *ev);
 void serve_next(struct sim *s, struct node *n, const struct timeline_in *in, const struct timeline *t);
 void serve_source_changes(struct sim *s);
+void serve_starts(struct sim *s, struct node *n);
 
 /* serials.c: DESIGN section 8, number 4 */
 void serials_check_new(struct sim *s, struct node *n, const struct serial_decision *d,

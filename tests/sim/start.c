@@ -91,6 +91,7 @@ static void on_compare(struct sim *s, const struct event *ev)
 		sim_say(s, "node %d has compared%s", n->i, n->set_back ? " and was set back" : "");
 		n->compared = true;
 		n->well_at = s->now;
+		serve_starts(s, n);
 		exchange_push(s, n);
 		node_wake(s, n);
 		return;

@@ -107,10 +107,20 @@ static enum trouble_kind draw_kind(struct sim *s)
 	return TROUBLE_CUT;
 }
 
-/* Changes of the source, often close together, and signers that do not get them. */
-static void plan_content(struct sim *s, int64_t span)
+static void plan_some(struct sim *s, enum trouble_kind kind, size_t n, int64_t span, int64_t most)
 {
-	const size_t changes = s->still ? 0 : chance_below(&s->chance, 5), sources = chance_below(&s->chance, 3);
+	for (size_t i = 0; i < n; i++)
+		plan_one(s, kind, chance_between(&s->chance, 0, span), chance_between(&s->chance, HOUR, most));
+}
+
+static bool of_deaths(const struct sim *s)
+{
+	return s->seed % 10 == 7;
+}
+
+/* Changes of the source, often close together, and signers that do not get them. */
+static void plan_content(struct sim *s, size_t changes, int64_t span)
+{
 	int64_t at = chance_between(&s->chance, 0, span);
 
 	for (size_t i = 0; i < changes; i++) {
@@ -120,11 +130,36 @@ static void plan_content(struct sim *s, int64_t span)
 			at += chance_between(&s->chance, 0, 6 * HOUR);
 		plan_one(s, TROUBLE_CONTENT, at, 0);
 	}
-	for (size_t i = 0; i < sources; i++)
-		plan_one(s, TROUBLE_SOURCE, chance_between(&s->chance, 0, span), chance_between(&s->chance, HOUR, 10 * DAY));
 }
 
-void sim_plan(struct sim *s)
+/* A year without a change of content, in which signers are cut off and dead for long; then one change. */
+static void plan_year(struct sim *s)
+{
+	static const enum trouble_kind kinds_of_year[] = { TROUBLE_SPLIT, TROUBLE_SPLIT,     TROUBLE_CRASH,  TROUBLE_CRASH,
+							   TROUBLE_HALT,  TROUBLE_SECONDARY, TROUBLE_SOURCE, TROUBLE_CLOCK,
+							   TROUBLE_RESTORE };
+
+	for (size_t i = 0; i < 20; i++)
+		plan_some(s, kinds_of_year[chance_below(&s->chance, sizeof(kinds_of_year) / sizeof(kinds_of_year[0]))], 1,
+			  360 * (int64_t)DAY, chance_of(&s->chance, 70) ? 30 * DAY : 2 * DAY);
+	plan_one(s, TROUBLE_CONTENT, 410 * (int64_t)DAY, 0);
+}
+
+/* Signers that do not hear each other, of which some have old content. */
+static void plan_torn(struct sim *s)
+{
+	const int64_t span = 30 * (int64_t)DAY;
+
+	plan_content(s, 6, span);
+	plan_some(s, TROUBLE_SOURCE, 6, span, 12 * DAY);
+	plan_some(s, TROUBLE_SPLIT, 12, span, 12 * DAY);
+	plan_some(s, TROUBLE_SECONDARY, 3, span, 3 * DAY);
+	plan_some(s, TROUBLE_ROLL, 3, span, HOUR);
+	plan_some(s, TROUBLE_JOIN, chance_below(&s->chance, 2), span, HOUR);
+	plan_some(s, TROUBLE_RESTORE, chance_below(&s->chance, 4), span, 12 * DAY);
+}
+
+static void plan_usual(struct sim *s)
 {
 	static const enum trouble_kind first[] = { TROUBLE_ROLL,   TROUBLE_ROLL,    TROUBLE_ROLL,
 						   TROUBLE_ROLL,   TROUBLE_ROLL,    TROUBLE_POLICY,
@@ -135,7 +170,6 @@ void sim_plan(struct sim *s)
 	/* Most trouble of a history is of few kinds, so that they meet. */
 	const enum trouble_kind theme[3] = { draw_kind(s), draw_kind(s), draw_kind(s) };
 
-	s->troubles = 0;
 	plan_one(s, first[chance_below(&s->chance, sizeof(first) / sizeof(first[0]))],
 		 chance_between(&s->chance, HOUR, DAY), 0);
 	if (chance_of(&s->chance, 40)) /* the same on another node, or another key */
@@ -148,7 +182,33 @@ void sim_plan(struct sim *s)
 		plan_one(s, chance_of(&s->chance, 60) ? theme[chance_below(&s->chance, 3)] : draw_kind(s),
 			 chance_between(&s->chance, 0, span), length);
 	}
-	plan_content(s, span);
+	plan_content(s, chance_below(&s->chance, 5), span);
+	plan_some(s, TROUBLE_SOURCE, chance_below(&s->chance, 3), span, 10 * DAY);
+}
+
+/* Signers that die in the middle of a roll, while secondaries have what they published. */
+static void plan_deaths(struct sim *s)
+{
+	plan_some(s, TROUBLE_ROLL, 2, 2 * DAY, HOUR);
+	plan_some(s, TROUBLE_SECONDARY, 3, 6 * DAY, 12 * DAY);
+	plan_some(s, TROUBLE_RETIRE, 2, 8 * DAY, HOUR);
+	plan_some(s, TROUBLE_JOIN, 1, 6 * DAY, HOUR);
+	plan_some(s, TROUBLE_HALT, chance_below(&s->chance, 3), 6 * DAY, 6 * DAY);
+	plan_some(s, TROUBLE_SPLIT, chance_below(&s->chance, 3), 6 * DAY, 6 * DAY);
+	plan_some(s, TROUBLE_TTL, chance_below(&s->chance, 2), 6 * DAY, HOUR);
+}
+
+void sim_plan(struct sim *s)
+{
+	s->troubles = 0;
+	if (s->seed % 20 == 0)
+		plan_year(s);
+	else if (s->seed % 10 == 5)
+		plan_torn(s);
+	else if (of_deaths(s))
+		plan_deaths(s);
+	else
+		plan_usual(s);
 	s->healed_at = 0;
 	for (size_t i = 0; i < s->troubles; i++)
 		if (s->trouble[i].to > s->healed_at)
@@ -281,7 +341,7 @@ static json_t *admission(const struct node *n)
 
 static void set_up_nodes(struct sim *s)
 {
-	s->members = 2 + (int)chance_below(&s->chance, 3) / 2;
+	s->members = of_deaths(s) ? 3 : 2 + (int)chance_below(&s->chance, 3) / 2;
 	s->signers = s->members + 1; /* one may join */
 	s->nodes = s->signers + 1;
 	for (int i = 0; i < s->nodes; i++)
@@ -394,7 +454,6 @@ void world_build(struct sim *s)
 	s->quiet = true;
 	s->source = 1;
 	s->content_order = chance_of(&s->chance, 50) ? CONTENT_SERIAL : CONTENT_SEEN;
-	s->still = s->seed % 50 == 0;
 	set_up_nodes(s);
 	if (s->policy.split) {
 		set_up_key(s, "ksk");

@@ -251,6 +251,8 @@ static void renewal_goes_above_what_expires(void **state)
 		  LIST(SIGNER(TODAY + 3, C(1, 0), LATE)) }, PUB(RENEWAL, TODAY + 4), 0, 0 },
 		{ "a peer's within the margin alone is the peer's", { BASE(TODAY, C(1, 0), C(1, 0), FRESH),
 		  LIST(SIGNER(TODAY, C(1, 0), DUE)) }, IDLE, 0, DUE - MARGIN / 2 },
+		{ "one that a peer renewed and a secondary still has", { BASE(TODAY, C(1, 0), C(1, 0), FRESH),
+		  LIST(SIGNER(TODAY + 1, C(1, 0), FRESH), SHOWN(TODAY, C(1, 0), LATE)) }, PUB(RENEWAL, TODAY + 1), 0, 0 },
 		{ "a peer's below mine is no matter", { BASE(TODAY + 1, C(1, 0), C(1, 0), FRESH),
 		  LIST(SIGNER(TODAY, C(1, 0), LATE)) }, IDLE, 0, 0 },
 		{ "below an unexplained serial", { BASE(TODAY, C(1, 0), C(1, 0), DUE), LIST(UNKNOWN(TODAY + 2)) },
