@@ -77,7 +77,7 @@ const struct ctl_command ctl_commands[] = {
 	  "duetctl zone add example.org --source file:example.org.zone\n"
 	  "duetctl zone add example.net --source primary:192.0.2.1#53,xfr.example. --policy nsec3\n"
 	  "duetctl zone add --from zones.txt --key",
-	  { { "source", "SOURCE", "file:NAME in zones-dir, primary:ADDRESS#PORT[,KEY], or https://HOST/PATH" },
+	  { { "source", "SOURCE", "file:NAME in zones-dir, primary:ADDRESS#PORT[,KEY],..., or https://HOST/PATH" },
 	    { "policy", "NAME", "policy (default: default)" },
 	    { "from", "FILE", "add all zones of this list" },
 	    { "key", NULL, "with --from: make their keys too, and wait until they are distributed" },

@@ -3,9 +3,9 @@
 #include "keydist/api.h"
 #include "keydist/looks.h"
 
-#include "addr/addr.h"
 #include "arena/arena.h"
 #include "log/log.h"
+#include "primaries/primaries.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -70,23 +70,14 @@ static int on_list(void *ctx, const struct http_request *q, struct http_answer *
 	return 0;
 }
 
-/* "primary:ADDRESS#PORT[,KEY]" */
-static int check_primary(const char *text, struct err *e)
+/* "primary:ADDRESS#PORT[,KEY],..." */
+static int check_primaries(const char *text, struct err *e)
 {
-	char address[128];
-	const char *comma = strchr(text, ',');
-	size_t len = comma == NULL ? strlen(text) : (size_t)(comma - text);
-	uint8_t key[DNAME_MAX];
-	struct addr a;
+	struct primaries p;
 
-	if (len >= sizeof(address))
-		return err_set(e, ERR_SYNTAX, "source: no address");
-	memcpy(address, text, len);
-	address[len] = '\0';
-	if (addr_parse(address, 0, &a, e) != 0)
-		return err_ctx(e, "source: primary:ADDRESS#PORT[,KEY]");
-	if (comma != NULL && dname_from_text(comma + 1, key, e) != 0)
-		return err_ctx(e, "source: name of the TSIG key");
+	if (primaries_parse(text, &p, e) != 0)
+		return err_ctx(e, "source: primary:ADDRESS#PORT[,KEY],...");
+	primaries_fini(&p);
 	return 0;
 }
 
@@ -126,10 +117,10 @@ static int check_source(const char *source, struct err *e)
 	if (strncmp(source, "file:", 5) == 0)
 		return check_file(source + 5, e);
 	if (strncmp(source, "primary:", 8) == 0)
-		return check_primary(source + 8, e);
+		return check_primaries(source + 8, e);
 	if (strncmp(source, "https://", 8) == 0)
 		return check_https(source, e);
-	return err_set(e, ERR_SYNTAX, "source: %.100s, must be file:NAME, primary:ADDRESS#PORT[,KEY] or https://HOST/PATH",
+	return err_set(e, ERR_SYNTAX, "source: %.100s, must be file:NAME, primary:ADDRESS#PORT[,KEY],... or https://HOST/PATH",
 		       source);
 }
 

@@ -37,7 +37,7 @@
  *                                               is shown on the addresses of that review
  * candidate-gone {"zone":Z}                     nothing waits any more
  * unserve     {"zone":Z}                        serve it no more (REFUSED)
- * zone        {"zone":Z,"source":null | {"primary":"192.0.2.1#53","key":"name." | null},"refresh":bool,
+ * zone        {"zone":Z,"source":null | primaries (primaries.h),"refresh":bool,
  *              "have":N | null,"ixfr":bool,"retry_s":N,"expire_s":N}     net keeps a zone's primary fresh by SOA timers; "refresh": look now;
  *                                               "have": serial of the input that engine has taken; "ixfr": it can
  *                                               apply differences to that; "retry_s", "expire_s": SOA timers of that,

@@ -8,13 +8,11 @@ void netlink_zone(struct netlink *n, const struct zwork *z, bool refresh)
 {
 	const struct source *s = &z->source;
 	bool have = s->have_serial && s->kind == SOURCE_PRIMARY;
-	json_t *source, *o;
+	json_t *o;
 
 	if (!n->ready)
 		return;
-	source = s->kind != SOURCE_PRIMARY ? json_null()
-					   : json_pack("{s:s,s:s?}", "primary", s->primary, "key", s->key);
-	o = json_pack("{s:s,s:o,s:b,s:o,s:b}", "zone", z->name, "source", source, "refresh", (int)refresh, "have",
+	o = json_pack("{s:s,s:s?,s:b,s:o,s:b}", "zone", z->name, "source", s->primaries, "refresh", (int)refresh, "have",
 		      have ? json_integer(s->input_serial) : json_null(), "ixfr", (int)source_takes_diffs(z));
 	if (have && z->version != NULL) {
 		const struct rr *soa = &version_info(z->version)->soa; /* its timers are those of the source */

@@ -15,8 +15,9 @@
 
 #include "clock/clock.h"
 #include "signer/engine/https.h"
-#include "signer/engine/netlink.h"
 #include "log/log.h"
+#include "primaries/primaries.h"
+#include "signer/engine/netlink.h"
 
 static void files_free(struct source *s)
 {
@@ -31,8 +32,7 @@ void source_free(struct source *s)
 {
 	free(s->text);
 	free(s->path);
-	free(s->primary);
-	free(s->key);
+	free(s->primaries);
 	free(s->stream);
 	files_free(s);
 	free(s->error);
@@ -79,7 +79,7 @@ void source_set(struct zwork *z, const char *text)
 	struct source *s = &z->source;
 	uint32_t input_serial = s->input_serial;
 	bool have_serial = s->have_serial;
-	char *hash, *comma;
+	struct primaries primaries;
 
 	if (s->text != NULL && strcmp(s->text, text) == 0)
 		return;
@@ -93,19 +93,17 @@ void source_set(struct zwork *z, const char *text)
 		folder_add(z);
 		s->path = mem_printf("%s/%s", z->engine->conf->signer.zones_dir, text + 5);
 		s->want_load = true;
-	} else if (strncmp(text, "primary:", 8) == 0 && (hash = strchr(text + 8, '#')) != NULL) {
+	} else if (strncmp(text, "primary:", 8) == 0 && primaries_parse(text + 8, &primaries, NULL) == 0) {
+		primaries_fini(&primaries);
 		s->kind = SOURCE_PRIMARY;
 		s->have_serial = have_serial;
-		comma = strchr(hash, ',');
-		s->primary = comma == NULL ? mem_strdup(text + 8)
-					   : mem_printf("%.*s", (int)(comma - text - 8), text + 8);
-		s->key = comma == NULL ? NULL : mem_strdup(comma + 1);
+		s->primaries = mem_strdup(text + 8);
 	} else if (strncmp(text, "https://", 8) == 0) {
 		s->kind = SOURCE_HTTPS;
 		https_start(z);
 	} else {
 		source_refused(z, "change the zone's source",
-			       "source: neither file:NAME within zones-dir, primary:ADDRESS#PORT[,KEY] nor https://HOST/PATH");
+			       "source: neither file:NAME within zones-dir, primary:ADDRESS#PORT[,KEY],... nor https://HOST/PATH");
 	}
 	netlink_zone(z->engine->net, z, z->version == NULL);
 }
@@ -399,7 +397,7 @@ void source_failed(struct zwork *z, const char *why, int64_t retry_s)
 
 void source_expired(struct zwork *z, int64_t expire_s)
 {
-	zwork_say(&z->source.expired, "the primary has not confirmed the zone for %" PRId64 " s (SOA expire)", expire_s);
+	zwork_say(&z->source.expired, "no primary has confirmed the zone for %" PRId64 " s (SOA expire)", expire_s);
 	log_event(LOG_ERROR, "source-expired", "zone=%s source=%s msg=%s; the version before stays served and fresh", z->name,
 		  z->source.text, z->source.expired);
 	zwork_tell(z);

@@ -64,7 +64,7 @@ struct source {
 	char *text;             /* as in the plan */
 	enum source_kind kind;
 	char *path;             /* file: absolute */
-	char *primary, *key;    /* primary: address, TSIG name or NULL */
+	char *primaries;        /* primary: as primaries.h has them */
 	char **files;           /* file: all that was read when it was loaded last, $INCLUDE among it; NULL: path alone */
 	size_t file_count;
 	uint64_t loaded, seen;  /* hash of their time stamps, sizes and places: when loaded last, when last looked */
@@ -86,7 +86,7 @@ struct source {
 	char *error;            /* why the newest input was refused; NULL: it was not */
 	int64_t error_at;
 	char *next;             /* what happens next */
-	char *expired;          /* the primary, or web server, is silent for longer than SOA expire */
+	char *expired;          /* all primaries, or the web server, are silent for longer than SOA expire */
 };
 
 /* A signed change that waits to be published. */

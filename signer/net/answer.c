@@ -195,7 +195,7 @@ static enum answer_kind notify(struct request *q)
 		return plain(q, RCODE_REFUSED, -1);
 	}
 	log_event(LOG_INFO, "notify-in", "zone=%s address=%s", zone->text, addr_text(q->from, from));
-	primary_notified(zone->primary, shown_key(q) != NULL, q->m.has_serial ? &q->m.serial : NULL);
+	primary_notified(zone->primary, q->from, shown_key(q) != NULL, q->m.has_serial ? &q->m.serial : NULL);
 	begin(q, DNS_AA, RCODE_NOERROR);
 	return finish(q, RCODE_NOERROR, -1);
 }

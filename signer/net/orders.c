@@ -214,9 +214,7 @@ static int on_unserve(struct order *o, struct err *e)
 static int on_zone(struct order *o, struct err *e)
 {
 	const json_t *source = json_object_get(o->json, "source"), *have = json_object_get(o->json, "have");
-	const char *address = json_string_value(json_object_get(source, "primary"));
-	const char *key = json_string_value(json_object_get(source, "key"));
-	struct primary_source from = { .has_key = key != NULL };
+	struct primaries from = { .n = 0 };
 	struct primary_have known = { .known = json_is_integer(have), .diff = json_is_true(json_object_get(o->json, "ixfr")) };
 	uint8_t apex[DNAME_MAX];
 	struct net_zone *zone;
@@ -228,15 +226,13 @@ static int on_zone(struct order *o, struct err *e)
 	known.timers = json_object_get(o->json, "expire_s") != NULL;
 	if (known.timers && (get_u32(o, "retry_s", &known.retry_s, e) != 0 || get_u32(o, "expire_s", &known.expire_s, e) != 0))
 		return -1;
-	if (json_is_object(source) && address == NULL)
-		return err_set(e, ERR_SYNTAX, "source without primary");
-	if (address != NULL && addr_parse(address, 53, &from.addr, e) != 0)
-		return -1;
-	if (key != NULL && dname_from_text(key, from.key, e) != 0)
+	if (!json_is_null(source) && !json_is_string(source))
+		return err_set(e, ERR_SYNTAX, "source is neither null nor a list of primaries");
+	if (json_is_string(source) && primaries_parse(json_string_value(source), &from, e) != 0)
 		return -1;
 	zone = net_zone_get(o->net, apex);
 	zone->configured = true;
-	if (address != NULL) {
+	if (from.n > 0) {
 		primary_set(o->net, zone, &from, json_is_true(json_object_get(o->json, "refresh")), known);
 	} else {
 		primary_free(zone->primary);

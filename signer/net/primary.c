@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * primary: SOA timers of one zone's primary.
+ * primary: SOA timers of one zone's primaries.
  *
- *   waiting --timer, NOTIFY--> checking (SOA query) --serial above ours--> fetching (IXFR, AXFR) --> waiting
- *                                 |  same serial, failure                      | failure
- *                                 +------------> waiting <---------------------+
+ *   waiting --timer, NOTIFY--> checking (SOA query) --serial above ours--> fetching (IXFR, AXFR)
+ *                                 |  same serial, failure                      | given, failure
+ *                                 +---> the next primary; none left: waiting <-+
+ *
+ * All are asked each time, in their order, so that one which lags behind keeps nothing newer from us, and one that fails
+ * is passed over at once.  It has failed when each of them has.
  *
  * A NOTIFY that names a serial above ours leads to fetching at once.  IXFR is asked for where engine can apply
  * differences; whatever the primary answers that is none leads to AXFR at once.
@@ -32,12 +35,17 @@
 #define RETRY_MAX_S   300 /* while no SOA is known */
 #define REFRESH_MIN_S 1
 #define REFRESH_MAX_S 86400
+#define WHY_MAX       512
 #define NOTIFIED_MS   1000 /* checks that NOTIFY brings are so far apart at least */
 
 struct primary {
 	struct net *net;
 	struct net_zone *zone;
-	struct primary_source source;
+	struct primaries sources;
+	size_t at, left; /* which of them is asked; how many are to be asked, it among them */
+	bool good;       /* one of them has confirmed what we have, or given more */
+	bool same;       /* confirmed it, and none gave more */
+	char why[WHY_MAX]; /* what is wrong with those that were asked */
 	struct primary_have have; /* what engine has taken, or what we gave it last */
 	bool has_soa;
 	struct soa_timers soa;
@@ -74,6 +82,11 @@ static int64_t expire_left_ms(const struct primary *p)
 	return p->confirmed_ms + (int64_t)p->soa.expire_s * 1000 - clock_mono_ms();
 }
 
+static const struct primary_source *asked(const struct primary *p)
+{
+	return &p->sources.v[p->at];
+}
+
 static void say_expired(struct primary *p)
 {
 	char from[ADDR_TEXT_LEN];
@@ -82,61 +95,100 @@ static void say_expired(struct primary *p)
 		return;
 	p->expired_said = true;
 	log_event(LOG_ERROR, "input-expired", "zone=%s primary=%s expire_s=%u", p->zone->text,
-		  addr_text(&p->source.addr, from), p->soa.expire_s);
+		  addr_text(&asked(p)->addr, from), p->soa.expire_s);
 	link_send(p->net, "input-expired",
 		  json_pack("{s:s, s:s, s:I}", "zone", p->zone->text, "primary", from, "expire_s",
 			    (json_int_t)p->soa.expire_s),
 		  -1, false);
 }
 
-static void failed(struct primary *p, const char *why)
+static int64_t bounded_s(int64_t s)
 {
-	int64_t most = p->has_soa ? p->soa.retry_s : RETRY_MAX_S;
+	return s < REFRESH_MIN_S ? REFRESH_MIN_S : s > REFRESH_MAX_S ? REFRESH_MAX_S : s;
+}
+
+/* None of them did as it should. */
+static void all_failed(struct primary *p)
+{
+	int64_t most = bounded_s(p->has_soa ? p->soa.retry_s : RETRY_MAX_S);
 	int64_t retry_s = (int64_t)FIRST_RETRY_S << (p->failures < 10 ? p->failures : 10);
 	char from[ADDR_TEXT_LEN];
 
-	if (most < REFRESH_MIN_S)
-		most = REFRESH_MIN_S;
-	if (most > REFRESH_MAX_S)
-		most = REFRESH_MAX_S;
 	if (retry_s > most)
 		retry_s = most;
 	p->failures++;
-	addr_text(&p->source.addr, from);
+	addr_text(&asked(p)->addr, from);
 	log_event(LOG_WARNING, "input-failed", "zone=%s primary=%s retry_s=%jd msg=%s", p->zone->text, from,
-		  (intmax_t)retry_s, why);
+		  (intmax_t)retry_s, p->why);
 	link_send(p->net, "input-failed",
-		  json_pack("{s:s, s:s, s:s, s:I}", "zone", p->zone->text, "primary", from, "why", why,
+		  json_pack("{s:s, s:s, s:s, s:I}", "zone", p->zone->text, "primary", from, "why", p->why,
 			    "retry_s", (json_int_t)retry_s),
 		  -1, false);
 	say_expired(p);
 	io_timer(p->timer, jittered_ms(retry_s));
 }
 
-/* The primary has shown that what we have is current. */
+static void check_one(struct primary *p);
+
+/* All were asked. */
+static void asked_all(struct primary *p)
+{
+	if (!p->good) {
+		all_failed(p);
+		return;
+	}
+	if (p->same)
+		link_send(p->net, "input-same",
+			  json_pack("{s:s, s:I}", "zone", p->zone->text, "serial", (json_int_t)p->have.serial), -1, false);
+	io_timer(p->timer, p->again ? soon_ms(p) : jittered_ms(bounded_s(p->soa.refresh_s)));
+	p->again = false;
+	p->again_now = false;
+}
+
+/* This one was asked. */
+static void on(struct primary *p)
+{
+	if (--p->left == 0) {
+		asked_all(p);
+		return;
+	}
+	p->at = (p->at + 1) % p->sources.n;
+	check_one(p);
+}
+
+static void failed(struct primary *p, const char *why)
+{
+	char from[ADDR_TEXT_LEN];
+	size_t len = strlen(p->why);
+
+	addr_text(&asked(p)->addr, from);
+	if (p->sources.n == 1) {
+		snprintf(p->why, sizeof(p->why), "%s", why);
+	} else {
+		snprintf(p->why + len, sizeof(p->why) - len, "%s%s: %s", len > 0 ? "; " : "", from, why);
+		log_event(LOG_WARNING, "primary-failed", "zone=%s primary=%s msg=%s; %s", p->zone->text, from, why,
+			  p->left > 1 ? "the next one is asked" : "it was the last one to be asked");
+	}
+	on(p);
+}
+
+/* The primary has shown that what we have is current, or made it so. */
 static void confirmed(struct primary *p, const uint8_t *soa, size_t soa_len)
 {
-	int64_t refresh_s;
-
 	p->soa = soa_timers(soa, soa_len);
 	p->has_soa = true;
 	p->failures = 0;
 	p->expired_said = false;
 	p->confirmed_ms = clock_mono_ms();
-	refresh_s = p->soa.refresh_s < REFRESH_MIN_S ? REFRESH_MIN_S : p->soa.refresh_s;
-	if (refresh_s > REFRESH_MAX_S)
-		refresh_s = REFRESH_MAX_S;
-	io_timer(p->timer, p->again ? soon_ms(p) : jittered_ms(refresh_s));
-	p->again = false;
-	p->again_now = false;
+	p->good = true;
+	on(p);
 }
 
 static void start_fetch(struct primary *p, bool diff);
 
-static void same(struct primary *p, uint32_t serial, const uint8_t *soa, size_t len)
+static void same(struct primary *p, const uint8_t *soa, size_t len)
 {
-	link_send(p->net, "input-same",
-		  json_pack("{s:s, s:I}", "zone", p->zone->text, "serial", (json_int_t)serial), -1, false);
+	p->same = true;
 	confirmed(p, soa, len);
 }
 
@@ -147,7 +199,7 @@ static void give(struct primary *p, const struct fetch_result *result)
 	char from[ADDR_TEXT_LEN];
 	json_t *msg;
 
-	addr_text(&p->source.addr, from);
+	addr_text(&asked(p)->addr, from);
 	log_event(LOG_NOTICE, "input", "zone=%s serial=%u primary=%s kind=%s octets=%ju", p->zone->text,
 		  result->serial, from, kind, (uintmax_t)result->octets);
 	msg = json_pack("{s:s, s:I, s:s, s:s, s:I}", "zone", p->zone->text, "serial", (json_int_t)result->serial,
@@ -157,6 +209,7 @@ static void give(struct primary *p, const struct fetch_result *result)
 	link_send(p->net, "input", msg, result->memfd, false);
 	p->have.known = true;
 	p->have.serial = result->serial;
+	p->same = false;
 	confirmed(p, result->soa, result->soa_len);
 }
 
@@ -168,7 +221,7 @@ static void fetched(void *ctx, const struct fetch_result *result)
 	p->fetch = NULL;
 	if (result->why != NULL && p->fetch_diff && result->answered) {
 		log_event(LOG_NOTICE, "ixfr-failed", "zone=%s primary=%s msg=%s; asking for the whole zone", p->zone->text,
-			  addr_text(&p->source.addr, from), result->why);
+			  addr_text(&asked(p)->addr, from), result->why);
 		start_fetch(p, false);
 	} else if (result->why != NULL) {
 		failed(p, result->why);
@@ -178,7 +231,7 @@ static void fetched(void *ctx, const struct fetch_result *result)
 			 result->serial, p->have.serial);
 		failed(p, why);
 	} else if (result->form == INBOUND_SAME) {
-		same(p, result->serial, result->soa, result->soa_len);
+		same(p, result->soa, result->soa_len);
 	} else {
 		give(p, result);
 	}
@@ -189,7 +242,7 @@ static void start_fetch(struct primary *p, bool diff)
 	struct err e;
 
 	p->fetch_diff = diff && p->have.known && p->have.diff;
-	p->fetch = fetch_start(p->net, p->zone->apex, &p->source, p->fetch_diff ? &p->have.serial : NULL, fetched, p, &e);
+	p->fetch = fetch_start(p->net, p->zone->apex, asked(p), p->fetch_diff ? &p->have.serial : NULL, fetched, p, &e);
 	if (p->fetch != NULL)
 		return;
 	if (e.code == ERR_NOTNOW)
@@ -221,7 +274,7 @@ static void on_soa(struct primary *p, const uint8_t *soa, size_t len)
 	if (!p->have.known || ahead > 0) {
 		start_fetch(p, true);
 	} else if (ahead == 0) {
-		same(p, serial, soa, len);
+		same(p, soa, len);
 	} else {
 		snprintf(why, sizeof(why),
 			 "primary's serial %u lies below %u that we have (RFC 1982); `zone accept-serial` "
@@ -259,49 +312,61 @@ static void checked(void *ctx, enum exchange_result result, const struct dns_msg
 	free(soa);
 }
 
-static void check(struct primary *p)
+static void check_one(struct primary *p)
 {
-	struct exchange_spec spec = { .to = p->source.addr,
+	const struct primary_source *to = asked(p);
+	struct exchange_spec spec = { .to = to->addr,
 				      .name = p->zone->apex,
 				      .type = TYPE_SOA,
 				      .opcode = DNS_QUERY,
-				      .has_key = p->source.has_key,
-				      .key = p->source.key,
+				      .has_key = to->has_key,
+				      .key = to->key,
 				      .tries = 3,
 				      .wait_ms = 1000,
 				      .tcp_at_last = true };
 
-	if (p->check != NULL || p->fetch != NULL)
-		return;
-	say_expired(p);
-	p->checked_ms = clock_mono_ms();
 	p->check = exchange_start(p->net, &spec, checked, p);
+}
+
+/* Begins to ask all of them, this one first. */
+static void begin(struct primary *p, size_t first)
+{
+	p->checked_ms = clock_mono_ms();
+	p->at = first;
+	p->left = p->sources.n;
+	p->good = p->same = false;
+	p->why[0] = '\0';
 }
 
 static void on_time(void *ctx)
 {
-	check(ctx);
+	struct primary *p = ctx;
+
+	if (p->check != NULL || p->fetch != NULL)
+		return;
+	say_expired(p);
+	begin(p, 0);
+	check_one(p);
 }
 
-void primary_set(struct net *net, struct net_zone *zone, const struct primary_source *source, bool refresh,
-		 struct primary_have have)
+void primary_set(struct net *net, struct net_zone *zone, struct primaries *sources, bool refresh, struct primary_have have)
 {
 	struct primary *p = zone->primary;
-	bool changed = p == NULL || !addr_equal(&p->source.addr, &source->addr) ||
-		       p->source.has_key != source->has_key ||
-		       (source->has_key && !dname_equal(p->source.key, source->key));
+	bool changed = p == NULL || !primaries_equal(&p->sources, sources);
 
 	if (changed) {
 		primary_free(p);
 		p = zone->primary = mem_new(1, sizeof(*p));
 		p->net = net;
 		p->zone = zone;
-		p->source = *source;
+		p->sources = *sources;
 		p->timer = io_new(&net->loop, -1, p, NULL, on_time);
 		p->confirmed_ms = clock_mono_ms();
-		/* Until the primary answers: a restart does not make an input fresher, but when it was confirmed is forgotten. */
+		/* Until a primary answers: a restart does not make an input fresher, but when it was confirmed is forgotten. */
 		p->has_soa = have.timers;
 		p->soa = (struct soa_timers){ .retry_s = have.retry_s, .expire_s = have.expire_s };
+	} else {
+		primaries_fini(sources);
 	}
 	p->have = have;
 	if (!changed && !refresh)
@@ -319,19 +384,34 @@ void primary_free(struct primary *p)
 	exchange_cancel(p->check);
 	fetch_cancel(p->fetch);
 	io_close(p->timer);
+	primaries_fini(&p->sources);
 	free(p);
+}
+
+/* Which of them it is; as many as there are: none. */
+static size_t find(const struct primary *p, const struct addr *from)
+{
+	size_t i = 0;
+
+	while (i < p->sources.n && !addr_same_host(&p->sources.v[i].addr, from))
+		i++;
+	return i;
 }
 
 bool primary_is(const struct primary *p, const struct addr *from, const struct tsig_key *key)
 {
-	if (p == NULL || !addr_same_host(&p->source.addr, from))
-		return false;
 	/* Without a key too, as BIND sends it unless told otherwise: it is a hint, and the query that follows
 	 * is signed. */
-	return key == NULL || !p->source.has_key || dname_equal(p->source.key, key->name);
+	for (size_t i = p == NULL ? 0 : find(p, from); p != NULL && i < p->sources.n; i++) {
+		const struct primary_source *s = &p->sources.v[i];
+
+		if (addr_same_host(&s->addr, from) && (key == NULL || !s->has_key || dname_equal(s->key, key->name)))
+			return true;
+	}
+	return false;
 }
 
-void primary_notified(struct primary *p, bool has_shown_key, const uint32_t *serial)
+void primary_notified(struct primary *p, const struct addr *from, bool has_shown_key, const uint32_t *serial)
 {
 	int64_t wait_ms = has_shown_key ? 0 : soon_ms(p);
 
@@ -342,7 +422,7 @@ void primary_notified(struct primary *p, bool has_shown_key, const uint32_t *ser
 		   serial_distance(p->have.serial, *serial) <= 0) {
 		io_timer(p->timer, wait_ms);
 	} else {
-		p->checked_ms = clock_mono_ms();
+		begin(p, find(p, from));
 		start_fetch(p, true);
 	}
 }

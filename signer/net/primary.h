@@ -2,18 +2,14 @@
 #ifndef DUET_NET_PRIMARY_H
 #define DUET_NET_PRIMARY_H
 
+#include "primaries/primaries.h"
 #include "signer/net/state.h"
 
 /*
- * primary - keeps the input of one zone as fresh as its primary's SOA timers ask (RFC 1034 section 4.3.5): a
- * SOA query every refresh, IXFR or AXFR when the serial is above ours, retry with back-off when something failed, and
- * word to engine when expire has passed without confirmation.
+ * primary - keeps the input of one zone as fresh as the SOA timers ask (RFC 1034 section 4.3.5): SOA queries to its
+ * primaries every refresh, IXFR or AXFR from the first whose serial is above ours, retry with back-off when all of them
+ * failed, and word to engine when expire has passed without confirmation by any.
  */
-struct primary_source {
-	struct addr addr;
-	bool has_key;
-	uint8_t key[DNAME_MAX];
-};
 
 /* The input that engine has taken. */
 struct primary_have {
@@ -24,15 +20,13 @@ struct primary_have {
 	uint32_t retry_s, expire_s;
 };
 
-/* Makes or changes the zone's primary.  refresh: look now. */
-void primary_set(struct net *net, struct net_zone *zone, const struct primary_source *source, bool refresh,
-		 struct primary_have have);
+/* Makes or changes the zone's primaries, which are taken over.  refresh: look now. */
+void primary_set(struct net *net, struct net_zone *zone, struct primaries *sources, bool refresh, struct primary_have have);
 void primary_free(struct primary *p); /* NULL does nothing; what runs is given up */
-/* Whether a NOTIFY of this sender counts: the configured address, and if it is signed, by the configured key.
- */
+/* Whether a NOTIFY of this sender counts: a configured address, and if it is signed, by the key configured with it. */
 bool primary_is(const struct primary *p, const struct addr *from, const struct tsig_key *key);
-/* Looks soon: at once when the sender has shown that it knows a key, else once a second at most.  serial: what the
- * NOTIFY says, a hint (RFC 1996 section 3.7), or NULL. */
-void primary_notified(struct primary *p, bool has_shown_key, const uint32_t *serial);
+/* Looks soon, at the sender first: at once when it has shown that it knows a key, else once a second at most.  serial: what
+ * the NOTIFY says, a hint (RFC 1996 section 3.7), or NULL. */
+void primary_notified(struct primary *p, const struct addr *from, bool has_shown_key, const uint32_t *serial);
 
 #endif

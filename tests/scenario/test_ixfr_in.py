@@ -45,7 +45,7 @@ def content_of(primary):
 def follow(lab, primary, net):
     """What a primary's updates bring is what it has in the end."""
     at = "%s#%d" % (primary.addr, primary.port)
-    source = {"primary": at, "key": None}
+    source = at
     net.send("zone", zone=ZONE, source=source, refresh=True, have=None, ixfr=True)
     first = net.wait("input", zone=ZONE)
     expect("kind", first["kind"], "axfr")
@@ -151,7 +151,7 @@ def test_answers_to_ixfr(lab):
             return [reply(q, rcode=how[0])]
         return [reply_list(q, m) for m in how[0]]
     liar = Liar(lab, answer)
-    source = {"primary": "%s#%d" % (liar.addr, liar.port), "key": None}
+    source = "%s#%d" % (liar.addr, liar.port)
     for what, how[0], kind, word in ANSWERS:
         del asked[:]
         failed = net.process.count("event=ixfr-failed")
@@ -193,7 +193,7 @@ def test_tsig_of_a_difference(lab):
             return signed(q, [reply_list(q, [soa(9), NS, A, soa(9)])])
         return signed(q, [reply_list(q, GOOD[:3]), reply_list(q, GOOD[3:])], **how[0])
     liar = Liar(lab, answer)
-    source = {"primary": "%s#%d" % (liar.addr, liar.port), "key": "k256.example."}
+    source = "%s#%d,k256.example." % (liar.addr, liar.port)
     for what, how[0], kind in (("right", {}, "ixfr"), ("a MAC broken", {"wrong": {1}}, "axfr"),
                                ("the last unsigned", {"skip": {1}}, "axfr")):
         net.send("zone", zone=ZONE, source=source, refresh=True, have=5, ixfr=True)

@@ -47,13 +47,13 @@ def test_bind_is_primary_with_tsig_and_notify(lab):
     primary = BindPrimary(lab, "primary", {ZONE: zone_text(ZONE, 5)}, secret, "k256.example.",
                           notify=[Primary(net.addr, net.port, "k256.example.")]).start()
     at = "%s#%d" % (primary.addr, primary.port)
-    net.send("zone", zone=ZONE, source={"primary": at, "key": "k256.example."}, refresh=True, have=None)
+    net.send("zone", zone=ZONE, source=at + ",k256.example.", refresh=True, have=None)
     first = net.wait("input", zone=ZONE, serial=5, primary=at)
     have = records_of(first)
     expect("records", len(have), 607)
     expect("first record", have[0][1], "SOA")
     expect("a record that BIND compresses", have[0][3][:5], b"\x03ns1\x07")
-    net.send("zone", zone=ZONE, source={"primary": at, "key": "k256.example."}, refresh=True, have=5)
+    net.send("zone", zone=ZONE, source=at + ",k256.example.", refresh=True, have=5)
     net.wait("input-same", zone=ZONE, serial=5)
     primary.set_zone(ZONE, zone_text(ZONE, 6, hosts=20))
     began = time.monotonic()
@@ -66,21 +66,21 @@ def test_bind_is_primary_with_tsig_and_notify(lab):
     primary.set_zone(ZONE, zone_text(ZONE, 3))
     primary.kill()
     primary.start()
-    net.send("zone", zone=ZONE, source={"primary": at, "key": "k256.example."}, refresh=True, have=6)
+    net.send("zone", zone=ZONE, source=at + ",k256.example.", refresh=True, have=6)
     why = net.wait("input-failed", zone=ZONE)
     if "lies below" not in why["why"] or why["retry_s"] < 1:
         raise Failed(str(why))
     # accepted: engine says that it has none
-    net.send("zone", zone=ZONE, source={"primary": at, "key": "k256.example."}, refresh=True, have=None)
+    net.send("zone", zone=ZONE, source=at + ",k256.example.", refresh=True, have=None)
     net.wait("input", zone=ZONE, serial=3)
     # the wrong key
     net.tsig({"k256.example.": ("hmac-sha256", base64.b64encode(b"x" * 32).decode())})
-    net.send("zone", zone=ZONE, source={"primary": at, "key": "k256.example."}, refresh=True, have=3)
+    net.send("zone", zone=ZONE, source=at + ",k256.example.", refresh=True, have=3)
     why = net.wait("input-failed", zone=ZONE)
     if "BADSIG" not in why["why"]:
         raise Failed(str(why))
     net.tsig({})
-    net.send("zone", zone=ZONE, source={"primary": at, "key": "k256.example."}, refresh=True, have=3)
+    net.send("zone", zone=ZONE, source=at + ",k256.example.", refresh=True, have=3)
     if "not known here" not in net.wait("input-failed", zone=ZONE)["why"]:
         raise Failed("a key that is not there")
 
@@ -197,7 +197,7 @@ def test_primaries_that_lie(lab):
     liar = Liar(lab, answer)
     at = "%s#%d" % (liar.addr, liar.port)
     for what, lie[0], word in LIES:
-        net.send("zone", zone=ZONE, source={"primary": at, "key": None}, refresh=True, have=5)
+        net.send("zone", zone=ZONE, source=at, refresh=True, have=5)
         why = net.wait("input-failed", timeout=15, zone=ZONE)
         print("%-28s %s" % (what, why["why"]))
         if word not in why["why"]:
@@ -205,7 +205,7 @@ def test_primaries_that_lie(lab):
         net.send("zone-gone", zone=ZONE)
     # It comes to its senses: the retry takes the zone without another word from engine.
     lie[0] = LIES[0][1]
-    net.send("zone", zone=ZONE, source={"primary": at, "key": None}, refresh=True, have=5)
+    net.send("zone", zone=ZONE, source=at, refresh=True, have=5)
     net.wait("input-failed", zone=ZONE)
     lie[0] = lambda q: [reply(q, soa(9), NS, A), reply(q, soa(9))]
     expect("records", len(records_of(net.wait("input", timeout=15, zone=ZONE, serial=9))), 3)
@@ -259,7 +259,7 @@ def test_tsig_of_a_stream(lab):
         ("no TSIG at all", lambda q, m: m, "no TSIG"),
     ]
     for what, how[0], word in rows:
-        net.send("zone", zone=ZONE, source={"primary": at, "key": "k256.example."}, refresh=True, have=5)
+        net.send("zone", zone=ZONE, source=at + ",k256.example.", refresh=True, have=5)
         if word is None:
             expect(what, len(records_of(net.wait("input", zone=ZONE))), 152)
         else:
@@ -283,7 +283,7 @@ def test_refresh_retry_and_expire(lab):
         return [reply(q, s, NS, A), reply(q, s)]
     liar = Liar(lab, answer)
     at = "%s#%d" % (liar.addr, liar.port)
-    net.send("zone", zone=ZONE, source={"primary": at, "key": None}, refresh=False, have=None)
+    net.send("zone", zone=ZONE, source=at, refresh=False, have=None)
     net.wait("input", zone=ZONE, serial=1)
     net.wait("input-same", zone=ZONE, serial=1)     # refresh, by itself
     serial[0] = 2
@@ -316,7 +316,7 @@ def test_who_may_notify(lab):
         if key:
             q.use_tsig(ring, key)
         return dns.query.udp(q, net.addr, port=net.port, timeout=5, source=source).rcode()
-    net.send("zone", zone=ZONE, source={"primary": at, "key": "k256.example."}, refresh=False, have=5)
+    net.send("zone", zone=ZONE, source=at + ",k256.example.", refresh=False, have=5)
     net.wait("input-same", zone=ZONE)
     count = len(asked)
     expect("a stranger", notify(lab.addr()), dns.rcode.REFUSED)
@@ -388,7 +388,7 @@ def test_a_primary_that_answers_over_tcp_alone(lab):
             return [reply(q, soa(9))]
         return [reply(q, soa(9), NS, A), reply(q, soa(9))]
     liar = Liar(lab, answer, udp=False)
-    net.send("zone", zone=ZONE, source={"primary": "%s#%d" % (liar.addr, liar.port), "key": None}, refresh=True, have=None)
+    net.send("zone", zone=ZONE, source="%s#%d" % (liar.addr, liar.port), refresh=True, have=None)
     net.wait("input", zone=ZONE, serial=9, timeout=20)
 
 
