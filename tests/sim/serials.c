@@ -85,7 +85,7 @@ static const struct node *well(const struct sim *s, const struct secondary *sec,
 
 	if ((sec->primaries >> i & 1) == 0 || n->gone || !n->up || !n->compared || n->source_off > 0 || n->clock_off != 0 ||
 	    n->halted > 0 || n->disk.version == NULL || !node_is_signer(state_node(n->state, n->id.id)) ||
-	    n->well_at + for_s > s->now || sec->well_at + for_s > s->now)
+	    n->first_at + for_s > s->now || n->well_at + for_s > s->now || sec->well_at + for_s > s->now)
 		return NULL;
 	return n;
 }

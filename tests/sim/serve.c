@@ -271,6 +271,8 @@ static void publishes(struct sim *s, struct node *n, struct version *v, uint32_t
 	v->word.earliest = ends(s, n, v);
 	if (n->disk.version == NULL || content_cmp_steps(content, &n->disk.version->word.content) != 0)
 		n->newest_at = s->now;
+	if (n->disk.version == NULL)
+		n->first_at = s->now;
 	n->disk.version = v;
 	n->disk.last = serial;
 	n->disk.mine = *content;

@@ -100,6 +100,7 @@ struct node {
 	bool asking;       /* the source */
 	int64_t step_at;   /* the serial rule is asked again */
 	int64_t well_at;   /* since when it runs, has compared, has a right clock and its source */
+	int64_t first_at;  /* when it published its first version */
 	int64_t newest_at; /* when it last published other content, or steps */
 	int64_t day;       /* and how much it published on that day */
 	int day_versions;
