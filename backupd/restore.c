@@ -115,21 +115,6 @@ static bool is_fenced(struct restore *r, const json_t *fenced, const struct node
 	return false;
 }
 
-static json_t *upto_of(struct restore *r, const uint8_t id[NODE_ID_LEN])
-{
-	size_t n;
-	const struct fact_head *h = fact_log_heads(cluster_log(r->b->cluster), &n);
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < n; i++)
-		if (memcmp(h[i].origin, id, NODE_ID_LEN) == 0)
-			json_array_append_new(
-				list, json_pack("[I,o,I]", (json_int_t)h[i].inc.number,
-						msg_json_hex(h[i].inc.random, sizeof(h[i].inc.random)),
-						(json_int_t)h[i].seq));
-	return list;
-}
-
 static bool counts_already(const struct fact_state *s, const struct fresh *who, const struct fresh *whom)
 {
 	const struct node_state *n = state_node(s, who->id);
@@ -141,7 +126,7 @@ static bool counts_already(const struct fact_state *s, const struct fresh *who, 
 static int say_members(struct restore *r, const json_t *fenced, struct err *e)
 {
 	const struct fact_state *s = cluster_state(r->b->cluster);
-	char id[NODE_ID_TEXT], line[NODE_LINE_TEXT];
+	char id[NODE_ID_TEXT];
 
 	for (size_t i = 0; i < s->nodes; i++) {
 		const struct node_state *n = &s->node[i];
@@ -155,9 +140,7 @@ static int say_members(struct restore *r, const json_t *fenced, struct err *e)
 				       "it is dead and stays so, or do not restore",
 				       json_string_value(json_object_get(n->admitted.body, "name")),
 				       node_id_text(n->id, id));
-		say(r, "retired", NULL,
-		    json_pack("{s:s,s:s,s:s,s:o}", "node", node_id_text(n->id, id), "line",
-			      node_line_text(&n->line, line), "why", "fenced", "upto", upto_of(r, n->id)));
+		say(r, "retired", NULL, cluster_retirement(r->b->cluster, n));
 	}
 	for (size_t i = 0; i < r->n; i++)
 		if (!node_is_signer(state_node(s, r->fresh[i].id)))
@@ -188,14 +171,6 @@ static int check_self(const struct restore *r, struct err *e)
 }
 
 /* ---- keys ---- */
-
-static bool has_box(const struct key_state *ks, const uint8_t to[NODE_ID_LEN])
-{
-	for (size_t i = 0; i < ks->boxes; i++)
-		if (memcmp(ks->box[i].to, to, NODE_ID_LEN) == 0)
-			return true;
-	return false;
-}
 
 static uint8_t *decode(const char *text, size_t *len)
 {
@@ -264,7 +239,7 @@ static int say_key(struct restore *r, const struct zone_state *z, const struct k
 			       z->text);
 	}
 	for (size_t i = 0; i < r->n; i++)
-		if (!has_box(ks, r->fresh[i].id))
+		if (!key_has_box(ks, r->fresh[i].id))
 			json_array_append_new(boxes, box_for(r, &r->fresh[i], &label, der));
 	secret_free(der);
 	r->keys++;

@@ -176,6 +176,7 @@ void ctl_print_nodes(const json_t *nodes);
 
 int cmd_node_init(struct ctl *c);
 int cmd_node_add(struct ctl *c);
+int cmd_node_retire(struct ctl *c);
 int cmd_node_list(struct ctl *c);
 int cmd_recovery_init(struct ctl *c);
 void ctl_print_secondaries(const json_t *list, json_int_t now);

@@ -41,6 +41,22 @@ const struct ctl_command ctl_commands[] = {
 	    END },
 	  cmd_node_add },
 	{ "node",
+	  "retire",
+	  "NAME",
+	  1,
+	  1,
+	  CTL_KEYDIST,
+	  "retire a node for good",
+	  "A signer leaves once nothing of it is served or cached: give its secondaries to other signers, stop it, wait for "
+	  "the largest TTL of\n"
+	  "its zones (the command tells it), and swear to it with --fenced.  From then on no step waits for it.  A backup may go "
+	  "once another one\n"
+	  "keeps every key.  NAME may be the id in `node list`.",
+	  "duetctl node retire signer1 --fenced\n"
+	  "duetctl node retire vault",
+	  { { "fenced", NULL, "the signer is dead and stays so; nobody serves or caches anything of it" }, END },
+	  cmd_node_retire },
+	{ "node",
 	  "list",
 	  "",
 	  0,

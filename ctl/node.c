@@ -163,6 +163,21 @@ int cmd_node_add(struct ctl *c)
 	return CTL_DONE;
 }
 
+int cmd_node_retire(struct ctl *c)
+{
+	json_t *body = json_pack("{s:b}", "fenced", ctl_flag(c, "fenced")), *answer = NULL;
+	int rc = ctl_call(c, CTL_KEYDIST, "POST", mem_printf("/v1/nodes/%s/retire", c->arg[0]), body, &answer);
+
+	json_decref(body);
+	if (rc != 0)
+		return CTL_FAILED;
+	if (!ctl_json(c, answer)) {
+		printf("%s is retired; its identity never returns\n", c->arg[0]);
+		json_decref(answer);
+	}
+	return CTL_DONE;
+}
+
 static const char *standing(const json_t *n)
 {
 	if (jbool(n, "retired"))

@@ -176,6 +176,16 @@ static int on_node_add(void *ctx, const struct http_request *q, struct http_answ
 	return 0;
 }
 
+static int on_node_retire(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	const json_t *fenced = json_object_get(q->body, "fenced");
+
+	(void)a;
+	if (fenced != NULL && !json_is_boolean(fenced))
+		return err_set(e, ERR_SYNTAX, "fenced: must be true or false");
+	return members_retire(ctx, q->segment[0], json_is_true(fenced), e);
+}
+
 /* ---- backups ---- */
 
 static json_t *backup_zones(struct keydist *k, const uint8_t id[NODE_ID_LEN])
@@ -272,6 +282,7 @@ const struct http_route node_routes[] = {
 	{ "GET", "/v1/facts", 0, on_facts },
 	{ "GET", "/v1/nodes", 0, on_nodes },
 	{ "POST", "/v1/nodes", HTTP_BODY_SMALL, on_node_add },
+	{ "POST", "/v1/nodes/{name}/retire", HTTP_BODY_SMALL, on_node_retire },
 	{ "POST", "/v1/nodes/{name}/request", HTTP_BODY_SMALL, on_request },
 	{ "GET", "/v1/backups", 0, on_backups },
 	{ "POST", "/v1/reload", HTTP_BODY_SMALL, on_reload },

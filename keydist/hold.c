@@ -123,8 +123,8 @@ static int hold_one(struct keydist *k, struct zone_ctx *c, struct zone_state *z,
 		return make_again(k, c, ks, e);
 	if (said_held(k, ks) || id_set_has(&ks->declined, k->self.id))
 		return 0;
-	if (ks->boxes == 0 && zone_addition(z) == NULL)
-		return 0; /* a backup took its boxes out, long after the zone was removed */
+	if (!key_has_box(ks, k->self.id))
+		return 0; /* share.c will bring it; or a backup took it out, long after the zone was removed */
 	if (clashes_with_held(k, z, ks)) {
 		decline(k, c, ks, "tag");
 		return 0;

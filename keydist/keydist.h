@@ -99,6 +99,7 @@ struct shared_policy {
 	uint8_t digest[16];
 };
 
+#define HEARD_MS 10000 /* a node that said nothing for so long is not there */
 #define OPEN_MAX 2048 /* 4 KiB each: a new key is needed again once the others hold it */
 
 struct keydist {
@@ -205,6 +206,8 @@ int store_memory_save(struct keydist *k, struct err *e);
 /* members.c: who takes part */
 void members_step(struct keydist *k);
 int members_add(struct keydist *k, const char *line, const char *name, const char *role, struct err *e);
+/* name: or id.  fenced: the operator swears that a signer is dead and that nobody serves or caches anything of it. */
+int members_retire(struct keydist *k, const char *name, bool fenced, struct err *e);
 bool members_self(const struct keydist *k); /* this node is an admitted signer */
 
 /* keys.c: private keys, sealed and opened */
@@ -296,6 +299,10 @@ void life_step(struct keydist *k, struct zone_ctx *c, struct life *l);
 /* The names of who is missing for distribution, a new array of sentences. */
 json_t *life_missing(struct keydist *k, const struct life *l, const struct timeline_key *key);
 
+/* share.c: boxes for signers that came later */
+void share_zone(struct keydist *k, struct zone_ctx *c, struct zone_state *z, const struct life *l);
+void share_tsig(struct keydist *k);
+
 /* lifetime.c: rolls that begin by themselves.  Says that keys are to be rolled whose lifetime is over. */
 void lifetime_step(struct keydist *k, struct zone_ctx *c, const struct life *l);
 /* What a roll is to end in, as the policy has it now, for `key.roll`; a new reference. */
@@ -366,6 +373,8 @@ int tsig_create(struct keydist *k, const char *name, const char *alg, const char
 int tsig_remove(struct keydist *k, const char *name, const char *hash, struct err *e);
 json_t *tsig_for_engine(struct keydist *k); /* new reference: the whole `tsig` message */
 json_t *tsig_list(struct keydist *k);
+/* A row of its boxes, for another signer; a new reference. */
+json_t *tsig_box_for(struct keydist *k, const struct tsig_state *t, const struct node_state *to, struct err *e);
 
 /* api*.c */
 int api_open(struct keydist *k, struct err *e);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* members: who is admitted and who counts (DESIGN section 4, "Who counts"), as far as the first set-up goes.
- */
+/* members: who is admitted, who counts and who is retired (DESIGN section 4, "Who counts"). */
 #include "keydist/keydist.h"
 
 #include "arena/arena.h"
@@ -70,15 +69,6 @@ void members_step(struct keydist *k)
 	}
 }
 
-static bool any_key(const struct fact_state *s)
-{
-	for (size_t i = 0; i < s->zones; i++)
-		for (size_t j = 0; j < s->zone[i].keys; j++)
-			if (s->zone[i].key[j].created)
-				return true;
-	return false;
-}
-
 int members_add(struct keydist *k, const char *text, const char *name, const char *role, struct err *e)
 {
 	struct fact_state *s = cluster_state(k->cluster);
@@ -86,9 +76,8 @@ int members_add(struct keydist *k, const char *text, const char *name, const cha
 	uint8_t id[NODE_ID_LEN], other[NODE_ID_LEN];
 	char normal[NODE_LINE_TEXT];
 	const struct node_state *n;
-	const bool backup = strcmp(role, "backup") == 0;
 
-	if (!backup && strcmp(role, "signer") != 0)
+	if (strcmp(role, "backup") != 0 && strcmp(role, "signer") != 0)
 		return err_set(e, ERR_SYNTAX, "role: %s, must be signer or backup", role);
 	if (name[0] == '\0' || strlen(name) > 63)
 		return err_set(e, ERR_SYNTAX, "name: must have 1 to 63 octets");
@@ -109,11 +98,89 @@ int members_add(struct keydist *k, const char *text, const char *name, const cha
 			       cluster_name(k->cluster, id));
 	if (cluster_find(k->cluster, name, other, NULL) == 0 && memcmp(other, id, NODE_ID_LEN) != 0)
 		return err_set(e, ERR_EXISTS, "another node is called %s", name);
-	if (!backup && any_key(s))
-		return err_set(
-			e, ERR_REFUSED,
-			"a signer can only be added while no zone has a key; joining a running cluster is "
-			"not possible yet");
 	node_line_text(&line, normal);
 	return keydist_say(k, "admitted", NULL, admission(normal, name, role), e);
+}
+
+/* ---- retirement ---- */
+
+/* Largest TTL of what a signer publishes, by its last word on each zone: so long caches keep it. */
+static int64_t longest_ttl(struct keydist *k, const uint8_t id[NODE_ID_LEN])
+{
+	const struct fact_state *s = cluster_state(k->cluster);
+	int64_t longest = 0;
+
+	for (size_t i = 0; i < s->zones; i++) {
+		json_t *status = cluster_status_get(k->cluster, id, s->zone[i].text);
+		uint64_t ttl = 0;
+
+		if (msg_uint(status, "zone_ttl", UINT32_MAX, &ttl, NULL) == 0 && (int64_t)ttl > longest)
+			longest = (int64_t)ttl;
+		if (msg_uint(status, "dnskey_ttl", UINT32_MAX, &ttl, NULL) == 0 && (int64_t)ttl > longest)
+			longest = (int64_t)ttl;
+		json_decref(status);
+	}
+	return longest;
+}
+
+/* Keys that no backup but this one keeps. */
+static size_t kept_by_alone(const struct fact_state *s, const uint8_t id[NODE_ID_LEN])
+{
+	size_t alone = 0;
+
+	for (size_t i = 0; i < s->zones; i++)
+		for (size_t j = 0; zone_addition(&s->zone[i]) != NULL && j < s->zone[i].keys; j++) {
+			const struct key_state *ks = &s->zone[i].key[j];
+			bool by_it = false;
+
+			for (size_t b = 0; b < ks->storeds; b++)
+				by_it |= memcmp(ks->stored[b].by, id, NODE_ID_LEN) == 0 && key_stored_by(ks, id, ks->stored[b].to);
+			alone += by_it && key_stored_count(s, ks) <= 1;
+		}
+	return alone;
+}
+
+static int check_signer_goes(struct keydist *k, const struct node_state *n, const char *name, bool fenced, struct err *e)
+{
+	const struct fact_state *s = cluster_state(k->cluster);
+	int64_t heard_ms = cluster_heard_ms(k->cluster, n->id);
+
+	if (!fenced)
+		return err_set(e, ERR_REFUSED,
+			       "%s: give its secondaries to other signers, stop it for good and wait %lld s, the largest TTL that it "
+			       "publishes; then swear with --fenced that nobody serves or caches anything of it", name,
+			       (long long)longest_ttl(k, n->id));
+	if (heard_ms >= 0 && heard_ms < HEARD_MS)
+		return err_set(e, ERR_REFUSED, "%s was heard %lld.%lld s ago: stop it for good before you swear that it is dead",
+			       name, (long long)heard_ms / 1000, (long long)heard_ms % 1000 / 100);
+	for (size_t i = 0; i < s->nodes; i++)
+		if (&s->node[i] != n && node_is_signer(&s->node[i]))
+			return 0;
+	return err_set(e, ERR_REFUSED, "%s is the last signer", name);
+}
+
+int members_retire(struct keydist *k, const char *name, bool fenced, struct err *e)
+{
+	const struct fact_state *s = cluster_state(k->cluster);
+	const struct node_state *n;
+	uint8_t id[NODE_ID_LEN];
+	size_t alone;
+
+	if (!members_self(k))
+		return err_set(e, ERR_REFUSED, "this node is not an admitted signer itself: say it to one that is");
+	if (cluster_find(k->cluster, name, id, e) != 0)
+		return -1;
+	if (memcmp(id, k->self.id, NODE_ID_LEN) == 0)
+		return err_set(e, ERR_REFUSED, "%s is this node: say it to another signer", name);
+	if ((n = state_node(s, id)) == NULL || !n->admitted.set)
+		return err_set(e, ERR_NOTFOUND, "%s was never admitted", name);
+	if (n->retired)
+		return err_set(e, ERR_EXISTS, "%s is retired already", name);
+	if (n->role == NODE_SIGNER && check_signer_goes(k, n, name, fenced, e) != 0)
+		return -1;
+	if (n->role == NODE_BACKUP && (alone = kept_by_alone(s, id)) > 0)
+		return err_set(e, ERR_REFUSED,
+			       "%zu keys are kept by no backup but %s: admit another one and wait until it has stored them "
+			       "(duetctl backup list)", alone, name);
+	return keydist_say(k, "retired", NULL, cluster_retirement(k->cluster, n), e);
 }

@@ -71,6 +71,7 @@ static void step_zone(struct keydist *k, struct zone_ctx *c)
 	life_view(k, c, z, &l);
 	if (k->acting) {
 		hold_zone(k, c, z);
+		share_zone(k, c, z, &l);
 		engine_wishes(k, c, z);
 	}
 	if (k->acting && k->engine_up)
@@ -180,6 +181,8 @@ void keydist_tick(struct keydist *k)
 	running_tick(k);
 	local_tend(k);
 	parent_tick(k);
+	if (k->acting)
+		share_tsig(k);
 	keydist_turn_soon(k);
 	engine_tick(k);
 }

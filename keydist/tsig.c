@@ -217,6 +217,24 @@ static struct secret *open_own(struct keydist *k, const struct tsig_state *t, co
 	return NULL;
 }
 
+json_t *tsig_box_for(struct keydist *k, const struct tsig_state *t, const struct node_state *to, struct err *e)
+{
+	uint8_t name[DNAME_MAX], hash[32];
+	char id[NODE_ID_TEXT];
+	struct secret *secret;
+	json_t *box;
+	size_t got = 0;
+
+	err_set(e, ERR_NOTFOUND, "no sealed box for this node");
+	if (dname_from_text(t->name, name, e) != 0 ||
+	    sodium_hex2bin(hash, sizeof(hash), t->hash, strlen(t->hash), NULL, &got, NULL) != 0 || got != sizeof(hash) ||
+	    (secret = open_own(k, t, name, hash, e)) == NULL)
+		return NULL;
+	box = sealed(SEAL_TSIG, name, hash, to->line.box_pk, secret);
+	secret_free(secret);
+	return json_pack("{s:s,s:o}", "to", node_id_text(to->id, id), "box", box);
+}
+
 static json_t *box_for_engine(struct keydist *k, const struct tsig_state *t, struct err *e)
 {
 	uint8_t name[DNAME_MAX], hash[32];

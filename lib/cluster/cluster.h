@@ -113,6 +113,12 @@ const char *cluster_name(const struct cluster *c, const uint8_t id[NODE_ID_LEN])
 /* From a name or an id in hex. */
 int cluster_find(const struct cluster *c, const char *name, uint8_t id[NODE_ID_LEN], struct err *e);
 
+/* How long ago a peer was heard; -1: not since the start, or it is none. */
+int64_t cluster_heard_ms(const struct cluster *c, const uint8_t id[NODE_ID_LEN]);
+/* The body of a fact that retires a node for good, as its operator swears; a new reference.  What is not held here of what
+ * it said is void from then on. */
+json_t *cluster_retirement(const struct cluster *c, const struct node_state *n);
+
 /* As GET /v1/status and /v1/nodes show nodes: a new array. */
 json_t *cluster_nodes_json(const struct cluster *c);
 /* GET /v1/facts?zone=Z: JSON lines; an http_handler's body, for any daemon. */

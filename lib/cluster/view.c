@@ -8,6 +8,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+int64_t cluster_heard_ms(const struct cluster *c, const uint8_t id[NODE_ID_LEN])
+{
+	for (size_t i = 0; i < c->peers; i++)
+		if (memcmp(c->peer[i].peer.id, id, NODE_ID_LEN) == 0 && c->peer[i].heard_ms != 0)
+			return clock_mono_ms() - c->peer[i].heard_ms;
+	return -1;
+}
+
+json_t *cluster_retirement(const struct cluster *c, const struct node_state *n)
+{
+	char id[NODE_ID_TEXT], line[NODE_LINE_TEXT];
+	json_t *upto = json_array();
+	size_t heads;
+	const struct fact_head *h = fact_log_heads(c->log, &heads);
+
+	for (size_t i = 0; i < heads; i++)
+		if (memcmp(h[i].origin, n->id, NODE_ID_LEN) == 0)
+			json_array_append_new(upto, json_pack("[I,o,I]", (json_int_t)h[i].inc.number,
+							      msg_json_hex(h[i].inc.random, sizeof(h[i].inc.random)),
+							      (json_int_t)h[i].seq));
+	return json_pack("{s:s,s:s,s:s,s:o}", "node", node_id_text(n->id, id), "line", node_line_text(&n->line, line), "why",
+			 "fenced", "upto", upto);
+}
+
 static json_t *one_node(const struct cluster *c, const uint8_t id[NODE_ID_LEN], const struct cluster_peer *p)
 {
 	const struct node_state *n = state_node(c->state, id), *me = state_node(c->state, c->self->id);

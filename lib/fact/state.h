@@ -304,6 +304,8 @@ bool key_stored_by(const struct key_state *k, const uint8_t node[NODE_ID_LEN], c
 size_t key_stored_count(const struct fact_state *s, const struct key_state *k);
 /* Whether any backup has dropped it. */
 bool key_was_dropped(const struct key_state *k);
+/* Whether it was sealed to this signer. */
+bool key_has_box(const struct key_state *k, const uint8_t node[NODE_ID_LEN]);
 /* Whether node has said `held` with a probe that verifies. */
 bool key_held_by(const struct zone_state *z, struct key_state *k, const uint8_t node[NODE_ID_LEN]);
 

@@ -394,6 +394,14 @@ static bool probe_verifies(const struct zone_state *z, const struct key_state *k
 	return good;
 }
 
+bool key_has_box(const struct key_state *k, const uint8_t node[NODE_ID_LEN])
+{
+	for (size_t i = 0; i < k->boxes; i++)
+		if (memcmp(k->box[i].to, node, NODE_ID_LEN) == 0)
+			return true;
+	return false;
+}
+
 bool key_held_by(const struct zone_state *z, struct key_state *k, const uint8_t node[NODE_ID_LEN])
 {
 	if (!k->created)

@@ -154,6 +154,7 @@ static void close_all(uv_handle_t *h, void *arg)
 /* What runs in the pool is waited for, and what waits for the writer is written. */
 static void engine_close(struct engine *e, int sock)
 {
+	rounds_end(e); /* the loop runs on below, until what runs in the pool has ended */
 	for (size_t i = 0; i < e->zone_count; i++)
 		waiter_end(e->zone[i], ERR_NOTNOW, "the signer is stopping");
 	lookers_end(e);

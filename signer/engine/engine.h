@@ -118,6 +118,7 @@ void engine_zones_open(struct engine *e);
 void engine_zones_close(struct engine *e);
 /* rounds.c */
 void rounds_start(struct engine *e);
+void rounds_end(struct engine *e);
 /* Something happened to all of them. */
 void engine_poke_all(struct engine *e);
 /* folder.c: notice of files that change in zones-dir. */

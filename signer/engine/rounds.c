@@ -189,3 +189,10 @@ void rounds_start(struct engine *e)
 	uv_timer_start(&e->tick, on_tick, 0, TICK_MS);
 	uv_timer_start(&e->quick, on_quick, QUICK_MS, QUICK_MS);
 }
+
+void rounds_end(struct engine *e)
+{
+	uv_timer_stop(&e->tick);
+	uv_timer_stop(&e->quick);
+	uv_timer_stop(&e->soon);
+}

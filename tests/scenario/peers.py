@@ -299,7 +299,7 @@ class Resolver(Peer):
 
     def __init__(self, lab, name, stubs, anchors=(), at=None, addr=None):
         super().__init__(lab, name, addr)
-        self.stubs = {z.rstrip(".") + ".": (p if isinstance(p, tuple) else (p, DNS_PORT)) for z, p in stubs.items()}
+        self.stubs = {z.rstrip(".") + ".": (p if isinstance(p, (tuple, list)) else (p, DNS_PORT)) for z, p in stubs.items()}
         self.anchors, self.at = list(anchors), at
 
 
@@ -327,8 +327,9 @@ class Unbound(Resolver):
         out += ['  trust-anchor: "%s"' % a for a in self.anchors]
         out += ["remote-control:", "  control-enable: yes", "  control-use-cert: no",
                 '  control-interface: "%s/control.sock"' % self.dir]
-        for zone, (addr, port) in self.stubs.items():
-            out += ["stub-zone:", '  name: "%s"' % zone, "  stub-addr: %s@%d" % (addr, port), "  stub-prime: no"]
+        for zone, servers in self.stubs.items():
+            out += ["stub-zone:", '  name: "%s"' % zone, "  stub-prime: no"]
+            out += ["  stub-addr: %s@%d" % s for s in (servers if isinstance(servers, list) else [servers])]
         return "\n".join(out) + "\n"
 
     def control(self, *args):

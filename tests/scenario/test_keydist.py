@@ -96,17 +96,23 @@ def test_key_reaches_everybody(lab):
     ds = s1.ctl("key", "ds", ZONE, check=False)
     if ds.returncode != 1 or "not yet safe" not in ds.stderr:
         raise Failed("key ds: %s" % ds)
-    # KSK and ZSK where the policy says so; and no signer may join now.
+    # KSK and ZSK where the policy says so.
     lab.write("split.yaml", "name: split\nkeys: ksk+zsk\n")
     s1.ctl("policy", "apply", lab.path("split.yaml"))
     s1.ctl("zone", "add", "split.example", "--source", "file:split.zone", "--policy", "split")
     s1.ctl("key", "create", "split.example")
     if sorted(k["role"] for k in wait_distributed(s1, 2, "split.example")) != ["ksk", "zsk"]:
         raise Failed("roles: %s" % keys(s1, "split.example"))
-    other = cluster.blank_host("signer3", number=3)
-    refused = s1.ctl("node", "add", "--name", "signer3", "--role", "signer", other.line, check=False)
-    if refused.returncode != 1:
-        raise Failed("a signer was added although there are keys")
+    # A signer that comes later gets and proves them all.
+    s3 = cluster.blank_host("signer3", number=3)
+    cluster.write_confs()
+    for h in (s1, s2):
+        h.ctl("reload", check=False)    # there is no signer to reload
+    cluster.vault.ctl("reload")
+    s3.start("keydist")
+    s1.ctl("node", "add", "--name", "signer3", "--role", "signer", s3.line)
+    for zone in (ZONE, "split.example"):
+        wait_until(lambda z=zone: all("signer3" in k["held"] for k in keys(s2, z)), 20, "signer3 holds the keys of " + zone)
 
 
 @limit(60)

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A third signer joins a cluster that signs, one of the first is retired: keys, TSIG secrets, zones, and validators asking."""
+
+import json
+
+from dnstools import axfr
+from duetlab import NSD, Cluster, Failed, Knot, Unbound, limit, primaries, small_zone, wait_until
+from steady import Steady
+
+ZONE, SPLIT, LATER = "example.org", "split.example", "later.example"
+HOSTS = 200
+
+
+def standing(host, name):
+    """As `node list` has it, read on this host."""
+    nodes = json.loads(host.ctl("node", "list", "--json").stdout)["nodes"]
+    return next((n for n in nodes if n["name"] == name), {})
+
+
+def keys(host, zone):
+    return {k["hash"]: k for k in json.loads(host.ctl("key", "list", zone, "--json").stdout)["keys"]}
+
+
+def dnskeys(host, zone):
+    z = axfr(host.addr, zone)
+    return sorted(str(x) for x in z.find_rdataset(z.origin, "DNSKEY"))
+
+
+def reload(cluster):
+    """What an operator does on each host after its configuration was written anew."""
+    cluster.write_confs()
+    for h in cluster.hosts.values():
+        for short in h.procs:
+            if h.procs[short].running():
+                h.ctl("reload")
+                break
+
+
+def refused(host, want, *args):
+    r = host.ctl(*args, check=False)
+    if r.returncode != 1 or want not in r.stderr:
+        raise Failed("duetctl %s: status %d, %s" % (" ".join(args), r.returncode, r.stderr))
+
+
+@limit(240)
+def test_a_signer_joins_and_another_retires(lab):
+    cluster = Cluster(lab, signers=2, backups=1).init()
+    s1, s2, vault = cluster.signer1, cluster.signer2, cluster.vault
+    nsd, knot = NSD(lab, "nsd", [ZONE, SPLIT], [s1.addr]), Knot(lab, "knot", [ZONE, SPLIT], [s2.addr])
+    cluster.add_secondary(nsd, of=[s1])
+    cluster.add_secondary(knot, of=[s2])
+    cluster.write_confs()
+    cluster.start()
+    s1.ctl("policy", "apply", lab.write("split.yaml", "name: split\nkeys: ksk+zsk\ndenial: nsec3\n"))
+    s1.ctl("tsig", "create", "t.example.", "--out", lab.path("t.key"))
+    anchors = []
+    for zone, policy in ((ZONE, None), (SPLIT, "split")):
+        cluster.add_zone(zone, small_zone(zone, n=HOSTS, ttl=5, minimum=5), policy)
+        s2.ctl("key", "create", zone)
+        cluster.wait_signed(zone)
+        anchors += cluster.ds(zone)
+    for peer in (nsd, knot):
+        peer.start()
+        for zone in (ZONE, SPLIT):
+            wait_until(lambda: peer.signed(zone), 30, "%s serves %s" % (peer.name, zone))
+    # The resolver mixes answers of both secondaries all the time.
+    resolver = Unbound(lab, "unbound", {z: [(p.addr, p.port) for p in (nsd, knot)] for z in (ZONE, SPLIT)}, anchors).start()
+    streams = [Steady(z, resolver.addr, resolver.port, z, HOSTS, rate=30, again=True).start() for z in (ZONE, SPLIT)]
+
+    # ---- joining
+    before = {z: (keys(s1, z), dnskeys(s1, z)) for z in (ZONE, SPLIT)}
+    s3 = cluster.blank_host("signer3", number=3)
+    for zone in (ZONE, SPLIT):
+        s3.put_zone(zone + ".zone", small_zone(zone, n=HOSTS, ttl=5, minimum=5))
+    cluster.add_secondary(nsd, of=[s3])
+    reload(cluster)
+    s3.start()
+    s1.ctl("node", "add", "--name", "signer3", "--role", "signer", s3.line)
+    cluster.wait_signed(ZONE, 60)
+    cluster.wait_signed(SPLIT, 60)
+    for zone in (ZONE, SPLIT):
+        if dnskeys(s3, zone) != before[zone][1] or set(keys(s3, zone)) != set(before[zone][0]):
+            raise Failed("signer3 shows %s, the others %s" % (dnskeys(s3, zone), before[zone][1]))
+        for k in keys(s1, zone).values():
+            wait_until(lambda: "signer3" in keys(s1, zone)[k["hash"]]["serves"], 30, "signer3 serves %s" % k["hash"], every=0.2)
+    for h in (s1, s2, s3):
+        for n in ("signer1", "signer2", "signer3"):
+            wait_until(lambda: standing(h, n).get("counted"), 10, "%s counts %s" % (h.name, n))
+    wait_until(lambda: s3.signer.count("event=tsig keys=1") > 0, 10, "signer3 has the TSIG secret")
+    nsd.stop()
+    nsd.masters = primaries([s3.addr])
+    nsd.start()
+    for h in cluster.signers():
+        h.put_zone(ZONE + ".zone", small_zone(ZONE, n=HOSTS, serial=2, ttl=5, minimum=5, more="new A 192.0.2.77\n"))
+    wait_until(lambda: nsd.query("new." + ZONE, "A").answer, 30, "a change reaches NSD by signer3")
+
+    # ---- retiring
+    refused(s2, "--fenced", "node", "retire", "signer1")
+    refused(s2, "was heard", "node", "retire", "signer1", "--fenced")
+    refused(s2, "no backup but", "node", "retire", "vault")
+    refused(s2, "is this node", "node", "retire", "signer2", "--fenced")
+    s1.kill()
+    for p in s1.procs.values():
+        p.expect_failure = True
+    for h in (s2, s3):
+        h.put_zone(LATER + ".zone", small_zone(LATER))
+    s2.ctl("zone", "add", LATER, "--source", "file:%s.zone" % LATER)
+    r = s2.ctl("key", "create", LATER, "--timeout", "3", check=False)
+    if r.returncode == 0 or "signer1 has not said that it holds it" not in r.stderr + r.stdout:
+        raise Failed("a key was distributed without signer1: %s" % r)
+    if s2.signed(LATER) or s3.signed(LATER):
+        raise Failed("a key is used that signer1 does not hold")
+    wait_until(lambda: standing(s2, "signer1")["heard_ms"] > 10000, 20, "signer1 is silent")
+    s2.ctl("node", "retire", "signer1", "--fenced")
+    cluster.wait_signed(LATER, 30, (s2, s3))
+    refused(s3, "retired already", "node", "retire", "signer1", "--fenced")
+    for h in (s2, s3):
+        h.put_zone(SPLIT + ".zone", small_zone(SPLIT, n=HOSTS, serial=2, ttl=5, minimum=5, more="new A 192.0.2.78\n"))
+    for peer in (nsd, knot):
+        wait_until(lambda: peer.query("new." + SPLIT, "A").answer, 30, "a change reaches %s" % peer.name)
+
+    # ---- the dead one comes back, and hears of it
+    s1.start()
+    wait_until(lambda: standing(s1, "signer1").get("retired"), 30, "signer1 knows that it is retired")
+    wait_until(lambda: s1.serial(ZONE) is None, 30, "signer1 stops serving")
+    for s in streams:
+        s.stop()
+        if s.bad() or s.counts["NOERROR"] < 100:
+            raise Failed(str(s))
+        print(s)
