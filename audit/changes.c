@@ -202,6 +202,17 @@ static int check_params(const struct parts *p, struct err *e)
 	return err_set(e, ERR_REFUSED, "the NSEC3PARAM is another: the whole zone is needed");
 }
 
+/* Delegations that are not among the parts ought to have changed with what the plan says of them. */
+static int check_children(const struct audit *a, struct err *e)
+{
+	char now[PLAN_CHILDREN_HEX];
+
+	plan_children_hex(a->plan, now);
+	if (now[0] == '\0' || strcmp(now, a->past->last.children) == 0)
+		return 0;
+	return err_set(e, ERR_REFUSED, "the DS of zones that are signed here, too, are others: the whole zone is needed");
+}
+
 int changes_read(struct audit *a, const json_t *job, int fd, struct facts *facts, struct err *e)
 {
 	const char *tags = json_string_value(json_object_get(job, "tags"));
@@ -221,8 +232,9 @@ int changes_read(struct audit *a, const json_t *job, int fd, struct facts *facts
 		err_set(e, ERR_SYNTAX, "changes need tags, and a version that has passed");
 		goto out;
 	}
-	if (read_all(fd, &data, &len, e) != 0 || (at = take_sum(c, job, data, len, e)) < 0 ||
-	    take_all(p, tags, data + at, len - (size_t)at, e) != 0 || sorter_end(a->zone_sorter, e) != 0 || sorter_end(a->input_sorter, e) != 0 || check_params(p, e) != 0)
+	if (check_children(a, e) != 0 || read_all(fd, &data, &len, e) != 0 || (at = take_sum(c, job, data, len, e)) < 0 ||
+	    take_all(p, tags, data + at, len - (size_t)at, e) != 0 || sorter_end(a->zone_sorter, e) != 0 ||
+	    sorter_end(a->input_sorter, e) != 0 || check_params(p, e) != 0)
 		goto out;
 	set_facts(a, p, facts);
 	take_params(c, facts);

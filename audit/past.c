@@ -30,6 +30,7 @@ static int number(const json_t *j, const char *member, uint64_t most, int64_t *o
 static int read_version(const json_t *j, struct past_version *v, struct err *e)
 {
 	const char *content = json_string_value(json_object_get(j, "content"));
+	const char *children = json_string_value(json_object_get(j, "children"));
 	int64_t serial, records, octets, ttl, dnskey_ttl;
 
 	if (j == NULL || json_is_null(j))
@@ -48,6 +49,7 @@ static int read_version(const json_t *j, struct past_version *v, struct err *e)
 	v->largest_ttl = (uint32_t)ttl;
 	v->dnskey_ttl = (uint32_t)dnskey_ttl;
 	snprintf(v->content, sizeof(v->content), "%s", content != NULL ? content : "");
+	snprintf(v->children, sizeof(v->children), "%s", children != NULL ? children : "");
 	v->all_optout = json_is_true(json_object_get(j, "all_optout"));
 	return 0;
 }
@@ -314,11 +316,11 @@ static json_t *version_json(const struct past_version *v)
 {
 	if (!v->there)
 		return json_null();
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b}", "serial", (json_int_t)v->serial, "at",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:b}", "serial", (json_int_t)v->serial, "at",
 			 (json_int_t)v->at, "earliest_expiration", (json_int_t)v->earliest_expiration,
 			 "records", (json_int_t)v->records, "octets", (json_int_t)v->octets, "largest_ttl",
 			 (json_int_t)v->largest_ttl, "dnskey_ttl", (json_int_t)v->dnskey_ttl, "content",
-			 v->content, "all_optout", (int)v->all_optout);
+			 v->content, "children", v->children, "all_optout", (int)v->all_optout);
 }
 
 static json_t *keys_json(const struct past_key *k, size_t n)

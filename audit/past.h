@@ -30,6 +30,7 @@ struct past_version {
 	uint64_t records, octets;
 	uint32_t largest_ttl, dnskey_ttl;
 	char content[97];
+	char children[65]; /* what the plan said of children that are signed here, too (plan_children_hex) */
 	bool all_optout; /* each NSEC3 record has the flag, so that any insecure delegation is covered */
 };
 

@@ -3,6 +3,7 @@
 #include "audit/plan.h"
 
 #include <ldns/ldns.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,6 +178,29 @@ const struct plan_child *plan_child(const struct plan *p, const uint8_t *name, s
 		return NULL;
 	memcpy(key.name, name, len);
 	return bsearch(&key, p->child, p->children, sizeof(*p->child), by_name);
+}
+
+char *plan_children_hex(const struct plan *p, char out[PLAN_CHILDREN_HEX])
+{
+	unsigned char digest[crypto_hash_sha256_BYTES];
+	crypto_hash_sha256_state s;
+
+	out[0] = '\0';
+	if (p == NULL || p->children == 0)
+		return out;
+	crypto_hash_sha256_init(&s);
+	for (size_t i = 0; i < p->children; i++) {
+		const struct plan_set *ds = &p->child[i].ds;
+
+		crypto_hash_sha256_update(&s, p->child[i].name, p->child[i].len);
+		crypto_hash_sha256_update(&s, (const uint8_t *)&ds->n, sizeof(ds->n));
+		for (size_t k = 0; k < ds->n; k++) {
+			crypto_hash_sha256_update(&s, (const uint8_t *)&ds->item[k].len, sizeof(ds->item[k].len));
+			crypto_hash_sha256_update(&s, ds->item[k].rdata, ds->item[k].len);
+		}
+	}
+	crypto_hash_sha256_final(&s, digest);
+	return sodium_bin2hex(out, PLAN_CHILDREN_HEX, digest, sizeof(digest));
 }
 
 static int read_child(const json_t *o, struct plan_child *out, struct err *e)

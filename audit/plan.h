@@ -60,6 +60,10 @@ struct plan {
 	size_t children;
 };
 
+/* Names what the plan says of children: SHA-256 in hex, "" where it says nothing; returns out. */
+#define PLAN_CHILDREN_HEX 65
+char *plan_children_hex(const struct plan *p, char out[PLAN_CHILDREN_HEX]);
+
 /* From JSON or its text; ERR_SYNTAX names the member.  NULL on failure. */
 struct plan *plan_from_json(const json_t *root, struct err *e);
 struct plan *plan_parse(const char *text, size_t len, struct err *e);

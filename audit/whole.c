@@ -51,6 +51,7 @@ void audit_candidate(struct audit *a)
 				  .dnskey_ttl = a->dnskey_ttl };
 
 	snprintf(v.content, sizeof(v.content), "%s", a->content_hex);
+	plan_children_hex(a->plan, v.children);
 	v.all_optout = a->changes != NULL ? changes_all_optout(a) : a->facts->nsec3 > 0 && a->facts->optout == a->facts->nsec3;
 	past_candidate(a->past, &v);
 	for (size_t i = 0; i < a->keys.n; i++) {
