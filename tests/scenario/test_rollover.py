@@ -55,7 +55,8 @@ class World:
         self.parent(True)
         anchors = [row for row in cluster.ds(ZONE)]
         resolvers = [Unbound(lab, "unbound-" + s.name, {ZONE: (s.addr, s.port)}, anchors).start() for s in (nsd, knot)]
-        self.streams = [Steady(s.name, r.addr, r.port, ZONE, HOSTS).start() for s, r in zip((nsd, knot), resolvers)]
+        self.streams = [Steady(s.name, r.addr, r.port, ZONE, HOSTS, rate=20, again=True).start()
+                        for s, r in zip((nsd, knot), resolvers)]
         wait_until(lambda: all(s.answered() > 100 for s in self.streams), 20, "resolvers answer")
         wait_until(self.settled, 60, "the first keys are in use everywhere")
 
