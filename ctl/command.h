@@ -204,6 +204,7 @@ int cmd_zone_reject(struct ctl *c);
 int cmd_zone_override(struct ctl *c);
 int cmd_zone_export(struct ctl *c);
 int cmd_zone_diff(struct ctl *c);
+int cmd_zone_submit(struct ctl *c);
 /* The table of keys: headings, then the rows of each zone. */
 void ctl_key_table(struct ctl_table *t);
 void ctl_key_rows(struct ctl_table *t, const char *zone, const json_t *keys);

@@ -93,7 +93,7 @@ const struct ctl_command ctl_commands[] = {
 	  "duetctl zone add example.org --source file:example.org.zone\n"
 	  "duetctl zone add example.net --source primary:192.0.2.1#53,xfr.example. --policy nsec3\n"
 	  "duetctl zone add --from zones.txt --key",
-	  { { "source", "SOURCE", "file:NAME in zones-dir, primary:ADDRESS#PORT[,KEY],..., or https://HOST/PATH" },
+	  { { "source", "SOURCE", "file:NAME in zones-dir, primary:ADDRESS#PORT[,KEY],..., https://HOST/PATH or submit:" },
 	    { "policy", "NAME", "policy (default: default)" },
 	    { "from", "FILE", "add all zones of this list" },
 	    { "key", NULL, "with --from: make their keys too, and wait until they are distributed" },
@@ -123,6 +123,19 @@ const struct ctl_command ctl_commands[] = {
 	  "duetctl zone list",
 	  { END },
 	  cmd_zone_list },
+	{ "zone",
+	  "submit",
+	  "ZONE FILE",
+	  2,
+	  2,
+	  CTL_KEYDIST,
+	  "give a new text of a zone to all signers",
+	  "The zone's source is submit:.  FILE may be - for standard input.  When this ends, the text is durable here and on its\n"
+	  "way to the other signers; of several the last one counts everywhere.  Whether it is good, zone status says.",
+	  "duetctl zone submit example.org example.org.zone\n"
+	  "make-zone | duetctl zone submit example.org -",
+	  { END },
+	  cmd_zone_submit },
 	{ "zone",
 	  "status",
 	  "ZONE",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* api: the HTTP API of keydist: status, nodes, backups, requests to other nodes. */
 #include "keydist/api.h"
+#include "keydist/submit.h"
 
 #include "arena/arena.h"
 #include "clock/clock.h"
@@ -308,5 +309,7 @@ int api_open(struct keydist *k, struct err *e)
 	n += timeline_route_count;
 	memcpy(all + n, many_routes, many_route_count * sizeof(*all));
 	n += many_route_count;
+	memcpy(all + n, submit_routes, submit_route_count * sizeof(*all));
+	n += submit_route_count;
 	return http_server_open(&k->loop, k->conf->keydist.socket, all, n, k, &k->http, e);
 }

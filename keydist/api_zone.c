@@ -120,7 +120,9 @@ static int check_source(const char *source, struct err *e)
 		return check_primaries(source + 8, e);
 	if (strncmp(source, "https://", 8) == 0)
 		return check_https(source, e);
-	return err_set(e, ERR_SYNTAX, "source: %.100s, must be file:NAME, primary:ADDRESS#PORT[,KEY],... or https://HOST/PATH",
+	if (strcmp(source, "submit:") == 0)
+		return 0;
+	return err_set(e, ERR_SYNTAX, "source: %.100s, must be file:NAME, primary:ADDRESS#PORT[,KEY],..., https://HOST/PATH or submit:",
 		       source);
 }
 

@@ -4,6 +4,7 @@
  * wish waits here until a fact says it; the state tells when it does.
  */
 #include "keydist/looks.h"
+#include "keydist/submit.h"
 
 #include "arena/arena.h"
 #include "log/log.h"
@@ -135,6 +136,7 @@ const struct msg_row engine_rows[] = {
 	{ "served", MSG_ENGINE, MSG_MAX, on_served },
 	{ "observed", MSG_ENGINE, MSG_MAX, looks_on_observed },
 	{ "floor", MSG_ENGINE, 4000, on_floor },
+	{ "submission", MSG_ENGINE, 4000, submit_on_get },
 	{ "accept-serial", MSG_ENGINE, 4000, on_accept_serial },
 	{ "alone", MSG_ENGINE, 1000, on_alone },
 	{ "reply", MSG_ENGINE, MSG_MAX, engine_on_reply },

@@ -76,6 +76,8 @@ struct zone_ctx {
 	struct zone_looks *looks;   /* looks.c; NULL: nothing was heard */
 	struct zone_ctx *above, **below; /* local.c: the nearest zone above that is signed here, and those to which this is it */
 	size_t belows;
+	char *submitted;    /* submit.c: the newest text that is here, as a source; NULL: none */
+	bool wants_text;    /* a newer one is not here yet */
 	bool queued, retry; /* in the queue; to be put there with the next second */
 	bool making;        /* keys are being made */
 	bool look_for_lost; /* a key could not be used: look which, and say so */
@@ -150,6 +152,9 @@ struct keydist {
 	struct engine_box *tsig_box;
 	size_t tsig_boxes;
 	struct parents *parents; /* parent.c */
+	struct getting *getting; /* submit.c */
+	struct upload *uploads;
+	int64_t swept_ms;
 	struct asked *asked; /* requests that the engine works on */
 	uint64_t asked_id;
 	bool held, words_due; /* in the second before */

@@ -2,6 +2,7 @@
 /* duet-keydist: holds the facts and all private keys of the cluster, sealed, and plans each zone. */
 #include "keydist/local.h"
 #include "keydist/parent.h"
+#include "keydist/submit.h"
 
 #include "arena/arena.h"
 #include "clock/clock.h"
@@ -40,9 +41,14 @@ static void on_engine_reply(void *ctx, json_t *result, const struct err *why)
 
 static void on_request(void *ctx, const char *token, const char *what, json_t *args)
 {
-	struct foreign *f = mem_new(1, sizeof(*f));
+	struct foreign *f;
 	struct err why;
 
+	if (strcmp(what, "submission") == 0) {
+		submit_on_request(ctx, token, args);
+		return;
+	}
+	f = mem_new(1, sizeof(*f));
 	f->k = ctx;
 	snprintf(f->token, sizeof(f->token), "%s", token);
 	if (strcmp(what, "kill") == 0) {
@@ -161,6 +167,7 @@ static void stop(struct keydist *k)
 	parent_close(k);
 	if (k->cluster != NULL)
 		cluster_give_up(k->cluster);
+	submit_close(k);
 	http_server_close(k->http);
 	cluster_close(k->cluster);
 	uv_close((uv_handle_t *)&k->flush, NULL);

@@ -3,6 +3,7 @@
  * that only changes are sent. */
 #include "keydist/local.h"
 #include "keydist/looks.h"
+#include "keydist/submit.h"
 
 #include "arena/arena.h"
 #include "clock/clock.h"
@@ -167,7 +168,7 @@ static void look(struct zone_ctx *c, const struct life *l)
 json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct life *l)
 {
 	const struct zone_state *z = l->in.zone;
-	const char *source = json_string_value(json_object_get(zone_addition(z)->body, "source"));
+	const char *source = submit_plan_source(c, json_string_value(json_object_get(zone_addition(z)->body, "source")));
 	json_t *plan, *children = local_children(k, c);
 	struct timeline_published next;
 

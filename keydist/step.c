@@ -2,6 +2,7 @@
 /* step: what follows from facts, in turns. */
 #include "keydist/local.h"
 #include "keydist/parent.h"
+#include "keydist/submit.h"
 
 #include "clock/clock.h"
 #include "log/log.h"
@@ -74,6 +75,7 @@ static void step_zone(struct keydist *k, struct zone_ctx *c)
 		share_zone(k, c, z, &l);
 		engine_wishes(k, c, z);
 	}
+	submit_zone(k, c, z);
 	if (k->acting && k->engine_up)
 		life_step(k, c, &l);
 	if (k->acting && k->engine_up && k->conf->keydist.tell_count > 0)
@@ -183,6 +185,7 @@ void keydist_tick(struct keydist *k)
 	parent_tick(k);
 	if (k->acting)
 		share_tsig(k);
+	submit_tick(k);
 	keydist_turn_soon(k);
 	engine_tick(k);
 }

@@ -131,6 +131,7 @@ void zones_free(struct keydist *k)
 			json_decref(c->box[j].box);
 		looks_free(c);
 		json_decref(c->floor);
+		free(c->submitted);
 		free(c->box);
 		shown_free(c);
 		if (c->memory != NULL)

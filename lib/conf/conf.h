@@ -82,6 +82,7 @@ struct conf_keydist {
 	char *socket;
 	char *state_dir;
 	char *wrap_key; /* systemd-credential:NAME or file:/path */
+	int64_t submit_max_mib;
 	struct conf_tell *tell;
 	size_t tell_count;
 };

@@ -80,6 +80,8 @@ static const struct option keydist_table[] = {
 	{ "wrap-key", OPTION_WRAP, .def = "", AT(conf_keydist, wrap_key),
 	  .help = "Key of 32 octets under which keys lie on disk.  Default: the file named as node.identity "
 		  "with .wrap behind." },
+	{ "submit-max-mib", OPTION_COUNT, .least = 1, .most = 1048576, .def = "1024", .unit = "MiB",
+	  AT(conf_keydist, submit_max_mib), .help = "A text that is submitted (duetctl zone submit) and larger is refused." },
 	{ "tell-parents", OPTION_ROWS, .most = 1000, .def = "", .sub = tell_table, .sub_size = sizeof(struct conf_tell),
 	  AT(conf_keydist, tell), .count_offset = offsetof(struct conf_keydist, tell_count),
 	  .help = "How parents are told which DS our zones want, besides CDS and CDNSKEY." },

@@ -72,6 +72,7 @@ void fact_state_free(struct fact_state *s)
 		json_decref(z->floor.body);
 		json_decref(z->epoch.body);
 		json_decref(z->secure.body);
+		json_decref(z->submission.body);
 	}
 	for (size_t i = 0; i < s->policies; i++)
 		json_decref(s->policy[i].reg.body);
@@ -271,6 +272,23 @@ static void on_secure(struct fact_state *s, const struct fact *f, json_t *body)
 		reg_take(&need_zone(s, f->zone)->secure, FAULT(ORDER_BY_TIME) ? (uint64_t)f->time : rev, f->hash, body);
 }
 
+static void on_submission(struct fact_state *s, const struct fact *f, json_t *body)
+{
+	const char *digest = msg_text(body, "digest", 64, NULL);
+	struct fact_reg *r;
+	uint64_t rev, size;
+
+	if (digest == NULL || strlen(digest) != 64 || msg_uint(body, "rev", REV_MAX, &rev, NULL) != 0 ||
+	    msg_uint(body, "size", REV_MAX, &size, NULL) != 0)
+		return;
+	r = &need_zone(s, f->zone)->submission;
+	if (!r->set || rev > r->rev)
+		need_zone(s, f->zone)->submission_tied = false;
+	else if (rev == r->rev && strcmp(digest, json_string_value(json_object_get(r->body, "digest"))) != 0)
+		need_zone(s, f->zone)->submission_tied = true;
+	reg_take(r, rev, f->hash, body);
+}
+
 /* ---- all of it ---- */
 
 static void on_key(struct fact_state *s, const struct fact *f, json_t *body)
@@ -312,6 +330,7 @@ static const struct {
 	{ "tsig.remove", OF_CLUSTER, on_tsig_remove },
 	{ "floor", OF_ZONE, on_floor },
 	{ "epoch", OF_ZONE, on_epoch },
+	{ "submission", OF_ZONE, on_submission },
 };
 
 bool fact_state_apply(struct fact_state *s, const struct fact *f)

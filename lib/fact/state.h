@@ -51,6 +51,7 @@
  *   tsig.remove  {"name","hash"}
  *   floor        {"serial","rev"}
  *   epoch        {"epoch","rev"}
+ *   submission   {"rev","digest","size"}           a zone's text: its SHA-256 and octets (lib/submission)
  */
 
 struct id_set {
@@ -229,7 +230,8 @@ struct zone_state {
 	size_t keys;
 	uint64_t unsigned_ttl, largest_ttl; /* largest that any `serves` named */
 	uint64_t ds_ttl;                    /* largest that any signer has seen at the parent */
-	struct fact_reg floor, epoch, secure;
+	struct fact_reg floor, epoch, secure, submission;
+	bool submission_tied; /* another digest has the highest rev, too: one of them must be said again */
 };
 
 struct policy_state {

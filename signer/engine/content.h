@@ -14,6 +14,7 @@ struct content {
 	uint8_t *stream;        /* that the difference was read from; NULL: it was found between a whole and the version */
 	size_t stream_len;
 	size_t records, dropped; /* of what came in */
+	uint64_t rev;           /* of a submission, which is its number; 0: it is none */
 	uint8_t base[48];            /* digest of the content that it leads from */
 	struct patch_content patched; /* of the difference */
 	struct plan *plan;      /* whose DS of zones below were put in; NULL: none were */

@@ -172,18 +172,6 @@ static void on_done(void *ctx, const struct runner_result *r)
 	zwork_poke(z);
 }
 
-/* A file without a name in the state folder. */
-static int nameless(const char *folder)
-{
-	char *path = mem_printf("%s/fetched-XXXXXX", folder);
-	int fd = mkostemp(path, O_CLOEXEC);
-
-	if (fd >= 0)
-		unlink(path);
-	free(path);
-	return fd;
-}
-
 static size_t conditions(const struct https *h, char *none_match, char *since, size_t cap, const char *words[2])
 {
 	size_t n = 0;
@@ -204,7 +192,7 @@ static void ask(struct zwork *z)
 	const char *words[2];
 
 	drop_text(h);
-	if ((h->fd = nameless(e->conf->signer.state_dir)) < 0) {
+	if ((h->fd = source_nameless(z)) < 0) {
 		failed(z, strerror(errno));
 		return;
 	}

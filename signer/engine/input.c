@@ -26,12 +26,14 @@ static size_t known(const struct zwork *z, struct content_id out[KNOWN_MAX])
 	return n;
 }
 
-static void decide(const struct zwork *z, uint32_t serial, const uint8_t *digest, struct content_decision *out)
+/* rev: of a submission, whose place in the order it is; 0: it is none. */
+static void decide(const struct zwork *z, uint64_t rev, uint32_t serial, const uint8_t *digest, struct content_decision *out)
 {
 	struct content_id others[KNOWN_MAX];
+	const bool by_serial = rev != 0 || policy_order(&z->plan->policy, z->plan->source) == POLICY_ORDER_SERIAL;
 	struct content_view view = {
-		.order = policy_order(&z->plan->policy, z->plan->source) == POLICY_ORDER_SERIAL ? CONTENT_SERIAL : CONTENT_SEEN,
-		.epoch = z->plan->epoch, .input_serial = serial, .digest = digest,
+		.order = by_serial ? CONTENT_SERIAL : CONTENT_SEEN,
+		.epoch = z->plan->epoch, .input_serial = rev != 0 ? (uint32_t)rev : serial, .digest = digest,
 		.mine = z->version != NULL || z->damage != NULL ? &z->kept.mine : NULL, .known = others,
 	};
 
@@ -134,7 +136,7 @@ void input_taken(struct zwork *z, struct content *content)
 		source_misfit(z);
 		return;
 	}
-	decide(z, content_serial(content), content_digest(content), &d);
+	decide(z, content->rev, content_serial(content), content_digest(content), &d);
 	tell(z, content, &d);
 	switch (d.result) {
 	case CONTENT_SAME:
@@ -168,17 +170,19 @@ void input_renumber(struct zwork *z)
 {
 	struct content_decision d;
 
+	if (z->source.kind == SOURCE_SUBMIT)
+		return;
 	if (z->plan == NULL || z->plan->state == PLAN_KEEP || policy_order(&z->plan->policy, z->plan->source) != POLICY_ORDER_SEEN)
 		return;
 	if (z->input != NULL) {
-		decide(z, content_serial(z->input), content_digest(z->input), &d);
+		decide(z, 0, content_serial(z->input), content_digest(z->input), &d);
 		/* Only a number that somebody gave to this digest counts here: ours was given already. */
 		for (size_t i = 0; i < z->peer_count; i++)
 			if (d.number > z->input_id.number && z->peer[i].taken.number == d.number &&
 			    memcmp(z->peer[i].taken.digest, z->input_id.digest, CONTENT_DIGEST_LEN) == 0)
 				z->input_id.number = d.number;
 	} else if (z->version != NULL && z->kept.mine.epoch == z->plan->epoch) {
-		decide(z, version_info(z->version)->input_serial, z->kept.mine.digest, &d);
+		decide(z, 0, version_info(z->version)->input_serial, z->kept.mine.digest, &d);
 		if (d.result == CONTENT_SAME && d.number > z->kept.mine.number)
 			renumber(z, d.number);
 	}

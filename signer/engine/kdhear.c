@@ -9,6 +9,7 @@
 #include "msg/word.h"
 #include "seal/seal.h"
 #include "signer/engine/netlink.h"
+#include "signer/engine/submit.h"
 
 #define TSIG_MAX 256
 #define LIST_MAX 1024 /* words in one message */
@@ -167,12 +168,21 @@ static void on_tsig(struct kdlink *k, const json_t *msg)
 	netlink_tsig(k->engine->net, keys, newest, n);
 }
 
+static void on_submitted(struct kdlink *k, const json_t *msg)
+{
+	struct zwork *z = kdhear_zone(k->engine, msg, false);
+
+	if (z != NULL)
+		submit_hear(z, msg);
+}
+
 static const struct {
 	const char *type;
 	void (*take)(struct kdlink *k, const json_t *msg);
 } rows[] = {
 	{ "plans", on_plans },   { "peers", on_peers }, { "synced", on_synced },
 	{ "status", on_status }, { "tsig", on_tsig },   { "request", kdask },
+	{ "submitted", on_submitted },
 };
 
 void kdhear(struct kdlink *k, const char *type, const json_t *msg)

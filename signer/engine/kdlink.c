@@ -169,6 +169,12 @@ int kdlink_accept_serial(struct kdlink *k, const char *zone, struct err *e)
 	return kdlink_say(k, "accept-serial", json_pack("{s:s}", "zone", zone), e);
 }
 
+void kdlink_submission(struct kdlink *k, const char *zone, json_t *wish)
+{
+	json_object_set_new(wish, "zone", json_string(zone));
+	kdlink_say(k, "submission", wish, NULL);
+}
+
 int kdlink_alone(struct kdlink *k, struct err *e)
 {
 	return kdlink_say(k, "alone", json_object(), e);

@@ -22,5 +22,7 @@ void kdlink_observed(struct kdlink *k, json_t *servers, json_t *looks);
 int kdlink_floor(struct kdlink *k, const char *zone, uint32_t serial, struct err *e);
 int kdlink_accept_serial(struct kdlink *k, const char *zone, struct err *e);
 int kdlink_alone(struct kdlink *k, struct err *e);
+/* Asks for a chunk of what was submitted (submission.h); takes wish over. */
+void kdlink_submission(struct kdlink *k, const char *zone, json_t *wish);
 
 #endif

@@ -9,6 +9,7 @@
 #include "log/log.h"
 #include "signer/engine/https.h"
 #include "signer/engine/netlink.h"
+#include "signer/engine/submit.h"
 #include "signer/engine/zwork.h"
 
 #define RETRY_MS 1000 /* a file that changed while it was read */
@@ -17,7 +18,8 @@ struct load {
 	struct work work;
 	struct zwork *z;
 	char *path;            /* file, or */
-	int fd;                /* https: what path leads to; -1: none */
+	int fd;                /* https, submit: what path leads to; -1: none */
+	uint64_t rev;          /* submit */
 	uint8_t *stream;       /* transfer: */
 	size_t stream_len;
 	struct plan *plan;     /* as it was when the load began */
@@ -72,7 +74,7 @@ static void load_failed(struct load *l)
 		z->source.want_whole = true;
 		source_misfit(z);
 	} else if (l->fd >= 0) {
-		source_refused(z, "fetched again when the server has another text", text_of(l));
+		source_refused(z, l->rev != 0 ? "submit another text" : "fetched again when the server has another text", text_of(l));
 	} else if (l->path != NULL && source_unsettled(z)) {
 		return;
 	} else if (l->path != NULL && l->err.code == ERR_NOTNOW) { /* it goes on changing */
@@ -104,6 +106,7 @@ static void load_done(struct work *w)
 			input_notices(z, l->zone);
 		z->loaded = l->content;
 		z->loaded->plan = l->plan->given_count > 0 ? plan_ref(l->plan) : NULL;
+		z->loaded->rev = l->rev;
 	}
 	if (l->content == NULL || l->content->zone != l->zone)
 		zone_free(l->zone);
@@ -157,8 +160,8 @@ void load_start(struct zwork *z)
 		l->root = mem_strdup(z->engine->conf->signer.zones_dir);
 		l->limits.include_root = l->root;
 		l->limits.files = &l->files;
-	} else if (s->kind == SOURCE_HTTPS) {
-		l->fd = https_take(z);
+	} else if (s->kind == SOURCE_HTTPS || s->kind == SOURCE_SUBMIT) {
+		l->fd = s->kind == SOURCE_HTTPS ? https_take(z) : submit_take(z, &l->rev);
 		l->path = mem_printf("/proc/self/fd/%d", l->fd);
 	} else {
 		take_stream(l);

@@ -5,12 +5,14 @@
  * A primary is net's business, which hands over whole zones or differences; a web server that of https.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "clock/clock.h"
@@ -18,6 +20,7 @@
 #include "log/log.h"
 #include "primaries/primaries.h"
 #include "signer/engine/netlink.h"
+#include "signer/engine/submit.h"
 
 static void files_free(struct source *s)
 {
@@ -39,6 +42,7 @@ void source_free(struct source *s)
 	free(s->next);
 	free(s->expired);
 	https_stop(s);
+	submit_stop(s);
 	*s = (struct source){ .kind = SOURCE_NONE };
 }
 
@@ -101,11 +105,25 @@ void source_set(struct zwork *z, const char *text)
 	} else if (strncmp(text, "https://", 8) == 0) {
 		s->kind = SOURCE_HTTPS;
 		https_start(z);
+	} else if (strncmp(text, "submit:", 7) == 0) {
+		s->kind = SOURCE_SUBMIT;
+		submit_start(z);
 	} else {
-		source_refused(z, "change the zone's source",
-			       "source: neither file:NAME within zones-dir, primary:ADDRESS#PORT[,KEY],... nor https://HOST/PATH");
+		source_refused(z, "change the zone's source", "source: neither file:NAME within zones-dir, "
+			       "primary:ADDRESS#PORT[,KEY],..., https://HOST/PATH nor submit:");
 	}
 	netlink_zone(z->engine->net, z, z->version == NULL);
+}
+
+int source_nameless(const struct zwork *z)
+{
+	char *path = mem_printf("%s/fetched-XXXXXX", z->engine->conf->signer.state_dir);
+	int fd = mkostemp(path, O_CLOEXEC);
+
+	if (fd >= 0)
+		unlink(path);
+	free(path);
+	return fd;
 }
 
 /* ---- files ---- */
@@ -265,6 +283,17 @@ static void https_source_step(struct zwork *z)
 		https_step(z);
 }
 
+static void submit_source_step(struct zwork *z)
+{
+	if (z->source.want_load)
+		submit_again(z);
+	z->source.want_load = false;
+	if (submit_has_text(z))
+		load_start(z);
+	else
+		submit_step(z);
+}
+
 static void primary_step(struct zwork *z)
 {
 	struct source *s = &z->source;
@@ -284,6 +313,8 @@ void source_misfit(struct zwork *z)
 		z->source.want_load = true;
 	else if (z->source.kind == SOURCE_HTTPS)
 		https_refresh(z, true);
+	else if (z->source.kind == SOURCE_SUBMIT)
+		submit_again(z);
 	else
 		netlink_zone(z->engine->net, z, true);
 	zwork_poke(z);
@@ -305,6 +336,8 @@ void source_step(struct zwork *z)
 		primary_step(z);
 	else if (z->source.kind == SOURCE_HTTPS)
 		https_source_step(z);
+	else if (z->source.kind == SOURCE_SUBMIT)
+		submit_source_step(z);
 }
 
 void source_refresh(struct zwork *z)
@@ -329,6 +362,8 @@ void source_again(struct zwork *z)
 
 bool source_confirmed(const struct zwork *z, int64_t since_ms)
 {
+	if (z->source.kind == SOURCE_SUBMIT)
+		return submit_is_current(z);
 	return z->source.confirmed_mono_ms != 0 && z->source.confirmed_mono_ms >= since_ms;
 }
 

@@ -57,7 +57,7 @@ struct peer_word {
 
 #define SOURCE_QUIET_MS 150 /* a file must not change for so long before what was read of it counts */
 #define SOURCE_SOON_MS  10  /* and for so long before it is read at all, once */
-enum source_kind { SOURCE_NONE, SOURCE_FILE, SOURCE_PRIMARY, SOURCE_HTTPS };
+enum source_kind { SOURCE_NONE, SOURCE_FILE, SOURCE_PRIMARY, SOURCE_HTTPS, SOURCE_SUBMIT };
 
 /* Where the zone comes from (source.c). */
 struct source {
@@ -71,6 +71,7 @@ struct source {
 	bool exists;
 	int64_t size;           /* file, https: octets */
 	struct https *https;    /* https.h */
+	struct submit *submit;  /* submit.h */
 	int64_t changed_mono_ms; /* when seen changed */
 	bool hasty;             /* it was read before it had been quiet, and that was in vain */
 	bool want_load;         /* load also if nothing seems changed */
@@ -274,6 +275,8 @@ void source_misfit(struct zwork *z);
 void source_same(struct zwork *z, uint32_t serial);
 void source_failed(struct zwork *z, const char *why, int64_t retry_s);
 void source_expired(struct zwork *z, int64_t expire_s);
+/* A file without a name, in the state folder; -1: errno. */
+int source_nameless(const struct zwork *z);
 /* load.c: loads what the source has, in the pool. */
 void load_start(struct zwork *z);
 /* source.c, for it: the outcome. */
