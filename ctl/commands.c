@@ -133,7 +133,7 @@ const struct ctl_command ctl_commands[] = {
 	  "The zone's source is submit:.  FILE may be - for standard input.  When this ends, the text is durable here and on its\n"
 	  "way to the other signers; of several the last one counts everywhere.  Whether it is good, zone status says.",
 	  "duetctl zone submit example.org example.org.zone\n"
-	  "make-zone | duetctl zone submit example.org -",
+	  "duetctl zone submit example.org -",
 	  { END },
 	  cmd_zone_submit },
 	{ "zone",

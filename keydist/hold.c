@@ -33,6 +33,15 @@ static bool is_second(struct keydist *k, const struct zone_state *z, const struc
 	return at < n && memcmp(ids[at], k->self.id, NODE_ID_LEN) == 0;
 }
 
+/* Only its creator has sealed it to the recovery key: whoever was to be second was retired before it did. */
+static bool lacks_second_box(const struct key_state *ks)
+{
+	for (size_t i = 0; i < ks->recoveries; i++)
+		if (memcmp(ks->recovery[i].by, ks->creator, NODE_ID_LEN) != 0)
+			return false;
+	return ks->recoveries > 0;
+}
+
 /* This node has; its own word needs no proof. */
 static bool said_held(const struct keydist *k, const struct key_state *ks)
 {
@@ -121,8 +130,12 @@ static int hold_one(struct keydist *k, struct zone_ctx *c, struct zone_state *z,
 		return 0;
 	if (to_make_again(k, z, ks))
 		return make_again(k, c, ks, e);
-	if (said_held(k, ks) || id_set_has(&ks->declined, k->self.id))
+	if (id_set_has(&ks->declined, k->self.id))
 		return 0;
+	if (said_held(k, ks)) /* and says it once more, with the box */
+		return k->recovery_known && lacks_second_box(ks) && key_has_box(ks, k->self.id) && is_second(k, z, ks)
+			       ? hold(k, c, z, ks, e)
+			       : 0;
 	if (!key_has_box(ks, k->self.id))
 		return 0; /* share.c will bring it; or a backup took it out, long after the zone was removed */
 	if (clashes_with_held(k, z, ks)) {
