@@ -27,7 +27,7 @@ def messages(lab, args, text):
     path, nsd = text + ".axfr", NSD(lab, "nsd-" + os.path.basename(text), [ZONE], [])
     os.makedirs(nsd.dir, exist_ok=True)
     os.symlink(text, os.path.join(nsd.dir, ZONE + ".zone"))
-    nsd.start()
+    nsd.start(LIMIT_S)
     wait_until(lambda: nsd.serial(ZONE) is not None, LIMIT_S, "NSD has read %s" % text)
     with socket.create_connection((nsd.addr, nsd.port)) as s, s.makefile("rb") as stream, open(path, "wb") as out:
         s.sendall(struct.pack("!H", len(QUESTION)) + QUESTION)

@@ -43,14 +43,14 @@ class Peer:
     def config(self):
         raise NotImplementedError
 
-    def start(self):
+    def start(self, timeout=20):
         self.lab.write(os.path.join(self.dir, self.name + ".conf"), self.config())
         exe = self.lab.copy_of(self.program, self.dir)
         if self.process is None:
             self.process = self.lab.start(self.name, [exe] + self.argv(), cwd=self.dir)
         else:
             self.process.start()
-        wait_until(self.answers, 20, "%s answers on %s port %d\n%s" % (self.name, self.addr, self.port, self.process.log))
+        wait_until(self.answers, timeout, "%s answers on %s port %d\n%s" % (self.name, self.addr, self.port, self.process.log))
         return self
 
     def answers(self):
