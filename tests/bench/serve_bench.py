@@ -58,7 +58,7 @@ def disk_after_all_anew(args, host):
     """Signs all anew, so that all that lies there is dead, and waits for compaction; disk and wire octets."""
     serial = host.serial(BIG)
     progress("all signed anew, then compaction")
-    host.ctl("zone", "sign", BIG, "--full", check=False)    # its answer may come before a large zone is published
+    host.ctl("zone", "sign", BIG, "--full", check=False, timeout=600)    # its answer may come before a large zone is published
     wait_until(lambda: (host.serial(BIG) or 0) > serial, 600, "all is signed anew", every=0.1)
     wire = wire_octets(args, host)
     least = [disk_octets(host)]
