@@ -47,7 +47,8 @@ class Steady:
         self.sock.connect((addr, port))
         self.sock.setblocking(False)
         self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self.loop, daemon=True)
+        self.trouble = None         # what ended the stream before its time
+        self.thread = threading.Thread(target=self.run, daemon=True)
 
     def question(self, i):
         turn, n = (i % 4, i // 4) if self.again else (i % 3, i // 3)
@@ -68,14 +69,22 @@ class Steady:
         return self
 
     def stop(self):
-        """Ends the stream, waits for what is still under way."""
+        """Ends the stream, waits for what is still under way.  A stream that had ended by itself saw nothing of the rest."""
         self.stopping.set()
         self.thread.join(self.timeout + 5)
         self.sock.close()
+        if self.trouble is not None:
+            raise AssertionError("%s ended after %d questions" % (self.name, self.sent)) from self.trouble
         return self.counts
 
     def answered(self):
         return sum(n for what, n in self.counts.items() if what != "lost")
+
+    def run(self):
+        try:
+            self.loop()
+        except Exception as e:
+            self.trouble = e
 
     def loop(self):
         sel = selectors.DefaultSelector()
