@@ -21,14 +21,13 @@ static bool is_heard(const struct keydist *k, const uint8_t id[NODE_ID_LEN])
 }
 
 /* No other signer that has it, is heard and comes before this node. */
-static bool is_first(const struct keydist *k, bool (*has)(const struct fact_state *s, const void *what, const uint8_t *id),
-		     const void *what)
+static bool is_first(const struct keydist *k, bool (*has)(const void *what, const uint8_t *id), const void *what)
 {
 	const struct fact_state *s = cluster_state(k->cluster);
 
 	for (size_t i = 0; i < s->nodes; i++)
 		if (node_is_signer(&s->node[i]) && memcmp(s->node[i].id, k->self.id, NODE_ID_LEN) < 0 &&
-		    has(s, what, s->node[i].id) && is_heard(k, s->node[i].id))
+		    has(what, s->node[i].id) && is_heard(k, s->node[i].id))
 			return false;
 	return true;
 }
@@ -40,11 +39,10 @@ struct zone_key {
 	struct key_state *ks;
 };
 
-static bool holds_key(const struct fact_state *s, const void *what, const uint8_t *id)
+static bool holds_key(const void *what, const uint8_t *id)
 {
 	const struct zone_key *zk = what;
 
-	(void)s;
 	return key_held_by(zk->z, zk->ks, id);
 }
 
@@ -125,9 +123,8 @@ static const json_t *tsig_box(const struct tsig_state *t, const uint8_t *id)
 	return NULL;
 }
 
-static bool holds_tsig(const struct fact_state *s, const void *what, const uint8_t *id)
+static bool holds_tsig(const void *what, const uint8_t *id)
 {
-	(void)s;
 	return tsig_box(what, id) != NULL;
 }
 
