@@ -16,31 +16,21 @@
 static json_t *zone_nodes(struct keydist *k, const struct zone_state *z)
 {
 	const struct fact_state *s = cluster_state(k->cluster);
-	const struct cluster_peer *p;
 	json_t *list = json_array();
-	size_t peers;
 
-	p = cluster_peers(k->cluster, &peers);
 	for (size_t i = 0; i < s->nodes; i++) {
 		const struct node_state *n = &s->node[i];
 		const bool self = memcmp(n->id, k->self.id, NODE_ID_LEN) == 0;
-		json_t *heard = self ? json_integer(0) : json_null(), *status;
 		char hex[NODE_ID_TEXT];
+		json_t *status;
 
-		if (!node_is_signer(n)) {
-			json_decref(heard);
+		if (!node_is_signer(n))
 			continue;
-		}
-		for (size_t j = 0; j < peers; j++)
-			if (memcmp(p[j].peer.id, n->id, NODE_ID_LEN) == 0 && p[j].heard_ms != 0) {
-				json_decref(heard);
-				heard = json_integer(clock_mono_ms() - p[j].heard_ms);
-			}
 		status = cluster_status_get(k->cluster, n->id, z->text);
 		json_array_append_new(list, json_pack("{s:s,s:s,s:b,s:o,s:o?}", "name",
 						      cluster_name(k->cluster, n->id), "id",
 						      node_id_text(n->id, hex), "self", self, "heard_ms",
-						      heard, "status", status));
+						      cluster_heard_json(k->cluster, n->id), "status", status));
 	}
 	return list;
 }
@@ -232,9 +222,7 @@ static int on_backups(void *ctx, const struct http_request *q, struct http_answe
 			continue;
 		json_array_append_new(list, json_pack("{s:s,s:s,s:o,s:b,s:o}", "name", p[i].peer.name, "id",
 						      node_id_text(p[i].peer.id, hex), "heard_ms",
-						      p[i].heard_ms == 0
-							      ? json_null()
-							      : json_integer(clock_mono_ms() - p[i].heard_ms),
+						      cluster_heard_json(k->cluster, p[i].peer.id),
 						      "admitted", node_is_backup(state_node(s, p[i].peer.id)),
 						      "zones", backup_zones(k, p[i].peer.id)));
 	}

@@ -6,7 +6,6 @@
 #include "keydist/keydist.h"
 
 #include "arena/arena.h"
-#include "clock/clock.h"
 #include "log/log.h"
 #include "msg/word.h"
 
@@ -228,15 +227,10 @@ static json_t *node_json(struct keydist *k, const uint8_t id[NODE_ID_LEN], bool 
 	const bool counted = node_is_signer(n) && (self || (me != NULL && id_set_has(&me->counts, id)));
 	char hex[NODE_ID_TEXT];
 	const char *role = self || (p != NULL && p->peer.role == MSG_SIGNER) ? "signer" : "backup";
-	json_t *heard = json_null();
 
-	if (self)
-		heard = json_integer(0);
-	else if (p != NULL && p->heard_ms != 0)
-		heard = json_integer(clock_mono_ms() - p->heard_ms);
 	return json_pack("{s:s,s:s,s:s,s:b,s:b,s:o}", "node", node_id_text(id, hex), "name",
 			 cluster_name(k->cluster, id), "role", role, "self", self, "counted", counted,
-			 "heard_ms", heard);
+			 "heard_ms", cluster_heard_json(k->cluster, id));
 }
 
 static void send_peers(struct keydist *k)

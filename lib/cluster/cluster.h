@@ -115,6 +115,8 @@ int cluster_find(const struct cluster *c, const char *name, uint8_t id[NODE_ID_L
 
 /* How long ago a peer was heard; -1: not since the start, or it is none. */
 int64_t cluster_heard_ms(const struct cluster *c, const uint8_t id[NODE_ID_LEN]);
+/* The same for people, of any node: 0 of this one, null where that is -1; a new reference. */
+json_t *cluster_heard_json(const struct cluster *c, const uint8_t id[NODE_ID_LEN]);
 /* The body of a fact that retires a node for good, as its operator swears; a new reference.  What is not held here of what
  * it said is void from then on. */
 json_t *cluster_retirement(const struct cluster *c, const struct node_state *n);

@@ -16,6 +16,13 @@ int64_t cluster_heard_ms(const struct cluster *c, const uint8_t id[NODE_ID_LEN])
 	return -1;
 }
 
+json_t *cluster_heard_json(const struct cluster *c, const uint8_t id[NODE_ID_LEN])
+{
+	int64_t ms = memcmp(id, c->self->id, NODE_ID_LEN) == 0 ? 0 : cluster_heard_ms(c, id);
+
+	return ms < 0 ? json_null() : json_integer(ms);
+}
+
 json_t *cluster_retirement(const struct cluster *c, const struct node_state *n)
 {
 	char id[NODE_ID_TEXT], line[NODE_LINE_TEXT];
@@ -51,10 +58,7 @@ static json_t *one_node(const struct cluster *c, const uint8_t id[NODE_ID_LEN], 
 	return json_pack("{s:s,s:s,s:s,s:b,s:b,s:b,s:b,s:b,s:o,s:I}", "name", cluster_name(c, id), "id",
 			 node_id_text(id, hex), "role", backup ? "backup" : "signer", "self", self,
 			 "configured", self || p != NULL, "admitted", n != NULL && n->admitted.set, "counted",
-			 counted, "retired", n != NULL && n->retired, "heard_ms",
-			 self                            ? json_integer(0)
-			 : p != NULL && p->heard_ms != 0 ? json_integer(clock_mono_ms() - p->heard_ms)
-							 : json_null(),
+			 counted, "retired", n != NULL && n->retired, "heard_ms", cluster_heard_json(c, id),
 			 "offset_s", (json_int_t)(p == NULL ? 0 : p->offset_s));
 }
 
