@@ -169,7 +169,7 @@ soak-neighbours: all
 	$(Q)ZONES=$(or $(ZONES),1000) RECORDS=$(or $(RECORDS),1000000) ROUNDS=$(or $(ROUNDS),3) DUET_PROGRAMS=$(CURDIR)/build/bin \
 		/usr/bin/python3 tests/scenario/duetlab.py tests/scenario/test_neighbours.py test_the_others_go_on
 
-# Every rollover beside a real parent, with trouble in the middle of each: make soak-rollover, or CASE=ksk.
+# Every rollover beside a real parent, with trouble in the middle of each: make soak-rollover, or CASE=ksk for some zones.
 soak-rollover:
 	+$(Q)$(CHECK) all
 	$(Q)tests/scenario/soak_rollover.py --programs $(CHECK_O)/bin $(CASE)

@@ -21,7 +21,7 @@ from steady import Steady
 ZONE, PARENT = "example.org", "org"
 HOSTS = 400
 TTL = 2
-POLICY = """name: quick
+POLICY = """name: %s
 keys: %s
 algorithm: %d
 ksk-rollover: %s
@@ -35,18 +35,26 @@ renewal-margin: 1h
 SECRET = base64.b64encode(b"k" * 32).decode()
 
 
-def parent_text(addr):
-    return "\n".join(["$ORIGIN org.", "$TTL %d" % TTL, "@ SOA ns h 1 3600 600 86400 %d" % TTL, "@ NS ns", "ns A %s" % addr,
-                      "example NS ns.example", "ns.example A 127.0.0.1", "host A 192.0.2.1"]) + "\n"
+def parent_text(addr, zones):
+    rows = ["$ORIGIN org.", "$TTL %d" % TTL, "@ SOA ns h 1 3600 600 86400 %d" % TTL, "@ NS ns", "ns A %s" % addr,
+            "host A 192.0.2.1"]
+    for label in map(label_of, zones):
+        rows += ["%s NS ns.%s" % (label, label), "ns.%s A 127.0.0.1" % label]
+    return "\n".join(rows) + "\n"
+
+
+def label_of(zone):
+    """As the parent has it."""
+    return zone.split(".")[0]
 
 
 class KnotParent(KnotPrimary):
     """knotd signs it."""
 
-    def __init__(self, lab, name, notify):
+    def __init__(self, lab, name, notify, zones):
         super().__init__(lab, name, {}, notify)
         self.zones = [PARENT]
-        lab.write(os.path.join(self.dir, PARENT + ".zone"), parent_text(self.addr))
+        lab.write(os.path.join(self.dir, PARENT + ".zone"), parent_text(self.addr, zones))
 
     def config(self):
         text = super().config().replace("zone:\n", "policy:\n  - id: p\n    single-type-signing: on\n    ksk-lifetime: 0\n"
@@ -60,9 +68,9 @@ class KnotParent(KnotPrimary):
 class BindParent(BindPrimary):
     """named signs it."""
 
-    def __init__(self, lab, name, notify):
+    def __init__(self, lab, name, notify, zones):
         super().__init__(lab, name, {}, keys={"up": SECRET}, notify=notify, update_key="up")
-        self.set_zone(PARENT, parent_text("127.0.0.1"))
+        self.set_zone(PARENT, parent_text("127.0.0.1", zones))
 
     def config(self):
         return 'dnssec-policy p { keys { csk lifetime unlimited algorithm 13; }; dnskey-ttl %d; max-zone-ttl %d; };\n' % (
@@ -80,49 +88,54 @@ class CdsReader(threading.Thread):
 
     def run(self):
         while not self.stopping.wait(0.5):
-            try:
-                self.look()
-            except (OSError, EOFError, dns.exception.DNSException, Failed, IndexError):
-                pass    # the next look is near
+            for zone in self.w.zones:
+                try:
+                    self.look(zone)
+                except (OSError, EOFError, dns.exception.DNSException, Failed, IndexError):
+                    pass    # the next look is near
 
-    def rows(self, server, rdtype):
-        answer = query(server.addr, ZONE + ".", rdtype, port=server.port, tcp=True, timeout=2, dnssec=True)
+    def rows(self, server, zone, rdtype):
+        answer = query(server.addr, zone + ".", rdtype, port=server.port, tcp=True, timeout=2, dnssec=True)
         return sorted(line for rrset in answer.answer for line in rrset.to_text().splitlines())
 
-    def look(self):
-        child = [self.rows(s, t) for s in self.w.secondaries for t in ("CDS", "CDNSKEY", "DNSKEY")]
+    def tell(self, zone, wanted):
+        name = label_of(zone)
+        self.w.parent.update(PARENT, delete=[name + " DS"], add=["%s %d DS %s" % (name, TTL, d) for d in wanted])
+
+    def look(self, zone):
+        child = [self.rows(s, zone, t) for s in self.w.secondaries for t in ("CDS", "CDNSKEY", "DNSKEY")]
         cds = [[line for line in rows if " IN CDS " in line] for rows in child[::3]]
         if not cds[0] or any(c != cds[0] for c in cds):
             return
-        there = [line.split(" ", 1)[1] for line in self.rows(self.w.parent, "DS") if " IN DS " in line]
+        there = [line.split(" ", 1)[1] for line in self.rows(self.w.parent, zone, "DS") if " IN DS " in line]
         wanted = [line.split(" CDS ")[1] for line in cds[0]]
         if not there or wanted[0].startswith("0 0 0"):
             if there or not wanted[0].startswith("0 0 0"):
-                self.w.parent.update(PARENT, delete=["example DS"], add=["example %d DS %s" % (TTL, d) for d in wanted
-                                                                         if not d.startswith("0 0 0")])
+                self.tell(zone, [d for d in wanted if not d.startswith("0 0 0")])
             return
-        ds = self.w.lab.write("dsset", "".join("%s. %s\n" % (ZONE, d) for d in there))
+        ds = self.w.lab.write("dsset", "".join("%s. %s\n" % (zone, d) for d in there))
         file = self.w.lab.write("child", "".join(line + "\n" for rows in child[:3] for line in rows))
-        script = run([find_program("dnssec-cds"), "-u", "-s", "-2h", "-T", str(TTL), "-d", ds, "-f", file, ZONE]).stdout
+        script = run([find_program("dnssec-cds"), "-u", "-s", "-2h", "-T", str(TTL), "-d", ds, "-f", file, zone]).stdout
         if "update" in script:
-            self.w.parent.update(PARENT, delete=["example DS"], add=["example %d DS %s" % (TTL, d) for d in wanted])
+            self.tell(zone, wanted)
 
 
 class World:
-    """ZONE signed by two signers, NSD behind the first, Knot behind the second, BIND behind both; the parent org at Knot or
+    """Zones signed by two signers, NSD behind the first, Knot behind the second, BIND behind both; the parent org at Knot or
     BIND, with NSD and Knot as its secondaries; resolvers that trust org's key."""
 
-    def __init__(self, lab, keys="csk", algorithm=13, ksk="double-signature", alg="liberal", parent=KnotParent, tell="update",
-                 rate=20, bind=True):
-        self.lab, self.rate, self.tell = lab, rate, tell
+    def __init__(self, lab, zones=None, parent=KnotParent, tell="update", rate=20, bind=True, **policy):
+        """zones: {name: its policy}, else ZONE with `policy`; rate: questions a second to each resolver."""
+        self.policies = zones or {ZONE: policy}
+        self.lab, self.rate, self.tell, self.zones = lab, rate, tell, list(self.policies)
         self.cluster = cluster = Cluster(lab, signers=2, backups=1).init()
         self.s1, self.s2 = cluster.signer1, cluster.signer2
         nsd_addr, knot_addr = lab.addr(), lab.addr()
-        self.parent = parent(lab, "parent", [(nsd_addr, 5300), (knot_addr, 5300)])
+        self.parent = parent(lab, "parent", [(nsd_addr, 5300), (knot_addr, 5300)], self.zones)
         above = {PARENT: [(self.parent.addr, self.parent.port)]}
-        self.nsd = NSD(lab, "nsd", [ZONE], [self.s1.addr], addr=nsd_addr, others=above)
-        self.knot = Knot(lab, "knot", [ZONE], [self.s2.addr], addr=knot_addr, others=above)
-        self.bind = Bind(lab, "bind", [ZONE], [self.s1.addr, self.s2.addr]) if bind else None
+        self.nsd = NSD(lab, "nsd", self.zones, [self.s1.addr], addr=nsd_addr, others=above)
+        self.knot = Knot(lab, "knot", self.zones, [self.s2.addr], addr=knot_addr, others=above)
+        self.bind = Bind(lab, "bind", self.zones, [self.s1.addr, self.s2.addr]) if bind else None
         self.secondaries = [self.nsd, self.knot] + ([self.bind] if bind else [])
         cluster.add_secondary(self.nsd, of=[self.s1])
         cluster.add_secondary(self.knot, of=[self.s2])
@@ -138,7 +151,6 @@ class World:
         cluster.start()
         for h in (self.s1, self.s2):    # of the parent's primary, so that updates are taken
             self.key(h)
-        self.policy(keys, algorithm, ksk, alg)
         self.streams = []
         self.reader = CdsReader(self) if tell == "cds" else None
         if self.reader is not None:
@@ -169,30 +181,36 @@ class World:
                     return "%s. IN DS %s" % (PARENT, dns.dnssec.make_ds(dns.name.from_text(PARENT + "."), rdata, "SHA256"))
         raise Failed("the parent has no key")
 
-    def policy(self, keys="csk", algorithm=13, ksk="double-signature", alg="liberal"):
-        self.lab.write("quick.yaml", POLICY % (keys, algorithm, ksk, alg))
-        self.s1.ctl("policy", "apply", self.lab.path("quick.yaml"))
+    def policy(self, zone, keys="csk", algorithm=13, ksk="double-signature", alg="liberal"):
+        name = label_of(zone)
+        self.s1.ctl("policy", "apply", self.lab.write(name + ".yaml", POLICY % (name, keys, algorithm, ksk, alg)))
 
     # ---- the zone, and who asks for it ----
 
-    def begin(self, create=True):
-        """Until the zone is signed, named by its parent, and asked for."""
-        self.cluster.add_zone(ZONE, small_zone(ZONE, n=HOSTS, ttl=TTL, minimum=1), policy="quick")
-        if create:
-            self.s1.ctl("key", "create", ZONE)
-            self.settle()
+    def begin(self):
+        """Until the zones are signed, named by their parent, and asked for."""
+        for zone, policy in self.policies.items():
+            self.policy(zone, **policy)
+            self.cluster.add_zone(zone, small_zone(zone, n=HOSTS, ttl=TTL, minimum=1), policy=label_of(zone))
+            self.s1.ctl("key", "create", zone)
+        for zone in self.zones:
+            self.wait(lambda z=zone: self.settled(z), 180, "all keys of %s are where they should be" % zone, zone)
         self.ask()
         return self
 
-    def ask(self, secure=True):
-        where = [("unbound-nsd", Unbound, {PARENT: self.at(self.parent), ZONE: self.at(self.nsd)}),
+    def ask(self):
+        def stubs(parent, child):
+            return {PARENT: self.at(parent), **{zone: self.at(child) for zone in self.zones}}
+        where = [("unbound-nsd", Unbound, stubs(self.parent, self.nsd)),
                  ("kresd-knot", CachingKnotResolver, {PARENT: self.at(self.knot)})]
         if self.bind is not None:
-            where += [("unbound-bind", Unbound, {PARENT: self.at(self.nsd), ZONE: self.at(self.bind)})]
-        for name, kind, stubs in where:
-            r = kind(self.lab, name, stubs, self.anchors).start()
-            self.streams.append(Steady(name, r.addr, r.port, ZONE, HOSTS, rate=self.rate, again=True, secure=secure).start())
-        self.more(60)
+            where += [("unbound-bind", Unbound, stubs(self.nsd, self.bind))]
+        for name, kind, at in where:
+            r = kind(self.lab, name, at, self.anchors).start()
+            for zone in self.zones:
+                self.streams.append(Steady(name + "-" + label_of(zone), r.addr, r.port, zone, HOSTS,
+                                           rate=self.rate / len(self.zones), again=True).start())
+        self.more(60 // len(self.zones))
 
     @staticmethod
     def at(server):
@@ -206,98 +224,66 @@ class World:
     def hosts(self):
         return [self.s1, self.s2]
 
-    def keys(self, host):
-        return json.loads(host.ctl("key", "list", ZONE, "--json").stdout)["keys"]
+    def keys(self, host, zone=ZONE):
+        return json.loads(host.ctl("key", "list", zone, "--json").stdout)["keys"]
 
-    def live(self, host):
-        return [k for k in self.keys(host) if not k["gone"]]
+    def live(self, host, zone=ZONE):
+        return [k for k in self.keys(host, zone) if not k["gone"]]
 
-    def ids(self, role=None):
-        return {k["hash"] for k in self.live(self.s1) if role in (None, k["role"])}
+    def ids(self, role=None, zone=ZONE):
+        return {k["hash"] for k in self.live(self.s1, zone) if role in (None, k["role"])}
 
-    def settled(self):
-        return all(self.live(h) and all(r["phase"] == "omnipresent" for k in self.live(h) for r in k["records"].values())
-                   for h in self.hosts())
+    def settled(self, zone=ZONE):
+        return all(keys and all(r["phase"] == "omnipresent" for k in keys for r in k["records"].values())
+                   for keys in (self.live(h, zone) for h in self.hosts()))
 
-    def explain(self):
-        return "\n".join(h.ctl("key", "explain", ZONE, check=False).stdout for h in self.hosts())
+    def explain(self, zones=(ZONE,)):
+        return "\n".join(h.ctl("key", "explain", zone, check=False).stdout for h in self.hosts() for zone in zones)
 
-    def wait(self, fn, timeout, what):
+    def wait(self, fn, timeout, what, zone=ZONE):
         try:
             return wait_until(fn, timeout, what, every=0.3)
         except Failed as e:
-            raise Failed("%s\n%s\n%s" % (e, self.explain(), "\n".join(str(s) for s in self.streams)))
+            raise Failed("%s\n%s\n%s" % (e, self.explain([zone]), "\n".join(str(s) for s in self.streams)))
 
-    def settle(self, timeout=180):
-        self.wait(self.settled, timeout, "all keys are where they should be")
-
-    def ds(self):
+    def ds(self, zone=ZONE):
         """Key tags that the parent names, by server."""
         out = []
         for s in (self.parent, self.nsd, self.knot):
-            answer = query(s.addr, ZONE + ".", "DS", port=s.port, timeout=2)
+            answer = query(s.addr, zone + ".", "DS", port=s.port, timeout=2)
             out.append({rd.key_tag for rrset in answer.answer if rrset.rdtype == dns.rdatatype.DS for rd in rrset})
         return out
 
     # ---- what is done, and what goes wrong meanwhile ----
 
-    def roll(self, *args, role=None, trouble=None, timeout=240):
-        """A roll from the command until the old keys are gone; trouble(world) happens when the new key is published."""
-        old = self.ids(role)
-        began = time.monotonic()
-        if trouble is set_back:
-            self.take_copy()
-        self.s2.ctl("key", "roll", ZONE, *args)
-        self.wait(lambda: self.ids() - old and any(
-            k["hash"] not in old and (k["published"] or k["cds"] or k["signing"]) for k in self.live(self.s1)), 120,
-            "a new key is shown")
-        if trouble is not None:
-            trouble(self)
-        self.wait(lambda: all(not {k["hash"] for k in self.live(h)} & old for h in self.hosts()) and self.settled(),
-                  timeout, "the roll is over")
-        tags = {k["tag"] for k in self.live(self.s1) if k["role"] != "zsk"}
-        wait_until(lambda: all(d == tags for d in self.ds()), 20, "the parent names %s" % tags)
-        self.more(40)
-        self.judge()
-        print("%-44s %5.1f s" % (" ".join(args) + (" " + trouble.__name__ if trouble else ""), time.monotonic() - began),
-              flush=True)
+    def roll(self, *args, role=None, trouble=None):
+        self.turn([Roll(ZONE, *args, role=role)], 0, trouble)
 
-    def withdraw(self, trouble=None, timeout=240):
-        """The zone becomes insecure, until it is unsigned everywhere."""
-        began = time.monotonic()
-        for s in self.streams:
-            s.secure = None     # with and without AD, as long as somebody has cached what was
-        if trouble is set_back:
-            self.take_copy()
-        self.s1.ctl("key", "withdraw", ZONE)
-        if trouble is not None:
-            trouble(self)
-        self.wait(lambda: not any(s.signed(ZONE) for s in self.secondaries) and not any(self.ds()), timeout,
-                  "the zone is unsigned everywhere")
-        self.more(40)
-        self.judge()
-        print("%-44s %5.1f s" % ("withdraw" + (" " + trouble.__name__ if trouble else ""), time.monotonic() - began), flush=True)
-
-    def secure(self, trouble=None):
+    def turn(self, courses, number, trouble=None, timeout=240):
+        """All courses take their turn side by side; trouble(world) happens when each has begun."""
         began = time.monotonic()
         if trouble is set_back:
             self.take_copy()
-        wait_until(lambda: self.s2.ctl("key", "create", ZONE, check=False).returncode == 0, 30, "key create", every=0.5)
+        for c in courses:
+            c.begin(self, number)
+        for c in courses:
+            self.wait(lambda c=c: c.begun(self), 120, "%s has begun" % c, c.zone)
         if trouble is not None:
             trouble(self)
-        self.settle()
-        wait_until(lambda: all(self.ds()), 20, "the parent has a DS everywhere")
-        self.more(20 * (2 * TTL + 1))    # what was cached as insecure has left
-        for s in self.streams:
-            s.secure = True
-        self.more(40)
+        for c in courses:
+            self.wait(lambda c=c: c.over(self), timeout, "%s is over" % c, c.zone)
+        self.longer_than_caches()
+        for c in courses:
+            c.after(self)
+        self.more(40 // len(self.zones))
         self.judge()
-        print("%-44s %5.1f s" % ("secure" + (" " + trouble.__name__ if trouble else ""), time.monotonic() - began), flush=True)
+        print("%-20s %5.1f s: %s" % (trouble.__name__ if trouble else "no trouble", time.monotonic() - began,
+                                     ", ".join(map(str, courses))), flush=True)
 
     def judge(self):
         bad = [str(s) for s in self.streams if s.bogus()]
         if bad:
-            raise Failed("\n".join(bad) + "\n" + self.explain())
+            raise Failed("\n".join(bad) + "\n" + self.explain(self.zones))
 
     def end(self, notice=False):
         self.judge()
@@ -318,7 +304,8 @@ class World:
         if self.reader is not None:
             self.reader.stopping.set()
             self.reader.join()
-        self.parent.update(PARENT, delete=["example DS"], add=["example %d DS 4711 13 2 %s" % (TTL, "AB" * 32)])
+        for name in map(label_of, self.zones):
+            self.parent.update(PARENT, delete=[name + " DS"], add=["%s %d DS 4711 13 2 %s" % (name, TTL, "AB" * 32)])
         wait_until(lambda: all(s.counts["bogus"] > 5 for s in self.streams), 30, "validators see that it is bogus")
 
     def take_copy(self):
@@ -330,7 +317,7 @@ class World:
         self.s2.start()
 
     def longer_than_caches(self):
-        self.more(self.rate * 3 * TTL)
+        self.more(self.rate * 3 * TTL // len(self.zones))
 
 
 class CachingKnotResolver(KnotResolver):
@@ -339,6 +326,71 @@ class CachingKnotResolver(KnotResolver):
     def config(self):
         return super().config().replace("policy.FLAGS({'NO_CACHE', 'NO_0X20'})", "policy.FLAGS({'NO_0X20'})") + \
             "cache.min_ttl(0)\n"
+
+
+# ---- what a zone goes through, turn by turn ----
+
+class Roll:
+    """Its key, or that of a role, is rolled; where policies are given, to what the next of them says."""
+
+    def __init__(self, zone, *args, role=None, policies=()):
+        self.zone, self.args, self.role, self.policies = zone, args, role, policies
+
+    def __str__(self):
+        return self.zone
+
+    def begin(self, w, number):
+        self.old = w.ids(self.role, self.zone)
+        if self.policies:
+            w.policy(self.zone, **self.policies[number % len(self.policies)])
+        (w.s1 if self.policies else w.s2).ctl("key", "roll", self.zone, *self.args)
+
+    def begun(self, w):
+        return any(k["hash"] not in self.old and (k["published"] or k["cds"] or k["signing"]) for k in w.live(w.s1, self.zone))
+
+    def over(self, w):
+        if any({k["hash"] for k in w.live(h, self.zone)} & self.old for h in w.hosts()) or not w.settled(self.zone):
+            return False
+        tags = {k["tag"] for k in w.live(w.s1, self.zone) if k["role"] != "zsk"}
+        return all(d == tags for d in w.ds(self.zone))
+
+    def after(self, w):
+        pass
+
+
+class InAndOut:
+    """The zone becomes insecure in even turns, secure in odd ones, or the other way round."""
+
+    def __init__(self, zone, first=0):
+        self.zone, self.first = zone, first
+
+    def __str__(self):
+        return "%s (%s)" % (self.zone, "secure" if self.secure else "insecure")
+
+    def streams(self, w):
+        return [s for s in w.streams if s.zone == self.zone]
+
+    def begin(self, w, number):
+        self.secure = (number + self.first) % 2 == 1
+        for s in self.streams(w):
+            s.secure = None     # with and without AD, as long as somebody has cached what was
+        if self.secure and number > 0:      # it begins so
+            wait_until(lambda: w.s2.ctl("key", "create", self.zone, check=False).returncode == 0, 120,
+                       "key create " + self.zone, every=0.5)
+        elif not self.secure:
+            w.s1.ctl("key", "withdraw", self.zone)
+
+    def begun(self, w):
+        return not self.secure or any(k["published"] for k in w.live(w.s1, self.zone))
+
+    def over(self, w):
+        if self.secure:
+            return w.settled(self.zone) and all(w.ds(self.zone))
+        return not any(s.signed(self.zone) for s in w.secondaries) and not any(w.ds(self.zone))
+
+    def after(self, w):
+        for s in self.streams(w):
+            s.secure = self.secure
 
 
 # ---- trouble in the middle ----
