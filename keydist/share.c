@@ -94,8 +94,9 @@ void share_zone(struct keydist *k, struct zone_ctx *c, struct zone_state *z, con
 		const struct zone_key zk = { z, l->t.key[i].key };
 		size_t n;
 
-		if (l->t.key[i].dead || !key_has_box(zk.ks, k->self.id) || !key_held_by(z, zk.ks, k->self.id) ||
-		    (n = without_box(k, zk.ks, to, sizeof(to) / sizeof(to[0]))) == 0)
+		if (l->t.key[i].dead || !key_has_box(zk.ks, k->self.id) ||
+		    (n = without_box(k, zk.ks, to, sizeof(to) / sizeof(to[0]))) == 0 ||
+		    !key_held_by(z, zk.ks, k->self.id)) /* last, as it verifies a signature */
 			continue;
 		if (!is_first(k, holds_key, &zk))
 			c->retry = true; /* while nobody has done it */

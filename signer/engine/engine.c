@@ -25,7 +25,7 @@
 #include "runner/runner.h"
 #include "sort/sort.h"
 
-#define ARENAS     1    /* of malloc: what one thread has freed of thousands of zones another one takes */
+#define ARENAS     2    /* of malloc: the loop's and the pool's, which wait for each other; each more costs memory of many zones */
 #define NET_END_MS 3000 /* a leak check at the end of a sanitized net takes a while */
 
 bool engine_may_make(const struct engine *e)
