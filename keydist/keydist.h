@@ -72,6 +72,7 @@ struct zone_ctx {
 	int64_t ran_ms; /* running time was last counted */
 	json_t *floor;      /* wishes of the engine's operator, until facts say them */
 	uint64_t epoch;     /* the same; 0: none */
+	struct steps_known *steps;  /* events.c; NULL: not looked at */
 	struct telling *telling;    /* parent.c; NULL: nothing is to be told */
 	struct zone_looks *looks;   /* looks.c; NULL: nothing was heard */
 	struct zone_ctx *above, **below; /* local.c: the nearest zone above that is signed here, and those to which this is it */
@@ -152,6 +153,7 @@ struct keydist {
 	struct engine_box *tsig_box;
 	size_t tsig_boxes;
 	struct parents *parents; /* parent.c */
+	struct events *events;   /* events.c; NULL: none are posted */
 	struct getting *getting; /* submit.c */
 	struct upload *uploads;
 	int64_t swept_ms;
@@ -204,6 +206,23 @@ int store_ready_put(struct keydist *k, const uint8_t digest[32], const char *zon
 bool store_was_told(struct keydist *k, const char *zone, int way, const uint8_t digest[32]);
 /* It was; durable with store_commit. */
 int store_told(struct keydist *k, const char *zone, int way, const uint8_t digest[32], struct err *e);
+/* Events that are to be posted (events.c), in order; durable with store_commit.  Of too many the oldest go. */
+int store_event_put(struct keydist *k, const char *body, struct err *e);
+/* The one after this number, with its own number in it, "number"; NULL: there is none.  free() it. */
+char *store_event_next(struct keydist *k, int64_t after, int64_t *number);
+/* Up to which number this URL has taken them. */
+int64_t store_event_upto(struct keydist *k, const char *url);
+int store_event_told(struct keydist *k, const char *url, int64_t upto, struct err *e);
+int store_event_drop(struct keydist *k, int64_t upto, struct err *e);
+/* The steps of keys that were made events. */
+struct steps_row {
+	uint8_t hash[32];
+	unsigned bits;
+};
+size_t store_steps_get(struct keydist *k, const char *zone, struct steps_row **rows); /* free() them */
+int store_steps_put(struct keydist *k, const char *zone, const uint8_t hash[32], unsigned bits, struct err *e);
+/* Begins the transaction, unless it has begun. */
+int store_begin(struct keydist *k, struct err *e);
 int store_commit(struct keydist *k, struct err *e);
 int store_memory_load(struct keydist *k, struct err *e);
 int store_memory_save(struct keydist *k, struct err *e);

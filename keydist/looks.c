@@ -363,6 +363,11 @@ json_t *looks_status(const struct zone_ctx *c)
 			 l == NULL ? NULL : l->unknown_ds, "told", told == NULL ? json_array() : told);
 }
 
+const char *looks_alarm(const struct zone_ctx *c)
+{
+	return c->looks == NULL ? NULL : c->looks->unknown_ds;
+}
+
 void looks_free(struct zone_ctx *c)
 {
 	if (c->looks == NULL)

@@ -25,6 +25,8 @@ size_t looks_observers(const struct keydist *k, const struct zone_ctx *c,
 void looks_apply(struct zone_ctx *c, const struct life *l);
 /* For people: servers, what each showed last, alarms, and what the parent was told; a new reference. */
 json_t *looks_status(const struct zone_ctx *c);
+/* A DS at the parent that names no key of the zone, as a sentence, borrowed; NULL: none is known. */
+const char *looks_alarm(const struct zone_ctx *c);
 void looks_free(struct zone_ctx *c);
 
 #endif

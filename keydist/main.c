@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* duet-keydist: holds the facts and all private keys of the cluster, sealed, and plans each zone. */
+#include "keydist/events.h"
 #include "keydist/local.h"
 #include "keydist/parent.h"
 #include "keydist/submit.h"
@@ -85,6 +86,7 @@ int keydist_reload(struct keydist *k, struct err *e)
 		return -1;
 	}
 	parent_close(k); /* what is not done is told as it is now configured */
+	events_close(k);
 	zones_touch_all(k);
 	conf_free(old);
 	log_event(LOG_NOTICE, "reloaded", "peers=%zu", k->conf->peer_count);
@@ -165,6 +167,7 @@ static void stop(struct keydist *k)
 		uv_run(&k->loop, UV_RUN_ONCE);
 	engine_close(k);
 	parent_close(k);
+	events_close(k);
 	if (k->cluster != NULL)
 		cluster_give_up(k->cluster);
 	submit_close(k);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* step: what follows from facts, in turns. */
+#include "keydist/events.h"
 #include "keydist/local.h"
 #include "keydist/parent.h"
 #include "keydist/submit.h"
@@ -76,6 +77,7 @@ static void step_zone(struct keydist *k, struct zone_ctx *c)
 		engine_wishes(k, c, z);
 	}
 	submit_zone(k, c, z);
+	events_look(k, c, &l);
 	if (k->acting && k->engine_up)
 		life_step(k, c, &l);
 	if (k->acting && k->engine_up && k->conf->keydist.tell_count > 0)
@@ -111,8 +113,11 @@ void keydist_turn(struct keydist *k)
 			break;
 	}
 	words_say(k, &e);
-	if (store_commit(k, &e) != 0)
+	if (store_commit(k, &e) != 0) {
 		log_event(LOG_ERROR, "signatures-not-kept", "msg=%s", e.text);
+		for (size_t i = 0; i < k->zones; i++)
+			events_forget(k->zone[i]);
+	}
 	engine_send_plans(k);
 	engine_flush_soon(k);
 	if (zones_waiting(k)) {
@@ -183,6 +188,7 @@ void keydist_tick(struct keydist *k)
 	running_tick(k);
 	local_tend(k);
 	parent_tick(k);
+	events_tick(k);
 	if (k->acting)
 		share_tsig(k);
 	submit_tick(k);

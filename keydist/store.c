@@ -15,6 +15,9 @@ static const char *const migrations[] = {
 	"(zone, key)) STRICT",
 	"DROP TABLE wait; CREATE TABLE memory (zone TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT",
 	"CREATE TABLE told (zone TEXT NOT NULL, way INTEGER NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (zone, way)) STRICT",
+	"CREATE TABLE event (number INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL) STRICT;"
+	"CREATE TABLE event_told (url TEXT PRIMARY KEY, upto INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE key_step (zone TEXT NOT NULL, key BLOB NOT NULL, bits INTEGER NOT NULL, PRIMARY KEY (zone, key)) STRICT",
 };
 
 int store_db_open(struct keydist *k, struct err *e)
@@ -67,7 +70,7 @@ bool store_was_told(struct keydist *k, const char *zone, int way, const uint8_t 
 	return same;
 }
 
-static int begin(struct keydist *k, struct err *e)
+int store_begin(struct keydist *k, struct err *e)
 {
 	if (!k->db_open && sql_exec(k->db, "BEGIN IMMEDIATE", e) != 0)
 		return -1;
@@ -80,7 +83,7 @@ int store_told(struct keydist *k, const char *zone, int way, const uint8_t diges
 	sqlite3_stmt *st = NULL;
 	int rc;
 
-	if (begin(k, e) != 0 ||
+	if (store_begin(k, e) != 0 ||
 	    sql_prepare(k->db, "INSERT OR REPLACE INTO told (zone, way, digest) VALUES (?,?,?)", &st, e) != 0)
 		return -1;
 	sqlite3_bind_text(st, 1, zone, -1, SQLITE_STATIC);
@@ -97,7 +100,7 @@ int store_ready_put(struct keydist *k, const uint8_t digest[32], const char *zon
 	sqlite3_stmt *st = k->ready_put;
 	int rc;
 
-	if (begin(k, e) != 0)
+	if (store_begin(k, e) != 0)
 		return -1;
 	sqlite3_bind_blob(st, 1, digest, 32, SQLITE_STATIC);
 	sqlite3_bind_text(st, 2, zone, -1, SQLITE_STATIC);

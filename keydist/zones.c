@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* zones: what is kept per zone, found by name, and the queue of those to be looked at. */
+#include "keydist/events.h"
 #include "keydist/looks.h"
 
 #include "arena/arena.h"
@@ -137,6 +138,7 @@ void zones_free(struct keydist *k)
 		if (c->memory != NULL)
 			timeline_memory_fini(c->memory);
 		free(c->memory);
+		events_forget(c);
 		free(c->trouble);
 		free(c->name);
 		free(c->text);

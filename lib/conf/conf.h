@@ -68,6 +68,13 @@ struct conf_tell {
 	int64_t limit_s;
 };
 
+/* Where the steps of keys and alarms are posted. */
+struct conf_event {
+	char *webhook;        /* URL */
+	char *webhook_secret; /* path of a file, or NULL */
+	int64_t limit_s;
+};
+
 struct conf_node {
 	char *name;
 	char *identity;
@@ -85,6 +92,8 @@ struct conf_keydist {
 	int64_t submit_max_mib;
 	struct conf_tell *tell;
 	size_t tell_count;
+	struct conf_event *event;
+	size_t event_count;
 };
 
 /* Where candidates are shown to those who review them. */

@@ -70,6 +70,16 @@ static const struct option tell_table[] = {
 	END,
 };
 
+static const struct option event_table[] = {
+	{ "webhook", OPTION_TEXT, .least = 1, .most = 2000, AT(conf_event, webhook),
+	  .help = "URL that each event is posted to as JSON, in order; a status of 2xx: taken." },
+	{ "webhook-secret", OPTION_PATH, .def = "", AT(conf_event, webhook_secret),
+	  .help = "File with the secret by which webhooks are signed (HMAC-SHA256)." },
+	{ "limit-s", OPTION_TIME, .unit = "s", .least = 1, .most = 86400, .def = "30", AT(conf_event, limit_s),
+	  .help = "Time limit of one POST." },
+	END,
+};
+
 static const struct option keydist_table[] = {
 	{ "listen", OPTION_ENDPOINT, AT(conf_keydist, listen),
 	  .help = "Where peers and the local signer connect to." },
@@ -85,6 +95,10 @@ static const struct option keydist_table[] = {
 	{ "tell-parents", OPTION_ROWS, .most = 1000, .def = "", .sub = tell_table, .sub_size = sizeof(struct conf_tell),
 	  AT(conf_keydist, tell), .count_offset = offsetof(struct conf_keydist, tell_count),
 	  .help = "How parents are told which DS our zones want, besides CDS and CDNSKEY." },
+	{ "events", OPTION_ROWS, .most = 16, .def = "", .sub = event_table, .sub_size = sizeof(struct conf_event),
+	  AT(conf_keydist, event), .count_offset = offsetof(struct conf_keydist, event_count),
+	  .help = "Webhooks that the steps of keys (created, published, active, ds-seen, retired, removed) and alarms are "
+		  "posted to." },
 	END,
 };
 

@@ -216,7 +216,7 @@ class World:
     def at(server):
         return server.addr, server.port
 
-    def more(self, n, timeout=120):
+    def more(self, n, timeout=300):
         """Until each stream has got n answers more."""
         before = [s.answered() for s in self.streams]
         wait_until(lambda: all(s.answered() >= b + n for s, b in zip(self.streams, before)), timeout, "resolvers answer")

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Each step of a key, and each alarm, is posted to a webhook until it was taken: in order, over restarts, none left out."""
+
+import hashlib
+import hmac
+import http.server
+import json
+import threading
+
+from duetlab import Cluster, Failed, limit, small_zone, wait_until
+
+ZONE = "example.org"
+POLICY = "name: default\nkeys: ksk+zsk\nrequire-backups: 0\npropagation: 0\ndnskey-ttl: 1s\nmax-ttl-signed: 2s\n" \
+         "max-ttl-unsigned: 1h\nrenewal-margin: 1h\n"
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    """Refuses what the server is told to refuse, and remembers what it took."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        t, mac = (w.split("=", 1)[1] for w in self.headers["X-Duet-Signature"].split(","))
+        good = hmac.new(b"hush", t.encode() + b"." + body, hashlib.sha256).hexdigest() == mac
+        self.server.forged += not good
+        if self.server.refuses:
+            self.server.refused += 1
+        else:
+            self.server.got.append(json.loads(body))
+        self.send_response(503 if self.server.refuses else 204)
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+
+def receiver():
+    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    web.got, web.refuses, web.refused, web.forged = [], False, 0, 0
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    return web
+
+
+def steps(web, role):
+    """Of each key of the role, in order."""
+    out = {}
+    for word in web.got:
+        if word["event"] == "key" and word["role"] == role:
+            out.setdefault(word["hash"], []).append(word["step"])
+    return list(out.values())
+
+
+@limit(150)
+def test_steps_of_keys_are_posted(lab):
+    web = receiver()
+    web.refuses = True
+    cluster = Cluster(lab, signers=1, backups=0).init()
+    s1 = cluster.signer1
+    s1.conf["fetch"] = {"socket": s1.run_dir + "/fetch.sock"}
+    s1.conf["keydist"]["events"] = [{"webhook": "http://127.0.0.1:%d/events" % web.server_port,
+                                     "webhook-secret": lab.write("secret", "hush\n", mode=0o600)}]
+    cluster.write_confs()
+    lab.start("duet-fetch", [lab.program("duet-fetch"), "-c", s1.yaml]).wait_event("event=ready", 20)
+    cluster.start()
+    s1.ctl("policy", "apply", lab.write("fast.yaml", POLICY))
+    cluster.add_zone(ZONE, small_zone(ZONE, n=2, ttl=1, minimum=1))
+    s1.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    # Refused at first, and keydist dies before anything was taken.
+    s1.keydist.wait_event("event=event-not-told number=1 msg=HTTP status", 30)
+    s1.kill("keydist")
+    web.refuses = False
+    s1.start("keydist")
+    wait_until(lambda: steps(web, "zsk") == [["created", "published", "active"]], 60, "the ZSK's steps are posted", every=0.2)
+    wait_until(lambda: s1.ctl("key", "ds", ZONE, check=False).returncode == 0, 60, "the DS may go to the parent", every=0.3)
+    s1.ctl("key", "ds-seen", ZONE, "--ttl", "1s")
+    wait_until(lambda: steps(web, "ksk") == [["created", "published", "active", "ds-seen"]], 60, "the KSK's steps are posted",
+               every=0.2)
+    s1.ctl("key", "roll", ZONE, "--role", "zsk")
+    wait_until(lambda: steps(web, "zsk") == [["created", "published", "active", "retired", "removed"],
+                                             ["created", "published", "active"]], 60, "the roll's steps are posted", every=0.2)
+    numbers = [word["number"] for word in web.got]
+    if web.forged or not web.refused or sorted(set(numbers)) != list(range(1, len(set(numbers)) + 1)) or numbers != sorted(numbers):
+        raise Failed("%d forged, %d refused, numbers %s" % (web.forged, web.refused, numbers))
