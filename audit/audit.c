@@ -9,6 +9,7 @@
 
 #include "arena/arena.h"
 #include "audit/changes.h"
+#include "audit/cross.h"
 #include "audit/nsec3.h"
 #include "audit/signatures.h"
 #include "audit/sum.h"
@@ -185,6 +186,8 @@ static int check_owner(struct audit *a, struct owner *o, bool mixed, struct err 
 			   owner_text(o, -1, text));
 	if (o->place == PLACE_BELOW_DNAME && owner_is_hash(a, o))
 		o->place = PLACE_NAME;
+	if (a->cross != NULL)
+		return cross_owner(a, o, e);
 	if (o->place == PLACE_APEX)
 		apex_begin(a, o);
 	if (a->changes == NULL || o->place == PLACE_OUTSIDE)
@@ -263,6 +266,10 @@ static void set_denial(struct audit *a)
 
 static void finish(struct audit *a)
 {
+	if (a->cross != NULL) {
+		cross_end(a);
+		return;
+	}
 	signatures_end(a);
 	apex_end(a);
 	cds_check(a);
@@ -288,6 +295,8 @@ int audit_run(struct audit *a, struct err *e)
 		err_set(e, ERR_LIMIT, "no memory");
 		goto out;
 	}
+	if (a->cross != NULL && cross_begin(a, e) != 0)
+		goto out;
 	if (side_open(&input, a->input_sorter, e) != 0 || side_open(&zone, a->zone_sorter, e) != 0 ||
 	    pass(a, &input, &zone, e) != 0)
 		goto out;

@@ -65,6 +65,7 @@ struct nsec3;
 struct zonemd;
 struct sum;
 struct changes;
+struct cross;
 
 struct audit {
 	/* given */
@@ -79,6 +80,7 @@ struct audit {
 	struct plan *plan; /* NULL: none */
 	struct past *past; /* NULL: none */
 	struct changes *changes; /* NULL: the zone is whole; else only parts of it are there, and of what it was before */
+	struct cross *cross; /* NULL: the input is that of the zone; else it is our version, and the zone another signer's (cross.h) */
 	struct report *report;
 
 	/* known before the pass */

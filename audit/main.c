@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "audit/audit.h"
+#include "audit/cross.h"
 #include "audit/fetch.h"
 #include "audit/options.h"
 #include "audit/worker.h"
@@ -34,6 +35,13 @@ static int open_source(const char *operand, struct zone_source *s, struct err *e
 	if ((s->fd = open(operand, O_RDONLY | O_CLOEXEC)) < 0)
 		return err_errno(e, "%s", operand);
 	return 0;
+}
+
+/* The other's version is the zone, ours what it is compared with. */
+static int open_cross(struct audit *a, const struct options *o, struct zone_source source[2], struct err *e)
+{
+	a->cross = cross_new(&(struct cross_terms){ .same = true });
+	return open_source(o->cross, &source[0], e) != 0 || open_source(o->signed_zone, &source[1], e) != 0 ? -1 : 0;
 }
 
 static int open_signed(const struct options *o, struct zone_source *s, struct err *e)
@@ -123,10 +131,12 @@ static int remember(struct audit *a, const struct options *o, struct err *e)
 static int check(struct audit *a, const struct options *o, struct zone_source source[2], int *code,
 		 struct err *e)
 {
-	size_t n = a->with_input ? 2 : 1;
+	size_t n = a->with_input || o->cross != NULL ? 2 : 1;
 
-	if (open_signed(o, &source[0], e) != 0 || (n == 2 && open_source(o->input, &source[1], e) != 0) ||
-	    audit_whole(a, source, n, e) != 0)
+	if (o->cross != NULL ? open_cross(a, o, source, e) != 0
+			     : open_signed(o, &source[0], e) != 0 || (n == 2 && open_source(o->input, &source[1], e) != 0))
+		return -1;
+	if (audit_whole(a, source, n, e) != 0)
 		return -1;
 	*code = audit_code(a);
 	if (o->json)

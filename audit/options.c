@@ -18,6 +18,7 @@
 static const char usage[] =
 	"usage: duet-audit --zone NAME [options] [UNSIGNED] SIGNED\n"
 	"       duet-audit --zone NAME [options] --server ADDRESS[#PORT] [UNSIGNED]\n"
+	"       duet-audit --zone NAME --cross OTHER SIGNED\n"
 	"       duet-audit --zone NAME --state DIR --published SERIAL\n"
 	"       duet-audit --explain ROW | --rows | --policy-manual\n"
 	"       duet-audit --worker\n"
@@ -34,6 +35,8 @@ static const char usage[] =
 	"  --remember           with --state: a version that passes counts as published\n"
 	"  --published SERIAL   with --state: the version that passed last was published\n"
 	"  --server ADDRESS     the signed zone by AXFR from any name server\n"
+	"  --cross OTHER        another signer's version of the same content: compares the two, tries all signatures of the one by\n"
+	"                       the keys of the other, and looks at the denial of OTHER\n"
 	"  --time INSTANT       instead of now: seconds since 1970, or 2026-03-01T04:05:00Z\n"
 	"  --threads N          as many as there are processors\n"
 	"  --json               the result as JSON\n"
@@ -52,6 +55,7 @@ enum {
 	OPT_REMEMBER,
 	OPT_PUBLISHED,
 	OPT_SERVER,
+	OPT_CROSS,
 	OPT_TIME,
 	OPT_THREADS,
 	OPT_JSON,
@@ -71,6 +75,7 @@ static const struct option long_options[] = {
 	{ "remember", no_argument, NULL, OPT_REMEMBER },
 	{ "published", required_argument, NULL, OPT_PUBLISHED },
 	{ "server", required_argument, NULL, OPT_SERVER },
+	{ "cross", required_argument, NULL, OPT_CROSS },
 	{ "time", required_argument, NULL, OPT_TIME },
 	{ "threads", required_argument, NULL, OPT_THREADS },
 	{ "json", no_argument, NULL, OPT_JSON },
@@ -200,6 +205,9 @@ static int take(int opt, const char *text, struct options *o, const char **zone)
 	case OPT_SERVER:
 		o->server = text;
 		return -1;
+	case OPT_CROSS:
+		o->cross = text;
+		return -1;
 	case OPT_REMEMBER:
 		o->remember = true;
 		return -1;
@@ -223,6 +231,8 @@ static int take_operands(int argc, char **argv, struct options *o)
 						  : misused("--published needs --state and no operand", NULL);
 	if (o->remember && o->state == NULL)
 		return misused("--remember needs --state", NULL);
+	if (o->cross != NULL && (n != 1 || o->server != NULL || o->state != NULL || o->plan != NULL))
+		return misused("--cross needs one signed zone, and goes without --server, --state and --plan", NULL);
 	if (o->server != NULL) {
 		o->input = n == 1 ? argv[optind] : NULL;
 		return n <= 1 ? -1 : misused("with --server there is one operand at most", NULL);

@@ -12,7 +12,7 @@
 struct options {
 	uint8_t zone[NAME_MAX_OCTETS]; /* lowercase */
 	size_t zone_len;
-	const char *policy, *state, *plan, *server; /* NULL: not given */
+	const char *policy, *state, *plan, *server, *cross; /* NULL: not given */
 	const char *input, *signed_zone;            /* operands; input NULL: none */
 	bool json, remember, worker, has_published;
 	uint32_t published;

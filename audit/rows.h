@@ -177,6 +177,16 @@ ROW(NSEC3_COLLISION, "AUD-NSEC3-12", ERROR, FIXED, "two names with one hash",
 ROW(NSEC3_FIELDS, "AUD-NSEC3-13", ERROR, FIXED, "NSEC3 with other parameters than the chain, unknown flags, or twice",
     "Servers and resolvers ignore it, and the chain has a hole there.")
 
+/* ---- between signers ---- */
+ROW(CROSS_CONTENT, "AUD-CROSS-01", ERROR, FIXED, "two signers publish different content under one content number",
+    "Secondaries of the two answer differently for ever: neither signer has a reason to publish again.")
+ROW(CROSS_DNSKEY, "AUD-CROSS-02", ERROR, FIXED, "DNSKEY RRsets of two signers differ, and no step of a rollover explains it",
+    "APNIC, December 2012: failover to a standby with other keys; caches hold the DNSKEY RRset of the one and data of the other.")
+ROW(CROSS_CDS, "AUD-CROSS-03", ERROR, FIXED, "CDS or CDNSKEY of two signers differ, and no step of a rollover explains it",
+    "The parent acts on whichever it asked last (RFC 7344), and the DS goes to and fro.")
+ROW(CROSS_MIX, "AUD-CROSS-04", ERROR, FIXED, "no signature of one signer's RRset validates by the DNSKEY RRset of another",
+    "Resolvers mix what they have from both; to them it is bogus, though each signer's zone is valid by itself.")
+
 /* ---- ZONEMD ---- */
 ROW(ZONEMD_WRONG, "AUD-ZONEMD-01", ERROR, FIXED, "ZONEMD does not match the zone",
     "RFC 8976: who checks it refuses the zone.")

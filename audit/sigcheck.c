@@ -8,17 +8,6 @@
 #include "arena/arena.h"
 #include "clock/clock.h"
 
-#define FIXED 18 /* octets of rdata before the signer's name */
-
-struct sig {
-	const uint8_t *rdata;
-	size_t len, signer_len;
-	uint32_t ttl, original_ttl;
-	uint8_t algorithm, labels;
-	uint16_t tag;
-	int64_t expiration, inception;
-};
-
 /* Where and what, for messages; "www.example. A, key 12345/13". */
 #define WHERE_MAX (NAME_TEXT_MAX + 64)
 
@@ -28,11 +17,11 @@ static int64_t instant(uint32_t t, int64_t now)
 	return now + (int32_t)(t - (uint32_t)now);
 }
 
-static bool parse(const uint8_t *rdata, size_t len, uint32_t ttl, int64_t now, struct sig *s)
+bool sig_parse(const uint8_t *rdata, size_t len, uint32_t ttl, int64_t now, struct sig *s)
 {
 	size_t signer;
 
-	if (len <= FIXED || (signer = name_length(rdata + FIXED, len - FIXED)) == 0)
+	if (len <= SIG_FIXED || (signer = name_length(rdata + SIG_FIXED, len - SIG_FIXED)) == 0)
 		return false;
 	*s = (struct sig){ .rdata = rdata,
 			   .len = len,
@@ -87,7 +76,7 @@ static void check_fields(struct audit *a, const struct sigitem *item, const uint
 	unsigned labels = name_labels(owner) - (name_is_wildcard(owner) ? 1 : 0);
 	char w[WHERE_MAX];
 
-	if (s->signer_len != a->zone_len || memcmp(s->rdata + FIXED, a->zone, a->zone_len) != 0)
+	if (s->signer_len != a->zone_len || memcmp(s->rdata + SIG_FIXED, a->zone, a->zone_len) != 0)
 		report_add(a->report, RRSIG_SIGNER, item->at, "%s", where(item, buf, s, w));
 	if (s->labels != labels)
 		report_add(a->report, RRSIG_LABELS, item->at, "%s: %u, must be %u", where(item, buf, s, w),
@@ -149,7 +138,7 @@ static void check_signature(struct audit *a, struct verifier *v, const struct si
 			    const uint8_t *buf, const struct sig *s, struct scratch *scratch)
 {
 	const uint8_t *body = buf + item->body;
-	size_t head = FIXED + s->signer_len, tried = 0;
+	size_t head = SIG_FIXED + s->signer_len, tried = 0;
 	char w[WHERE_MAX];
 
 	if (s->original_ttl != item->ttl)
@@ -200,7 +189,7 @@ void sigcheck_item(struct audit *a, struct verifier *v, const struct sigitem *it
 
 		memcpy(&len, p, 4);
 		memcpy(&ttl, p + 4, 4);
-		if (parse(p + 8, len, ttl, a->now, &s)) {
+		if (sig_parse(p + 8, len, ttl, a->now, &s)) {
 			check_fields(a, item, buf, &s);
 			check_times(a, item, buf, &s);
 			check_signature(a, v, item, buf, &s, scratch);

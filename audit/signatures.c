@@ -20,8 +20,7 @@ static void note_unsigned(struct audit *a, const struct owner *o, uint16_t type,
 				   owner_text(o, type, text), alg);
 }
 
-/* The RRSIGs that cover a type; sorted, since the type covered stands first in the rdata. */
-static struct rrset covering(const struct rrset *rrsigs, uint16_t type)
+struct rrset sigpool_covering(const struct rrset *rrsigs, uint16_t type)
 {
 	struct rrset out = { TYPE_RRSIG, NULL, 0 };
 
@@ -66,7 +65,7 @@ void signatures_check(struct audit *a, const struct owner *o)
 
 		if (set.type == TYPE_RRSIG)
 			continue;
-		sigs = covering(&rrsigs, set.type);
+		sigs = sigpool_covering(&rrsigs, set.type);
 		seen += sigs.n;
 		check_rrset(a, o, &set, &sigs);
 	}

@@ -151,7 +151,7 @@ static uint8_t *put(uint8_t *to, const void *from, size_t n)
 	return to + n;
 }
 
-static size_t body_size(const struct owner *o, const struct rrset *set)
+size_t sigpool_body_size(const struct owner *o, const struct rrset *set)
 {
 	size_t n = 0;
 
@@ -160,13 +160,11 @@ static size_t body_size(const struct owner *o, const struct rrset *set)
 	return n;
 }
 
-/* RFC 4034 section 3.1.8.1: owner | type | class | original TTL | length | rdata, one record behind the
- * other. */
-static uint8_t *put_body(uint8_t *p, const struct owner *o, const struct rrset *set)
+/* Owner | type | class | original TTL | length | rdata, one record behind the other. */
+uint8_t *sigpool_body(uint8_t *p, const struct owner *o, const struct rrset *set, uint32_t ttl)
 {
 	for (size_t i = 0; i < set->n; i++) {
 		const struct rec *r = set->rec[i];
-		uint32_t ttl = set->rec[0]->ttl;
 		uint8_t fixed[10] = { (uint8_t)(r->type >> 8),   (uint8_t)r->type,
 				      (uint8_t)(r->rclass >> 8), (uint8_t)r->rclass,
 				      (uint8_t)(ttl >> 24),      (uint8_t)(ttl >> 16),
@@ -181,7 +179,7 @@ static uint8_t *put_body(uint8_t *p, const struct owner *o, const struct rrset *
 void sigpool_add(struct signatures *s, const struct owner *o, const struct rrset *set,
 		 const struct rrset *sigs)
 {
-	size_t body = body_size(o, set), need = o->wire_len + body;
+	size_t body = sigpool_body_size(o, set), need = o->wire_len + body;
 	struct sigbatch *b;
 	struct sigitem *item;
 	uint8_t *p;
@@ -206,7 +204,7 @@ void sigpool_add(struct signatures *s, const struct owner *o, const struct rrset
 				  .body_len = body,
 				  .sigs = b->used + o->wire_len + body,
 				  .sig_count = sigs->n };
-	p = put_body(p, o, set);
+	p = sigpool_body(p, o, set, set->rec[0]->ttl);
 	for (size_t i = 0; i < sigs->n; i++) {
 		const struct rec *r = sigs->rec[i];
 

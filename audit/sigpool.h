@@ -8,6 +8,13 @@
 void sigpool_add(struct signatures *s, const struct owner *o, const struct rrset *set,
 		 const struct rrset *sigs);
 
+/* What the signatures of an RRset are over, behind their own rdata (RFC 4034 section 3.1.8.1): its octets; writes them, and
+ * returns where they end. */
+size_t sigpool_body_size(const struct owner *o, const struct rrset *set);
+uint8_t *sigpool_body(uint8_t *p, const struct owner *o, const struct rrset *set, uint32_t original_ttl);
+/* signatures.c: the RRSIGs that cover a type; sorted, since the type covered stands first in the rdata. */
+struct rrset sigpool_covering(const struct rrset *rrsigs, uint16_t type);
+
 /* What the fields and signatures of a thread's RRSIGs add up to. */
 #define EXPIRY_HOURS 4096
 struct sigstats {
@@ -25,6 +32,19 @@ struct sigitem {
 	uint32_t ttl;
 	size_t owner, body, body_len, sigs, sig_count; /* sigs: (length in 4 octets, TTL in 4, rdata) */
 };
+
+/* sigcheck.c: an RRSIG's fields (RFC 4034 section 3.1), its times as the instants nearest to now. */
+#define SIG_FIXED 18 /* octets of rdata before the signer's name */
+struct sig {
+	const uint8_t *rdata;
+	size_t len, signer_len;
+	uint32_t ttl, original_ttl;
+	uint8_t algorithm, labels;
+	uint16_t tag;
+	int64_t expiration, inception;
+};
+/* False when the rdata is no RRSIG's. */
+bool sig_parse(const uint8_t *rdata, size_t len, uint32_t ttl, int64_t now, struct sig *s);
 
 /* sigcheck.c: one RRset with all its RRSIGs.  scratch: grows, freed by the caller. */
 struct scratch {

@@ -4,6 +4,7 @@
 
 #include "audit/audit.h"
 #include "audit/changes.h"
+#include "audit/cross.h"
 #include "clock/clock.h"
 
 #define SORT_BUDGET (80u * 1024 * 1024)
@@ -77,6 +78,8 @@ json_t *audit_json(const struct audit *a, int code)
 	json_object_set_new(root, "records", json_integer((json_int_t)a->facts->records));
 	json_object_set_new(root, "rrsigs", json_integer((json_int_t)a->facts->rrsigs));
 	json_object_set_new(root, "content", json_string(a->content_hex));
+	if (a->cross != NULL)
+		json_object_set_new(root, "sampled", json_integer((json_int_t)cross_sampled(a->cross)));
 	if (a->earliest_expiration != 0) {
 		json_object_set_new(root, "earliest_expiration",
 				    json_string(clock_text(a->earliest_expiration, t)));
@@ -91,6 +94,7 @@ void audit_fini(struct audit *a)
 	sorter_free(a->zone_sorter);
 	sorter_free(a->input_sorter);
 	dnskeys_fini(&a->keys);
+	cross_free(a->cross);
 	plan_free(a->plan);
 	past_free(a->past);
 	report_free(a->report);

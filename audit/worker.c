@@ -15,6 +15,7 @@
 
 #include "audit/audit.h"
 #include "audit/changes.h"
+#include "audit/cross.h"
 #include "err/sanitized.h"
 #include "fail/fail.h"
 #include "frame/frame.h"
@@ -113,19 +114,36 @@ static json_t *answer_of(struct audit *a, struct err *e)
 	return answer;
 }
 
-json_t *worker_run(const json_t *job, int fd, unsigned threads)
+static int cross_run(struct audit *a, const json_t *cross, struct zone_source source[2], struct err *e)
+{
+	const struct cross_terms terms = { .same = json_is_true(json_object_get(cross, "same")),
+					   .step = json_string_value(json_object_get(cross, "step")),
+					   .sample = (uint64_t)json_integer_value(json_object_get(cross, "sample")),
+					   .seed = (uint64_t)json_integer_value(json_object_get(cross, "seed")) };
+
+	if (source[0].fd < 0)
+		return err_set(e, ERR_SYNTAX, "the other's version is missing");
+	a->cross = cross_new(&terms);
+	return audit_whole(a, source, 2, e);
+}
+
+json_t *worker_run(const json_t *job, int fd, int other, unsigned threads)
 {
 	const char *dir = getenv("TMPDIR");
 	struct audit a = { .threads = threads, .spill_dir = dir != NULL && *dir != '\0' ? dir : "/var/tmp" };
 	struct zone_source source = { .label = "the signed zone", .fd = fd, .form = FORM_WIRE, .to_its_end = true };
-	const json_t *changes = json_object_get(job, "changes");
+	struct zone_source both[2] = { { .label = "the other's version", .fd = other, .form = FORM_WIRE, .to_its_end = true },
+				       { .label = "our version", .fd = fd, .form = FORM_WIRE, .to_its_end = true } };
+	const json_t *changes = json_object_get(job, "changes"), *cross = json_object_get(job, "cross");
 	struct err e = { 0 };
 	json_t *answer = NULL;
 	int rc;
 
 	a.report = report_new();
 	rc = take_job(&a, job, &e);
-	if (rc == 0 && changes != NULL)
+	if (rc == 0 && cross != NULL)
+		rc = cross_run(&a, cross, both, &e);
+	else if (rc == 0 && changes != NULL)
 		rc = changes_read(&a, changes, fd, &source.facts, &e) == 0 ? audit_changes(&a, &source.facts, &e) : -1;
 	else if (rc == 0)
 		rc = audit_whole(&a, &source, 1, &e);
@@ -143,7 +161,7 @@ static void be_nice(json_int_t more)
 		setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + (int)more);
 }
 
-static int answer_job(int sock, const char *text, size_t len, int fd, unsigned threads)
+static int answer_job(int sock, const char *text, size_t len, int fd, int other, unsigned threads)
 {
 	json_t *job = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL), *answer;
 	json_int_t timeout_s = json_integer_value(json_object_get(job, "timeout_s"));
@@ -154,7 +172,7 @@ static int answer_job(int sock, const char *text, size_t len, int fd, unsigned t
 	fail_point("worker-job");
 	be_nice(json_integer_value(json_object_get(job, "nice")));
 	alarm(timeout_s > 0 && timeout_s < TIMEOUT_MAX ? (unsigned)timeout_s : TIMEOUT_MAX);
-	answer = worker_run(job, fd, threads);
+	answer = worker_run(job, fd, other, threads);
 	alarm(0);
 	fail_point("worker-done");
 	out = json_dumps(answer, JSON_COMPACT);
@@ -178,7 +196,7 @@ int worker_main(int sock, unsigned threads)
 	if (start_watch(&sock) != 0)
 		return EXIT_UNKNOWN;
 	while ((rc = frame_recv(sock, JOB_MAX, -1, &text, &len, fds, &n, &e)) == 1) {
-		rc = n == 1 ? answer_job(sock, text, len, fds[0], threads) : -1;
+		rc = n == 1 || n == 2 ? answer_job(sock, text, len, fds[0], n == 2 ? fds[1] : -1, threads) : -1;
 		free(text);
 		while (n > 0)
 			close(fds[--n]);

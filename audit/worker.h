@@ -8,7 +8,8 @@
  * worker - one zone after the other for a signer, over a stream socket with frames (lib/frame): a frame with a job,
  * a frame with what was found, and so on until the socket ends.
  *
- * A job is JSON with a descriptor, the messages of the signed zone to their end:
+ * A job is JSON with a descriptor, the messages of the signed zone to their end; with "cross" there is a second one, a file
+ * with those of another signer's version:
  *
  *   zone       name
  *   now        seconds since 1970
@@ -17,6 +18,7 @@
  *   plan       as a plan file (docs/audit.md)
  *   past       text of a past as the answer before gave it; "": it has none; absent: its rows are skipped
  *   changes    only what is not in the version that passed last is there (changes.h)
+ *   cross      {"same":bool, "step":text|null, "sample":N, "seed":N}: the two are compared (cross.h), by no other of these words
  *   expiring   true: signatures that end too soon are warned of, since what is published ends no later
  *
  * The answer is that of --json, and for a version that passes "past", the text to keep once it is published.  Where
@@ -24,7 +26,7 @@
  */
 int worker_main(int sock, unsigned threads);
 
-/* One job: the answer, a new object.  fd is borrowed. */
-json_t *worker_run(const json_t *job, int fd, unsigned threads);
+/* One job: the answer, a new object.  Descriptors are borrowed; other: -1 when there is none. */
+json_t *worker_run(const json_t *job, int fd, int other, unsigned threads);
 
 #endif

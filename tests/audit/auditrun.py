@@ -62,4 +62,7 @@ def run_case(program, case, folder):
             if r.code != 0:
                 raise AssertionError("the version before: %d %s %s" % (r.code, r.found, r.stderr))
         options += ["--state", state]
+    if case.ours is not None:
+        return audit(program, "example", [write(folder, "ours.zone", case.ours.text())],
+                     options + ["--cross", files(case, folder)[1]])
     return audit(program, "example", files(case, folder), options)

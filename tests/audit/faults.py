@@ -24,6 +24,7 @@ class Case:
         self.z = basezones.zone(denial, setup, now)
         self.plan, self.policy = None, None
         self.before = []        # (Signed, seconds ago): versions published before
+        self.ours = None        # Signed: what our signer publishes, where the zone is another's
         self.text = None        # of the signed zone, where it is not that of z
         self.at = now
 
@@ -1299,6 +1300,113 @@ def nsec3_with_unknown_flags(c):
 def nsec3_with_another_salt(c):
     name = c.z.hash_name(c.name("www"))
     c.edit_wire(name, T.NSEC3, lambda w: w[:4] + b"\x01\x99" + w[5 + w[4]:])
+
+
+# ---- between signers: the zone is the other's, ours is good ----
+
+def beside(c):
+    """Both have the same, each with signatures of its own; from here on the zone is the other's."""
+    c.ours = c.z.clone()
+    c.ours.sign_all()
+
+
+@fault("CROSS-01")
+def other_content_under_the_same_number(c):
+    beside(c)
+    c.both("www", T.TXT, 300, ['"what nobody else has"'])
+    c.changed("www", T.TXT)
+
+
+@fault("CROSS-01")
+def another_ttl_under_the_same_number(c):
+    beside(c)
+    name = c.name("www")
+    c.z.put(name, T.A, c.z.ttl(name, T.A) + 1, c.z.get(name, T.A))
+    c.changed("www", T.A)
+
+
+@fault("CROSS-01")
+def name_that_only_the_other_has(c):
+    beside(c)
+    c.both("nowhere.else", T.TXT, 300, ['"x"'])
+    c.changed("nowhere.else", T.TXT)
+
+
+@fault("CROSS-01")
+def name_that_only_we_have(c):
+    beside(c)
+    c.ours.put(c.name("nowhere.else"), T.TXT, 300, [c.rdata(T.TXT, '"x"')])
+    c.ours.sign(c.name("nowhere.else"), T.TXT)
+    c.ours.rechain()
+
+
+@fault("CROSS-02")
+def key_that_only_the_other_publishes(c):
+    beside(c)
+    k = c.data_key()
+    c.z.put(c.z.origin, T.DNSKEY, 3600, c.z.get(c.z.origin, T.DNSKEY) + [c.extra_key(k.algorithm, 256).rdata()])
+    c.z.sign(c.z.origin, T.DNSKEY)
+
+
+@fault("CROSS-02")
+def another_ttl_of_the_dnskeys(c):
+    beside(c)
+    c.z.put(c.z.origin, T.DNSKEY, 7200, c.z.get(c.z.origin, T.DNSKEY))
+    c.z.sign(c.z.origin, T.DNSKEY)
+
+
+@fault("CROSS-03")
+def cds_that_the_other_lacks(c):
+    beside(c)
+    for t in (T.CDS, T.CDNSKEY):
+        c.z.drop(c.z.origin, t)
+    c.changed(c.z.origin, T.CDS)
+
+
+@fault("CROSS-03")
+def cds_for_the_delete_of_the_ds_at_one_signer(c):
+    beside(c)
+    c.z.put(c.z.origin, T.CDS, 3600, [c.rdata(T.CDS, "0 0 0 00")])
+    c.z.sign(c.z.origin, T.CDS)
+
+
+@fault("CROSS-04")
+def wrong_signature_of_the_other(c):
+    """none of its signatures validates, by whosever DNSKEY RRset"""
+    beside(c)
+    c.z.unsign(c.name("www"), T.A)
+    c.z.sign(c.name("www"), T.A, mangle=flip(4))
+
+
+@fault("CROSS-04")
+def expired_signature_of_the_other(c):
+    beside(c)
+    c.z.sign(c.name("www"), T.A, expiration=c.now - 10)
+
+
+@fault("CROSS-04", ("CROSS-02", "CROSS-03"), setups=("csk", "split"))
+def other_keys_at_the_other(c):
+    """each zone is valid by itself; a mix is bogus"""
+    beside(c)
+    new = []
+    for k in c.z.keys:
+        new.append(basezones.distinct(k.algorithm, k.flags, c.z.keys + new))
+    c.new_keys(new)
+    c.z.sign_all()
+
+
+@fault("NSEC-05", denials=NSEC_ONLY)
+def chain_of_the_other_that_leads_past_a_name(c):
+    beside(c)
+    names = sorted(n for n, t in c.z.records if t == T.NSEC)
+    c.z.put_nsec(names[1], names[3])
+    c.z.sign(names[1], T.NSEC)
+
+
+@fault("NSEC3-08", denials=HASHED)
+def chain_of_the_other_that_leads_to_itself(c):
+    beside(c)
+    nsec3_next(c, {4: 4})
 
 
 # ---- ZONEMD ----
