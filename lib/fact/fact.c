@@ -181,8 +181,8 @@ int fact_make(const struct fact *head, json_t *body, const struct identity *who,
 		return err_set(e, ERR_LIMIT, "%s: a body of %zu octets, at most %d", head->kind, text_len,
 			       FACT_BODY_MAX);
 	}
-	*octets = mem_new(FACT_MAX, 1);
-	w = wr_of(*octets, FACT_MAX);
+	*octets = mem_new(FACT_MAX - FACT_BODY_MAX + text_len, 1);
+	w = wr_of(*octets, FACT_MAX - FACT_BODY_MAX + text_len);
 	wr_u8(&w, VERSION);
 	write_fact(&w, head, who->id, text, text_len);
 	free(text);

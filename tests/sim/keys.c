@@ -126,6 +126,35 @@ int __wrap_key_verify(const struct key *k, const uint8_t *data, size_t len, cons
 	return sig_len == 32 && memcmp(sig, want, 32) == 0 ? 0 : -1;
 }
 
+/* OpenSSL's part of a key is made once for all histories, and never freed. */
+static struct key *made[sizeof(pool) / sizeof(pool[0])];
+
+int __real_key_from_dnskey(const uint8_t *rdata, size_t len, struct key **out, struct err *e);
+int __wrap_key_from_dnskey(const uint8_t *rdata, size_t len, struct key **out, struct err *e);
+int __wrap_key_from_dnskey(const uint8_t *rdata, size_t len, struct key **out, struct err *e)
+{
+	size_t i = 0;
+
+	while (i < sizeof(pool) / sizeof(pool[0]) && (pool[i].len != len || memcmp(pool[i].rdata, rdata, len) != 0))
+		i++;
+	if (i == sizeof(pool) / sizeof(pool[0]))
+		return __real_key_from_dnskey(rdata, len, out, e);
+	if (made[i] == NULL && __real_key_from_dnskey(rdata, len, &made[i], e) != 0)
+		return -1;
+	*out = made[i];
+	return 0;
+}
+
+void __real_key_free(struct key *k);
+void __wrap_key_free(struct key *k);
+void __wrap_key_free(struct key *k)
+{
+	for (size_t i = 0; i < sizeof(pool) / sizeof(pool[0]); i++)
+		if (made[i] == k)
+			return;
+	__real_key_free(k);
+}
+
 /* Signatures of facts are not what is simulated: log.c verifies them before anything else sees a fact. */
 int __wrap_crypto_sign_detached(unsigned char *sig, unsigned long long *len, const unsigned char *m,
 				unsigned long long mlen, const unsigned char *sk);

@@ -138,7 +138,7 @@ static void on_expiration(struct sim *s, const struct event *ev)
 void serials_shown(struct sim *s, int secondary)
 {
 	const struct version *v = s->secondary[secondary].version;
-	const int64_t left = v->word.earliest - serve_clock(s, &(struct node){ .clock_off = 0 }) - LATE_S;
+	const int64_t left = v->word.earliest - SIM_EPOCH - s->now - LATE_S;
 
 	s->secondary[secondary].took_at = s->now;
 	sim_later(s, left > 0 ? left : 1, on_expiration, secondary, 0, 0, v);

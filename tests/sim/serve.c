@@ -9,7 +9,6 @@
 
 #include <string.h>
 
-#define EPOCH      INT64_C(1767225600) /* when each history begins */
 #define VALIDITY_S (14 * DAY)
 #define JITTER_S   DAY
 #define MARGIN_S   (7 * DAY)
@@ -17,7 +16,7 @@
 
 int64_t serve_clock(const struct sim *s, const struct node *n)
 {
-	return EPOCH + s->now + n->clock_off;
+	return SIM_EPOCH + s->now + n->clock_off;
 }
 
 /* ---- content ---- */

@@ -29,6 +29,7 @@
 #define MINUTE 60
 #define HOUR   3600
 #define DAY    86400
+#define SIM_EPOCH INT64_C(1767225600) /* when each history begins */
 
 /* ---- chance ---- */
 
