@@ -220,6 +220,8 @@ void history_check(struct audit *a)
 	if (p == NULL || !p->last.there)
 		return;
 	check_size(a);
+	if (a->plan != NULL && a->plan->set_back)
+		past_forget_keys(p);
 	for (size_t i = 0; i < a->keys.n; i++) {
 		check_new(a, &a->keys.key[i], i < a->published_keys);
 		check_use(a, &a->keys.key[i]);

@@ -213,6 +213,14 @@ void past_free(struct past *p)
 
 /* ---- keys ---- */
 
+void past_forget_keys(struct past *p)
+{
+	free_keys(p->key, p->keys);
+	p->key = NULL;
+	p->keys = 0;
+	p->first_at = 0;
+}
+
 #define REVOKE 0x80 /* in the second octet of the flags */
 
 static bool same_key(const struct past_key *k, const uint8_t *rdata, size_t len)

@@ -58,6 +58,9 @@ void past_free(struct past *p);
 /* Key by rdata, REVOKE flag apart; NULL when it was never seen. */
 const struct past_key *past_find(const struct past *p, const uint8_t *rdata, size_t len);
 
+/* Keys are judged from the next version on, as if it were the first. */
+void past_forget_keys(struct past *p);
+
 void past_candidate(struct past *p, const struct past_version *v);
 void past_candidate_key(struct past *p, const uint8_t *rdata, size_t len, uint16_t tag, bool published, bool used);
 /* The candidate was published.  ERR_NOTFOUND when its serial is another. */

@@ -251,6 +251,7 @@ static int read_rest(const json_t *root, struct plan *p, struct err *e)
 		return err_set(e, ERR_SYNTAX, "digest must be %zu digits", sizeof(p->digest) - 1);
 	snprintf(p->digest, sizeof(p->digest), "%s", digest != NULL ? digest : "");
 	p->observed = json_is_true(json_object_get(root, "observed"));
+	p->set_back = json_is_true(json_object_get(root, "set_back"));
 	p->unsigned_zone = json_is_true(json_object_get(root, "unsigned"));
 	p->limits_given = policy != NULL;
 	return policy != NULL ? limits_from_json(policy, &p->limits, e) : 0;

@@ -45,6 +45,7 @@ struct plan_child {
 struct plan {
 	bool unsigned_zone;
 	bool observed; /* what others show was looked at: keys wait for TTLs alone */
+	bool set_back; /* the past is that of an old copy, and lacks what was published after it */
 	struct plan_set dnskey, cds, cdnskey, ds; /* sorted by octets */
 	struct plan_set csk;                      /* keys with SEP that sign zone data */
 	struct plan_set signing;                  /* keys that sign without being in the DNSKEY RRset */

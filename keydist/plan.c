@@ -192,6 +192,8 @@ json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct life *l)
 	json_object_set_new(plan, "look", looks_wanted(k, l));
 	if (children != NULL)
 		json_object_set_new(plan, "children", children);
+	if (l->t.stale)
+		json_object_set_new(plan, "set_back", json_true());
 	return plan;
 }
 

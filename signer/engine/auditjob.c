@@ -87,6 +87,8 @@ static json_t *plan_words(const struct zwork *z, const struct made *m)
 	json_t *o = json_pack("{s:b,s:o,s:o}", "observed", 1, "policy", limits(&p->policy), "digest",
 			      msg_json_hex(digest, CONTENT_DIGEST_LEN));
 
+	if (p->set_back)
+		json_object_set_new(o, "set_back", json_true());
 	if (m->content != NULL && m->content->plan != NULL)
 		json_object_set_new(o, "children", children(m->content->plan));
 	if (p->state != PLAN_SIGNED) {

@@ -394,6 +394,7 @@ int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identi
 	p->ready_until = INT64_MAX;
 	p->gone = json_is_true(json_object_get(msg, "gone"));
 	p->hold = json_is_true(json_object_get(msg, "hold"));
+	p->set_back = json_is_true(json_object_get(msg, "set_back"));
 	p->look_keys = json_is_true(json_object_get(json_object_get(msg, "look"), "dnskey"));
 	p->look_ds = json_is_true(json_object_get(json_object_get(msg, "look"), "ds"));
 	if (msg_uint(msg, "rev", INT64_MAX, &p->rev, e) != 0)

@@ -39,6 +39,7 @@ struct plan {
 		const uint8_t *octets;
 		size_t len;
 	} *stream;
+	bool set_back; /* what is published here is older than what this node once published */
 	uint64_t steps;
 	uint32_t floor;
 	uint64_t epoch;
