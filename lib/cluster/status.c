@@ -115,6 +115,7 @@ int cluster_status_put(struct cluster *c, const char *zone, json_t *status, stru
 	}
 	set(c, s, &c->start, ++c->status_counter, text);
 	s->own = true;
+	memset(s->from, 0, sizeof(s->from)); /* who gave us back what this node said before has not heard this */
 	return 0;
 }
 
