@@ -5,6 +5,7 @@
 #include <openssl/core_names.h>
 #include <openssl/param_build.h>
 #include <openssl/rsa.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,22 +70,49 @@ static EVP_PKEY *rsa_key(const uint8_t *p, size_t len)
 	return pkey;
 }
 
-/* RFC 6605 section 4: x and y. */
-static EVP_PKEY *ec_key(const char *group, size_t octets, const uint8_t *p, size_t len)
+/* A curve begun with its name is computed anew for each key, as long as half a verification takes: made once, and copied. */
+static struct curve {
+	const char *group;
+	size_t octets; /* of x and y */
+	EVP_PKEY *params;
+} p256 = { .group = "P-256", .octets = 64 }, p384 = { .group = "P-384", .octets = 96 };
+
+static pthread_once_t curves_made = PTHREAD_ONCE_INIT;
+
+static EVP_PKEY *curve_params(const char *group)
 {
-	uint8_t point[97] = { 4 }; /* uncompressed */
-	OSSL_PARAM_BLD *bld;
+	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t)group, 0),
+				OSSL_PARAM_construct_end() };
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
 	EVP_PKEY *pkey = NULL;
 
-	if (len != octets)
+	if (ctx == NULL || EVP_PKEY_fromdata_init(ctx) <= 0 ||
+	    EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_KEY_PARAMETERS, params) <= 0)
+		pkey = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	return pkey;
+}
+
+static void make_curves(void)
+{
+	p256.params = curve_params(p256.group);
+	p384.params = curve_params(p384.group);
+}
+
+/* RFC 6605 section 4: x and y.  A point that is not on the curve is refused. */
+static EVP_PKEY *ec_key(const struct curve *c, const uint8_t *p, size_t len)
+{
+	uint8_t point[97] = { 4 }; /* uncompressed */
+	EVP_PKEY *pkey;
+
+	pthread_once(&curves_made, make_curves);
+	if (len != c->octets || c->params == NULL || (pkey = EVP_PKEY_dup(c->params)) == NULL)
 		return NULL;
 	memcpy(point + 1, p, len);
-	bld = OSSL_PARAM_BLD_new();
-	if (bld != NULL && OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, group, 0) &&
-	    OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point, len + 1))
-		pkey = from_params("EC", bld);
-	OSSL_PARAM_BLD_free(bld);
-	return pkey;
+	if (EVP_PKEY_set1_encoded_public_key(pkey, point, len + 1) > 0)
+		return pkey;
+	EVP_PKEY_free(pkey);
+	return NULL;
 }
 
 static EVP_PKEY *public_key(uint8_t algorithm, const uint8_t *p, size_t len)
@@ -94,9 +122,9 @@ static EVP_PKEY *public_key(uint8_t algorithm, const uint8_t *p, size_t len)
 	case ALG_RSASHA512:
 		return rsa_key(p, len);
 	case ALG_ECDSAP256:
-		return ec_key("P-256", 64, p, len);
+		return ec_key(&p256, p, len);
 	case ALG_ECDSAP384:
-		return ec_key("P-384", 96, p, len);
+		return ec_key(&p384, p, len);
 	case ALG_ED25519:
 		return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, p, len);
 	case ALG_ED448:

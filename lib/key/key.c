@@ -117,7 +117,7 @@ int key_set_hash(const struct rr *dnskeys, size_t n, uint8_t out[KEY_HASH_LEN], 
 	return 0;
 }
 
-int key_from_dnskey(const uint8_t *rdata, size_t len, struct key **out, struct err *e)
+int key_begin(const uint8_t *rdata, size_t len, struct key **out, struct err *e)
 {
 	const struct key_alg *alg;
 	struct key *k = NULL;
@@ -135,7 +135,9 @@ int key_from_dnskey(const uint8_t *rdata, size_t len, struct key **out, struct e
 	k->alg = alg;
 	k->rdlen = len;
 	memcpy(k->rdata, rdata, len);
-	if (key_evp_public(alg, rdata + 4, len - 4, &k->pub, e) != 0)
+	if (alg->group == NULL && key_evp_public(alg, rdata + 4, len - 4, &k->pub, e) != 0)
+		goto fail;
+	if (alg->group != NULL && key_evp_check_len(alg, len - 4, e) != 0)
 		goto fail;
 	if (alg->md != NULL && (k->md = EVP_MD_fetch(NULL, alg->md, NULL)) == NULL) {
 		key_evp_err(e, alg->md);
@@ -148,6 +150,21 @@ int key_from_dnskey(const uint8_t *rdata, size_t len, struct key **out, struct e
 fail:
 	key_free(k);
 	return err_ctx(e, "key %s", alg->text);
+}
+
+int key_from_dnskey(const uint8_t *rdata, size_t len, struct key **out, struct err *e)
+{
+	struct key *k = NULL;
+
+	if (key_begin(rdata, len, &k, e) != 0)
+		return -1;
+	if (k->pub == NULL && key_evp_public(k->alg, k->rdata + 4, k->rdlen - 4, &k->pub, e) != 0) {
+		err_ctx(e, "key %s", k->alg->text);
+		key_free(k);
+		return -1;
+	}
+	*out = k;
+	return 0;
 }
 
 void key_close(struct key *k)
@@ -195,7 +212,7 @@ int key_from_pair(const struct key_alg *alg, uint16_t flags, EVP_PKEY **priv, st
 
 	if (len == 0)
 		return key_evp_err(e, "no public half");
-	if (key_from_dnskey(rdata, len + 4, &k, e) != 0 || key_join(k, priv, e) != 0) {
+	if (key_begin(rdata, len + 4, &k, e) != 0 || key_join(k, priv, e) != 0) {
 		key_free(k);
 		return -1;
 	}

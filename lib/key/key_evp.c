@@ -102,13 +102,20 @@ static EVP_PKEY *ec_public(const struct key_alg *alg, const uint8_t *pub, size_t
 	return NULL;
 }
 
+int key_evp_check_len(const struct key_alg *alg, size_t len, struct err *e)
+{
+	if (alg->pub_len != 0 && len != alg->pub_len)
+		return err_set(e, ERR_SYNTAX, "public key of %zu octets, must be %zu for %s", len,
+			       alg->pub_len, alg->text);
+	return 0;
+}
+
 int key_evp_public(const struct key_alg *alg, const uint8_t *pub, size_t len, EVP_PKEY **out, struct err *e)
 {
 	EVP_PKEY *pkey;
 
-	if (alg->pub_len != 0 && len != alg->pub_len)
-		return err_set(e, ERR_SYNTAX, "public key of %zu octets, must be %zu for %s", len,
-			       alg->pub_len, alg->text);
+	if (key_evp_check_len(alg, len, e) != 0)
+		return -1;
 	if (alg->pub_len == 0)
 		pkey = rsa_public(alg, pub, len, e);
 	else if (alg->group != NULL)

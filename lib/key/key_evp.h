@@ -35,6 +35,12 @@ struct key {
 /* NULL when it is none of ours. */
 const struct key_alg *key_alg_find(unsigned number);
 
+/* A key that waits for its private half: without the public one where that half tells it, as for ECDSA, since key_join
+ * computes and compares it. */
+int key_begin(const uint8_t *rdata, size_t len, struct key **out, struct err *e);
+
+/* Octets of the public key. */
+int key_evp_check_len(const struct key_alg *alg, size_t len, struct err *e);
 /* OpenSSL's public key from what lies behind the first four octets of DNSKEY rdata; refuses one that is not
  * sane. */
 int key_evp_public(const struct key_alg *alg, const uint8_t *pub, size_t len, EVP_PKEY **out, struct err *e);

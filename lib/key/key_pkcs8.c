@@ -96,7 +96,7 @@ int key_from_pkcs8(const uint8_t *rdata, size_t len, struct secret *der, struct 
 {
 	struct key *k = NULL;
 
-	if (key_from_dnskey(rdata, len, &k, e) != 0)
+	if (key_begin(rdata, len, &k, e) != 0)
 		return -1;
 	if (key_join_pkcs8(k, der, e) != 0) {
 		key_free(k);
@@ -108,7 +108,8 @@ int key_from_pkcs8(const uint8_t *rdata, size_t len, struct secret *der, struct 
 
 int key_reopen(struct key *k, struct secret *der, struct err *e)
 {
-	if (key_evp_public(k->alg, k->rdata + 4, k->rdlen - 4, &k->pub, e) == 0 && key_join_pkcs8(k, der, e) == 0)
+	if ((k->alg->group != NULL || key_evp_public(k->alg, k->rdata + 4, k->rdlen - 4, &k->pub, e) == 0) &&
+	    key_join_pkcs8(k, der, e) == 0)
 		return 0;
 	key_close(k);
 	return -1;
