@@ -197,17 +197,18 @@ json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct life *l)
 	return plan;
 }
 
-/* The members stand in the order in which they were set, which is always the same; the policy, which is most of a plan, is
- * known by its own digest. */
+/* Of all but the steps.  The members stand in the order in which they were set, which is always the same; the policy, which is
+ * most of a plan, is known by its own digest. */
 static size_t digest_of(struct keydist *k, json_t *plan, uint8_t digest[16])
 {
-	json_t *policy = json_incref(json_object_get(plan, "policy"));
+	json_t *policy = json_incref(json_object_get(plan, "policy")), *steps = json_incref(json_object_get(plan, "steps"));
 	const uint8_t *of_policy = shared_policy_digest(k, policy);
 	crypto_generichash_state st;
 	char *text;
 	size_t len;
 
 	json_object_del(plan, "policy");
+	json_object_del(plan, "steps");
 	text = json_dumps(plan, JSON_COMPACT);
 	len = strlen(text);
 	crypto_generichash_init(&st, NULL, 0, 16);
@@ -218,36 +219,24 @@ static size_t digest_of(struct keydist *k, json_t *plan, uint8_t digest[16])
 	free(text);
 	if (policy != NULL)
 		json_object_set_new(plan, "policy", policy);
+	if (steps != NULL)
+		json_object_set_new(plan, "steps", steps);
 	return len;
 }
 
-/* The engine has it but for the number of steps. */
-static bool only_steps_differ(struct keydist *k, const struct zone_ctx *c, json_t *plan)
-{
-	json_t *steps = json_incref(json_object_get(plan, "steps"));
-	uint8_t digest[16];
-
-	json_object_set_new(plan, "steps", json_integer(c->sent_steps));
-	digest_of(k, plan, digest);
-	json_object_set_new(plan, "steps", steps);
-	return memcmp(c->sent, digest, sizeof(digest)) == 0;
-}
-
-/* The engine gets it unless it is the one that it has. */
+/* The engine gets it unless it is the one that it has, or, while it has much to do, differs from that in its steps alone. */
 static void offer(struct keydist *k, struct zone_ctx *c, json_t *plan)
 {
 	uint8_t digest[16];
 	const size_t len = digest_of(k, plan, digest);
+	const bool same = c->has_sent && memcmp(c->sent, digest, sizeof(digest)) == 0;
+	const bool steps_differ = json_integer_value(json_object_get(plan, "steps")) != c->sent_steps;
 
-	c->steps_wait = false;
-	if (c->has_sent && memcmp(c->sent, digest, sizeof(digest)) == 0) {
+	c->steps_wait = same && steps_differ && k->bulk;
+	if (same && (!steps_differ || k->bulk))
 		json_decref(plan);
-	} else if (k->bulk && c->has_sent && only_steps_differ(k, c, plan)) {
-		c->steps_wait = true;
-		json_decref(plan);
-	} else {
+	else
 		engine_plan(k, c, plan, digest, len);
-	}
 }
 
 void plan_zone(struct keydist *k, struct zone_ctx *c, const struct zone_state *z, const struct life *l)
