@@ -135,7 +135,7 @@ $(O)/sim/duet-sim: $(SIM_OBJS) $(O)/libduet.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -Wl,--wrap=key_verify,--wrap=key_from_dnskey,--wrap=key_free,--wrap=crypto_sign_detached,--wrap=secret_open,--wrap=secret_close,--wrap=node_line_parse,--wrap=fact_body -o $@ $^ $(LDLIBS_ALL)
 sim: $(O)/sim/duet-sim
-	$(Q)$< --runs $(or $(RUNS),20000) --seed $(or $(SEED),1) $(if $(FAULT),--fault $(FAULT))
+	$(Q)$< --runs $(or $(RUNS),20000) --seed $(or $(SEED),1) $(if $(FAULT),--fault $(FAULT)) $(if $(ALL),--all)
 
 # The sanitized build with test controls (movable clock, fail-points), then every test.
 CHECK = $(MAKE) --no-print-directory SAN=address,undefined TEST=1

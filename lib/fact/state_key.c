@@ -282,10 +282,10 @@ static void on_record(struct zone_state *z, struct key_state *k, const char *wha
 		id_set_add(&k->record[r].stopped, f->origin);
 	said_at(&k->record[r], strcmp(what, "seen") == 0 ? WORD_SEEN : strcmp(what, "gone") == 0 ? WORD_GONE : WORD_STOPPED, f);
 	k->record[r].insecure |= strcmp(what, "stopped") == 0 && json_is_true(json_object_get(body, "insecure"));
-	if (strcmp(what, "stopped") == 0)
-		larger(&k->record[r].ttl, ttl);
-	else if (r == RECORD_DS)
+	if (r == RECORD_DS)
 		larger(&z->ds_ttl, ttl);
+	else if (strcmp(what, "stopped") == 0)
+		larger(&k->record[r].ttl, ttl);
 }
 
 static void on_roll(struct key_state *k, const struct fact *f, const json_t *body)

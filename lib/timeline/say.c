@@ -52,8 +52,8 @@ static void say_stopped(struct says *s, const struct timeline_key *k, enum key_r
 		return; /* a promise binds what is on its way, too */
 	say = add(s, SAY_STOPPED, k, r);
 	say->insecure = !s->t->secure;
-	if (r != RECORD_DS)
-		say->ttl = r == RECORD_DNSKEY ? s->in->published->dnskey_ttl : s->in->published->zone_ttl;
+	say->ttl = r == RECORD_DS ? s->m->ds_ttl :
+		   r == RECORD_DNSKEY ? s->in->published->dnskey_ttl : s->in->published->zone_ttl;
 }
 
 static bool is_over(const struct says *s, const struct timeline_key *k, enum key_record r,

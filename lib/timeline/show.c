@@ -27,7 +27,7 @@ static bool alg_complete(const struct timeline *t, unsigned alg)
 /* All but an operator's word is there. */
 static bool could_come(const struct timeline *t, const struct timeline_key *k, enum key_record r)
 {
-	return order_has(k, r) && !k->record[r].retiring && !k->record[r].stopped &&
+	return order_has(k, r) && !k->record[r].retiring && !k->record[r].stopped && !k->record[r].gone &&
 	       !k->record[r].any_stopped && (k->distributed || FAULT(NOT_DISTRIBUTED)) &&
 	       alg_complete(t, k->alg) && order_all_ready(t, k, r);
 }

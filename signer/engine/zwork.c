@@ -312,6 +312,27 @@ static void word_read(const json_t *status, struct past_version *v, struct conte
 		content_from_json(taken, json_object_get(status, "taken"));
 }
 
+static uint32_t ttl_of(const json_t *status, const char *field)
+{
+	const json_int_t ttl = json_integer_value(json_object_get(status, field));
+
+	return ttl > 0 && ttl <= INT32_MAX ? (uint32_t)ttl : 0;
+}
+
+/* What this node published before an old copy was put back is still in caches. */
+static void ttls_of_self(struct zwork *z, const json_t *status)
+{
+	const uint32_t dnskey = ttl_of(status, "dnskey_ttl"), zone = ttl_of(status, "zone_ttl");
+	struct shows *s = &z->kept.shows;
+
+	if (dnskey <= s->dnskey_ttl && zone <= s->zone_ttl)
+		return;
+	s->dnskey_ttl = dnskey > s->dnskey_ttl ? dnskey : s->dnskey_ttl;
+	s->zone_ttl = zone > s->zone_ttl ? zone : s->zone_ttl;
+	if (z->version != NULL && !z->busy)
+		kdlink_served(z->engine->keydist, z);
+}
+
 static void word_of_self(struct zwork *z, const struct past_version *v)
 {
 	bool known = past_find(&z->kept.own, v->serial, v->id) != NULL;
@@ -335,6 +356,7 @@ void zwork_word(struct zwork *z, const char *node, const char *name, const json_
 
 	word_read(status, &v, &taken);
 	if (strcmp(node, z->engine->identity.node_id_text) == 0) {
+		ttls_of_self(z, status);
 		word_of_self(z, &v);
 		zwork_poke(z);
 		return;

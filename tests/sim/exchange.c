@@ -59,11 +59,11 @@ bool exchange_all(struct sim *s, struct node *from, struct node *to, int upto)
 		to->heard[from->i] = i + 1;
 	}
 	serve_hears(to, from->disk.version);
-	larger(&to->heard_dnskey_ttl[from->i], from->disk.dnskey_ttl);
-	larger(&to->heard_zone_ttl[from->i], from->disk.zone_ttl);
+	larger(&to->disk.heard_dnskey_ttl[from->i], from->disk.dnskey_ttl);
+	larger(&to->disk.heard_zone_ttl[from->i], from->disk.zone_ttl);
 	for (int i = 0; i < s->nodes; i++) { /* status is relayed */
-		larger(&to->heard_dnskey_ttl[i], from->heard_dnskey_ttl[i]);
-		larger(&to->heard_zone_ttl[i], from->heard_zone_ttl[i]);
+		larger(&to->disk.heard_dnskey_ttl[i], from->disk.heard_dnskey_ttl[i]);
+		larger(&to->disk.heard_zone_ttl[i], from->disk.heard_zone_ttl[i]);
 		serve_hears(to, from->heard_of[i]);
 	}
 	if (fresh)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * duet-sim [--runs N] [--seed S] [--jobs J] [--fault NAME] [--story] | --faults [--runs N]
+ * duet-sim [--runs N] [--seed S] [--jobs J] [--fault NAME] [--all] [--story] | --faults [--runs N]
  *
  * Runs histories of seeds S, S + 1, ...; ends with the first that breaks an invariant, made as small as it
- * gets and told as a story.  --faults puts each mistake of fault_list.h into the engine and wants it found.
+ * gets and told as a story.  --all: goes on behind those that fail, and tells how far it is.  --faults puts each mistake of fault_list.h into the engine and wants it found.
  */
 #include "tests/sim/sim.h"
 
@@ -12,9 +12,12 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define PROGRESS 10000 /* histories */
 
 enum fault_name fault_now;
 
@@ -26,8 +29,7 @@ static const struct {
 #undef X
 };
 
-/* A history alone; seed and off switches in s. */
-static void run_history(struct sim *s, uint64_t seed, uint64_t off, bool story)
+static void run_history(struct sim *s, uint64_t seed, bool story)
 {
 	struct arena *arena = s->arena;
 
@@ -37,7 +39,6 @@ static void run_history(struct sim *s, uint64_t seed, uint64_t off, bool story)
 	s->seed = seed;
 	s->story = story;
 	sim_run(s);
-	(void)off;
 }
 
 struct shrunk {
@@ -48,7 +49,7 @@ static struct shrunk *plan; /* troubles taken out, of the history that is shrunk
 
 static bool still_fails(struct sim *s, uint64_t seed, const char *invariant)
 {
-	run_history(s, seed, 0, false);
+	run_history(s, seed, false);
 	return s->failed != NULL && strcmp(s->failed, invariant) == 0;
 }
 
@@ -80,7 +81,7 @@ static void shrink(struct sim *s, uint64_t seed)
 				small.trouble[i].off = false;
 		}
 	}
-	run_history(s, seed, 0, true);
+	run_history(s, seed, true);
 	plan = NULL;
 }
 
@@ -89,7 +90,7 @@ static uint64_t run_many(struct sim *s, uint64_t seed, uint64_t runs, uint64_t f
 			 uint64_t *bad)
 {
 	for (uint64_t i = first; i < runs; i += step) {
-		run_history(s, seed + i, 0, false);
+		run_history(s, seed + i, false);
 		if (s->failed != NULL) {
 			*bad = seed + i;
 			return i + 1;
@@ -98,26 +99,64 @@ static uint64_t run_many(struct sim *s, uint64_t seed, uint64_t runs, uint64_t f
 	return 0;
 }
 
-static int run_clean(uint64_t seed, uint64_t runs, uint64_t jobs)
+static double cpu_s(int who)
+{
+	struct rusage u;
+
+	getrusage(who, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+/* Every `step`th history, and on behind those that fail; returns how many did. */
+static uint64_t run_all(struct sim *s, uint64_t seed, uint64_t runs, uint64_t first, uint64_t step)
+{
+	uint64_t failed = 0, done = 0;
+
+	for (uint64_t i = first; i < runs; i += step) {
+		run_history(s, seed + i, false);
+		if (s->failed != NULL) {
+			printf("history %llu: %s: %s\n", (unsigned long long)(seed + i), s->failed, s->failure);
+			failed++;
+		}
+		if (++done % PROGRESS == 0)
+			printf("seed %llu: %llu done by this process in %.0f s of CPU, %llu failed\n",
+			       (unsigned long long)(seed + i), (unsigned long long)done, cpu_s(RUSAGE_SELF),
+			       (unsigned long long)failed);
+		if (s->failed != NULL || done % PROGRESS == 0)
+			fflush(stdout);
+	}
+	return failed;
+}
+
+/* One of the processes; returns its exit code. */
+static int run_job(uint64_t seed, uint64_t runs, uint64_t first, uint64_t step, bool all)
+{
+	struct sim *s = mem_new(1, sizeof(*s));
+	uint64_t bad;
+
+	s->arena = arena_new();
+	if (all)
+		return run_all(s, seed, runs, first, step) > 0;
+	if (run_many(s, seed, runs, first, step, &bad) == 0)
+		return 0;
+	printf("history %llu: %s: %s\n", (unsigned long long)bad, s->failed, s->failure);
+	shrink(s, bad);
+	return 1;
+}
+
+static int run_clean(uint64_t seed, uint64_t runs, uint64_t jobs, bool all)
 {
 	struct timespec a, b;
 	int failed = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &a);
-	for (uint64_t j = 0; j < jobs; j++) {
+	for (uint64_t j = 0; j < jobs; j++)
 		if (fork() == 0) {
-			struct sim *s = mem_new(1, sizeof(*s));
-			uint64_t bad;
+			const int code = run_job(seed, runs, j, jobs, all);
 
-			s->arena = arena_new();
-			if (run_many(s, seed, runs, j, jobs, &bad) == 0)
-				_exit(0);
-			printf("history %llu: %s: %s\n", (unsigned long long)bad, s->failed, s->failure);
-			shrink(s, bad);
 			fflush(stdout);
-			_exit(1);
+			_exit(code);
 		}
-	}
 	for (uint64_t j = 0; j < jobs; j++) {
 		int status;
 
@@ -125,9 +164,9 @@ static int run_clean(uint64_t seed, uint64_t runs, uint64_t jobs)
 		failed |= status != 0;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &b);
-	printf("%llu histories from seed %llu in %.1f s: %s\n", (unsigned long long)runs,
+	printf("%llu histories from seed %llu in %.1f s, %.0f s of CPU: %s\n", (unsigned long long)runs,
 	       (unsigned long long)seed,
-	       (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9,
+	       (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9, cpu_s(RUSAGE_CHILDREN),
 	       failed ? "FAILED" : "no failure");
 	return failed;
 }
@@ -182,11 +221,12 @@ int main(int argc, char **argv)
 		{ "jobs", required_argument, NULL, 'j' },
 		{ "fault", required_argument, NULL, 'f' },
 		{ "faults", no_argument, NULL, 'F' },
+		{ "all", no_argument, NULL, 'a' },
 		{ "story", no_argument, NULL, 't' },
 		{ NULL, 0, NULL, 0 },
 	};
 	uint64_t runs = 0, seed = 1, jobs = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
-	bool all_faults = false, story = false;
+	bool all_faults = false, all = false, story = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -198,6 +238,8 @@ int main(int argc, char **argv)
 			jobs = strtoull(optarg, NULL, 10);
 		else if (c == 'F')
 			all_faults = true;
+		else if (c == 'a')
+			all = true;
 		else if (c == 't')
 			story = true;
 		else if (c != 'f')
@@ -213,11 +255,11 @@ int main(int argc, char **argv)
 		struct sim *s = mem_new(1, sizeof(*s));
 
 		s->arena = arena_new();
-		run_history(s, seed, 0, true);
+		run_history(s, seed, true);
 		printf("%s\n", s->failed == NULL ? "good" : s->failed);
 		return s->failed != NULL;
 	}
 	if (all_faults)
 		return run_faults(seed, runs == 0 ? 2000 : runs, jobs);
-	return run_clean(seed, runs == 0 ? 1000 : runs, jobs);
+	return run_clean(seed, runs == 0 ? 1000 : runs, jobs, all);
 }

@@ -275,6 +275,8 @@ static void retire(struct sim *s, struct node *n, struct node *dead)
 	dead->gone = true;
 	dead->up = false;
 	for (int i = 0; i < s->secondaries; i++) {
+		if ((s->secondary[i].primaries >> n->i & 1) == 0)
+			s->secondary[i].well_at = s->now; /* it has not asked this one yet */
 		s->secondary[i].primaries &= ~(1 << dead->i);
 		s->secondary[i].primaries |= 1 << n->i;
 		s->secondary[i].watchers |= 1 << n->i;

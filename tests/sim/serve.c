@@ -224,15 +224,15 @@ static size_t gather(const struct sim *s, const struct node *n, struct serial_ve
 
 static void note_ttls(const struct sim *s, struct node *n, struct version *v)
 {
-	for (int i = 0; i < s->nodes; i++) { /* what the dead published is still in caches */
-		const struct node_state *dead = state_node(n->state, s->node[i].id.id);
+	for (int i = 0; i < s->nodes; i++) { /* what the dead published, and this node before it was set back, is in caches */
+		const struct node_state *other = state_node(n->state, s->node[i].id.id);
 
-		if (dead == NULL || !dead->retired)
+		if (i != n->i && (other == NULL || !other->retired))
 			continue;
-		if (n->disk.dnskey_ttl < n->heard_dnskey_ttl[i])
-			n->disk.dnskey_ttl = n->heard_dnskey_ttl[i];
-		if (n->disk.zone_ttl < n->heard_zone_ttl[i])
-			n->disk.zone_ttl = n->heard_zone_ttl[i];
+		if (n->disk.dnskey_ttl < n->disk.heard_dnskey_ttl[i])
+			n->disk.dnskey_ttl = n->disk.heard_dnskey_ttl[i];
+		if (n->disk.zone_ttl < n->disk.heard_zone_ttl[i])
+			n->disk.zone_ttl = n->disk.heard_zone_ttl[i];
 	}
 	v->dnskey_ttl = s->dnskey_ttl;
 	v->zone_ttl = s->zone_ttl;

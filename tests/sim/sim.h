@@ -81,6 +81,7 @@ struct node_disk {
 	struct content_id mine, taken; /* content that is published; that was taken from the source */
 	int source; /* what of the source was taken */
 	uint32_t dnskey_ttl, zone_ttl; /* largest published */
+	uint32_t heard_dnskey_ttl[NODES_MAX], heard_zone_ttl[NODES_MAX]; /* by status of each, itself too */
 	struct timeline_memory memory;
 };
 
@@ -115,7 +116,6 @@ struct node {
 	bool has_snapshot;
 	uint32_t compared_with;            /* bits of nodes, since the start */
 	int heard[NODES_MAX];              /* of each node's log, how much has come */
-	uint32_t heard_dnskey_ttl[NODES_MAX], heard_zone_ttl[NODES_MAX]; /* largest published */
 	int64_t ran_at; /* waits were counted until then */
 	int64_t clock_off;
 	bool making; /* a version is on its way */
