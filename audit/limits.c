@@ -58,6 +58,12 @@ static const struct option severity_table[] = {
 #define COUNT(least_n, most_n, text) OPTION_COUNT, .least = (least_n), .most = (most_n), .def = (text)
 #define IGNORED                      "Not looked at by the auditor."
 
+static const struct option_word zonemds[] = {
+	{ "off", 0 },	 { "no", 0 },	      { "yes", LIMITS_ZONEMD_ANY },
+	{ "sha384", 1 << 1 }, { "sha512", 1 << 2 }, { "both", 1 << 1 | 1 << 2 },
+	{ NULL, 0 },
+};
+
 static const struct option limits_table[] = {
 	{ "name", OPTION_NAME, .def = "", AT(name), .help = IGNORED },
 	{ "algorithm", OPTION_WORD, .words = algorithms, .def = "13", AT(algorithm),
@@ -89,7 +95,8 @@ static const struct option limits_table[] = {
 	  .help = "Share of the signatures that may expire within one hour; 0: all." },
 	{ "key-lifetime", TIME(400 * 365 * INT64_C(86400) / 4, "0"), AT(key_lifetime_s),
 	  .help = "Longest time that a key is in use; 0: no limit." },
-	{ "zonemd", OPTION_BOOL, .def = "no", AT(zonemd), .help = "Whether a ZONEMD must be there." },
+	{ "zonemd", OPTION_WORD, .words = zonemds, .def = "off", AT(zonemd),
+	  .help = "Whether a ZONEMD must be there: off or no, yes for any hash, sha384, sha512, both." },
 	{ "severity", OPTION_ROWS, .least = 0, .most = 200, .sub = severity_table,
 	  .sub_size = sizeof(struct limits_severity), .def = "", AT(severity),
 	  .count_offset = offsetof(struct limits, severity_count),
@@ -217,10 +224,9 @@ int limits_from_json(const json_t *j, struct limits *out, struct err *e)
 				       members[i].name);
 		memcpy((char *)out + members[i].offset, &(int64_t){ json_integer_value(v) }, sizeof(int64_t));
 	}
-	out->zonemd = json_is_true(json_object_get(j, "zonemd"));
 	if (word_of(j, "algorithm", algorithms, &out->algorithm, e) != 0 ||
 	    word_of(j, "keys", key_sets, &out->keys, e) != 0 ||
-	    word_of(j, "denial", denials, &out->denial, e) != 0)
+	    word_of(j, "denial", denials, &out->denial, e) != 0 || word_of(j, "zonemd", zonemds, &out->zonemd, e) != 0)
 		return -1;
 	return 0;
 }

@@ -35,7 +35,8 @@ struct limits {
 	int64_t change_warn, change_refuse; /* per cent */
 	int64_t together;                   /* per cent of the RRSIGs within one hour */
 	int64_t key_lifetime_s;
-	bool zonemd;
+	int zonemd; /* hashes that must be there, as bits 1 << hash; LIMITS_ZONEMD_ANY: of either; 0: none must */
+#define LIMITS_ZONEMD_ANY 1
 	struct limits_severity *severity;
 	size_t severity_count;
 	/* Read and not looked at. */

@@ -89,7 +89,7 @@ void zonemd_end(struct audit *a)
 	struct zonemd *z = a->zonemd;
 	uint8_t digest[HASHES][EVP_MAX_MD_SIZE];
 	unsigned len[HASHES] = { 0 };
-	size_t supported = 0;
+	int supported = 0;
 
 	for (size_t h = 0; h < HASHES; h++)
 		if (z->ctx[h] != NULL)
@@ -100,7 +100,7 @@ void zonemd_end(struct audit *a)
 
 		if (rdata[4] != SCHEME_SIMPLE || h >= HASHES)
 			continue;
-		supported++;
+		supported |= 1 << rdata[5] | LIMITS_ZONEMD_ANY;
 		if (get32(rdata) != a->serial)
 			report_add(a->report, ZONEMD_WRONG, 0, "%s ZONEMD: serial %u, that of the SOA is %u",
 				   a->zone_text, get32(rdata), a->serial);
@@ -112,7 +112,7 @@ void zonemd_end(struct audit *a)
 				report_add(a->report, ZONEMD_WRONG, 0, "%s ZONEMD: scheme and hash twice",
 					   a->zone_text);
 	}
-	if (supported == 0 && a->limits.zonemd)
-		report_add(a->report, ZONEMD_MISSING, 0, "%s: none with scheme 1 and hash 1 or 2",
-			   a->zone_text);
+	if ((a->limits.zonemd & ~supported) != 0)
+		report_add(a->report, ZONEMD_MISSING, 0, "%s: none with scheme 1 and hash %s", a->zone_text,
+			   (a->limits.zonemd & ~supported & 1 << 1) != 0 ? "1" : (a->limits.zonemd & 1 << 2) != 0 ? "2" : "1 or 2");
 }

@@ -75,19 +75,59 @@ static int write_text(void *ctx, const uint8_t *text, size_t len, struct err *e)
 	return 0;
 }
 
+/* Memory is shared evenly by the zones that are sorted and the hashes. */
+static size_t memory_part(const struct sign_options *o)
+{
+	return ((size_t)o->memory_mib << 20) / 3;
+}
+
+static struct zone_limits limits_of(const struct sign_options *o)
+{
+	struct zone_limits limits = ZONE_LIMITS_DEFAULT;
+	const size_t octets = memory_part(o);
+
+	limits.without_sum = true;
+	limits.sort_dir = o->tmp;
+	limits.sort_octets = o->previous != NULL ? octets : 2 * octets;
+	return limits;
+}
+
 static int write_soa(const struct sign_text *text, const struct version_info *info, struct err *e)
 {
 	struct rr_lines lines = { 0 };
 	int rc;
 
 	rr_lines_add(&lines, &info->soa, 1);
-	rr_lines_add(&lines, info->soa_sigs, info->soa_sig_count);
+	rr_lines_add(&lines, info->with_soa, info->soa_sig_count);
 	rc = text->write(text->ctx, (const uint8_t *)lines.p, lines.len, e);
 	free(lines.p);
 	return rc;
 }
 
-static int sign(const struct sign_options *o, const struct zone *z, const struct zone *previous, int fd,
+/* The digest of all that was written, which is read back; it goes behind all else. */
+static int write_zonemd(const struct sign_options *o, const char *path, const struct sign_text *text, struct arena *arena,
+			struct version_info *info, struct err *e)
+{
+	uint8_t digest[ZONE_HASHES][ZONE_DIGEST_MAX];
+	struct zone_limits limits = limits_of(o);
+	struct rr_lines lines = { 0 };
+	struct zone *signed_zone = NULL;
+	int rc = -1;
+
+	limits.with_dnssec = true;
+	if (zone_read_file(path, o->zone, &limits, &signed_zone, e) == 0 &&
+	    zone_digest_all(signed_zone, o->params.zonemd, digest, e) == 0 &&
+	    zone_put_zonemd(&o->params, digest, arena, info, e) == 0) {
+		rr_lines_add(&lines, info->with_soa + info->soa_sig_count, info->with_soa_count - info->soa_sig_count);
+		rc = text->write(text->ctx, (const uint8_t *)lines.p, lines.len, e);
+	}
+	free(lines.p);
+	zone_free(signed_zone);
+	return rc;
+}
+
+/* path: where fd leads; NULL: it cannot be read back. */
+static int sign(const struct sign_options *o, const struct zone *z, const struct zone *previous, int fd, const char *path,
 		struct figures *f, struct err *e)
 {
 	struct output out = { .fd = fd, .figures = f, .terminal = !o->quiet && isatty(STDERR_FILENO) };
@@ -99,6 +139,8 @@ static int sign(const struct sign_options *o, const struct zone *z, const struct
 
 	if (zone_sign_soa(&z->soa, &o->params, serial, arena, &info, e) == 0 && write_soa(&text, &info, e) == 0)
 		rc = zone_sign_text(z, &o->params, previous, &text, &f->sign, e);
+	if (rc == 0 && o->params.zonemd != 0)
+		rc = write_zonemd(o, path, &text, arena, &info, e);
 	if (out.said_ms != 0)
 		fputs("\r\033[K", stderr);
 	arena_free(arena);
@@ -113,13 +155,13 @@ static int sign_to(const struct sign_options *o, const struct zone *z, const str
 	int fd, rc;
 
 	if (strcmp(o->out, "-") == 0)
-		return sign(o, z, previous, STDOUT_FILENO, f, e);
+		return sign(o, z, previous, STDOUT_FILENO, NULL, f, e);
 	temporary = mem_printf("%s.%ld", o->out, (long)getpid());
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0) {
 		rc = err_errno(e, "%s", temporary);
 	} else {
-		rc = sign(o, z, previous, fd, f, e);
+		rc = sign(o, z, previous, fd, temporary, f, e);
 		if (close(fd) != 0 && rc == 0)
 			rc = err_errno(e, "%s", temporary);
 		if (rc == 0 && rename(temporary, o->out) != 0)
@@ -182,19 +224,6 @@ static int read_previous(const struct sign_options *o, struct zone_limits limits
 	return 0;
 }
 
-/* Memory is shared evenly by the zones that are sorted and the hashes. */
-static struct zone_limits limits_of(struct sign_options *o)
-{
-	struct zone_limits limits = ZONE_LIMITS_DEFAULT;
-	size_t octets = ((size_t)o->memory_mib << 20) / 3;
-
-	limits.without_sum = true;
-	limits.sort_dir = o->params.sort_dir = o->tmp;
-	limits.sort_octets = o->previous != NULL ? octets : 2 * octets;
-	o->params.sort_octets = octets;
-	return limits;
-}
-
 static int run(struct sign_options *o, char **argv, struct err *e)
 {
 	const struct zone_limits limits = limits_of(o);
@@ -213,6 +242,8 @@ static int run(struct sign_options *o, char **argv, struct err *e)
 		goto out;
 	}
 	sign_rsa_code(argv, keys, key_count);
+	o->params.sort_dir = o->tmp;
+	o->params.sort_octets = memory_part(o);
 	if (apex_keys_make(o->zone, keys, key_count, o->dnskey_ttl_s, &o->params, arena, &apex, e) != 0 ||
 	    zone_read_file(o->input, o->zone, &limits, &z, e) != 0)
 		goto out;

@@ -20,6 +20,7 @@ static const char usage[] =
 	"  --opt-out               NSEC3 with opt-out\n"
 	"  --iterations N          extra NSEC3 iterations (0)\n"
 	"  --salt HEX              NSEC3 salt (none)\n"
+	"  --zonemd HASH           a digest of the zone (RFC 8976): sha384, sha512 or both; the output is read back for it\n"
 	"  --serial N              SOA serial (that of INPUT)\n"
 	"  --dnskey-ttl SECONDS    TTL of the DNSKEY RRset (3600)\n"
 	"  --validity SECONDS      life of signatures from now on (1209600)\n"
@@ -44,6 +45,7 @@ enum {
 	OPT_OPTOUT,
 	OPT_ITERATIONS,
 	OPT_SALT,
+	OPT_ZONEMD,
 	OPT_SERIAL,
 	OPT_DNSKEY_TTL,
 	OPT_VALIDITY,
@@ -69,6 +71,7 @@ static const struct option long_options[] = {
 	{ "opt-out", no_argument, NULL, OPT_OPTOUT },
 	{ "iterations", required_argument, NULL, OPT_ITERATIONS },
 	{ "salt", required_argument, NULL, OPT_SALT },
+	{ "zonemd", required_argument, NULL, OPT_ZONEMD },
 	{ "serial", required_argument, NULL, OPT_SERIAL },
 	{ "dnskey-ttl", required_argument, NULL, OPT_DNSKEY_TTL },
 	{ "validity", required_argument, NULL, OPT_VALIDITY },
@@ -119,6 +122,15 @@ static bool salt(const char *hex, struct sign_params *p)
 	}
 	p->nsec3_salt_len = (uint8_t)(len / 2);
 	return true;
+}
+
+static bool zonemd(const char *word, struct sign_params *p)
+{
+	if (strcmp(word, "sha384") != 0)
+		p->zonemd |= 1 << 2;
+	if (strcmp(word, "sha512") != 0)
+		p->zonemd |= 1 << 1;
+	return strcmp(word, "both") == 0 || p->zonemd != (1 << 1 | 1 << 2);
 }
 
 /* Where an option's number goes, and its limits. */
@@ -208,6 +220,10 @@ int sign_options_parse(int argc, char **argv, struct sign_options *o)
 			if (!salt(optarg, &o->params))
 				return misused("--salt is up to 255 octets as hex digits, not", optarg);
 			break;
+		case OPT_ZONEMD:
+			if (!zonemd(optarg, &o->params))
+				return misused("--zonemd is sha384, sha512 or both, not", optarg);
+			break;
 		case OPT_HELP:
 			fputs(usage, stdout);
 			return -1;
@@ -223,6 +239,8 @@ int sign_options_parse(int argc, char **argv, struct sign_options *o)
 	}
 	if (zone == NULL || o->keys == NULL || o->out == NULL || optind + 1 != argc)
 		return misused("--zone, --keys, --out and one INPUT are needed", NULL);
+	if (o->params.zonemd != 0 && strcmp(o->out, "-") == 0)
+		return misused("--zonemd reads the output back, so --out cannot be standard output", NULL);
 	if (dname_from_text(zone, o->zone, &e) != 0)
 		return misused(zone, e.text);
 	o->input = argv[optind];

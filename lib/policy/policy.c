@@ -70,6 +70,15 @@ static const struct option_word audits[] = {
 	{ NULL, 0 },
 };
 
+/* RFC 8976 section 5.3: hash 1 and hash 2. */
+static const struct option_word zonemds[] = {
+	{ "off", 0 },
+	{ "sha384", 1 << 1 },
+	{ "sha512", 1 << 2 },
+	{ "both", 1 << 1 | 1 << 2 },
+	{ NULL, 0 },
+};
+
 static const struct option_word refusals[] = { { "soft", POLICY_SOFT }, { "hard", POLICY_HARD }, { NULL, 0 } };
 
 #define AT(field) .offset = offsetof(struct policy_read, field)
@@ -136,6 +145,12 @@ static const struct option policy_table[] = {
 	{ "audit", OPTION_WORD, .words = audits, .def = "changes", AT(p.audit),
 	  .help = "What duet-audit looks at before a version is published: all of it, what it changes where the "
 		  "version before has passed, or nothing." },
+	{ "audit-whole-every", TIME(0, 400 * DAY, "7d"), AT(p.audit_whole_every_s),
+	  .help = "What is published is audited whole so often, besides after each start, also where only changes are before "
+		  "publication; 0: after a start and when it is asked for." },
+	{ "zonemd", OPTION_WORD, .words = zonemds, .def = "off", AT(p.zonemd),
+	  .help = "Which digests of the zone are put into it (RFC 8976, scheme SIMPLE).  Each version costs a pass over the whole "
+		  "zone and a whole audit then." },
 	{ "change-warn", OPTION_COUNT, .least = 0, .most = 1000000, .def = "10", .unit = "%", AT(p.change_warn),
 	  .help = "Change of the record count that the auditor warns of; 0: none is." },
 	{ "change-refuse", OPTION_COUNT, .least = 0, .most = 1000000, .def = "0", .unit = "%", AT(p.change_refuse),

@@ -75,6 +75,8 @@ struct policy {
 	char load_review[POLICY_REVIEW_MAX + 1], sign_review[POLICY_REVIEW_MAX + 1];
 	int64_t review_limit_s;
 	int load_refused, audit_refused, sign_refused; /* enum policy_refusal */
+	int zonemd;                                    /* hashes of the ZONEMD that is made, as bits 1 << hash; 0: none is */
+	int64_t audit_whole_every_s;                   /* 0: not by time */
 };
 
 /* The built-in policy `default`, rev 0. */

@@ -86,11 +86,13 @@ static size_t more_types(const struct signing *s, const struct owner *o, uint16_
 		more[n++] = TYPE_RRSIG;
 	if (!signing_nsec3(s))
 		more[n++] = TYPE_NSEC;
-	for (size_t k = 0; o->apex && k < s->p->ready_count && n < 14; k++)
+	for (size_t k = 0; o->apex && k < s->p->ready_count && n < 13; k++)
 		if (s->p->ready[k].n > 0)
 			more[n++] = s->p->ready[k].rrs[0].type;
 	if (o->apex && signing_nsec3(s))
 		more[n++] = TYPE_NSEC3PARAM;
+	if (o->apex && s->p->zonemd != 0)
+		more[n++] = TYPE_ZONEMD;
 	for (size_t i = 1; i < n; i++)
 		for (size_t k = i; k > 0 && more[k - 1] > more[k]; k--) {
 			uint16_t t = more[k];

@@ -47,7 +47,7 @@ void signing_ctx(const struct signing *s, uint8_t out[32])
 	struct wr w = wr_of(head, sizeof(head));
 	crypto_generichash_state st;
 
-	wr_u8(&w, 1); /* version of what pages look like */
+	wr_u8(&w, p->zonemd != 0 ? 2 : 1); /* version of what pages look like: 2, ZONEMD is in the bitmap of the apex */
 	wr_u8(&w, (uint8_t)(signing_on(s) ? p->denial : DENIAL_NSEC));
 	wr_u32(&w, s->denial_ttl);
 	wr_u16(&w, s->nsec3.iterations);

@@ -35,6 +35,7 @@ struct sign_params {
 	uint32_t validity_s;
 	uint32_t jitter_s; /* a page's signatures end together at now + validity - random(jitter) */
 	uint32_t margin_s; /* pages of `previous` that expire within it are signed anew */
+	unsigned zonemd;   /* hashes of the ZONEMD that the version is to have, as bits: 1 << 1 SHA-384, 1 << 2 SHA-512 */
 	bool full;         /* reuse nothing */
 	unsigned threads;     /* that sign, besides the caller, who feeds them; 0 and 1: the caller alone */
 	size_t batch_octets;  /* of records that a thread takes at a time; 0: 384 KiB */
@@ -91,9 +92,29 @@ int zone_sign_text(const struct zone *z, const struct sign_params *p, const stru
  * one, or has another one of the same algorithm and tag. */
 int zone_previous_check(const struct zone *previous, const struct sign_params *p, struct err *e);
 
+/* When a signature that is made now begins, and ends: with jitter of its own. */
+struct window sign_window(const struct sign_params *p);
+
 /* soa: the content's.  Makes info->soa with the serial, its RRSIGs and the version id; memory from arena, which must live until
  * change_publish has copied it. */
 int zone_sign_soa(const struct rr *soa, const struct sign_params *p, uint32_t serial, struct arena *arena,
 		  struct version_info *info, struct err *e);
+
+/*
+ * zone_sign_zonemd - the ZONEMD of a version (RFC 8976, scheme SIMPLE), and its RRSIGs, behind the SOA and its own.
+ *
+ * t     all pages of the version; they are read, each record goes through the hashes: the cost is the zone's, not the
+ *       change's, and one thread's
+ * p     zonemd says which; none: nothing is done
+ * info  of zone_sign_soa, which must have been called last; memory from arena
+ *
+ * Returns 0, or -1 with ERR_DAMAGE, ERR_IO, ERR_CRYPTO.
+ */
+int zone_sign_zonemd(struct store *s, const struct table *t, const struct sign_params *p, struct arena *arena,
+		     struct version_info *info, struct err *e);
+
+/* The same with digests that are known: digest[h] by hash h. */
+int zone_put_zonemd(const struct sign_params *p, uint8_t digest[ZONE_HASHES][ZONE_DIGEST_MAX], struct arena *arena,
+		    struct version_info *info, struct err *e);
 
 #endif

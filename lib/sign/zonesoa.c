@@ -28,16 +28,22 @@ static void version_id(const struct rr *sigs, size_t n, uint8_t out[32])
 	crypto_hash_sha256_final(&st, out);
 }
 
+struct window sign_window(const struct sign_params *p)
+{
+	struct window window = { .inception = p->now - p->inception_offset_s, .expiration = p->now + p->validity_s };
+
+	if (p->jitter_s > 0)
+		window.expiration -= randombytes_uniform(p->jitter_s);
+	return window;
+}
+
 int zone_sign_soa(const struct rr *soa, const struct sign_params *p, uint32_t serial, struct arena *arena,
 		  struct version_info *info, struct err *e)
 {
 	uint8_t *rdata = arena_dup(arena, soa->rdata, soa->rdlen);
-	struct window window = { .inception = p->now - p->inception_offset_s,
-				 .expiration = p->now + p->validity_s };
+	const struct window window = sign_window(p);
 	struct rr *sigs = arena_alloc(arena, p->key_count + 1, sizeof(*sigs));
 
-	if (p->jitter_s > 0)
-		window.expiration -= randombytes_uniform(p->jitter_s);
 	soa_set_serial(rdata, soa->rdlen, serial);
 	info->soa = *soa;
 	info->soa.owner = arena_dup(arena, soa->owner, dname_len(soa->owner));
@@ -47,7 +53,8 @@ int zone_sign_soa(const struct rr *soa, const struct sign_params *p, uint32_t se
 			return -1;
 	qsort(sigs, p->key_count, sizeof(*sigs), by_rdata);
 	info->serial = serial;
-	info->soa_sigs = sigs;
+	info->with_soa = sigs;
+	info->with_soa_count = p->key_count;
 	info->soa_sig_count = p->key_count;
 	memset(info->id, 0, sizeof(info->id));
 	if (p->key_count > 0) {

@@ -278,18 +278,18 @@ static void number(sqlite3_stmt *st, int i, uint64_t n)
 	sqlite3_bind_int64(st, i, (int64_t)n);
 }
 
-/* SOA and its RRSIGs as a record stream. */
+/* SOA and what is made with it as a record stream. */
 static uint8_t *soa_stream(const struct version_info *info, size_t *len)
 {
 	size_t cap = rr_wire_len(&info->soa);
 	struct wr w;
 
-	for (size_t i = 0; i < info->soa_sig_count; i++)
-		cap += rr_wire_len(&info->soa_sigs[i]);
+	for (size_t i = 0; i < info->with_soa_count; i++)
+		cap += rr_wire_len(&info->with_soa[i]);
 	w = wr_of(mem_new(1, cap), cap);
 	rr_write(&w, &info->soa);
-	for (size_t i = 0; i < info->soa_sig_count; i++)
-		rr_write(&w, &info->soa_sigs[i]);
+	for (size_t i = 0; i < info->with_soa_count; i++)
+		rr_write(&w, &info->with_soa[i]);
 	*len = w.at;
 	return w.p;
 }

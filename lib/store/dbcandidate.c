@@ -50,7 +50,7 @@ static void take(struct rd *r, uint8_t *out, size_t n)
 		memcpy(out, p, n);
 }
 
-/* Points into the octets; soa_sigs is the caller's to free. */
+/* Points into the octets; with_soa is the caller's to free. */
 static bool info_unpack(const uint8_t *octets, size_t len, struct version_info *info)
 {
 	struct rd r = rd_of(octets, len);
@@ -70,10 +70,8 @@ static bool info_unpack(const uint8_t *octets, size_t len, struct version_info *
 	take(&r, info->sign_ctx, sizeof(info->sign_ctx));
 	if (r.bad || rr_read(&r, &info->soa, NULL) != 1 || info->soa.type != TYPE_SOA)
 		return false;
-	while ((got = rr_read(&r, &rr, NULL)) == 1 && rr.type == TYPE_RRSIG) {
-		info->soa_sigs = mem_grow(info->soa_sigs, info->soa_sig_count + 1, sizeof(rr));
-		info->soa_sigs[info->soa_sig_count++] = rr;
-	}
+	while ((got = rr_read(&r, &rr, NULL)) == 1 && info_takes(&rr))
+		info_add(info, &rr);
 	return got == 0;
 }
 
@@ -166,7 +164,7 @@ static int read_candidate(sqlite3_stmt *st, int (*fn)(void *ctx, const struct db
 			    sum_of(apex, apex_len, c.text, info, len, c.pages, c.page_sum) ||
 		    !info_unpack(info, len, &c.info);
 	rc = fn(ctx, &c, e);
-	free(c.info.soa_sigs);
+	free(c.info.with_soa);
 	return rc;
 }
 

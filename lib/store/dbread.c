@@ -106,7 +106,7 @@ struct zone_reader {
 	void *ctx;
 };
 
-/* The SOA and its RRSIGs, pointing into the stream; the array of RRSIGs is the caller's to free. */
+/* The SOA and what is made with it, pointing into the stream; with_soa is the caller's to free. */
 static bool read_soa(const uint8_t *stream, size_t len, struct version_info *info)
 {
 	struct rd r = rd_of(stream, len);
@@ -115,10 +115,8 @@ static bool read_soa(const uint8_t *stream, size_t len, struct version_info *inf
 
 	if (rr_read(&r, &info->soa, NULL) != 1 || info->soa.type != TYPE_SOA)
 		return false;
-	while ((got = rr_read(&r, &rr, NULL)) == 1 && rr.type == TYPE_RRSIG) {
-		info->soa_sigs = mem_grow(info->soa_sigs, info->soa_sig_count + 1, sizeof(rr));
-		info->soa_sigs[info->soa_sig_count++] = rr;
-	}
+	while ((got = rr_read(&r, &rr, NULL)) == 1 && info_takes(&rr))
+		info_add(info, &rr);
 	return got == 0;
 }
 
@@ -168,7 +166,7 @@ static int read_zone(struct row *r, void *ctx, struct err *e)
 	    sum != zone_row_sum(z.apex, apex_len, &z.info, z.pages, z.page_sum))
 		z.damaged = true;
 	rc = reader->fn(reader->ctx, &z, e);
-	free(z.info.soa_sigs);
+	free(z.info.with_soa);
 	return rc;
 }
 

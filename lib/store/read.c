@@ -182,7 +182,7 @@ int store_walk(struct store *s, const struct version *v, int (*fn)(void *ctx, co
 	struct walker w = { .s = s, .fn = fn, .ctx = ctx, .e = e };
 	int rc = fn(ctx, &v->info.soa);
 
-	for (size_t i = 0; i < v->info.soa_sig_count && rc == 0; i++)
-		rc = fn(ctx, &v->info.soa_sigs[i]);
+	for (size_t i = 0; i < v->info.with_soa_count && rc == 0; i++)
+		rc = fn(ctx, &v->info.with_soa[i]);
 	return rc != 0 ? rc : store_each_page(s, v->table, walk_page, &w, e);
 }

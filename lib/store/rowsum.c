@@ -35,9 +35,22 @@ size_t info_soa_len(const struct version_info *info)
 {
 	size_t len = rr_wire_len(&info->soa);
 
-	for (size_t i = 0; i < info->soa_sig_count; i++)
-		len += rr_wire_len(&info->soa_sigs[i]);
+	for (size_t i = 0; i < info->with_soa_count; i++)
+		len += rr_wire_len(&info->with_soa[i]);
 	return len;
+}
+
+bool info_takes(const struct rr *rr)
+{
+	return rr->type == TYPE_ZONEMD || (rr->type == TYPE_RRSIG && rr->rdlen > 2);
+}
+
+void info_add(struct version_info *info, const struct rr *rr)
+{
+	info->with_soa = mem_grow(info->with_soa, info->with_soa_count + 1, sizeof(*rr));
+	info->with_soa[info->with_soa_count++] = *rr;
+	if (rr->type == TYPE_RRSIG && (rr->rdata[0] << 8 | rr->rdata[1]) == TYPE_SOA)
+		info->soa_sig_count++;
 }
 
 void info_write(struct wr *w, const struct version_info *info)
@@ -57,8 +70,8 @@ void info_write(struct wr *w, const struct version_info *info)
 void info_write_soa(struct wr *w, const struct version_info *info)
 {
 	rr_write(w, &info->soa);
-	for (size_t i = 0; i < info->soa_sig_count; i++)
-		rr_write(w, &info->soa_sigs[i]);
+	for (size_t i = 0; i < info->with_soa_count; i++)
+		rr_write(w, &info->with_soa[i]);
 }
 
 uint64_t zone_row_sum(const uint8_t *apex, size_t apex_len, const struct version_info *info, uint64_t pages,

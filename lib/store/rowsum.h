@@ -14,11 +14,15 @@ uint64_t row_sum(const struct page_row *row);
 /* Of a zone's row: all that it says, its pages' sum among it. */
 uint64_t zone_row_sum(const uint8_t *apex, size_t apex_len, const struct version_info *info, uint64_t pages,
 		      uint64_t page_sum);
-/* What a version says besides its SOA and when it was published, as octets in network order; its SOA with RRSIGs. */
+/* What a version says besides its SOA and when it was published, as octets in network order; its SOA and what is made with
+ * it. */
 #define INFO_OCTETS 512 /* room for the first, and for what a row adds */
 void info_write(struct wr *w, const struct version_info *info);
 size_t info_soa_len(const struct version_info *info);
 void info_write_soa(struct wr *w, const struct version_info *info);
+/* Whether a record may stand behind the SOA; adds it there.  The array is mem_grow's, what it says is borrowed. */
+bool info_takes(const struct rr *rr);
+void info_add(struct version_info *info, const struct rr *rr);
 uint64_t volume_row_sum(uint32_t id, uint64_t octets);
 uint64_t keep_row_sum(const uint8_t *apex, size_t apex_len, const char *json);
 

@@ -82,8 +82,9 @@ struct version_info {
 	uint8_t sign_ctx[32];      /* what all pages were signed under (keys, denial mode): a page is reusable only then */
 	const struct zone_sum *sum; /* of the content; used when it is published, NULL in a version */
 	struct rr soa;             /* owned by the version */
-	struct rr *soa_sigs;       /* its RRSIGs; owned by the version */
-	size_t soa_sig_count;
+	struct rr *with_soa;       /* made with it: its RRSIGs, then ZONEMD and its RRSIGs; owned by the version */
+	size_t with_soa_count;
+	size_t soa_sig_count;      /* RRSIGs of the SOA among them; 0: the zone is unsigned */
 };
 
 struct version;

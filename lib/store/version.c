@@ -24,21 +24,21 @@ static struct rr copy_rr(const struct rr *rr, uint8_t **at)
 struct version *version_new(const struct version_info *info, struct table *table)
 {
 	struct version *v = mem_new(1, sizeof(*v));
-	size_t n = info->soa_sig_count, len = n * sizeof(struct rr) + rr_wire_len(&info->soa);
+	size_t n = info->with_soa_count, len = n * sizeof(struct rr) + rr_wire_len(&info->soa);
 	uint8_t *at;
 
 	for (size_t i = 0; i < n; i++)
-		len += rr_wire_len(&info->soa_sigs[i]);
+		len += rr_wire_len(&info->with_soa[i]);
 	v->refs = 1;
 	v->info = *info;
 	v->info.sum = NULL;
 	v->table = table;
 	v->memory = mem_new(1, len);
-	v->info.soa_sigs = (struct rr *)(void *)v->memory;
+	v->info.with_soa = (struct rr *)(void *)v->memory;
 	at = v->memory + n * sizeof(struct rr);
 	v->info.soa = copy_rr(&info->soa, &at);
 	for (size_t i = 0; i < n; i++)
-		v->info.soa_sigs[i] = copy_rr(&info->soa_sigs[i], &at);
+		v->info.with_soa[i] = copy_rr(&info->with_soa[i], &at);
 	return v;
 }
 

@@ -119,8 +119,23 @@ void zone_cursor_close(struct zone_cursor *c);
 /* The digest of RFC 8976 section 3.3.1 (SIMPLE) over all records.  hash: as in ZONEMD, 1 SHA-384, 2 SHA-512; ERR_CRYPTO. */
 #define ZONE_DIGEST_MAX 64
 int zone_digest_simple(const struct zone *z, uint8_t hash, uint8_t out[ZONE_DIGEST_MAX], struct err *e);
+/* By several hashes, as bits 1 << hash: out[hash]. */
+#define ZONE_HASHES 3 /* hash 0 is none */
+int zone_digest_all(const struct zone *z, unsigned hashes, uint8_t out[ZONE_HASHES][ZONE_DIGEST_MAX], struct err *e);
 /* Octets of the digest by this hash; 0: it is not known. */
 size_t zone_digest_len(uint8_t hash);
+
+/* The same of owners that come one by one, in canonical order, by several hashes at once; what is to stay out of the
+ * digest does not come. */
+struct zone_digester;
+/* hashes: bits, 1 << hash. */
+int zone_digester_new(unsigned hashes, struct zone_digester **out, struct err *e);
+/* Records in rr_cmp order. */
+int zone_digester_add(struct zone_digester *d, const struct rr *rr, size_t n, struct err *e);
+/* Of hashes that were not asked for nothing is set. */
+int zone_digester_end(struct zone_digester *d, uint8_t out[ZONE_HASHES][ZONE_DIGEST_MAX], struct err *e);
+/* NULL does nothing. */
+void zone_digester_free(struct zone_digester *d);
 
 /* SOA rdata helpers: the 5 numbers lie behind the two names. */
 uint32_t soa_serial(const uint8_t *rdata, size_t len);

@@ -185,7 +185,7 @@ static void settle(struct zone_cursor *c)
 
 		if (!same_set) {
 			rrset = kept;
-		} else if (now->ttl != c->rr[rrset].ttl) {
+		} else if (now->ttl != c->rr[rrset].ttl && now->type != TYPE_RRSIG) { /* these have that of what they cover */
 			now->ttl = now->ttl < c->rr[rrset].ttl ? now->ttl : c->rr[rrset].ttl;
 			for (size_t k = rrset; k < kept; k++)
 				c->rr[k].ttl = now->ttl;

@@ -55,7 +55,7 @@ int zone_zonemd_check(struct zone_build *b, struct err *e)
 	if (tried > 0)
 		return err_set(e, ERR_REFUSED,
 			       "the zone is not what its ZONEMD record says (RFC 8976 section 4): it was changed or cut after the "
-			       "digest was made");
+			       "digest was made; get it whole again, make the digest anew, or leave ZONEMD out");
 	zone_build_notice(b, NOTICE_ZONEMD, "the ZONEMD of the input was not checked: %s",
 			  other != NULL ? other : "none has the SOA's serial, scheme 1 and a hash that is known, once");
 	return 0;

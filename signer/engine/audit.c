@@ -30,7 +30,7 @@ struct auditing {
 	struct zwork *z;
 	struct made *made;
 	struct auditparts parts; /* tags NULL: the whole */
-	char *job;
+	char *job; /* NULL: nobody is asked, ZONEMD is made alone */
 	int64_t timeout_s;
 	json_t *answer;
 	struct err err;
@@ -85,9 +85,13 @@ static void audit_work(struct work *w)
 	struct auditing *a = (struct auditing *)w;
 	struct feeding f = { .a = a };
 
+	struct made *m = a->made;
+
 	fail_point("engine-audit");
-	a->rc = change_table(a->made->change, &f.table, &a->err);
+	a->rc = change_table(m->change, &f.table, &a->err);
 	if (a->rc == 0)
+		a->rc = zone_sign_zonemd(a->z->engine->store, f.table, &m->params, m->arena, &m->info, &a->err);
+	if (a->rc == 0 && a->job != NULL)
 		a->rc = auditor_run(a->z->engine->auditor, a->job, a->work.large, feed, &f, feed_octets(&f),
 				    (int)(a->timeout_s + 5) * 1000, &a->answer, &a->err);
 	table_unref(f.table);
@@ -206,6 +210,19 @@ static void try_whole(struct zwork *z, struct auditing *a)
 	audit_start(z, serial);
 }
 
+/* Its ZONEMD was to be made, and that was all. */
+static void unaudited(struct zwork *z, struct auditing *a)
+{
+	if (a->rc != 0 && a->err.code == ERR_DAMAGE) {
+		zwork_damaged(z, a->err.text);
+	} else if (a->rc != 0) {
+		pipeline_failed(z, "sign-failed", &a->err);
+	} else {
+		z->made = a->made;
+		a->made = NULL;
+	}
+}
+
 static void audit_done(struct work *w)
 {
 	struct auditing *a = (struct auditing *)w;
@@ -213,7 +230,9 @@ static void audit_done(struct work *w)
 	const char *result;
 
 	z->busy = false;
-	if (!w->cancelled && !(a->rc != 0 && z->engine->stopping)) {
+	if (!w->cancelled && a->job == NULL) {
+		unaudited(z, a);
+	} else if (!w->cancelled && !(a->rc != 0 && z->engine->stopping)) {
 		result = result_of(a);
 		verdict_set(z, a, result);
 		if (strcmp(result, "fine") == 0)
@@ -250,7 +269,7 @@ static void choose_parts(struct zwork *z, struct auditing *a)
 	const struct made *m = a->made;
 	struct table *table;
 
-	if (m->whole || m->plan->policy.audit == POLICY_AUDIT_WHOLE || !stands_on_passed(z, m) ||
+	if (m->whole || m->params.zonemd != 0 || m->plan->policy.audit == POLICY_AUDIT_WHOLE || !stands_on_passed(z, m) ||
 	    clock_now_s() - z->kept.whole_at >= WHOLE_S || clock_now_s() < z->kept.whole_at)
 		return;
 	if (change_table(m->change, &table, &a->err) != 0)
@@ -268,7 +287,7 @@ void audit_start(struct zwork *z, uint32_t serial)
 
 	if (pipeline_soa(z, serial) != 0)
 		return;
-	if (m->plan->policy.audit == POLICY_AUDIT_OFF) {
+	if (m->plan->policy.audit == POLICY_AUDIT_OFF && m->params.zonemd == 0) {
 		zwork_poke(z);
 		return;
 	}
@@ -280,8 +299,9 @@ void audit_start(struct zwork *z, uint32_t serial)
 	a->work.large = octets > WORK_LARGE;
 	a->timeout_s = TIMEOUT_S + (int64_t)(octets / (a->work.large ? OCTETS_A_S_LARGE : OCTETS_A_S));
 	threads = a->work.large ? works_threads(z->engine->works) : 1;
-	a->job = auditjob_text(z, a->parts.tags != NULL ? &a->parts : NULL, threads,
-			      a->work.large ? WORK_LARGE_NICE : 0, a->timeout_s);
+	if (m->plan->policy.audit != POLICY_AUDIT_OFF)
+		a->job = auditjob_text(z, a->parts.tags != NULL ? &a->parts : NULL, threads,
+				       a->work.large ? WORK_LARGE_NICE : 0, a->timeout_s);
 	a->work.run = audit_work;
 	a->work.done = audit_done;
 	z->made = NULL;

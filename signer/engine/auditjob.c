@@ -168,27 +168,27 @@ static int feed_page(void *ctx, const struct page_row *row, const uint8_t *page)
 	return write_all(ctx, page, row->len);
 }
 
-/* A message with the SOA, and its RRSIGs where there are any to be sent. */
-static int feed_soa(struct feed *f, const struct version_info *info, size_t sigs)
+/* A message with the SOA, and what is made with it where that is to be sent. */
+static int feed_soa(struct feed *f, const struct version_info *info, size_t with)
 {
 	size_t len = 2 + 12 + rr_wire_len(&info->soa);
 	struct wr w;
 	uint8_t *m;
 	int rc;
 
-	for (size_t i = 0; i < sigs; i++)
-		len += rr_wire_len(&info->soa_sigs[i]);
+	for (size_t i = 0; i < with; i++)
+		len += rr_wire_len(&info->with_soa[i]);
 	m = mem_new(1, len);
 	w = wr_of(m, len);
 	wr_u16(&w, (uint16_t)(len - 2));
 	wr_u16(&w, 0);
 	wr_u16(&w, 0x8400); /* QR, AA */
 	wr_u16(&w, 0);
-	wr_u16(&w, (uint16_t)(1 + sigs));
+	wr_u16(&w, (uint16_t)(1 + with));
 	wr_u32(&w, 0);
 	rr_write(&w, &info->soa);
-	for (size_t i = 0; i < sigs; i++)
-		rr_write(&w, &info->soa_sigs[i]);
+	for (size_t i = 0; i < with; i++)
+		rr_write(&w, &info->with_soa[i]);
 	rc = write_all(f, m, w.at);
 	free(m);
 	return rc;
@@ -198,7 +198,7 @@ int auditjob_feed(struct store *s, const struct version_info *info, const struct
 {
 	struct feed f = { fd, e };
 
-	if (feed_soa(&f, info, info->soa_sig_count) != 0 || store_each_page(s, t, feed_page, &f, e) != 0)
+	if (feed_soa(&f, info, info->with_soa_count) != 0 || store_each_page(s, t, feed_page, &f, e) != 0)
 		return -1;
 	return feed_soa(&f, info, 0);
 }
@@ -219,8 +219,8 @@ int auditjob_feed_parts(struct store *s, const struct made *m, const struct audi
 	const struct version_info *info = &m->info, *was = version_info(m->base);
 	struct feed f = { fd, e };
 	uint8_t *page = mem_new(1, PAGE_OCTETS_MAX);
-	int rc = (new_sum(m) != NULL && feed_sum(&f, new_sum(m)) != 0) || feed_soa(&f, info, info->soa_sig_count) != 0 ||
-				 feed_soa(&f, was, was->soa_sig_count) != 0
+	int rc = (new_sum(m) != NULL && feed_sum(&f, new_sum(m)) != 0) || feed_soa(&f, info, info->with_soa_count) != 0 ||
+				 feed_soa(&f, was, was->with_soa_count) != 0
 			 ? -1
 			 : 0;
 

@@ -147,8 +147,8 @@ int export_open(struct zwork *z, const char *stage, struct http_answer *a, struc
 	x->unsigned_only = which.unsigned_only;
 	rc = open_pages(x, version_table(which.version), z, e);
 	x->bad = add_line(x, stage_soa_text(info, which.unsigned_only)) != 0;
-	for (size_t i = 0; i < info->soa_sig_count; i++)
-		x->bad = add_text(x, &info->soa_sigs[i]) != 0 || x->bad;
+	for (size_t i = 0; i < info->with_soa_count; i++)
+		x->bad = add_text(x, &info->with_soa[i]) != 0 || x->bad;
 	version_unref(which.version);
 	if (rc != 0) {
 		export_close(x);

@@ -57,13 +57,13 @@ static json_t *soa_stream(const struct version_info *info)
 	uint8_t *octets;
 	json_t *j;
 
-	for (size_t i = 0; i < info->soa_sig_count; i++)
-		len += rr_wire_len(&info->soa_sigs[i]);
+	for (size_t i = 0; i < info->with_soa_count; i++)
+		len += rr_wire_len(&info->with_soa[i]);
 	octets = mem_new(1, len);
 	w = wr_of(octets, len);
 	rr_write(&w, &info->soa);
-	for (size_t i = 0; i < info->soa_sig_count; i++)
-		rr_write(&w, &info->soa_sigs[i]);
+	for (size_t i = 0; i < info->with_soa_count; i++)
+		rr_write(&w, &info->with_soa[i]);
 	j = msg_json_base64(octets, w.at);
 	free(octets);
 	return j;

@@ -137,6 +137,7 @@ static void params_set(struct zwork *z, struct sign_params *p)
 	p->validity_s = (uint32_t)policy->validity_s;
 	p->jitter_s = (uint32_t)policy->jitter_s;
 	p->margin_s = (uint32_t)policy->renewal_margin_s;
+	p->zonemd = (unsigned)policy->zonemd;
 	if (z->plan->state != PLAN_SIGNED)
 		return;
 	p->keys = z->plan->keys;

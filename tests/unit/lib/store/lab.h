@@ -146,7 +146,8 @@ static inline void lab_info(uint32_t version, struct version_info *info, uint8_t
 	*sig = (struct rr){
 		.owner = lab_apex, .ttl = 900, .type = TYPE_RRSIG, .rdata = rrsig, .rdlen = sizeof(rrsig) - 1
 	};
-	info->soa_sigs = sig;
+	info->with_soa = sig;
+	info->with_soa_count = 1;
 	info->soa_sig_count = 1;
 }
 

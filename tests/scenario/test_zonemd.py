@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The digest of a zone (RFC 8976): made by policy, judged by ldns and Knot, checked where an input brings one."""
+
+import re
+
+import dns.rdatatype
+import dns.zone
+
+import zonegen
+from duetlab import *
+from test_ixfr_change import zone_of
+from test_sign import INPUTS, MODES, make_keys, sign
+
+POLICIES = {"nsec": ("nsec", "both", {1, 2}), "nsec3": ("nsec3", "sha384", {1}), "nsec3-optout": ("nsec3-optout", "sha512", {2})}
+
+
+class Checking(Knot):
+    """A secondary that takes no zone whose digest is another."""
+
+    def config(self):
+        return super().config().replace("    semantic-checks: off", "    semantic-checks: off\n    zonemd-verify: on")
+
+
+def apex_zonemd(path, zone):
+    """{hash: digest} of the file, and its serial in all of them."""
+    z = dns.zone.from_file(path, origin=zone + ".", relativize=False)
+    apex = z.find_node(zone + ".")
+    serial = apex.find_rdataset("IN", "SOA")[0].serial
+    found = apex.get_rdataset(dns.rdataclass.IN, dns.rdatatype.ZONEMD) or []
+    if any(md.serial != serial or md.scheme != 1 for md in found):
+        raise Failed("a ZONEMD of another serial or scheme: %s" % found)
+    return {int(md.hash_algorithm): md.digest for md in found}
+
+
+def ldns_zonemd(path, at=None):
+    when = ["-t", time.strftime("%Y%m%d%H%M%S", time.gmtime(at))] if at else []
+    return run([find_program("ldns-verify-zone"), "-V1", "-ZZ"] + when + [path], check=False, timeout=60)
+
+
+def judge(path, zone, hashes, at=None):
+    verify(path, zone, at=at)
+    p = ldns_zonemd(path, at)
+    if p.returncode != 0:
+        raise Failed("ldns-verify-zone -ZZ %s: %s%s" % (path, p.stdout, p.stderr))
+    found = apex_zonemd(path, zone)
+    if set(found) != hashes:
+        raise Failed("%s has ZONEMD by %s, not %s" % (path, set(found), hashes))
+    return found
+
+
+def policy(host, lab, name, denial, zonemd, more=""):
+    host.ctl("policy", "apply", lab.write(name + ".yaml", "name: %s\nrequire-backups: 0\npropagation: 0\ndenial: %s\nzonemd: %s\n%s"
+                                          % (name, denial, zonemd, more)))
+
+
+@limit(300)
+def test_each_version_has_its_digest(lab):
+    """Two signers, all ways of denial: after differences, a renewal, another policy; Knot takes only what is right."""
+    cluster = Cluster(lab, signers=2, backups=0).init()
+    s1, s2 = cluster.signers()
+    zones = {zone_of(m): small_zone(zone_of(m) + ".", n=60, serial=5, more="cut NS ns.cut\nns.cut A 192.0.2.1\nMixed A 192.0.2.2\n"
+                                    "SRV SRV 1 1 1 MiXed\n") for m in POLICIES}
+    bind = BindPrimary(lab, "primary", zones, notify=[Primary(s.addr) for s in (s1, s2)], dynamic=True).start()
+    knots = [Checking(lab, "knot%d" % i, list(zones), [s.addr]) for i, s in enumerate((s1, s2))]
+    for k, s in zip(knots, (s1, s2)):
+        cluster.add_secondary(k, of=[s.name])
+    cluster.write_confs()
+    cluster.start()
+    for m, (denial, zonemd, _) in POLICIES.items():
+        policy(s1, lab, m, denial, zonemd)
+        s1.ctl("zone", "add", zone_of(m), "--source", "primary:%s#%d" % (bind.addr, bind.port), "--policy", m)
+        s2.ctl("key", "create", zone_of(m))
+        cluster.wait_signed(zone_of(m))
+    for k in knots:
+        k.start()
+
+    def all_have(name, round_name):
+        for m, (_, _, hashes) in POLICIES.items():
+            digests = []
+            for s, k in zip((s1, s2), knots):
+                zone = zone_of(m)
+                wait_until(lambda: "\n%s.%s." % (name, zone) in "\n" + axfr_text(s.addr, zone), 40, "%s shows %s of %s" % (s.name, name, zone))
+                path = axfr_file(lab, s.addr, zone)
+                digests.append(judge(path, zone, hashes))
+                wait_until(lambda: "\n%s.%s." % (name, zone) in "\n" + axfr_text(k.addr, zone), 40, "%s takes %s of %s" % (k.name, name, zone))
+            if digests[0] == digests[1]:
+                raise Failed("%s: two signers, with signatures of their own, have one digest (%s)" % (m, round_name))
+
+    all_have("mixed", "first")
+    for i in range(2):
+        for zone in zones:
+            bind.update(zone, ["new%d 300 TXT here" % i, "deep.er.new%d 300 A 192.0.2.1" % i], ["host%d" % i], tcp=True)
+        all_have("new%d" % i, "update %d" % i)
+    log = s1.signer.tail(100000)
+    if len(re.findall(r"event=zone-loaded zone=\S+ .*kind=difference", log)) < 3:
+        raise Failed("no differences were taken")
+    if re.search(r"event=audited zone=\S+ serial=\d+ by=changes", log):
+        raise Failed("a version with a ZONEMD was audited by its changes")
+    # Off again: it is gone, from the bitmap too.
+    mark = s1.signer.mark()
+    policy(s1, lab, "nsec3", "nsec3", "off")
+    zone = zone_of("nsec3")
+    s1.signer.wait_event("event=published zone=%s. " % zone, 40, mark)
+    path = axfr_file(lab, s1.addr, zone)
+    verify(path, zone)
+    if apex_zonemd(path, zone):
+        raise Failed("policy says off, and there is a ZONEMD")
+
+
+@limit(120)
+def test_a_renewal_and_a_start_keep_it(lab):
+    """Renewed, audited or not, killed and started: the digest is that of what is served.  Unsigned zones have one, too."""
+    cluster = Cluster(lab, signers=1, backups=0).init()
+    s1 = cluster.signer1
+    cluster.write_confs()
+    cluster.start()
+    zone, plain = "example.org", "plain.example"
+    policy(s1, lab, "default", "nsec3", "both", "audit: off\n")
+    policy(s1, lab, "plain", "nsec", "sha384", "unsigned: serve\n")
+    cluster.add_zone(zone, small_zone(zone))
+    s1.ctl("key", "create", zone)
+    cluster.wait_signed(zone)
+    judge(axfr_file(lab, s1.addr, zone), zone, {1, 2})
+    s1.put_zone(plain + ".zone", small_zone(plain))
+    s1.ctl("zone", "add", plain, "--source", "file:%s.zone" % plain, "--policy", "plain")
+    s1.signer.wait_event("event=published zone=%s. " % plain, 40)
+    path = axfr_file(lab, s1.addr, plain)
+    run([find_program("ldns-verify-zone"), "-V1", "-Z", path])
+    if set(apex_zonemd(path, plain)) != {1}:
+        raise Failed("the unsigned zone has no ZONEMD")
+    mark = s1.signer.mark()
+    s1.set_clock(9 * 86400)
+    s1.signer.wait_event("event=renewed zone=%s. " % zone, 40, mark)
+    judge(axfr_file(lab, s1.addr, zone), zone, {1, 2}, at=s1.now())
+    serial = s1.serial(zone)
+    s1.kill("signer")
+    s1.start("signer")
+    wait_until(lambda: s1.serial(zone) == serial, 30, "it is served again")
+    judge(axfr_file(lab, s1.addr, zone), zone, {1, 2}, at=s1.now())
+
+
+@limit(120)
+def test_inputs_that_bring_one(lab):
+    """A digest that is wrong refuses the input, and says why and what to do; a right one is replaced."""
+    cluster = Cluster(lab, signers=1, backups=0).init()
+    s1, zone = cluster.signer1, "example.org"
+    cluster.write_confs()
+    cluster.start()
+    policy(s1, lab, "default", "nsec", "sha384")
+    text = small_zone(zone)
+    source = lab.write("plain.zone", text)
+    run([find_program("ldns-signzone"), "-Z", "-z", "1:1", "-o", zone, "-f", lab.path("given.zone"), source], check=False)
+    cluster.add_zone(zone, text)
+    s1.ctl("key", "create", zone)
+    cluster.wait_signed(zone)
+    serial = int(re.search(r"SOA \S+ \S+ (\d+)", text).group(1)) if re.search(r"SOA \S+ \S+ (\d+)", text) else 1
+    wrong = "@ ZONEMD %d 1 1 %s\n" % (serial, "ab" * 48)
+    mark = s1.signer.mark()
+    s1.put_zone(zone + ".zone", text + "more TXT here\n" + wrong)
+    said = s1.signer.wait_event("event=zone-refused zone=%s. " % zone, 30, mark)
+    for words in "RFC 8976", "ZONEMD", "leave ZONEMD out", zone + ".zone":
+        if words not in str(said):
+            raise Failed("the refusal lacks %r: %s" % (words, said))
+    if "more." in axfr_text(s1.addr, zone):
+        raise Failed("it was published")
+    judge(axfr_file(lab, s1.addr, zone), zone, {1})
+
+
+@limit(240)
+def test_duet_sign_makes_it(lab):
+    """Every kind of zone; and ldns notices what is changed afterwards."""
+    for kind in "host", "deep", "octets", "tiny", "root":
+        origin, make = INPUTS[kind]
+        keys = make_keys(lab, origin, [13])
+        for mode, hashes in (("nsec", "sha384"), ("nsec3-salted", "both"), ("opt-out", "sha512")):
+            path = sign(lab, origin, keys, make(), MODES[mode] + ["--zonemd", hashes], name="%s-%s" % (kind, mode))
+            verify(path, origin)
+            p = ldns_zonemd(path)
+            if p.returncode != 0:
+                raise Failed("ldns-verify-zone -ZZ, %s %s: %s%s" % (kind, mode, p.stdout, p.stderr))
+    with open(path) as f:
+        rows = f.read().splitlines(keepends=True)
+    at = next(i for i, row in enumerate(rows) if re.search(r"\s(A|AAAA)\s", row) and "RRSIG" not in row)
+    with open(path + ".less", "w") as f:
+        f.writelines(rows[:at] + rows[at + 1:])
+    if ldns_zonemd(path + ".less").returncode == 0:
+        raise Failed("a record less, and ldns says nothing")
+    keys = make_keys(lab, "tiny.example.", [13])
+    p = run([lab.program("duet-sign"), "--zone", "tiny.example.", "--keys", keys, "--zonemd", "sha384", "--out", "-",
+             lab.write("t.zone", zonegen.tiny())], check=False)
+    if p.returncode != 2:
+        raise Failed("--zonemd to standard output is not refused")
