@@ -202,6 +202,9 @@ int cmd_zone_status(struct ctl *c)
 	line("waits for", jtext(z, "held"));
 	line("next", jtext(z, "next"));
 	print_review(json_object_get(z, "review"), now);
+	v = json_object_get(z, "override");
+	if (json_is_object(v))
+		printf("%-14s serial %lld at %s: %s\n", "last override", (long long)jint(v, "serial", 0), jtext(v, "node"), jtext(v, "reason"));
 	line("source", jtext(z, "source"));
 	line("policy", jtext(z, "policy"));
 	printf("%-14s %lld", "serial", (long long)jint(z, "serial", 0));

@@ -70,6 +70,35 @@ static void on_served(void *ctx, const struct msg_peer *from, json_t *msg)
 
 /* ---- wishes of its operator ---- */
 
+/* Whether the fact says what the operator of this node wished. */
+static bool is_wished(const struct fact_reg *r, const json_t *wish)
+{
+	static const char *const members[] = { "node", "serial", "digest", "reason" };
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		if (!r->set || !json_equal(json_object_get(r->body, members[i]), json_object_get(wish, members[i])))
+			return false;
+	return true;
+}
+
+static void wish_override(struct keydist *k, struct zone_ctx *c, const struct zone_state *z)
+{
+	json_t *body;
+
+	if (c->override != NULL && json_integer_value(json_object_get(c->override, "above")) < (json_int_t)z->override.rev &&
+	    is_wished(&z->override, c->override)) {
+		json_decref(c->override);
+		c->override = NULL;
+	}
+	if (c->override == NULL)
+		return;
+	body = json_deep_copy(c->override);
+	json_object_del(body, "above");
+	json_object_set_new(body, "rev", json_integer((json_int_t)z->override.rev + 1));
+	words_add(k, c, "override", body, "override", "zone=%s serial=%lld msg=%s", c->text,
+		  (long long)json_integer_value(json_object_get(body, "serial")), json_string_value(json_object_get(body, "reason")));
+}
+
 void engine_wishes(struct keydist *k, struct zone_ctx *c, const struct zone_state *z)
 {
 	if (c->floor != NULL && z->floor.set && json_equal(json_object_get(z->floor.body, "serial"), c->floor)) {
@@ -83,6 +112,24 @@ void engine_wishes(struct keydist *k, struct zone_ctx *c, const struct zone_stat
 		c->epoch = 0;
 	if (c->epoch > 0)
 		words_add(k, c, "epoch", json_pack("{s:I}", "epoch", (json_int_t)c->epoch), NULL, "-");
+	wish_override(k, c, z);
+}
+
+static void on_override(void *ctx, const struct msg_peer *from, json_t *msg)
+{
+	struct keydist *k = cluster_context(ctx);
+	struct zone_ctx *c = zone_of(k, msg);
+	const struct zone_state *z = c == NULL ? NULL : state_zone(cluster_state(k->cluster), c->name);
+	const char *digest = msg_text(msg, "digest", 96, NULL), *reason = msg_text(msg, "reason", OVERRIDE_REASON_MAX, NULL);
+	uint64_t serial;
+
+	(void)from;
+	if (z == NULL || digest == NULL || reason == NULL || msg_uint(msg, "serial", UINT32_MAX, &serial, NULL) != 0)
+		return;
+	json_decref(c->override);
+	c->override = json_pack("{s:s,s:I,s:s,s:s,s:I}", "node", cluster_self(k->cluster)->id_text, "serial",
+				(json_int_t)serial, "digest", digest, "reason", reason, "above", (json_int_t)z->override.rev);
+	zones_touch(k, c);
 }
 
 static void on_floor(void *ctx, const struct msg_peer *from, json_t *msg)
@@ -136,6 +183,7 @@ const struct msg_row engine_rows[] = {
 	{ "served", MSG_ENGINE, MSG_MAX, on_served },
 	{ "observed", MSG_ENGINE, MSG_MAX, looks_on_observed },
 	{ "floor", MSG_ENGINE, 4000, on_floor },
+	{ "override", MSG_ENGINE, 4000, on_override },
 	{ "submission", MSG_ENGINE, 4000, submit_on_get },
 	{ "accept-serial", MSG_ENGINE, 4000, on_accept_serial },
 	{ "alone", MSG_ENGINE, 1000, on_alone },

@@ -73,6 +73,7 @@ struct zone_ctx {
 	json_t *floor;      /* wishes of the engine's operator, until facts say them */
 	uint64_t epoch;     /* the same; 0: none */
 	struct steps_known *steps;  /* events.c; NULL: not looked at */
+	json_t *override;   /* the same, as its fact but for the rev; NULL: none */
 	struct telling *telling;    /* parent.c; NULL: nothing is to be told */
 	struct zone_looks *looks;   /* looks.c; NULL: nothing was heard */
 	struct zone_ctx *above, **below; /* local.c: the nearest zone above that is signed here, and those to which this is it */

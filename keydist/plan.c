@@ -173,11 +173,11 @@ json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct life *l)
 	struct timeline_published next;
 
 	look(c, l);
-	plan = json_pack("{s:s,s:b,s:s,s:o,s:o,s:[],s:[],s:o,s:I,s:i,s:o,s:I,s:b}", "zone", z->text, "gone",
+	plan = json_pack("{s:s,s:b,s:s,s:o,s:o,s:[],s:[],s:o,s:I,s:i,s:o,s:o,s:I,s:b}", "zone", z->text, "gone",
 			 0, "source", source, "policy", json_incref(shared_policy(k, &l->p, source)), "input_order",
 			 json_string(policy_order(&l->p, source) == POLICY_ORDER_SEEN ? "seen" : "serial"),
 			 "ready", "keys", "keyset", keyset_of(&l->t), "steps", steps_of(c, l),
-			 "refresh_before", 0, "floor", reg_json(&z->floor), "epoch", epoch_of(z), "hold",
+			 "refresh_before", 0, "floor", reg_json(&z->floor), "override", reg_json(&z->override), "epoch", epoch_of(z), "hold",
 			 cluster_hold(k->cluster) != NULL);
 	if (strcmp(c->state, "signed") == 0)
 		c->state = signed_state(k, c, l, plan);

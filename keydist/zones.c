@@ -132,6 +132,7 @@ void zones_free(struct keydist *k)
 			json_decref(c->box[j].box);
 		looks_free(c);
 		json_decref(c->floor);
+		json_decref(c->override);
 		free(c->submitted);
 		free(c->box);
 		shown_free(c);

@@ -113,10 +113,11 @@ static json_t *zone(const struct zone_state *z)
 						"removed", z->add[i].removed, "body", z->add[i].body));
 	for (size_t i = 0; i < z->keys; i++)
 		json_array_append_new(keys, key(&z->key[i]));
-	return json_pack("{s:s,s:o,s:o,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:b}", "zone", z->text, "adds", sorted(adds), "keys",
+	return json_pack("{s:s,s:o,s:o,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:b,s:o}", "zone", z->text, "adds", sorted(adds), "keys",
 			 sorted(keys), "unsigned_ttl", (json_int_t)z->unsigned_ttl, "largest_ttl",
 			 (json_int_t)z->largest_ttl, "ds_ttl", (json_int_t)z->ds_ttl, "floor", reg(&z->floor),
-			 "epoch", reg(&z->epoch), "secure", reg(&z->secure), "submission", reg(&z->submission), "submission_tied", z->submission_tied);
+			 "epoch", reg(&z->epoch), "secure", reg(&z->secure), "submission", reg(&z->submission), "submission_tied", z->submission_tied,
+			 "override", reg(&z->override));
 }
 
 static json_t *node(const struct node_state *n)

@@ -73,6 +73,7 @@ void fact_state_free(struct fact_state *s)
 		json_decref(z->epoch.body);
 		json_decref(z->secure.body);
 		json_decref(z->submission.body);
+		json_decref(z->override.body);
 	}
 	for (size_t i = 0; i < s->policies; i++)
 		json_decref(s->policy[i].reg.body);
@@ -289,6 +290,17 @@ static void on_submission(struct fact_state *s, const struct fact *f, json_t *bo
 	reg_take(r, rev, f->hash, body);
 }
 
+static void on_override(struct fact_state *s, const struct fact *f, json_t *body)
+{
+	const char *digest = msg_text(body, "digest", 96, NULL);
+	uint64_t rev, serial;
+
+	if (digest != NULL && strlen(digest) == 96 && msg_text(body, "node", NODE_ID_TEXT, NULL) != NULL &&
+	    msg_text(body, "reason", OVERRIDE_REASON_MAX, NULL) != NULL && msg_uint(body, "rev", REV_MAX, &rev, NULL) == 0 &&
+	    msg_uint(body, "serial", UINT32_MAX, &serial, NULL) == 0)
+		reg_take(&need_zone(s, f->zone)->override, rev, f->hash, body);
+}
+
 /* ---- all of it ---- */
 
 static void on_key(struct fact_state *s, const struct fact *f, json_t *body)
@@ -331,6 +343,7 @@ static const struct {
 	{ "floor", OF_ZONE, on_floor },
 	{ "epoch", OF_ZONE, on_epoch },
 	{ "submission", OF_ZONE, on_submission },
+	{ "override", OF_ZONE, on_override },
 };
 
 bool fact_state_apply(struct fact_state *s, const struct fact *f)

@@ -51,8 +51,12 @@
  *   tsig.remove  {"name","hash"}
  *   floor        {"serial","rev"}
  *   epoch        {"epoch","rev"}
+ *   override     {"rev","node","serial","digest","reason"}   an operator's word: what was refused of this content is published
+ *                                                  by that node, as that version; of several the last one stands here
  *   submission   {"rev","digest","size"}           a zone's text: its SHA-256 and octets (lib/submission)
  */
+
+#define OVERRIDE_REASON_MAX 500 /* octets */
 
 struct id_set {
 	uint8_t (*id)[NODE_ID_LEN]; /* sorted */
@@ -230,7 +234,7 @@ struct zone_state {
 	size_t keys;
 	uint64_t unsigned_ttl, largest_ttl; /* largest that any `serves` named */
 	uint64_t ds_ttl;                    /* largest that any signer has seen at the parent */
-	struct fact_reg floor, epoch, secure, submission;
+	struct fact_reg floor, epoch, secure, submission, override;
 	bool submission_tied; /* another digest has the highest rev, too: one of them must be said again */
 };
 

@@ -35,7 +35,7 @@ static struct zwork *zone_of(struct engine *e, const struct http_request *q, str
 }
 
 /* A waiter that is an open HTTP request. */
-static void answer(void *ctx, json_t *body, const struct err *why)
+void api_answer(void *ctx, json_t *body, const struct err *why)
 {
 	http_finish(ctx, body, why);
 }
@@ -102,14 +102,14 @@ static int on_sign(void *ctx, const struct http_request *q, struct http_answer *
 	(void)a;
 	if (z == NULL || http_bool_or(q->body, "full", false, &full, e) != 0 || may_sign(z, e) != 0)
 		return -1;
-	api_sign(z, full, answer, http_later(q), e);
+	api_sign(z, full, api_answer, http_later(q), e);
 	return HTTP_LATER;
 }
 
 int api_when_saved(struct zwork *z, const struct http_request *q)
 {
 	zwork_save(z);
-	waiter_add(z, WAITER_SAVED, z->save_wanted, answer, http_later(q));
+	waiter_add(z, WAITER_SAVED, z->save_wanted, api_answer, http_later(q));
 	return HTTP_LATER;
 }
 
@@ -164,7 +164,7 @@ static int on_accept_serial(void *ctx, const struct http_request *q, struct http
 	(void)a;
 	if (z == NULL || have_plan(z, e) != 0 || kdlink_accept_serial(engine->keydist, z->name, e) != 0)
 		return -1;
-	waiter_add(z, WAITER_EPOCH, z->plan->epoch + 1, answer, http_later(q));
+	waiter_add(z, WAITER_EPOCH, z->plan->epoch + 1, api_answer, http_later(q));
 	return HTTP_LATER;
 }
 
@@ -190,7 +190,7 @@ static int on_floor(void *ctx, const struct http_request *q, struct http_answer 
 			       (unsigned)serial, z->kept.last);
 	if (kdlink_floor(engine->keydist, z->name, (uint32_t)serial, e) != 0)
 		return -1;
-	waiter_add(z, WAITER_FLOOR, (uint64_t)serial, answer, http_later(q));
+	waiter_add(z, WAITER_FLOOR, (uint64_t)serial, api_answer, http_later(q));
 	return HTTP_LATER;
 }
 
@@ -222,7 +222,7 @@ static int on_secondaries(void *ctx, const struct http_request *q, struct http_a
 	(void)a;
 	if (z == NULL)
 		return -1;
-	api_ask_secondaries(z, answer, http_later(q));
+	api_ask_secondaries(z, api_answer, http_later(q));
 	return HTTP_LATER;
 }
 

@@ -9,10 +9,10 @@ int api_open(struct engine *e, struct err *err);
 
 /*
  * waiter - requests that are answered when something has happened to a zone: it was published, its secondaries have answered,
- * keydist has a durable fact of a floor (value: the serial) or of an epoch (value: the least one), what it wanted kept is
+ * keydist has a durable fact of a floor (value: the serial), of an epoch (value: the least one) or of an override (value: its least rev), what it wanted kept is
  * durable (value: save_wanted).
  */
-enum waiter_kind { WAITER_SIGN, WAITER_SECONDARIES, WAITER_FLOOR, WAITER_EPOCH, WAITER_SAVED };
+enum waiter_kind { WAITER_SIGN, WAITER_SECONDARIES, WAITER_FLOOR, WAITER_EPOCH, WAITER_OVERRIDE, WAITER_SAVED };
 
 struct waiter;
 /* Who waits is called once: with the answer (its reference is taken over), or with the reason. */
@@ -36,6 +36,8 @@ struct zwork *api_zone(struct engine *e, const char *name, struct err *err);
 int api_sign(struct zwork *z, bool full, waiter_fn *fn, void *ctx, struct err *e);
 void api_ask_secondaries(struct zwork *z, waiter_fn *fn, void *ctx);
 
+/* A waiter's fn that answers the request q; ctx: http_later(q). */
+void api_answer(void *ctx, json_t *body, const struct err *why);
 /* Answers once what the zone wants kept is durable: what was acknowledged outlives a crash. */
 int api_when_saved(struct zwork *z, const struct http_request *q);
 

@@ -299,6 +299,7 @@ void zwork_step(struct zwork *z)
 		return;
 	}
 	source_step(z);
+	review_plan(z);
 	if (z->busy || zwork_save_step(z))
 		return;
 	if (z->loaded != NULL && source_settled(z)) {

@@ -164,6 +164,13 @@ int kdlink_floor(struct kdlink *k, const char *zone, uint32_t serial, struct err
 	return kdlink_say(k, "floor", json_pack("{s:s,s:I}", "zone", zone, "serial", (json_int_t)serial), e);
 }
 
+int kdlink_override(struct kdlink *k, const char *zone, uint32_t serial, const uint8_t digest[CONTENT_DIGEST_LEN], const char *why,
+		    struct err *e)
+{
+	return kdlink_say(k, "override", json_pack("{s:s,s:I,s:o,s:s}", "zone", zone, "serial", (json_int_t)serial, "digest",
+						   msg_json_hex(digest, CONTENT_DIGEST_LEN), "reason", why), e);
+}
+
 int kdlink_accept_serial(struct kdlink *k, const char *zone, struct err *e)
 {
 	return kdlink_say(k, "accept-serial", json_pack("{s:s}", "zone", zone), e);

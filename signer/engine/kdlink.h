@@ -20,6 +20,9 @@ void kdlink_served(struct kdlink *k, struct zwork *z);
 /* What looks showed, and who is looked at (msg/observed.h); borrowed.  Lost while keydist is down: the next look says it. */
 void kdlink_observed(struct kdlink *k, json_t *servers, json_t *looks);
 int kdlink_floor(struct kdlink *k, const char *zone, uint32_t serial, struct err *e);
+/* digest: of the content.  What comes of it stands in a plan. */
+int kdlink_override(struct kdlink *k, const char *zone, uint32_t serial, const uint8_t digest[CONTENT_DIGEST_LEN], const char *why,
+		    struct err *e);
 int kdlink_accept_serial(struct kdlink *k, const char *zone, struct err *e);
 int kdlink_alone(struct kdlink *k, struct err *e);
 /* Asks for a chunk of what was submitted (submission.h); takes wish over. */

@@ -383,6 +383,25 @@ static int children_read(struct plan *p, const json_t *msg, const uint8_t *apex,
 	return 0;
 }
 
+static int override_read(struct plan *p, const json_t *msg, struct err *e)
+{
+	const json_t *o = json_object_get(msg, "override");
+	struct plan_override *to = &p->override;
+	const char *node, *reason;
+	uint64_t serial;
+
+	if (o == NULL || json_is_null(o))
+		return 0;
+	if ((node = msg_text(o, "node", NODE_ID_TEXT, e)) == NULL || (reason = msg_text(o, "reason", 1000, e)) == NULL ||
+	    msg_uint(o, "serial", UINT32_MAX, &serial, e) != 0 || msg_hex(o, "digest", to->digest, sizeof(to->digest), e) != 0 ||
+	    msg_uint(o, "rev", INT64_MAX, &to->rev, e) != 0)
+		return err_ctx(e, "override");
+	to->serial = (uint32_t)serial;
+	to->node = arena_strdup(p->arena, node);
+	to->reason = arena_strdup(p->arena, reason);
+	return 0;
+}
+
 int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identity *id, const struct plan *before,
 	      int64_t now, struct plan **out, struct err *e)
 {
@@ -403,6 +422,7 @@ int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identi
 		goto good;
 	if ((source = msg_text(msg, "source", 1024, e)) == NULL || state_read(p, msg, e) != 0 ||
 	    policy_from_json(json_object_get(msg, "policy"), &p->policy, e) != 0 || floor_read(p, msg, e) != 0 ||
+	    override_read(p, msg, e) != 0 ||
 	    shows_read(p, msg, e) != 0 ||
 	    msg_uint(msg, "steps", INT64_MAX, &p->steps, e) != 0 || msg_uint(msg, "epoch", INT64_MAX, &p->epoch, e) != 0)
 		goto bad;

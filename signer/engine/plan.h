@@ -7,6 +7,7 @@
 #include "identity/identity.h"
 #include "key/key.h"
 #include "policy/policy.h"
+#include "serial/serial.h"
 #include "sign/zonesign.h"
 #include "signer/engine/keyring.h"
 
@@ -19,6 +20,15 @@ enum plan_state {
 	PLAN_UNSIGNED,
 	PLAN_SIGNED,
 	PLAN_KEEP,     /* keydist cannot say now: go on with what there is */
+};
+
+/* An operator's word on one version, at any node: the last one of the zone. */
+struct plan_override {
+	uint64_t rev;        /* 0: there was none */
+	const char *node;    /* where; id as text */
+	uint32_t serial;
+	uint8_t digest[CONTENT_DIGEST_LEN];
+	const char *reason;
 };
 
 struct plan {
@@ -42,6 +52,7 @@ struct plan {
 	bool set_back; /* what is published here is older than what this node once published */
 	uint64_t steps;
 	uint32_t floor;
+	struct plan_override override;
 	uint64_t epoch;
 	bool hold;
 	bool look_keys, look_ds; /* secondaries and name servers, or the parent, are to be looked at */

@@ -43,6 +43,7 @@ struct review {
 	uint8_t rejected[CONTENT_DIGEST_LEN];    /* by an operator: not tried again; zero: none */
 	uint8_t overridden[CONTENT_DIGEST_LEN];  /* by an operator: nobody is asked; zero: none */
 	char *override_why;
+	uint64_t override_rev;     /* of the last word of that kind, of any node, that was heard */
 	char *halt;                /* the zone stops until it is resumed, and why; NULL: it does not */
 	/* of what was refused last */
 	char *refusal;             /* NULL: nothing was */
@@ -93,10 +94,15 @@ char *review_words_of(const struct review *r);
 void review_passed(struct zwork *z, const char *by);
 /* operator: it is not tried again before the input changes. */
 void review_refused(struct zwork *z, bool operator, const char *why);
-int review_override(struct zwork *z, uint32_t serial, const char *why, struct err *e);
+/* The content of the version of this serial, which waits or was refused; NULL and ERR_NOTFOUND: there is none. */
+const uint8_t *review_overridable(const struct zwork *z, uint32_t serial, struct err *e);
+/* A plan may bring an operator's word on a version: of this node it counts, of others it is remembered. */
+void review_plan(struct zwork *z);
 /* zone resume. */
 void review_resume(struct zwork *z);
 json_t *review_status(const struct zwork *z);
+/* The last override of the zone at any node; null: there was none. */
+json_t *review_last_override(const struct zwork *z);
 
 /* ---- asking (review_ask.c) ---- */
 

@@ -7,6 +7,7 @@
 #include "clock/clock.h"
 #include "fail/fail.h"
 #include "log/log.h"
+#include "msg/msg.h"
 #include "signer/engine/api.h"
 #include "signer/engine/netlink.h"
 #include "signer/engine/zwork.h"
@@ -72,29 +73,59 @@ void review_refused(struct zwork *z, bool operator, const char *why)
 	waiter_failed(z, ERR_REFUSED, z->error);
 }
 
-int review_override(struct zwork *z, uint32_t serial, const char *why, struct err *e)
+const uint8_t *review_overridable(const struct zwork *z, uint32_t serial, struct err *e)
 {
-	struct review *r = &z->review;
-	const uint8_t *digest = NULL;
+	const struct review *r = &z->review;
 
 	if (r->stage != REVIEW_NONE && version_info(r->version)->serial == serial)
-		digest = r->content.digest;
-	else if (r->refusal != NULL && r->refused_serial == serial)
-		digest = r->refused;
-	else if (z->input != NULL && z->verdict.refusals > 0 && z->verdict.serial == serial)
-		digest = z->input_id.digest;
-	if (digest == NULL)
-		return err_set(e, ERR_NOTFOUND, "zone %s: no version %u waits or was refused", z->name, serial);
-	memcpy(r->overridden, digest, sizeof(r->overridden));
-	zwork_say(&r->override_why, "%s", why);
+		return r->content.digest;
+	if (r->refusal != NULL && r->refused_serial == serial)
+		return r->refused;
+	if (z->input != NULL && z->verdict.refusals > 0 && z->verdict.serial == serial)
+		return z->input_id.digest;
+	err_set(e, ERR_NOTFOUND, "zone %s: no version %u waits or was refused", z->name, serial);
+	return NULL;
+}
+
+static const struct engine_node *node_of(const struct engine *e, const char *id)
+{
+	for (size_t i = 0; i < e->node_count; i++)
+		if (strcmp(e->node[i].id, id) == 0)
+			return &e->node[i];
+	return NULL;
+}
+
+static void override_here(struct zwork *z, const struct plan_override *o)
+{
+	struct review *r = &z->review;
+
+	memcpy(r->overridden, o->digest, sizeof(r->overridden));
+	zwork_say(&r->override_why, "%s", o->reason);
 	z->verdict.input_until_ms = 0;
 	z->retry_ms = 0;
 	review_ask_end(z);
-	history_note(z, NULL, "override", "by hand", why);
 	log_event(LOG_WARNING, "overridden", "zone=%s serial=%u msg=%s: this content is published whatever was said against it",
-		  z->name, serial, why);
+		  z->name, o->serial, o->reason);
+}
+
+void review_plan(struct zwork *z)
+{
+	const struct plan_override *o = z->plan == NULL || z->plan->override.rev <= z->review.override_rev ? NULL : &z->plan->override;
+	const struct engine_node *node = o == NULL ? NULL : node_of(z->engine, o->node);
+	char *why;
+
+	if (node == NULL) /* nothing new, or nobody has said yet who that is */
+		return;
+	z->review.override_rev = o->rev;
+	if (node->self)
+		override_here(z, o);
+	else
+		log_event(LOG_NOTICE, "override-elsewhere", "zone=%s node=%s serial=%u msg=%s", z->name, node->name, o->serial, o->reason);
+	why = mem_printf("version %u at %s: %s", o->serial, node->name, o->reason);
+	history_note(z, NULL, "override", "by hand", why);
+	free(why);
+	zwork_save(z);
 	zwork_tell(z);
-	return 0;
 }
 
 void review_resume(struct zwork *z)
@@ -107,6 +138,17 @@ void review_resume(struct zwork *z)
 	z->verdict.refusals = 0;
 	zwork_say(&z->error, NULL);
 	zwork_say(&z->next, NULL);
+}
+
+json_t *review_last_override(const struct zwork *z)
+{
+	const struct plan_override *o = z->plan == NULL || z->plan->override.rev == 0 ? NULL : &z->plan->override;
+	const struct engine_node *node = o == NULL ? NULL : node_of(z->engine, o->node);
+
+	if (o == NULL)
+		return json_null();
+	return json_pack("{s:s,s:I,s:o,s:s}", "node", node != NULL ? node->name : o->node, "serial", (json_int_t)o->serial, "digest",
+			 msg_json_hex(o->digest, sizeof(o->digest)), "reason", o->reason);
 }
 
 json_t *review_status(const struct zwork *z)

@@ -6,7 +6,10 @@
 
 #include "log/log.h"
 #include "signer/engine/api.h"
+#include "signer/engine/kdlink.h"
 #include "signer/engine/zwork.h"
+
+#define REASON_MAX 500 /* OVERRIDE_REASON_MAX of fact/state.h, which is keydist's */
 
 static int serial_of(const struct http_request *q, uint32_t *serial, struct err *e)
 {
@@ -64,17 +67,24 @@ int review_api_reject(void *ctx, const struct http_request *q, struct http_answe
 int review_api_override(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
 {
 	struct zwork *z = api_zone(ctx, q->segment[0], e);
+	const uint8_t *digest;
 	const char *why;
 	uint32_t serial;
 
 	(void)a;
 	if (z == NULL || serial_of(q, &serial, e) != 0 || http_text_or(q->body, "reason", "", &why, e) != 0)
 		return -1;
-	if (*why == '\0')
-		return err_set(e, ERR_SYNTAX, "reason: must be given");
-	if (review_override(z, serial, why, e) != 0)
+	if (*why == '\0' || strlen(why) > REASON_MAX)
+		return err_set(e, ERR_SYNTAX, "reason: must be given, of at most %d octets", REASON_MAX);
+	if ((digest = review_overridable(z, serial, e)) == NULL)
 		return -1;
-	return api_when_saved(z, q);
+	if (z->plan == NULL)
+		return err_set(e, ERR_NOTNOW, "zone %s: keydist has not given a plan yet", z->name);
+	/* It counts from the plan on that names it, which comes from a durable fact. */
+	if (kdlink_override(z->engine->keydist, z->name, serial, digest, why, e) != 0)
+		return -1;
+	waiter_add(z, WAITER_OVERRIDE, z->plan->override.rev + 1, api_answer, http_later(q));
+	return HTTP_LATER;
 }
 
 /* ---- with a token ---- */

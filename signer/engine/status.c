@@ -170,6 +170,7 @@ json_t *status_zone(const struct zwork *z)
 	json_object_set_new(o, "policy", z->plan == NULL ? json_null() : json_string(z->plan->policy.name));
 	json_object_set_new(o, "hold", z->hold == NULL ? json_null() : json_string(z->hold));
 	json_object_set_new(o, "review", review_status(z));
+	json_object_set_new(o, "override", review_last_override(z));
 	json_object_set_new(o, "held", z->held_shown == NULL ? json_null() : json_string(z->held_shown));
 	json_object_set_new(o, "next", z->next != NULL ? json_string(z->next) :
 			    z->source.error != NULL && z->source.next != NULL ? json_string(z->source.next) : json_null());

@@ -21,7 +21,8 @@ struct waiter {
 void waiter_add(struct zwork *z, enum waiter_kind kind, uint64_t value, waiter_fn *fn, void *ctx)
 {
 	static const int64_t limit_ms[] = { [WAITER_SIGN] = SIGN_MS, [WAITER_SECONDARIES] = SECONDARIES_MS,
-					    [WAITER_FLOOR] = KEYDIST_MS, [WAITER_EPOCH] = KEYDIST_MS, [WAITER_SAVED] = SIGN_MS };
+					    [WAITER_FLOOR] = KEYDIST_MS, [WAITER_EPOCH] = KEYDIST_MS,
+					    [WAITER_OVERRIDE] = KEYDIST_MS, [WAITER_SAVED] = SIGN_MS };
 	struct waiter *w = mem_new(1, sizeof(*w));
 
 	w->kind = kind;
@@ -113,6 +114,10 @@ static json_t *answer_of(struct zwork *z, const struct waiter *w, bool over)
 		if (z->plan == NULL || z->plan->epoch < w->value)
 			return NULL;
 		return json_pack("{s:I}", "epoch", (json_int_t)z->plan->epoch);
+	case WAITER_OVERRIDE:
+		if (z->plan == NULL || z->plan->override.rev < w->value)
+			return NULL;
+		return json_object();
 	default:
 		return NULL;
 	}
