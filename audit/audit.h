@@ -84,6 +84,7 @@ struct audit {
 	struct report *report;
 
 	/* known before the pass */
+	bool again; /* it is what was published last */
 	const struct facts *facts, *input_facts;
 	struct sorter *zone_sorter, *input_sorter; /* input: NULL without one */
 	uint8_t zone_key[NAME_KEY_MAX];

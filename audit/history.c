@@ -49,7 +49,8 @@ void serial_check(struct audit *a)
 	if (!a->has_soa)
 		return;
 	check_date(a);
-	if (p != NULL && p->last.there && ahead(p->last.serial, a->serial) <= 0)
+	if (p != NULL && p->last.there && ahead(p->last.serial, a->serial) <= 0 &&
+	    !(a->again && p->last.serial == a->serial))
 		report_add(a->report, SERIAL_OWN, 0, "%s: serial %u, published is %u", a->zone_text,
 			   a->serial, p->last.serial);
 	for (size_t i = 0; a->plan != NULL && i < a->plan->known_count; i++)

@@ -89,6 +89,7 @@ static int take_job(struct audit *a, const json_t *job, struct err *e)
 		return -1;
 	if (json_is_true(json_object_get(job, "expiring")))
 		report_set_severity(a->report, RRSIG_EXPIRATION, SEVERITY_WARNING);
+	a->again = json_is_true(json_object_get(job, "again"));
 	past = json_string_value(json_object_get(job, "past"));
 	if (past != NULL)
 		a->past = *past == '\0' ? past_empty() : past_parse(past, strlen(past), e);

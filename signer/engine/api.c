@@ -8,6 +8,7 @@
 #include "clock/clock.h"
 #include "signer/engine/kdlink.h"
 #include "signer/engine/netlink.h"
+#include "signer/engine/whole.h"
 #include "log/log.h"
 
 #define HISTORY_SHOWN 200
@@ -194,6 +195,17 @@ static int on_floor(void *ctx, const struct http_request *q, struct http_answer 
 	return HTTP_LATER;
 }
 
+static int on_audit(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct zwork *z = zone_of(ctx, q, e);
+
+	(void)a;
+	if (z == NULL || whole_wanted(z, e) != 0)
+		return -1;
+	waiter_add(z, WAITER_AUDIT, 0, api_answer, http_later(q));
+	return HTTP_LATER;
+}
+
 static int on_export(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
 {
 	struct zwork *z = zone_of(ctx, q, e);
@@ -256,6 +268,7 @@ static const struct http_route routes[] = {
 	{ "POST", "/v1/zones/{zone}/approve", HTTP_BODY_SMALL, review_api_approve },
 	{ "POST", "/v1/zones/{zone}/reject", HTTP_BODY_SMALL, review_api_reject },
 	{ "POST", "/v1/zones/{zone}/override", HTTP_BODY_SMALL, review_api_override },
+	{ "POST", "/v1/zones/{zone}/audit", HTTP_BODY_SMALL, on_audit },
 	{ "GET", "/v1/zones/{zone}/export", 0, on_export },
 	{ "GET", "/v1/zones/{zone}/diff", 0, on_diff },
 	{ "POST", "/v1/zones/{zone}/secondaries", HTTP_BODY_SMALL, on_secondaries },

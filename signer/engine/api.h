@@ -10,9 +10,9 @@ int api_open(struct engine *e, struct err *err);
 /*
  * waiter - requests that are answered when something has happened to a zone: it was published, its secondaries have answered,
  * keydist has a durable fact of a floor (value: the serial), of an epoch (value: the least one) or of an override (value: its least rev), what it wanted kept is
- * durable (value: save_wanted).
+ * durable (value: save_wanted), what is published was audited whole.
  */
-enum waiter_kind { WAITER_SIGN, WAITER_SECONDARIES, WAITER_FLOOR, WAITER_EPOCH, WAITER_OVERRIDE, WAITER_SAVED };
+enum waiter_kind { WAITER_SIGN, WAITER_SECONDARIES, WAITER_FLOOR, WAITER_EPOCH, WAITER_OVERRIDE, WAITER_SAVED, WAITER_AUDIT };
 
 struct waiter;
 /* Who waits is called once: with the answer (its reference is taken over), or with the reason. */
@@ -24,6 +24,8 @@ void waiter_published(struct zwork *z);
 void waiter_failed(struct zwork *z, enum err_code code, const char *why);
 /* All that was wanted is durable; why: it could not be written. */
 void waiter_saved(struct zwork *z, const struct err *why);
+/* What is published was audited whole: the answer, which is taken over, or why nothing is known. */
+void waiter_audited(struct zwork *z, json_t *body, const struct err *why);
 /* The engine ends, or the zone does: all are refused. */
 void waiter_end(struct zwork *z, enum err_code code, const char *why);
 /* Answers whose deadline has come, or who waits for nothing any more. */

@@ -21,7 +21,6 @@
 #define TIMEOUT_S     60
 #define OCTETS_A_S    200000 /* with all that may slow it down: sanitizers, a busy machine, large keys */
 #define OCTETS_A_S_LARGE 50000 /* which yields to others */
-#define WHOLE_S       (7 * 86400) /* so often all of a zone is looked at */
 #define FINDINGS      3    /* that are told */
 #define WHY_MAX       900
 
@@ -97,16 +96,12 @@ static void audit_work(struct work *w)
 	table_unref(f.table);
 }
 
-/* The first errors, as one text; or why nothing could be told. */
-static char *why_of(const struct auditing *a, const char *result)
+char *audit_findings(const json_t *answer)
 {
-	const json_t *finding, *list = json_object_get(a->answer, "findings");
-	const char *why = json_string_value(json_object_get(a->answer, "why"));
+	const json_t *finding, *list = json_object_get(answer, "findings");
 	char text[WHY_MAX] = "";
 	size_t i, n = 0, len = 0;
 
-	if (a->rc != 0 || strcmp(result, "unknown") == 0)
-		return mem_strdup(a->rc != 0 ? a->err.text : why != NULL ? why : "the auditor gave no result");
 	json_array_foreach(list, i, finding) {
 		const char *severity = json_string_value(json_object_get(finding, "severity"));
 		const char *row = json_string_value(json_object_get(finding, "row"));
@@ -119,6 +114,16 @@ static char *why_of(const struct auditing *a, const char *result)
 					what != NULL ? what : "");
 	}
 	return mem_strdup(text);
+}
+
+/* What was found; or why nothing could be told. */
+static char *why_of(const struct auditing *a, const char *result)
+{
+	const char *why = json_string_value(json_object_get(a->answer, "why"));
+
+	if (a->rc != 0 || strcmp(result, "unknown") == 0)
+		return mem_strdup(a->rc != 0 ? a->err.text : why != NULL ? why : "the auditor gave no result");
+	return audit_findings(a->answer);
 }
 
 static const char *result_of(const struct auditing *a)
@@ -259,9 +264,16 @@ static bool stands_on_passed(const struct zwork *z, const struct made *m)
 {
 	const struct version_info *was = m->base == NULL ? NULL : version_info(m->base);
 
-	return was != NULL && z->damage == NULL && z->kept.audit != NULL && z->version != NULL &&
+	return was != NULL && z->damage == NULL && z->whole.failed == NULL && z->kept.audit != NULL && z->version != NULL &&
 	       was->serial == version_info(z->version)->serial &&
 	       memcmp(was->sign_ctx, m->info.sign_ctx, sizeof(was->sign_ctx)) == 0;
+}
+
+static bool whole_is_due(const struct zwork *z, const struct made *m)
+{
+	const int64_t every = m->plan->policy.audit_whole_every_s, now = clock_now_s();
+
+	return every > 0 && (now - z->kept.whole_at >= every || now < z->kept.whole_at);
 }
 
 static void choose_parts(struct zwork *z, struct auditing *a)
@@ -269,8 +281,7 @@ static void choose_parts(struct zwork *z, struct auditing *a)
 	const struct made *m = a->made;
 	struct table *table;
 
-	if (m->whole || m->params.zonemd != 0 || m->plan->policy.audit == POLICY_AUDIT_WHOLE || !stands_on_passed(z, m) ||
-	    clock_now_s() - z->kept.whole_at >= WHOLE_S || clock_now_s() < z->kept.whole_at)
+	if (m->whole || m->params.zonemd != 0 || m->plan->policy.audit == POLICY_AUDIT_WHOLE || !stands_on_passed(z, m) || whole_is_due(z, m))
 		return;
 	if (change_table(m->change, &table, &a->err) != 0)
 		return; /* the whole says the same */

@@ -141,6 +141,17 @@ char *auditjob_text(const struct zwork *z, const struct auditparts *parts, unsig
 	return text;
 }
 
+char *auditjob_whole_text(const struct zwork *z, const struct made *m, int nice, int64_t timeout_s)
+{
+	json_t *o = json_pack("{s:s,s:I,s:i,s:i,s:I,s:o,s:s,s:b}", "zone", z->name, "now", (json_int_t)clock_now_s(), "threads", 1, "nice",
+			      nice, "timeout_s", (json_int_t)timeout_s, "plan", plan_words(z, m), "past",
+			      z->kept.audit != NULL ? z->kept.audit : "", "again", 1);
+	char *text = json_dumps(o, JSON_COMPACT);
+
+	json_decref(o);
+	return text;
+}
+
 /* ---- messages ---- */
 
 struct feed {

@@ -25,6 +25,8 @@ void auditparts_fini(struct auditparts *p);
 /* Of z->made with its SOA; parts: what of it is to be looked at, NULL: all; nice: how much nicer the auditor becomes for it.
  * free(). */
 char *auditjob_text(const struct zwork *z, const struct auditparts *parts, unsigned threads, int nice, int64_t timeout_s);
+/* The job of auditing what is published again: m is it, as if it had been made (base). */
+char *auditjob_whole_text(const struct zwork *z, const struct made *m, int nice, int64_t timeout_s);
 
 /* Writes them, behind the sum of new content and the SOAs of both versions. */
 int auditjob_feed_parts(struct store *s, const struct made *m, const struct auditparts *p, int fd, struct err *e);

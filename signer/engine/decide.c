@@ -300,6 +300,7 @@ void zwork_step(struct zwork *z)
 	}
 	source_step(z);
 	review_plan(z);
+	agree_look(z);
 	if (z->busy || zwork_save_step(z))
 		return;
 	if (z->loaded != NULL && source_settled(z)) {

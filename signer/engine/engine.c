@@ -20,6 +20,7 @@
 #include "signer/engine/kdlink.h"
 #include "signer/engine/look.h"
 #include "signer/engine/netlink.h"
+#include "signer/engine/whole.h"
 #include "signer/engine/zwork.h"
 #include "log/log.h"
 #include "runner/runner.h"
@@ -135,6 +136,7 @@ static int engine_open(struct engine *e, int sock, struct err *err)
 	    writer_new(&e->loop, e->store, &e->writer, err) != 0 || netlink_open(e, sock, &e->net, err) != 0)
 		return -1;
 	e->works = works_new(&e->loop);
+	e->wholes = wholes_new();
 	e->sort_memory = sort_memory_new();
 	lookers_open(e);
 	engine_zones_open(e);
@@ -168,7 +170,7 @@ static void engine_close(struct engine *e, int sock)
 	if (e->works != NULL)
 		works_end(e->works);
 	auditor_stop(e->auditor); /* what it says now nobody would publish */
-	while (e->works != NULL && works_running(e->works) > 0)
+	while (e->works != NULL && (works_running(e->works) > 0 || wholes_running(e)))
 		uv_run(&e->loop, UV_RUN_ONCE);
 	auditor_free(e->auditor);
 	writer_free(e->writer);
@@ -182,6 +184,7 @@ static void engine_close(struct engine *e, int sock)
 	lookers_close(e);
 	folder_end(e);
 	works_free(e->works);
+	wholes_free(e->wholes);
 	sort_memory_free(e->sort_memory);
 	free(e->hold);
 	store_close(e->store);

@@ -62,6 +62,7 @@ struct engine {
 	struct lookers *looks; /* look.h */
 	struct http_server *api;
 	struct auditor *auditor;
+	struct wholes *wholes; /* whole.h */
 	struct runner *web; /* duet-fetch; NULL: nothing was asked of it yet */
 	struct runner *hooks; /* duet-hook, the same */
 	struct http_server *review_api; /* NULL: nobody has a token */

@@ -239,6 +239,8 @@ static void plan_digest(struct plan *p)
 
 	crypto_hash_sha256_init(&c);
 	crypto_hash_sha256_update(&c, (const uint8_t *)head, sizeof(head));
+	if (p->policy.zonemd != 0)
+		crypto_hash_sha256_update(&c, (const uint8_t *)&p->policy.zonemd, sizeof(p->policy.zonemd));
 	crypto_hash_sha256_update(&c, (const uint8_t *)p->shows, strlen(p->shows) + 1);
 	for (size_t i = 0; i < p->key_count; i++)
 		crypto_hash_sha256_update(&c, key_hash(p->keys[i]), KEY_HASH_LEN);

@@ -11,6 +11,7 @@
 #include "signer/engine/api.h"
 #include "signer/engine/kdlink.h"
 #include "signer/engine/netlink.h"
+#include "signer/engine/whole.h"
 
 struct publishing {
 	struct writing writing;
@@ -70,6 +71,7 @@ static void published(struct zwork *z, struct publishing *p)
 	past_fini(&z->kept.own);
 	free(z->kept.audit);
 	free(z->kept.shows.text);
+	whole_published(z, p->kept.whole_at != z->kept.whole_at);
 	z->kept = p->kept;
 	p->kept.own = (struct past){ .n = 0 };
 	p->kept.audit = NULL;

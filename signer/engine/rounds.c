@@ -11,6 +11,7 @@
 #include "signer/engine/https.h"
 #include "signer/engine/kdlink.h"
 #include "signer/engine/netlink.h"
+#include "signer/engine/whole.h"
 #include "signer/engine/zwork.h"
 
 #define TICK_MS   1000
@@ -155,6 +156,7 @@ static void on_tick(uv_timer_t *timer)
 	engine_serve_when_due(e);
 	kdlink_tick(e->keydist);
 	engine_upkeep(e);
+	wholes_tick(e);
 	if (e->drain_until_ms != 0 && clock_mono_ms() >= e->drain_until_ms) {
 		e->drain_until_ms = 0;
 		log_event(LOG_NOTICE, "drained", "on=no msg=the time is over: serving again");

@@ -97,6 +97,10 @@ static json_t *alarms(const struct zwork *z)
 	if (z->damage != NULL)
 		json_array_append_new(list, json_sprintf("damaged: %s; it is made again from the source: %s", z->damage,
 							 z->source.text == NULL ? "none is known yet" : z->source.text));
+	if (z->disagrees != NULL)
+		json_array_append_new(list, json_string(z->disagrees));
+	if (z->whole.failed != NULL)
+		json_array_append_new(list, json_sprintf("what is published did not pass a whole audit: %s", z->whole.failed));
 	if (z->review.halt != NULL)
 		json_array_append_new(list, json_sprintf("halted: %s: duetctl zone resume", z->review.halt));
 	if (z->review.refusal != NULL)

@@ -8,6 +8,7 @@
 #define SIGN_MS        60000
 #define SECONDARIES_MS 2500
 #define KEYDIST_MS     10000
+#define AUDIT_MS       3600000
 
 struct waiter {
 	struct waiter *next;
@@ -22,7 +23,8 @@ void waiter_add(struct zwork *z, enum waiter_kind kind, uint64_t value, waiter_f
 {
 	static const int64_t limit_ms[] = { [WAITER_SIGN] = SIGN_MS, [WAITER_SECONDARIES] = SECONDARIES_MS,
 					    [WAITER_FLOOR] = KEYDIST_MS, [WAITER_EPOCH] = KEYDIST_MS,
-					    [WAITER_OVERRIDE] = KEYDIST_MS, [WAITER_SAVED] = SIGN_MS };
+					    [WAITER_OVERRIDE] = KEYDIST_MS, [WAITER_SAVED] = SIGN_MS,
+					    [WAITER_AUDIT] = AUDIT_MS };
 	struct waiter *w = mem_new(1, sizeof(*w));
 
 	w->kind = kind;
@@ -84,6 +86,16 @@ void waiter_saved(struct zwork *z, const struct err *why)
 			at = &(*at)->next;
 }
 
+void waiter_audited(struct zwork *z, json_t *body, const struct err *why)
+{
+	for (struct waiter **at = &z->waiters; *at != NULL;)
+		if ((*at)->kind == WAITER_AUDIT)
+			finish(at, why == NULL ? json_incref(body) : NULL, why);
+		else
+			at = &(*at)->next;
+	json_decref(body);
+}
+
 void waiter_end(struct zwork *z, enum err_code code, const char *why)
 {
 	struct err e;
@@ -128,6 +140,8 @@ static void too_late(const struct zwork *z, const struct waiter *w, struct err *
 	if (w->kind == WAITER_SIGN)
 		err_set(e, ERR_TIMEOUT, "nothing was published within %d s: %s", SIGN_MS / 1000,
 			z->held_shown != NULL ? z->held_shown : "the work goes on");
+	else if (w->kind == WAITER_AUDIT)
+		err_set(e, ERR_TIMEOUT, "not audited within %d s: duetctl zone status tells when it was", AUDIT_MS / 1000);
 	else if (w->kind == WAITER_SAVED)
 		err_set(e, ERR_TIMEOUT, "it is in force but not written down after %d s: the zone is busy", SIGN_MS / 1000);
 	else

@@ -14,6 +14,7 @@
 #include "signer/engine/api.h"
 #include "signer/engine/kdlink.h"
 #include "signer/engine/netlink.h"
+#include "signer/engine/whole.h"
 #include "fail/fail.h"
 #include "log/log.h"
 #include "msg/msg.h"
@@ -86,6 +87,8 @@ void zwork_free(struct zwork *z)
 	free(z->verdict.result);
 	free(z->verdict.why);
 	free(z->held_shown);
+	free(z->disagrees);
+	whole_forget(z);
 	free(z);
 }
 

@@ -199,6 +199,13 @@ struct zwork {
 	char *next;             /* what happens next */
 	int64_t error_at;
 	struct verdict verdict;
+	struct {
+		int64_t at;            /* the published version was audited whole last, in this run; 0: not yet */
+		int64_t not_before_ms; /* monotonic */
+		bool wanted;           /* by an operator */
+		char *failed;          /* what was found then; NULL: nothing */
+	} whole;                /* whole.h */
+	char *disagrees;        /* another signer has other content under the same number (agree.c); NULL: none has */
 	struct review review;
 	struct history history; /* that no commit has taken yet */
 	char *held_shown;       /* what event=held said last */
@@ -300,6 +307,9 @@ void zwork_step(struct zwork *z);
 /* The sentence of one enum serial_alarm. */
 const char *decide_alarm_text(unsigned alarm);
 
+/* agree.c: sees to z->disagrees. */
+void agree_look(struct zwork *z);
+
 /* damage.c */
 /* Something of the published version is damaged: it is made again from the source. */
 void zwork_damaged(struct zwork *z, const char *what);
@@ -315,6 +325,8 @@ void zwork_repaired(struct zwork *z);
 bool audit_passed(const struct made *m, uint32_t serial);
 /* Has the auditor look at z->made with this serial. */
 void audit_start(struct zwork *z, uint32_t serial);
+/* The first errors of an answer of the auditor, as one text; free(). */
+char *audit_findings(const json_t *answer);
 /* New input: it is tried soon, whatever was refused before. */
 void audit_new_input(struct zwork *z);
 /* The input that waits was refused, and its time has not come. */
