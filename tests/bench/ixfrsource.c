@@ -4,9 +4,10 @@
  *
  *   ixfrsource ADDRESS PORT ZONE FILE SECONDARY...
  *
- * SIGUSR1 adds a delegation, raises the serial and sends NOTIFY with the new SOA to the secondaries' port 5300.  A whole zone
- * is given by a process of its own, which sees the zone as it was when it began; a difference is not, since what it costs to
- * fork grows with the zone.  Serves until it is killed.
+ * SIGUSR1 adds a delegation, raises the serial and sends NOTIFY with the new SOA to the secondaries' port 5300.  SIGUSR2 does
+ * the same for the first of them alone: the others are shown the zone as it was, until the next SIGUSR2 tells them.  A whole
+ * zone is given by a process of its own, which sees the zone as it was when it began; a difference is not, since what it costs
+ * to fork grows with the zone.  Serves until it is killed.
  */
 #include <netdb.h>
 #include <poll.h>
@@ -26,21 +27,36 @@
 #define WAIT_S      2 /* for the rest of a query, and for a reader */
 
 static struct zone *zone;
-static uint8_t apex[DNAME_MAX], soa_now[DNS_MESSAGE_MAX], soa_before[DNS_MESSAGE_MAX];
+static uint8_t apex[DNAME_MAX];
 static uint32_t first_serial, serial;
 static struct sockaddr_storage secondary[SECONDARIES];
 static socklen_t secondary_len[SECONDARIES];
 static size_t secondaries;
-static volatile sig_atomic_t changes_wanted;
+static bool held; /* the newest change, before all but the first secondary */
+static volatile sig_atomic_t changes_wanted, halves_wanted;
 
 static void on_signal(int signal_number)
 {
-	(void)signal_number;
-	changes_wanted = changes_wanted + 1;
+	if (signal_number == SIGUSR1)
+		changes_wanted = changes_wanted + 1;
+	else
+		halves_wanted = halves_wanted + 1;
 }
 
-static struct rr soa(uint8_t *rdata)
+/* Which serial the client is shown. */
+static uint32_t serial_for(const struct sockaddr_storage *client)
 {
+	const struct sockaddr_in *a = (const struct sockaddr_in *)client, *b = (const struct sockaddr_in *)&secondary[0];
+	bool first = secondaries > 0 && a->sin_family == AF_INET && a->sin_addr.s_addr == b->sin_addr.s_addr;
+
+	return held && !first ? serial - 1 : serial;
+}
+
+/* The SOA with a serial; rdata has DNS_MESSAGE_MAX octets and takes what it points to. */
+static struct rr soa_of(uint32_t with, uint8_t *rdata)
+{
+	memcpy(rdata, zone->soa.rdata, zone->soa.rdlen);
+	soa_set_serial(rdata, zone->soa.rdlen, with);
 	return (struct rr){ .owner = apex, .type = TYPE_SOA, .ttl = zone->soa.ttl, .rdata = rdata, .rdlen = zone->soa.rdlen };
 }
 
@@ -61,6 +77,7 @@ static struct rr added(uint32_t i, uint8_t owner[DNAME_MAX])
 struct answer {
 	int fd;
 	uint16_t id, qtype;
+	uint32_t serial; /* that the client is shown */
 	uint8_t octets[2 + MESSAGE];
 	struct wr w;
 	bool failed;
@@ -106,37 +123,37 @@ static void put_whole(struct answer *a)
 		for (size_t i = 0; i < o.n; i++)
 			if (o.rr[i].type != TYPE_SOA)
 				put(a, &o.rr[i]);
-	for (uint32_t i = 1; i <= serial - first_serial; i++) {
+	for (uint32_t i = 1; i <= a->serial - first_serial; i++) {
 		rr = added(i, owner);
 		put(a, &rr);
 	}
 }
 
-static bool wants_diff(const struct dns_msg *q)
+static bool wants_diff(const struct dns_msg *q, uint32_t shown)
 {
-	return q->qtype == TYPE_IXFR && q->has_serial && q->serial == serial - 1;
+	return q->qtype == TYPE_IXFR && q->has_serial && q->serial == shown - 1;
 }
 
-static bool wants_whole(const struct dns_msg *q)
+static bool wants_whole(const struct dns_msg *q, uint32_t shown)
 {
-	return q->qtype != TYPE_SOA && !wants_diff(q) && !(q->qtype == TYPE_IXFR && q->has_serial && q->serial == serial);
+	return q->qtype != TYPE_SOA && !wants_diff(q, shown) && !(q->qtype == TYPE_IXFR && q->has_serial && q->serial == shown);
 }
 
-static bool answer(int fd, const struct dns_msg *q)
+static bool answer(int fd, const struct dns_msg *q, uint32_t shown)
 {
-	struct answer a = { .fd = fd, .id = q->id, .qtype = q->qtype };
-	struct rr now = soa(soa_now), before = soa(soa_before), rr;
-	uint8_t owner[DNAME_MAX];
+	struct answer a = { .fd = fd, .id = q->id, .qtype = q->qtype, .serial = shown };
+	uint8_t owner[DNAME_MAX], soa_new[DNS_MESSAGE_MAX], soa_old[DNS_MESSAGE_MAX];
+	struct rr now = soa_of(shown, soa_new), before = soa_of(shown - 1, soa_old), rr;
 
 	begin(&a);
 	put(&a, &now);
-	if (wants_diff(q)) {
-		rr = added(serial - first_serial, owner);
+	if (wants_diff(q, shown)) {
+		rr = added(shown - first_serial, owner);
 		put(&a, &before);
 		put(&a, &now);
 		put(&a, &rr);
 		put(&a, &now);
-	} else if (wants_whole(q)) {
+	} else if (wants_whole(q, shown)) {
 		put_whole(&a);
 		put(&a, &now);
 	}
@@ -160,15 +177,20 @@ static bool read_all(int fd, uint8_t *p, size_t len)
 static bool converse(int fd)
 {
 	uint8_t head[2], query[DNS_MESSAGE_MAX];
+	struct sockaddr_storage client = { .ss_family = AF_UNSPEC };
+	socklen_t client_len = sizeof(client);
 	struct dns_msg q;
+	uint32_t shown;
 
 	if (!read_all(fd, head, 2) || !read_all(fd, query, (size_t)(head[0] << 8 | head[1])) ||
 	    dns_msg_read(query, (size_t)(head[0] << 8 | head[1]), &q, NULL) != 0)
 		return false;
-	if (!wants_whole(&q))
-		return answer(fd, &q);
+	getpeername(fd, (struct sockaddr *)&client, &client_len);
+	shown = serial_for(&client);
+	if (!wants_whole(&q, shown))
+		return answer(fd, &q, shown);
 	if (fork() == 0)
-		_exit(answer(fd, &q) ? 0 : 1);
+		_exit(answer(fd, &q, shown) ? 0 : 1);
 	return false;
 }
 
@@ -178,9 +200,9 @@ static void answer_udp(int fd)
 {
 	struct sockaddr_storage from;
 	socklen_t from_len = sizeof(from);
-	uint8_t query[DNS_MESSAGE_MAX], octets[512];
+	uint8_t query[DNS_MESSAGE_MAX], octets[512], soa_new[DNS_MESSAGE_MAX];
 	ssize_t n = recvfrom(fd, query, sizeof(query), 0, (struct sockaddr *)&from, &from_len);
-	struct rr now = soa(soa_now);
+	struct rr now = soa_of(serial_for(&from), soa_new);
 	struct wr w = wr_of(octets, sizeof(octets));
 	struct dns_msg q;
 
@@ -193,19 +215,35 @@ static void answer_udp(int fd)
 	sendto(fd, octets, w.at, 0, (struct sockaddr *)&from, from_len);
 }
 
-static void change(int fd)
+/* NOTIFY to the secondaries from `first` on, up to `end`. */
+static void tell(int fd, size_t first, size_t end)
 {
-	uint8_t octets[512];
+	uint8_t octets[512], soa_new[DNS_MESSAGE_MAX];
 	struct wr w = wr_of(octets, sizeof(octets));
-	struct rr now = soa(soa_now);
+	struct rr now = soa_of(serial, soa_new);
 
-	memcpy(soa_before, soa_now, zone->soa.rdlen);
-	soa_set_serial(soa_now, zone->soa.rdlen, ++serial);
 	dns_build_header(&w, (uint16_t)serial, DNS_AA, DNS_NOTIFY, 0);
 	dns_build_question(&w, apex, TYPE_SOA, CLASS_IN);
 	dns_build_rr(&w, DNS_ANSWER, &now);
-	for (size_t i = 0; i < secondaries; i++)
+	for (size_t i = first; i < end && i < secondaries; i++)
 		sendto(fd, octets, w.at, 0, (struct sockaddr *)&secondary[i], secondary_len[i]);
+}
+
+static void change(int fd)
+{
+	serial++;
+	tell(fd, 0, secondaries);
+}
+
+static void half_a_change(int fd)
+{
+	held = !held;
+	if (held) {
+		serial++;
+		tell(fd, 0, 1);
+	} else {
+		tell(fd, 1, secondaries);
+	}
 }
 
 static int open_socket(const char *address, const char *port, int type)
@@ -252,16 +290,19 @@ static int take(int tcp)
 static void serve(int udp, int tcp)
 {
 	struct pollfd polls[2 + CONNECTIONS] = { { .fd = udp, .events = POLLIN }, { .fd = tcp, .events = POLLIN } };
-	sigset_t usr1, before;
+	sigset_t told, before;
 	nfds_t n = 2;
 	int fd;
 
-	sigemptyset(&usr1);
-	sigaddset(&usr1, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &usr1, &before);
+	sigemptyset(&told);
+	sigaddset(&told, SIGUSR1);
+	sigaddset(&told, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &told, &before);
 	for (;;) {
 		for (; changes_wanted > 0; changes_wanted = changes_wanted - 1)
 			change(udp);
+		for (; halves_wanted > 0; halves_wanted = halves_wanted - 1)
+			half_a_change(udp);
 		if (ppoll(polls, n, NULL, &before) <= 0)
 			continue;
 		if ((polls[0].revents & POLLIN) != 0)
@@ -294,10 +335,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "ixfrsource: %s\n", e.text);
 		return 1;
 	}
-	memcpy(soa_now, zone->soa.rdata, zone->soa.rdlen);
 	first_serial = serial = zone->serial;
 	signal(SIGCHLD, SIG_IGN);
 	signal(SIGUSR1, on_signal);
+	signal(SIGUSR2, on_signal);
 	if ((udp = open_socket(argv[1], argv[2], SOCK_DGRAM)) < 0 || (tcp = open_socket(argv[1], argv[2], SOCK_STREAM)) < 0) {
 		perror("ixfrsource");
 		return 1;
