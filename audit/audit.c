@@ -80,6 +80,16 @@ bool rrset_next(const struct records *r, size_t *i, struct rrset *out)
 	return true;
 }
 
+bool rrset_same(const struct rrset *a, const struct rrset *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (rec_cmp(a->rec[i], b->rec[i]) != 0 || a->rec[i]->ttl != b->rec[i]->ttl)
+			return false;
+	return true;
+}
+
 struct rrset rrset_of(const struct records *r, uint16_t type)
 {
 	struct rrset set;
@@ -199,7 +209,7 @@ static int check_owner(struct audit *a, struct owner *o, bool mixed, struct err 
 	if (a->changes != NULL)
 		return changes_owner(a, o, e);
 	rules_check(a, o);
-	signatures_check(a, o);
+	signatures_check(a, o, NULL);
 	if (a->denial != DENIES_NSEC3)
 		nsec_check(a, o);
 	if (a->denial == DENIES_NSEC3 && nsec3_note(a, o, e) != 0)

@@ -158,6 +158,8 @@ struct rrset {
 };
 /* The RRset that begins at *i, which moves behind it; false at the end. */
 bool rrset_next(const struct records *r, size_t *i, struct rrset *out);
+/* Whether two RRsets are the same records with the same TTLs. */
+bool rrset_same(const struct rrset *a, const struct rrset *b);
 /* The RRset of a type; n is 0 when there is none. */
 struct rrset rrset_of(const struct records *r, uint16_t type);
 /* Whether the zone answers for it and signs it. */

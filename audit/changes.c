@@ -32,6 +32,7 @@ struct changes {
 	struct changes3 *nsec3;     /* NULL: no NSEC3PARAM */
 	struct sum *delta;          /* of the content, from what it was to what it is */
 	bool content_changed;
+	bool same_keys; /* the DNSKEY RRset is as it was */
 	bool has_sum;
 	uint8_t sum[SUM_OCTETS]; /* of the new content, as the input has it */
 };
@@ -272,12 +273,16 @@ bool changes_all_optout(const struct audit *a)
 
 static bool same(const struct records *a, const struct records *b)
 {
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (rec_cmp(a->rec[i], b->rec[i]) != 0 || a->rec[i]->ttl != b->rec[i]->ttl)
-			return false;
-	return true;
+	const struct rrset all = { 0, a->rec, a->n }, other = { 0, b->rec, b->n };
+
+	return rrset_same(&all, &other);
+}
+
+static bool same_keys(const struct owner *now, const struct owner *was)
+{
+	struct rrset is = rrset_of(&now->zone, TYPE_DNSKEY), before = rrset_of(&was->zone, TYPE_DNSKEY);
+
+	return is.n > 0 && rrset_same(&is, &before);
 }
 
 /* Content is compared by its sum, where it may have changed at all. */
@@ -334,6 +339,8 @@ int changes_owner(struct audit *a, struct owner *o, struct err *e)
 	owner_place(a, &was, &c->was_cut);
 	if (was.place == PLACE_BELOW_DNAME && owner_is_hash(a, &was))
 		was.place = PLACE_NAME;
+	if (o->place == PLACE_APEX) /* the first of all */
+		c->same_keys = same_keys(o, &was);
 	passed = was.place == o->place && o->place != PLACE_APEX && same(&o->zone, &was.zone);
 	hashed = owner_is_hash(a, o) || owner_is_hash(a, &was);
 	if (!passed) {
@@ -341,7 +348,7 @@ int changes_owner(struct audit *a, struct owner *o, struct err *e)
 		if (o->zone.n > 0) {
 			content_check(a, o);
 			rules_check(a, o);
-			signatures_check(a, o);
+			signatures_check(a, o, c->same_keys ? &was : NULL);
 		}
 	}
 	if (hashed && a->denial == DENIES_NSEC3)

@@ -12,6 +12,8 @@
 
 #include "arena/arena.h"
 
+#define KEPT 8
+
 uint16_t dnskey_tag(const uint8_t *rdata, size_t len)
 {
 	uint32_t sum = 0;
@@ -115,7 +117,7 @@ static EVP_PKEY *ec_key(const struct curve *c, const uint8_t *p, size_t len)
 	return NULL;
 }
 
-static EVP_PKEY *public_key(uint8_t algorithm, const uint8_t *p, size_t len)
+static EVP_PKEY *key_new(uint8_t algorithm, const uint8_t *p, size_t len)
 {
 	switch (algorithm) {
 	case ALG_RSASHA256:
@@ -134,6 +136,34 @@ static EVP_PKEY *public_key(uint8_t algorithm, const uint8_t *p, size_t len)
 	}
 }
 
+/* Keys of the jobs before, the last used first: to make one takes longer than to verify with it.  One thread. */
+static struct kept {
+	uint8_t *rdata;
+	size_t len;
+	EVP_PKEY *pkey;
+} kept[KEPT];
+
+static EVP_PKEY *public_key(const uint8_t *rdata, size_t len)
+{
+	struct kept found = { .len = 0 };
+	size_t i = 0;
+
+	while (i < KEPT - 1 && (kept[i].len != len || memcmp(kept[i].rdata, rdata, len) != 0))
+		i++;
+	if (kept[i].len == len && memcmp(kept[i].rdata, rdata, len) == 0) {
+		found = kept[i];
+	} else {
+		free(kept[i].rdata);
+		EVP_PKEY_free(kept[i].pkey);
+		found = (struct kept){ mem_dup(rdata, len), len, key_new(rdata[3], rdata + 4, len - 4) };
+	}
+	memmove(kept + 1, kept, i * sizeof(*kept));
+	kept[0] = found;
+	if (found.pkey != NULL)
+		EVP_PKEY_up_ref(found.pkey);
+	return found.pkey;
+}
+
 bool dnskeys_add(struct dnskeys *keys, const uint8_t *rdata, size_t len)
 {
 	struct dnskey *k = &keys->key[keys->n];
@@ -146,7 +176,7 @@ bool dnskeys_add(struct dnskeys *keys, const uint8_t *rdata, size_t len)
 	k->protocol = rdata[2];
 	k->algorithm = rdata[3];
 	k->tag = dnskey_tag(rdata, len);
-	k->pkey = public_key(k->algorithm, rdata + 4, len - 4);
+	k->pkey = public_key(rdata, len);
 	k->bits = k->pkey != NULL ? (unsigned)EVP_PKEY_get_bits(k->pkey) : 0;
 	keys->n++;
 	return true;

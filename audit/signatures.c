@@ -35,7 +35,19 @@ struct rrset sigpool_covering(const struct rrset *rrsigs, uint16_t type)
 	return out;
 }
 
-static void check_rrset(struct audit *a, const struct owner *o, const struct rrset *set,
+static bool verified_before(const struct owner *was, const struct rrset *set, const struct rrset *sigs)
+{
+	struct rrset rrsigs, set_was, sigs_were;
+
+	if (was == NULL || set->type == TYPE_SOA || set->type == TYPE_DNSKEY)
+		return false;
+	rrsigs = rrset_of(&was->zone, TYPE_RRSIG);
+	set_was = rrset_of(&was->zone, set->type);
+	sigs_were = sigpool_covering(&rrsigs, set->type);
+	return rrset_same(set, &set_was) && rrset_same(sigs, &sigs_were);
+}
+
+static void check_rrset(struct audit *a, const struct owner *o, const struct owner *was, const struct rrset *set,
 			const struct rrset *sigs)
 {
 	bool signed_by[256] = { false };
@@ -51,10 +63,10 @@ static void check_rrset(struct audit *a, const struct owner *o, const struct rrs
 			signed_by[rec_rdata(sigs->rec[i])[2]] = true;
 	note_unsigned(a, o, set->type, signed_by);
 	if (sigs->n > 0)
-		sigpool_add(a->signatures, o, set, sigs);
+		sigpool_add(a->signatures, o, set, sigs, verified_before(was, set, sigs));
 }
 
-void signatures_check(struct audit *a, const struct owner *o)
+void signatures_check(struct audit *a, const struct owner *o, const struct owner *was)
 {
 	struct rrset rrsigs = rrset_of(&o->zone, TYPE_RRSIG), set;
 	size_t seen = 0;
@@ -67,7 +79,7 @@ void signatures_check(struct audit *a, const struct owner *o)
 			continue;
 		sigs = sigpool_covering(&rrsigs, set.type);
 		seen += sigs.n;
-		check_rrset(a, o, &set, &sigs);
+		check_rrset(a, o, was, &set, &sigs);
 	}
 	for (size_t i = 0; seen < rrsigs.n && i < rrsigs.n; i++) {
 		const struct rec *r = rrsigs.rec[i];

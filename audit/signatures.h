@@ -13,8 +13,10 @@
 
 /* Starts the threads, once the keys are known; NULL when that fails. */
 struct signatures *signatures_new(struct audit *a);
-/* The authoritative RRsets of an owner with their RRSIGs. */
-void signatures_check(struct audit *a, const struct owner *o);
+/* The authoritative RRsets of an owner with their RRSIGs.  was: NULL, or the owner in a version that passed under the same
+ * DNSKEY RRset: an RRset and RRSIGs that stand there, too, verified then, and are not verified again; but those of SOA and
+ * DNSKEY are, which tell what the keys sign. */
+void signatures_check(struct audit *a, const struct owner *o, const struct owner *was);
 /* Waits for the pool and sets the results in the audit.  After it no finding is added. */
 void signatures_end(struct audit *a);
 void signatures_free(struct signatures *s);

@@ -176,8 +176,8 @@ uint8_t *sigpool_body(uint8_t *p, const struct owner *o, const struct rrset *set
 	return p;
 }
 
-void sigpool_add(struct signatures *s, const struct owner *o, const struct rrset *set,
-		 const struct rrset *sigs)
+void sigpool_add(struct signatures *s, const struct owner *o, const struct rrset *set, const struct rrset *sigs,
+		 bool verified)
 {
 	size_t body = sigpool_body_size(o, set), need = o->wire_len + body;
 	struct sigbatch *b;
@@ -198,6 +198,7 @@ void sigpool_add(struct signatures *s, const struct owner *o, const struct rrset
 	*item = (struct sigitem){ .at = o->at,
 				  .type = set->type,
 				  .owner_len = (uint8_t)o->wire_len,
+				  .verified = verified,
 				  .ttl = set->rec[0]->ttl,
 				  .owner = b->used,
 				  .body = b->used + o->wire_len,

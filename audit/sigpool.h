@@ -4,9 +4,10 @@
 
 #include "audit/signatures.h"
 
-/* sigpool - the threads behind signatures.h.  Bounded: sigpool_add waits while all batches are in flight. */
-void sigpool_add(struct signatures *s, const struct owner *o, const struct rrset *set,
-		 const struct rrset *sigs);
+/* sigpool - the threads behind signatures.h.  Bounded: sigpool_add waits while all batches are in flight.  verified: the
+ * signatures are known to be right, the rest of the RRSIGs is looked at. */
+void sigpool_add(struct signatures *s, const struct owner *o, const struct rrset *set, const struct rrset *sigs,
+		 bool verified);
 
 /* What the signatures of an RRset are over, behind their own rdata (RFC 4034 section 3.1.8.1): its octets; writes them, and
  * returns where they end. */
@@ -29,6 +30,7 @@ struct sigitem {
 	uint64_t at;
 	uint16_t type;
 	uint8_t owner_len;
+	bool verified;
 	uint32_t ttl;
 	size_t owner, body, body_len, sigs, sig_count; /* sigs: (length in 4 octets, TTL in 4, rdata) */
 };

@@ -15,6 +15,8 @@
 
 #define READ_OCTETS  (256u * 1024)
 #define WRITE_OCTETS (1024u * 1024)
+#define STRETCHES    8      /* at most, that are merged instead of sorted anew */
+#define SHORT        4096   /* records of one, whose sorting may take the square of what an owner has */
 #define FIRST_OCTETS (128u * 1024) /* of a buffer, which grows */
 
 struct entry {
@@ -166,6 +168,51 @@ static void insertion(struct entry *e, size_t n, const uint8_t *buf)
 	}
 }
 
+/* Where the next stretch begins whose keys do not fall. */
+static size_t stretch_end(const struct sorter *s, size_t from)
+{
+	size_t i = from + 1;
+
+	for (; i < s->n; i++) {
+		const struct rec *a = rec_at(s, i - 1), *b = rec_at(s, i);
+
+		if (memcmp(a->octets, b->octets, a->key_len < b->key_len ? a->key_len : b->key_len) > 0)
+			break;
+	}
+	return i;
+}
+
+/* Two sorted stretches that lie side by side. */
+static void merge(struct sorter *s, size_t a, size_t b, size_t end)
+{
+	const size_t middle = b;
+	size_t first = a, n = 0;
+
+	while (a < middle && b < end)
+		s->spare[n++] = s->entries[by_octets(&s->entries[a], &s->entries[b], s->buf) <= 0 ? a++ : b++];
+	memmove(s->entries + first + n, s->entries + a, (middle - a) * sizeof(*s->entries));
+	memcpy(s->entries + first, s->spare, n * sizeof(*s->entries));
+}
+
+/* A few pages of a zone: each has its owners in order, and only the records of each owner are not.  False where there are
+ * too many such stretches, or where many records of an owner stand in a wrong order. */
+static bool sort_stretches(struct sorter *s)
+{
+	size_t end[STRETCHES], n = 0;
+
+	for (size_t at = 0; at < s->n; at = end[n++])
+		if (n == STRETCHES || (end[n] = stretch_end(s, at)) - at > SHORT)
+			return false;
+	for (size_t i = 0; i < n; i++) {
+		size_t from = i == 0 ? 0 : end[i - 1];
+
+		insertion(s->entries + from, end[i] - from, s->buf);
+	}
+	for (size_t i = 1; i < n; i++)
+		merge(s, 0, end[i - 1], end[i]);
+	return true;
+}
+
 static void sort_buffer(struct sorter *s)
 {
 	if (s->ordered || s->n < 2)
@@ -173,6 +220,11 @@ static void sort_buffer(struct sorter *s)
 	s->ordered = true;
 	if ((s->spare = malloc(s->entries_cap * sizeof(*s->spare))) == NULL) {
 		qsort_r(s->entries, s->n, sizeof(struct entry), by_octets, s->buf);
+		return;
+	}
+	if (sort_stretches(s)) {
+		free(s->spare);
+		s->spare = NULL;
 		return;
 	}
 	set_prefixes(s);

@@ -22,6 +22,9 @@ void db_rollback(struct db *db);
 /* Moves what the log of recent commits holds into the database file; nothing when it is short. */
 int db_checkpoint(struct db *db, unsigned least_log_pages, struct err *e);
 
+/* Reads the part of the log that the next commit writes, where the kernel has not kept it (dblog.c). */
+void db_log_ahead(struct db *db);
+
 /* Makes or changes the zone's row; id: set. */
 int db_put_zone(struct db *db, const uint8_t *apex, size_t apex_len, const struct version_info *info,
 		const struct table *t, int64_t *id, struct err *e);
@@ -35,8 +38,10 @@ int db_put_volume(struct db *db, uint32_t id, uint64_t end, struct err *e);
 /* pages: with rows that still say that they lie there, of no zone. */
 int db_del_volume(struct db *db, uint32_t id, bool pages, struct err *e);
 int db_put_keep(struct db *db, const uint8_t *apex, size_t apex_len, const char *json, struct err *e);
-/* One more word of the zone's history; old ones go. */
+/* One more word of the zone's history. */
 int db_put_history(struct db *db, const uint8_t *apex, size_t apex_len, int64_t at, const char *json, struct err *e);
+/* Old words go, at the instant of the newest. */
+int db_trim_history(struct db *db, const uint8_t *apex, size_t apex_len, int64_t at, struct err *e);
 /* The newest first. */
 int db_each_history(struct db *db, const uint8_t *apex, size_t apex_len, size_t most,
 		    int (*fn)(void *ctx, const char *json), void *ctx, struct err *e);

@@ -20,13 +20,18 @@ static int run(struct db *db, enum question q, struct err *e)
 
 int db_put_history(struct db *db, const uint8_t *apex, size_t apex_len, int64_t at, const char *json, struct err *e)
 {
-	sqlite3_stmt *put = db->st[Q_PUT_HISTORY], *trim = db->st[Q_TRIM_HISTORY];
+	sqlite3_stmt *put = db->st[Q_PUT_HISTORY];
 
 	sqlite3_bind_blob(put, 1, apex, (int)apex_len, SQLITE_STATIC);
 	sqlite3_bind_int64(put, 2, at);
 	sqlite3_bind_text(put, 3, json, -1, SQLITE_STATIC);
-	if (run(db, Q_PUT_HISTORY, e) != 0)
-		return -1;
+	return run(db, Q_PUT_HISTORY, e);
+}
+
+int db_trim_history(struct db *db, const uint8_t *apex, size_t apex_len, int64_t at, struct err *e)
+{
+	sqlite3_stmt *trim = db->st[Q_TRIM_HISTORY];
+
 	sqlite3_bind_blob(trim, 1, apex, (int)apex_len, SQLITE_STATIC);
 	sqlite3_bind_int64(trim, 2, KEPT);
 	sqlite3_bind_int64(trim, 3, at - KEPT_S);

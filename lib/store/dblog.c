@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* dblog: room in the database's write-ahead log. */
+/* dblog: room in the database's write-ahead log, and its next part in memory. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -7,10 +7,13 @@
 #include <unistd.h>
 
 #include "arena/arena.h"
+#include "store/db.h"
 #include "store/dbstate.h"
 
 #define ROOM   (5u << 18) /* octets: some 300 pages, more than the log is let grow to before it is folded in */
 #define PIECE  65536u
+#define FRAME  (24 + 4096)  /* octets of the log that a page takes */
+#define AHEAD  (32 * FRAME) /* more than one small change writes */
 #define PLENTY (64u * ROOM) /* free on the disk: nobody is to lack this room */
 
 void db_log_room(const struct db *db)
@@ -33,4 +36,18 @@ void db_log_room(const struct db *db)
 		close(fd);
 	free(zeroes);
 	free(path);
+}
+
+/* What SQLite writes there begins and ends within blocks; the kernel reads those that it has not. */
+void db_log_ahead(struct db *db)
+{
+	sqlite3_file *log = NULL;
+	uint8_t *octets;
+
+	if (sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK || log == NULL ||
+	    log->pMethods == NULL)
+		return;
+	octets = mem_grow(NULL, 1, AHEAD);
+	(void)!log->pMethods->xRead(log, octets, AHEAD, (sqlite3_int64)db->log_pages * FRAME);
+	free(octets);
 }

@@ -102,8 +102,8 @@ int store_open(const char *dir, struct store **out, struct err *e);
 void store_close(struct store *s);
 /* A new volume is begun where one would grow above this; 64 MiB unless told. */
 void store_set_volume_max(struct store *s, uint64_t octets);
-/* Writes to the disk what changes have appended so far, so that their publication finds it done.  Thread of store_write; what
- * fails here refuses those changes. */
+/* Writes to the disk what changes have appended so far, so that their publication finds it done, and has the part of the log
+ * that it will write in memory.  Thread of store_write; what fails here refuses those changes. */
 int store_sync(struct store *s, struct err *e);
 /* Moves recent commits from SQLite's log into its file, if they take this many pages there; best while nothing waits. */
 int store_checkpoint(struct store *s, unsigned least_log_pages, struct err *e);

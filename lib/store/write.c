@@ -95,6 +95,8 @@ static int put_step(struct store *s, struct step *t, struct err *e)
 		rc = candidate_write(s, t->w, t->apex, t->apex_len, t->table, e);
 	for (size_t i = 0; i < t->w->history_count && rc == 0; i++)
 		rc = db_put_history(s->db, t->apex, t->apex_len, t->w->history_at[i], t->w->history[i], e);
+	if (rc == 0 && t->w->history_count > 0)
+		rc = db_trim_history(s->db, t->apex, t->apex_len, t->w->history_at[t->w->history_count - 1], e);
 	if (rc != 0 || t->w->keep == NULL)
 		return rc;
 	return db_put_keep(s->db, t->apex, t->apex_len, t->w->keep, e);
@@ -220,7 +222,7 @@ static size_t check_all(struct step *steps, size_t n)
 	return good;
 }
 
-int store_sync(struct store *s, struct err *e)
+static int sync_volumes(struct store *s, struct err *e)
 {
 	if (volumes_sync(&s->volumes, e) == 0)
 		return 0;
@@ -230,6 +232,14 @@ int store_sync(struct store *s, struct err *e)
 	return -1;
 }
 
+int store_sync(struct store *s, struct err *e)
+{
+	pthread_mutex_lock(&s->db_lock);
+	db_log_ahead(s->db);
+	pthread_mutex_unlock(&s->db_lock);
+	return sync_volumes(s, e);
+}
+
 static int sync_pages(struct store *s, const struct step *steps, size_t n, struct err *e)
 {
 	bool put = false;
@@ -237,7 +247,7 @@ static int sync_pages(struct store *s, const struct step *steps, size_t n, struc
 	for (size_t i = 0; i < n; i++)
 		put = put || (steps[i].w->change != NULL && steps[i].w->change->put);
 	fail_point("store-before-sync");
-	if (put && store_sync(s, e) != 0)
+	if (put && sync_volumes(s, e) != 0)
 		return -1;
 	fail_point("store-after-sync");
 	return 0;

@@ -143,6 +143,28 @@ static void nothing_and_one_record(void **state)
 	sorter_free(s);
 }
 
+/* Pages of a zone, the middle ones last: owners in order, the records of each are not. */
+static void few_stretches_come_in_order(void **state)
+{
+	static const unsigned begin[] = { 400, 0, 200, 600, 100 };
+
+	(void)state;
+	for (size_t stretches = 1; stretches <= sizeof(begin) / sizeof(begin[0]); stretches++) {
+		struct sorter *s = sorter_new(24u << 20, "/tmp");
+		char label[16];
+
+		for (size_t i = 0; i < stretches; i++)
+			for (unsigned name = begin[i]; name < begin[i] + 150; name++) {
+				snprintf(label, sizeof(label), "name%05u", name);
+				assert_int_equal(add(s, label, "bb", 2), 0);
+				assert_int_equal(add(s, label, "c", 1), 0);
+				assert_int_equal(add(s, label, "a", 1), 0);
+			}
+		drain(s, stretches * 150 * 3);
+		sorter_free(s);
+	}
+}
+
 static void a_folder_that_is_not_there_is_an_error(void **state)
 {
 	struct sorter *s = sorter_new(100000, "/nonexistent");
@@ -164,6 +186,7 @@ int main(void)
 		cmocka_unit_test(spilled_and_kept_records_come_in_order),
 		cmocka_unit_test(threads_may_add),
 		cmocka_unit_test(nothing_and_one_record),
+		cmocka_unit_test(few_stretches_come_in_order),
 		cmocka_unit_test(a_folder_that_is_not_there_is_an_error),
 	};
 
