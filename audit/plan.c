@@ -266,6 +266,7 @@ struct plan *plan_from_json(const json_t *root, struct err *e)
 		err_set(e, ERR_SYNTAX, "must be an object");
 	else if (read_set(root, "dnskey", "DNSKEY", &p->dnskey, e) == 0 &&
 		 read_set(root, "csk", "DNSKEY", &p->csk, e) == 0 &&
+		 read_set(root, "foreign", "DNSKEY", &p->foreign, e) == 0 &&
 		 read_set(root, "signing", "DNSKEY", &p->signing, e) == 0 &&
 		 read_set(root, "cds", "CDS", &p->cds, e) == 0 &&
 		 read_set(root, "cdnskey", "CDNSKEY", &p->cdnskey, e) == 0 &&
@@ -308,12 +309,22 @@ struct plan *plan_read(const char *path, struct err *e)
 	return p;
 }
 
-bool plan_is_csk(const struct plan *p, const uint8_t *rdata, size_t len)
+static bool set_has(const struct plan_set *s, const uint8_t *rdata, size_t len)
 {
-	for (size_t i = 0; p != NULL && i < p->csk.n; i++)
-		if (p->csk.item[i].len == len && memcmp(p->csk.item[i].rdata, rdata, len) == 0)
+	for (size_t i = 0; i < s->n; i++)
+		if (s->item[i].len == len && memcmp(s->item[i].rdata, rdata, len) == 0)
 			return true;
 	return false;
+}
+
+bool plan_is_csk(const struct plan *p, const uint8_t *rdata, size_t len)
+{
+	return p != NULL && set_has(&p->csk, rdata, len);
+}
+
+bool plan_is_foreign(const struct plan *p, const uint8_t *rdata, size_t len)
+{
+	return p != NULL && set_has(&p->foreign, rdata, len);
 }
 
 static void set_fini(struct plan_set *s)
@@ -329,6 +340,7 @@ void plan_free(struct plan *p)
 		return;
 	set_fini(&p->dnskey);
 	set_fini(&p->csk);
+	set_fini(&p->foreign);
 	set_fini(&p->signing);
 	set_fini(&p->cds);
 	set_fini(&p->cdnskey);

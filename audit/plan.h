@@ -47,6 +47,7 @@ struct plan {
 	bool observed; /* what others show was looked at: keys wait for TTLs alone */
 	bool set_back; /* the past is that of an old copy, and lacks what was published after it */
 	struct plan_set dnskey, cds, cdnskey, ds; /* sorted by octets */
+	struct plan_set foreign;                  /* keys of another signer, which sign nothing here */
 	struct plan_set csk;                      /* keys with SEP that sign zone data */
 	struct plan_set signing;                  /* keys that sign without being in the DNSKEY RRset */
 	bool algorithms_given, algorithm[256];
@@ -73,6 +74,8 @@ void plan_free(struct plan *p);
 /* The child of this name, in lower case; NULL. */
 const struct plan_child *plan_child(const struct plan *p, const uint8_t *name, size_t len);
 /* Whether the plan (NULL: none) says that a key is a CSK. */
+/* Whether it is a key of another signer. */
+bool plan_is_foreign(const struct plan *p, const uint8_t *rdata, size_t len);
 bool plan_is_csk(const struct plan *p, const uint8_t *rdata, size_t len);
 
 #endif

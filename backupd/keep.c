@@ -87,7 +87,7 @@ static int say(struct saying *y)
 static void keep_zone(struct saying *y, const struct zone_state *z, size_t signers)
 {
 	for (size_t i = 0; i < z->keys && y->n < WORDS_MAX; i++)
-		if (z->key[i].created && !said_stored(y->b, &z->key[i]) && !key_was_dropped(&z->key[i]) &&
+		if (z->key[i].created && !z->key[i].foreign && !said_stored(y->b, &z->key[i]) && !key_was_dropped(&z->key[i]) &&
 		    boxes_suffice(y->b, &z->key[i], signers))
 			add(y, z, &z->key[i]);
 }
@@ -165,7 +165,7 @@ size_t keep_keys(const struct backupd *b)
 
 	for (size_t i = 0; i < s->zones; i++)
 		for (size_t j = 0; j < s->zone[i].keys; j++)
-			n += s->zone[i].key[j].created;
+			n += s->zone[i].key[j].created && !s->zone[i].key[j].foreign;
 	return n;
 }
 
@@ -198,7 +198,7 @@ json_t *keep_list(struct backupd *b)
 		json_t *keys = json_array();
 
 		for (size_t j = 0; j < z->keys; j++)
-			if (z->key[j].created)
+			if (z->key[j].created && !z->key[j].foreign)
 				json_array_append_new(keys, one_key(b, &z->key[j]));
 		json_array_append_new(zones, json_pack("{s:s,s:b,s:o,s:o}", "zone", z->text, "removed",
 						       zone_addition(z) == NULL, "dropped_in_s",

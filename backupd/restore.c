@@ -325,7 +325,7 @@ static int say_secrets(struct restore *r, struct err *e)
 
 	for (size_t i = 0; i < s->zones; i++)
 		for (size_t j = 0; j < s->zone[i].keys; j++)
-			if (s->zone[i].key[j].created && !is_dropped(&s->zone[i], &s->zone[i].key[j]) &&
+			if (s->zone[i].key[j].created && !s->zone[i].key[j].foreign && !is_dropped(&s->zone[i], &s->zone[i].key[j]) &&
 			    say_key(r, &s->zone[i], &s->zone[i].key[j], e) != 0)
 				return -1;
 	for (size_t i = 0; i < s->tsigs; i++)

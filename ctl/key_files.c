@@ -51,6 +51,8 @@ int cmd_key_import(struct ctl *c)
 
 	if (ctl_seconds(c, "timeout", 120, &timeout_s) != 0)
 		return CTL_MISUSED;
+	if (ctl_flag(c, "public") && (algorithm != NULL || role != NULL))
+		return ctl_misuse(c->command, "--public: algorithm and role are in the records");
 	if (algorithm != NULL && key_algorithm_from_text(algorithm) == 0)
 		return ctl_misuse(c->command, "--algorithm %s: must be 8, 10, 13, 14, 15 or 16, or a mnemonic", algorithm);
 	files = json_array();
@@ -66,7 +68,8 @@ int cmd_key_import(struct ctl *c)
 	if (role != NULL)
 		json_object_set_new(body, "role", json_string(role));
 	zone = ctl_zone_name(c->arg[0]);
-	rc = ctl_call(c, CTL_KEYDIST, "POST", http_path("/v1/zones/%s/keys/import", zone), body, &answer);
+	rc = ctl_call(c, CTL_KEYDIST, "POST",
+		      http_path("/v1/zones/%s/keys/%s", zone, ctl_flag(c, "public") ? "public" : "import"), body, &answer);
 	json_decref(body);
 	rc = rc != 0 ? CTL_FAILED : ctl_key_made(c, zone, answer, timeout_s, "taken in");
 	json_decref(answer);

@@ -106,8 +106,27 @@ int cmd_key_release(struct ctl *c)
 	return CTL_DONE;
 }
 
+static int withdraw_foreign(struct ctl *c)
+{
+	char *zone = ctl_zone_name(c->arg[0]);
+	json_t *body = json_object(), *answer = NULL;
+	const int rc = ctl_call(c, CTL_KEYDIST, "POST", http_path("/v1/zones/%s/keys/%s/withdraw", zone, c->arg[1]), body, &answer);
+
+	json_decref(body);
+	if (rc == 0 && !ctl_json(c, answer)) {
+		printf("key %lld/%lld goes: first its DS, then its DNSKEY; see duetctl key explain\n", (long long)jint(answer, "tag", 0),
+		       (long long)jint(answer, "algorithm", 0));
+		json_decref(answer);
+	}
+	free(zone);
+	return rc == 0 ? CTL_DONE : CTL_FAILED;
+}
+
 int cmd_key_withdraw(struct ctl *c)
 {
+	if (c->args == 2)
+		return withdraw_foreign(c);
+
 	char *zone = ctl_zone_name(c->arg[0]);
 	json_t *body = json_object(), *answer = NULL;
 	int rc = ctl_call(c, CTL_KEYDIST, "POST", http_path("/v1/zones/%s/withdraw", zone), body, &answer);

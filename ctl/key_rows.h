@@ -87,14 +87,15 @@
 	  cmd_key_release },
 	{ "key",
 	  "withdraw",
-	  "ZONE",
+	  "ZONE [KEY]",
 	  1,
-	  1,
+	  2,
 	  CTL_KEYDIST,
-	  "make a zone insecure: take all its keys out",
+	  "make a zone insecure: take all its keys out; with KEY: take out a key of another signer",
 	  "CDS and CDNSKEY say DELETE; the zone stays signed until the parent shows no DS any more and caches have let\n"
-	  "go of it.  duetctl key create makes it secure again, once that is over.",
-	  "duetctl key withdraw example.org",
+	  "go of it.  duetctl key create makes it secure again, once that is over.\n"
+	  "With KEY, of key import --public: nobody serves what that signer signed any more.  Its DS goes, then its DNSKEY.",
+	  "duetctl key withdraw example.org\nduetctl key withdraw example.org 23677",
 	  { END },
 	  cmd_key_withdraw },
 	{ "key",
@@ -155,11 +156,13 @@
 	  "  K*.key or K*.private   of BIND, with its pair beside it; PowerDNS exports the same\n"
 	  "  *.json                 what Knot's keymgr -j ZONE list prints, with ID.pem or keys/ID.pem beside it\n"
 	  "  *.pem                  PKCS #8; --algorithm and --role say what it is\n"
-	  "Then it waits as key create does.",
+	  "Then it waits as key create does.  With --public FILE has DNSKEY records of a signer from which the zone moves here\n"
+	  "while its private keys do not: they are published beside ours until duetctl key withdraw ZONE KEY.",
 	  "duetctl key import example.org /var/lib/duet/import/Kexample.org.+013+*.key\n"
 	  "duetctl key import example.org /var/lib/duet/import/knot/keys.json\n"
 	  "duetctl key import example.org /var/lib/duet/import/ksk.pem --algorithm 8 --role ksk",
 	  { { "role", "ROLE", "csk, ksk or zsk (default: by flags and by what comes with it)" },
+	    { "public", NULL, "public halves alone, of another signer" },
 	    { "algorithm", "ALGORITHM", "of PEM files: number or mnemonic" },
 	    { "no-wait", NULL, "return when the keys are taken in" },
 	    { "timeout", "TIME", "how long to wait (default 2m)" },

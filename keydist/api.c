@@ -291,6 +291,8 @@ int api_open(struct keydist *k, struct err *e)
 	n += key_route_count;
 	memcpy(all + n, import_routes, import_route_count * sizeof(*all));
 	n += import_route_count;
+	memcpy(all + n, public_routes, public_route_count * sizeof(*all));
+	n += public_route_count;
 	memcpy(all + n, roll_routes, roll_route_count * sizeof(*all));
 	n += roll_route_count;
 	memcpy(all + n, timeline_routes, timeline_route_count * sizeof(*all));

@@ -237,7 +237,7 @@ static int check_places(const struct import *im, const struct file_key *f, const
 	for (size_t i = 0; i < l->t.n; i++) {
 		const struct timeline_key *k = &l->t.key[i];
 
-		if (!k->dead && k->key->declined.n == 0 && memcmp(k->key->hash, key_hash(f->key), 32) != 0 &&
+		if (!k->dead && !k->foreign && k->key->declined.n == 0 && memcmp(k->key->hash, key_hash(f->key), 32) != 0 &&
 		    both_use(k->key->role, f->role))
 			return err_set(e, ERR_EXISTS, "%s has a %s already, key %u/%u: duetctl key roll replaces it", im->z->text,
 				       k->key->role, dnskey_tag(k->key->dnskey, k->key->dnskey_len), k->alg);

@@ -115,6 +115,7 @@ static json_t *key_json(struct keydist *k, const struct life *l, const struct ti
 	json_object_set_new(o, "gone", json_boolean(key->dead));
 	json_object_set_new(o, "goes", json_boolean(key->record[RECORD_DNSKEY].retiring));
 	json_object_set_new(o, "roll", json_boolean(ks->roll));
+	json_object_set_new(o, "foreign", json_boolean(ks->foreign));
 	json_object_set_new(o, "method", json_string(key_method_names[ks->method]));
 	json_object_set_new(o, "records", records_json(k, l, key));
 	json_object_set_new(o, "next_s", json_integer(next_s(l->in.memory, key)));

@@ -106,7 +106,7 @@ static const struct key_state *existing(const struct zone_state *z, unsigned alg
 	for (size_t i = 0; i < z->keys; i++) {
 		const struct key_state *ks = &z->key[i];
 
-		if (ks->created && ks->dnskey[3] == alg && strcmp(ks->role, role) == 0 && ks->declined.n == 0 &&
+		if (ks->created && !ks->foreign && ks->dnskey[3] == alg && strcmp(ks->role, role) == 0 && ks->declined.n == 0 &&
 		    !key_was_dropped(ks) && ks->record[RECORD_DNSKEY].stopped.n == 0 &&
 		    (best == NULL || memcmp(ks->hash, best->hash, 32) < 0))
 			best = ks;

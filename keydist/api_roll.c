@@ -23,7 +23,7 @@ static void view(struct keydist *k, const struct zone_state *z, struct life *l)
 
 static bool in_use(const struct timeline_key *key)
 {
-	return !key->dead && key->key->declined.n == 0 && !key->record[RECORD_DNSKEY].retiring;
+	return !key->dead && !key->foreign && key->key->declined.n == 0 && !key->record[RECORD_DNSKEY].retiring;
 }
 
 /* ---- rolls ---- */
@@ -53,6 +53,11 @@ static int roll_one(const struct roll *r, const struct timeline_key *key, struct
 	if (other && r->hold == HOLD_STANDBY)
 		return err_set(e, ERR_REFUSED, "key %u/%u: a standby key is of the algorithm and role of the one in use", tag,
 			       key->alg);
+	for (size_t i = 0; i < r->l->t.n; i++)
+		if (r->l->t.key[i].foreign && !r->l->t.key[i].dead)
+			return err_set(e, ERR_REFUSED, "%s has a key of another signer, which would not know of the new one: duetctl key "
+				       "withdraw %s %u first", z->text, z->text,
+				       dnskey_tag(r->l->t.key[i].key->dnskey, r->l->t.key[i].key->dnskey_len));
 	if (has_standby(r->l, key))
 		return err_set(e, ERR_REFUSED, "key %u/%u has a standby key: duetctl key release %s lets that take its place",
 			       tag, key->alg, z->text);

@@ -102,7 +102,7 @@ out:
 /* A key of this node that was declined for its tag is made again, once. */
 static bool to_make_again(const struct keydist *k, const struct zone_state *z, const struct key_state *ks)
 {
-	if (memcmp(ks->creator, k->self.id, NODE_ID_LEN) != 0 || ks->declined.n == 0 ||
+	if (ks->foreign || memcmp(ks->creator, k->self.id, NODE_ID_LEN) != 0 || ks->declined.n == 0 ||
 	    ks->record[RECORD_DNSKEY].serves.n > 0 || zone_addition(z) == NULL)
 		return false;
 	for (size_t i = 0; i < z->keys; i++)
@@ -136,10 +136,15 @@ static int hold_one(struct keydist *k, struct zone_ctx *c, struct zone_state *z,
 		return k->recovery_known && lacks_second_box(ks) && key_has_box(ks, k->self.id) && is_second(k, z, ks)
 			       ? hold(k, c, z, ks, e)
 			       : 0;
-	if (!key_has_box(ks, k->self.id))
+	if (!ks->foreign && !key_has_box(ks, k->self.id))
 		return 0; /* share.c will bring it; or a backup took it out, long after the zone was removed */
 	if (clashes_with_held(k, z, ks)) {
 		decline(k, c, ks, "tag");
+		return 0;
+	}
+	if (ks->foreign) { /* there is nothing to prove; from here on the others may show it */
+		words_add(k, c, "key.held", json_pack("{s:o,s:s}", "key", msg_json_hex(ks->hash, 32), "probe", ""), "key-held",
+			  "zone=%s key=%u/%u msg=another signer's", c->text, dnskey_tag(ks->dnskey, ks->dnskey_len), ks->dnskey[3]);
 		return 0;
 	}
 	return hold(k, c, z, ks, e);

@@ -403,9 +403,9 @@ json_t *tsig_box_for(struct keydist *k, const struct tsig_state *t, const struct
 
 /* api*.c */
 int api_open(struct keydist *k, struct err *e);
-extern const struct http_route zone_routes[], key_routes[], import_routes[], roll_routes[], node_routes[], many_routes[],
+extern const struct http_route zone_routes[], key_routes[], import_routes[], public_routes[], roll_routes[], node_routes[], many_routes[],
 	timeline_routes[];
-extern const size_t zone_route_count, key_route_count, import_route_count, roll_route_count, node_route_count, many_route_count,
+extern const size_t zone_route_count, key_route_count, import_route_count, public_route_count, roll_route_count, node_route_count, many_route_count,
 	timeline_route_count;
 
 /* step.c */

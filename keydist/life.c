@@ -184,7 +184,7 @@ json_t *life_missing(struct keydist *k, const struct life *l, const struct timel
 			json_array_append_new(list, json_sprintf("%s has not said that it holds it",
 								 cluster_name(k->cluster, id)));
 	}
-	if (stored < l->policy.require_backups)
+	if (!key->foreign && stored < l->policy.require_backups)
 		json_array_append_new(list, json_sprintf("%zu of %zu backups have said that they store it", stored,
 							 l->policy.require_backups));
 	if (json_array_size(list) == 0)

@@ -24,7 +24,7 @@ static bool in_use(const struct timeline_key *key)
 {
 	const enum key_record use = key->sep ? RECORD_DS : RECORD_ZONE;
 
-	return !key->dead && !key->key->roll && key->key->declined.n == 0 && !key->record[use].retiring &&
+	return !key->dead && !key->foreign && !key->key->roll && key->key->declined.n == 0 && !key->record[use].retiring &&
 	       key->record[use].phase == PHASE_OMNIPRESENT;
 }
 

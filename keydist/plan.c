@@ -99,7 +99,7 @@ static void say_lost(struct keydist *k, struct zone_ctx *c, const struct life *l
 		struct key *key = NULL;
 		struct err e;
 
-		if (!l->t.key[i].record[RECORD_DNSKEY].show || !key_held_by(z, ks, k->self.id) ||
+		if (ks->foreign || !l->t.key[i].record[RECORD_DNSKEY].show || !key_held_by(z, ks, k->self.id) ||
 		    id_set_has(&ks->lost, k->self.id) || keys_open(k, z, ks, &key, &e) == 0)
 			continue;
 		log_event(LOG_ERROR, "key-lost", "zone=%s key=%u/%u msg=%s", z->text,
@@ -165,11 +165,31 @@ static void look(struct zone_ctx *c, const struct life *l)
 	}
 }
 
+/* In presentation format (RFC 3597); NULL: none. */
+static json_t *foreign_keys(const struct timeline *t)
+{
+	json_t *list = NULL;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct key_state *ks = t->key[i].key;
+		char *hex;
+
+		if (!ks->foreign || !t->key[i].record[RECORD_DNSKEY].show)
+			continue;
+		list = list == NULL ? json_array() : list;
+		hex = mem_new(2 * ks->dnskey_len + 1, 1);
+		sodium_bin2hex(hex, 2 * ks->dnskey_len + 1, ks->dnskey, ks->dnskey_len);
+		json_array_append_new(list, json_sprintf("\\# %zu %s", ks->dnskey_len, hex));
+		free(hex);
+	}
+	return list;
+}
+
 json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct life *l)
 {
 	const struct zone_state *z = l->in.zone;
 	const char *source = submit_plan_source(c, json_string_value(json_object_get(zone_addition(z)->body, "source")));
-	json_t *plan, *children = local_children(k, c);
+	json_t *plan, *children = local_children(k, c), *foreign = foreign_keys(&l->t);
 	struct timeline_published next;
 
 	look(c, l);
@@ -192,6 +212,8 @@ json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct life *l)
 	json_object_set_new(plan, "look", looks_wanted(k, l));
 	if (children != NULL)
 		json_object_set_new(plan, "children", children);
+	if (foreign != NULL)
+		json_object_set_new(plan, "foreign", foreign);
 	if (l->t.stale)
 		json_object_set_new(plan, "set_back", json_true());
 	return plan;

@@ -87,7 +87,7 @@ static json_t *key(const struct key_state *k)
 	for (size_t i = 0; i < k->helds; i++)
 		json_array_append_new(
 			held, json_pack("[o,s]", hex(k->held[i].node, NODE_ID_LEN), k->held[i].probe));
-	return json_pack("{s:o,s:b,s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:[o,o],s:s,s:b,s:b,s:o,s:o,s:o,s:s,s:I}", "hash",
+	return json_pack("{s:o,s:b,s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:[o,o],s:s,s:b,s:b,s:o,s:o,s:o,s:s,s:I,s:b,s:b}", "hash",
 			 hex(k->hash, 32), "created", k->created, "creator", hex(k->creator, NODE_ID_LEN),
 			 "dnskey", hex(k->dnskey, k->dnskey_len), "role", k->role, "instead",
 			 hex(k->instead, 32), "boxes", boxes(k->box, k->boxes), "recovery",
@@ -99,7 +99,7 @@ static json_t *key(const struct key_state *k)
 			 k->want.set ? hex(k->want.fact, sizeof(k->want.fact)) : json_null(), "at_parent",
 			 k->at_parent.set ? hex(k->at_parent.hash, sizeof(k->at_parent.hash)) : json_null(), "dropped",
 			 boxes(k->dropped, k->droppeds), "hold", key_hold_names[k->hold], "released",
-			 (json_int_t)k->released);
+			 (json_int_t)k->released, "foreign", k->foreign, "withdrawn", k->withdrawn);
 }
 
 static json_t *zone(const struct zone_state *z)

@@ -338,6 +338,7 @@ static const struct {
 	{ "key.ds", OF_ZONE, on_key },
 	{ "zone.secure", OF_ZONE, on_secure },
 	{ "key.lost", OF_ZONE, on_key },
+	{ "key.withdrawn", OF_ZONE, on_key },
 	{ "tsig.create", OF_CLUSTER, on_tsig_create },
 	{ "tsig.remove", OF_CLUSTER, on_tsig_remove },
 	{ "floor", OF_ZONE, on_floor },

@@ -27,6 +27,9 @@
  *   zone.remove  {"adds":[fact hash,..]}           the additions that its author saw
  *   policy       {"policy":{..},"rev"}
  *   key.created  {"key","dnskey","role","boxes":[{"to","box"}],"recovery":[{"id","box"}],"instead"?,"hold"?}
+ *   key.created  {"key","dnskey","role","foreign":true}   the public half of another signer's key, which nobody here has; held
+ *                                                  is said of it without a proof, and no backup stores it
+ *   key.withdrawn {"key"}                          an operator's word: nobody serves what that signer signed any more
  *   key.boxes    {"key","boxes":[..]}              more boxes of a key, for signers that came later
  *   key.held     {"key","probe","recovery"?:{"id","box"}}    deed, proven by a signature over key_probe_data
  *   key.declined {"key","why"}                     promise
@@ -202,6 +205,8 @@ struct key_state {
 	enum key_method method;
 	enum key_hold hold;
 	unsigned released;
+	bool foreign;        /* of a signer that is none of ours: nobody here has its private half */
+	bool withdrawn;      /* a foreign one is to go */
 	bool roll, roll_now; /* it is to be replaced */
 	struct key_roll {
 		bool set;
@@ -312,7 +317,7 @@ size_t key_stored_count(const struct fact_state *s, const struct key_state *k);
 bool key_was_dropped(const struct key_state *k);
 /* Whether it was sealed to this signer. */
 bool key_has_box(const struct key_state *k, const uint8_t node[NODE_ID_LEN]);
-/* Whether node has said `held` with a probe that verifies. */
+/* Whether node has said `held` with a probe that verifies; of a foreign key, at all. */
 bool key_held_by(const struct zone_state *z, struct key_state *k, const uint8_t node[NODE_ID_LEN]);
 
 /* Everything in canonical JSON, for tests and comparison; new reference. */

@@ -182,6 +182,7 @@ static void on_created(struct key_state *k, const struct fact *f, const json_t *
 	memset(k->instead, 0, sizeof(k->instead));
 	msg_hex(body, "instead", k->instead, 32, NULL);
 	read_replaces(k, body);
+	k->foreign = json_is_true(json_object_get(body, "foreign"));
 	free(k->dnskey);
 	k->dnskey = dnskey;
 	k->dnskey_len = len;
@@ -355,6 +356,8 @@ void key_fact(struct zone_state *z, const struct fact *f, json_t *body)
 		on_release(k, body);
 	else if (strcmp(what, "ds") == 0)
 		on_ds(k, f, body);
+	else if (strcmp(what, "withdrawn") == 0)
+		k->withdrawn = true;
 	else if (strcmp(what, "lost") == 0)
 		id_set_add(&k->lost, f->origin);
 	else if (strcmp(what, "stored") == 0 && msg_hex(body, "recovery", id, NODE_ID_LEN, NULL) == 0)
@@ -411,6 +414,8 @@ bool key_held_by(const struct zone_state *z, struct key_state *k, const uint8_t 
 
 		if (memcmp(h->node, node, NODE_ID_LEN) != 0)
 			continue;
+		if (k->foreign)
+			return true;
 		if (h->proven == 0)
 			h->proven = probe_verifies(z, k, h) ? 1 : -1;
 		if (h->proven == 1)

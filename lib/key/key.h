@@ -133,5 +133,8 @@ int key_write_pem(const struct key *k, const char *path, struct err *e);
 int key_import_bind(const char *path, const uint8_t *zone, struct key **out, struct key_times *times, struct err *e);
 /* PKCS #8 in PEM; the public half is made from it.  flags: 256 or 257. */
 int key_import_pem(const char *path, unsigned alg, uint16_t flags, struct key **out, struct err *e);
+/* Public halves alone: every DNSKEY record of the zone in the file, one a line (a .key file, or what dig prints); other
+ * lines that are no comments are refused.  They come behind the *n that are there, at most max; the caller frees all. */
+int key_public_list(const char *path, const uint8_t *zone, struct key **out, size_t max, size_t *n, struct err *e);
 
 #endif

@@ -160,6 +160,53 @@ int key_public_read(const char *path, const uint8_t *zone, struct key **out, str
 	return rc == 0 ? 0 : err_ctx(e, "%s", path);
 }
 
+/* Not a FIFO, which would hold up who reads it. */
+static FILE *open_regular(const char *path, struct err *e)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+	FILE *f = NULL;
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		err_errno(e, "%s", path);
+	else if (!S_ISREG(st.st_mode) || st.st_size > KEYFILE_MAX)
+		err_set(e, ERR_LIMIT, "%s: must be a regular file of at most %d octets", path, KEYFILE_MAX);
+	else if ((f = fdopen(fd, "r")) == NULL)
+		err_errno(e, "%s", path);
+	if (f == NULL && fd >= 0)
+		close(fd);
+	return f;
+}
+
+int key_public_list(const char *path, const uint8_t *zone, struct key **out, size_t max, size_t *n, struct err *e)
+{
+	FILE *f = open_regular(path, e);
+	const size_t before = *n;
+	char *line = NULL;
+	size_t room = 0;
+	int rc = f == NULL ? -1 : 0;
+
+	while (rc == 0 && getline(&line, &room, f) > 0) {
+		struct key *key = NULL;
+
+		rc = parse_line(line, zone, &key, e);
+		if (rc == 0 && *n == max) {
+			key_free(key);
+			rc = err_set(e, ERR_LIMIT, "more than %zu keys", max);
+		} else if (rc == 0) {
+			out[(*n)++] = key;
+		} else if (rc == 1) {
+			rc = 0; /* a comment */
+		}
+	}
+	if (rc == 0 && *n == before)
+		rc = err_set(e, ERR_SYNTAX, "no DNSKEY record");
+	free(line);
+	if (f != NULL)
+		fclose(f);
+	return rc == 0 || f == NULL ? rc : err_ctx(e, "%s", path);
+}
+
 static int read_pair(const char *dir, const char *file, const uint8_t *zone, struct key **out, struct err *e)
 {
 	size_t len = strlen(file) - strlen(".key");

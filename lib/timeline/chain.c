@@ -28,7 +28,7 @@ static bool anywhere(const struct timeline_key *k, enum key_record r)
 static bool always_one(const struct timeline *t, unsigned alg, enum key_record r)
 {
 	for (size_t i = 0; i < t->n; i++)
-		if (t->key[i].alg == alg && t->key[i].record[r].all_seen && anywhere(&t->key[i], r))
+		if (t->key[i].alg == alg && !t->key[i].foreign && t->key[i].record[r].all_seen && anywhere(&t->key[i], r))
 			return true;
 	return false;
 }
@@ -36,7 +36,7 @@ static bool always_one(const struct timeline *t, unsigned alg, enum key_record r
 /*
  * Two RRsets of which each has at least one of the algorithm's keys: `upper` (DS, RRSIG) names keys, `lower`
  * has them. They match when 1. one key is in all of both; 2. whatever may be in `upper` is in all of `lower`;
- * or 3. whatever may be in `lower` is in all of `upper`.  by_ds: asked for also where `lower` has none of the
+ * or 3. whatever may be in `lower` is in all of `upper`. A foreign key signs no DNSKEY RRset of ours, so a DS of it alone is no match.  by_ds: asked for also where `lower` has none of the
  * algorithm.
  */
 static bool match(const struct timeline *t, unsigned alg, enum key_record upper, bool by_ds)
@@ -48,6 +48,10 @@ static bool match(const struct timeline *t, unsigned alg, enum key_record upper,
 
 		if (k->alg != alg || !order_has(k, upper))
 			continue;
+		if (k->foreign) {
+			up_in_low &= !anywhere(k, upper) || (upper == RECORD_ZONE && everywhere(k, RECORD_DNSKEY));
+			continue;
+		}
 		one |= everywhere(k, upper) && everywhere(k, RECORD_DNSKEY);
 		up |= anywhere(k, upper);
 		up_in_low &= !anywhere(k, upper) || everywhere(k, RECORD_DNSKEY);

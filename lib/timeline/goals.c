@@ -20,7 +20,7 @@ bool goals_replaces(const struct timeline_key *k, const uint8_t hash[32])
 /* Made for the same purpose, by nodes that did not hear each other. */
 static bool competes(const struct timeline_key *a, const struct timeline_key *b, enum key_record use)
 {
-	if (!order_has(a, use) || !order_has(b, use))
+	if (!order_has(a, use) || !order_has(b, use) || a->foreign || b->foreign)
 		return false;
 	return memcmp(a->key->replaces[0], b->key->replaces[0], 32) == 0 ||
 	       goals_replaces(b, a->key->replaces[0]) || goals_replaces(a, b->key->replaces[0]);
@@ -89,7 +89,7 @@ void goals_decide(const struct timeline_in *in, struct timeline *t)
 	t->secure = t->secure && !insecure_under_way(t);
 	for (size_t i = 0; i < t->n; i++) {
 		struct timeline_key *k = &t->key[i];
-		const bool all = !t->secure || (k->key->declined.n > 0 && !k->distributed);
+		const bool all = !t->secure || (k->foreign && k->key->withdrawn) || (k->key->declined.n > 0 && !k->distributed);
 
 		k->record[RECORD_DS].retiring = k->sep && (all || goes(t, k, RECORD_DS));
 		k->record[RECORD_ZONE].retiring = k->zone_signing && (all || goes(t, k, RECORD_ZONE));
@@ -120,6 +120,8 @@ static bool roll_runs(const struct timeline *t, const struct timeline_key *k)
 	for (size_t i = 0; i < t->n; i++) {
 		const struct timeline_key *o = &t->key[i];
 
+		if (o->foreign && !o->dead) /* that signer does not know of the new key */
+			return true;
 		if (o == k || o->dead || FAULT(ROLLS_OVERLAP))
 			continue;
 		if (k == NULL ? !alive(o) || !settled(o)
@@ -146,7 +148,7 @@ static void want(struct timeline_create *c, const char *role, const struct timel
 static const struct timeline_key *user_of(const struct timeline *t, enum key_record use)
 {
 	for (size_t i = 0; i < t->n; i++)
-		if (alive(&t->key[i]) && order_has(&t->key[i], use))
+		if (alive(&t->key[i]) && !t->key[i].foreign && order_has(&t->key[i], use))
 			return &t->key[i];
 	return NULL;
 }
@@ -196,7 +198,7 @@ size_t create_wanted(const struct timeline_in *in, const struct timeline *t, str
 		const struct timeline_policy p = wanted_by(in->policy, k->key);
 		const bool same = k->alg == p.algorithm && p.split != (k->sep && k->zone_signing);
 
-		if (!k->key->roll || !alive(k) || !settled(k) || roll_runs(t, k))
+		if (!k->key->roll || k->foreign || !alive(k) || !settled(k) || roll_runs(t, k))
 			continue;
 		*rolled = k;
 		if (!same) {

@@ -17,7 +17,7 @@ static bool alg_complete(const struct timeline *t, unsigned alg)
 	bool sep = false, zone_signing = false;
 
 	for (size_t i = 0; i < t->n; i++)
-		if (t->key[i].alg == alg && t->key[i].distributed && !t->key[i].dead) {
+		if (t->key[i].alg == alg && t->key[i].distributed && !t->key[i].dead && !t->key[i].foreign) {
 			sep |= t->key[i].sep;
 			zone_signing |= t->key[i].zone_signing;
 		}
@@ -27,8 +27,8 @@ static bool alg_complete(const struct timeline *t, unsigned alg)
 /* All but an operator's word is there. */
 static bool could_come(const struct timeline *t, const struct timeline_key *k, enum key_record r)
 {
-	return order_has(k, r) && !k->record[r].retiring && !k->record[r].stopped && !k->record[r].gone &&
-	       !k->record[r].any_stopped && (k->distributed || FAULT(NOT_DISTRIBUTED)) &&
+	return order_has(k, r) && !(k->foreign && r == RECORD_ZONE) && !k->record[r].retiring && !k->record[r].stopped &&
+	       !k->record[r].gone && !k->record[r].any_stopped && (k->distributed || FAULT(NOT_DISTRIBUTED)) &&
 	       alg_complete(t, k->alg) && order_all_ready(t, k, r);
 }
 
@@ -104,7 +104,7 @@ static bool stands_in(const struct timeline *t, const struct timeline_key *k, en
 	for (size_t i = 0; i < t->n; i++) {
 		const struct timeline_key *o = &t->key[i];
 
-		if (o != k && o->record[r].show && !o->record[r].retiring &&
+		if (o != k && !o->foreign && o->record[r].show && !o->record[r].retiring &&
 		    o->record[RECORD_DNSKEY].phase == PHASE_OMNIPRESENT &&
 		    (r == RECORD_DS || o->alg == k->alg))
 			return true;
@@ -128,6 +128,8 @@ static bool has_leave(const struct timeline *t, const struct timeline_key *k, en
 		return true;
 	if (k->sep && k->record[RECORD_DS].phase != PHASE_HIDDEN)
 		return FAULT(DNSKEY_BEFORE_DS);
+	if (k->foreign && k->zone_signing && k->record[RECORD_ZONE].phase != PHASE_HIDDEN)
+		return false; /* what that signer signed may be in caches */
 	/* the last of an algorithm that no DS names: its signatures stay until the DNSKEY is gone */
 	return !k->zone_signing || k->record[RECORD_ZONE].phase == PHASE_HIDDEN ||
 	       !(ds_asks(t, k->alg) || chain_unnamed(t)) ||
@@ -199,6 +201,8 @@ static void let_go(struct timeline *t, enum key_record r)
 
 static bool can_sign(const struct timeline *t, const struct timeline_key *k)
 {
+	if (k->foreign)
+		return false;
 	if (t->joining && k->zone_signing && k->held && !k->record[RECORD_ZONE].any_stopped &&
 	    k->record[RECORD_ZONE].any_serves &&
 	    (k->record[RECORD_DNSKEY].all_seen || k->record[RECORD_ZONE].all_seen))

@@ -15,6 +15,11 @@
  *   all may show it -> each `serves` it -> each has `seen` it everywhere, long enough       comes in
  *   nobody needs it -> each has `stopped`  -> each finds it `gone` everywhere, long enough  goes out
  *
+ * A foreign key (RFC 8901; RFC 6781 section 4.3.5.1, "cooperating operators") is there for a zone that moves here from a
+ * signer whose private keys do not: its DNSKEY is shown beside ours, its DS may be at the parent and its RRSIGs in caches
+ * from the first moment on, so these are rumoured before anybody here shows them.  It goes only by an operator's word, then
+ * as any key does.  No chain of trust is built on it, and no other key is rolled while it is there.
+ *
  * Why decisions made alone are safe together:
  *   1. Whoever adds a record needs a deed of every counted signer, this node's included (the table in
  * order.c). So nobody is more than one step ahead: what needs a deed that this node has not said is shown by
@@ -134,6 +139,7 @@ struct timeline_key {
 	struct key_state *key;
 	unsigned alg;
 	bool sep, zone_signing;
+	bool foreign; /* another signer's: stands in the DNSKEY RRset and in CDS, and signs nothing here */
 	bool held, distributed, dead;
 	struct record_view record[KEY_RECORDS];
 };

@@ -99,7 +99,7 @@ static bool is_distributed(const struct timeline_in *in, const struct timeline *
 		if (self ? !said_held(in, ks) : !FAULT(OWN_HELD_IS_ENOUGH) && !key_held_by(in->zone, ks, t->counted[i]))
 			return false;
 	}
-	if (key_stored_count(in->facts, ks) < in->policy->require_backups && !FAULT(BACKUP_NOT_WAITED_FOR))
+	if (!ks->foreign && key_stored_count(in->facts, ks) < in->policy->require_backups && !FAULT(BACKUP_NOT_WAITED_FOR))
 		return false;
 	return all_count_each_other(in, t);
 }
@@ -161,7 +161,7 @@ static enum record_phase phase_of(const struct timeline *t, const struct timelin
 		return PHASE_UNRETENTIVE;
 	if (v->all_seen)
 		return PHASE_OMNIPRESENT;
-	if (v->any_serves || v->shown || order_self_ready(t, k, r))
+	if (v->any_serves || v->shown || order_self_ready(t, k, r) || (k->foreign && r != RECORD_DNSKEY))
 		return PHASE_RUMOURED;
 	return PHASE_HIDDEN;
 }
@@ -178,6 +178,7 @@ static void view_key(const struct timeline_in *in, const struct timeline *t, str
 	*k = (struct timeline_key){ .key = ks, .alg = ks->dnskey[3] };
 	k->sep = strcmp(ks->role, "zsk") != 0;
 	k->zone_signing = strcmp(ks->role, "ksk") != 0;
+	k->foreign = ks->foreign;
 	k->held = said_held(in, ks);
 	for (enum key_record r = 0; r < KEY_RECORDS; r++)
 		view_record(in, t, k, r);

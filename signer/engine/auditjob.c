@@ -106,6 +106,8 @@ static json_t *plan_words(const struct zwork *z, const struct made *m)
 	json_object_set_new(o, "cds", ready_set(p, TYPE_CDS));
 	json_object_set_new(o, "cdnskey", ready_set(p, TYPE_CDNSKEY));
 	set_keys(o, p);
+	if (p->foreign != NULL)
+		json_object_set(o, "foreign", p->foreign);
 	return o;
 }
 

@@ -60,6 +60,7 @@ void plan_unref(struct plan *p)
 	free(p->keys);
 	free(p->unpublished);
 	free(p->source);
+	json_decref(p->foreign);
 	free(p->shows);
 	arena_free(p->arena);
 	free(p);
@@ -429,6 +430,7 @@ int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identi
 	    msg_uint(msg, "steps", INT64_MAX, &p->steps, e) != 0 || msg_uint(msg, "epoch", INT64_MAX, &p->epoch, e) != 0)
 		goto bad;
 	p->source = mem_strdup(source);
+	p->foreign = json_incref(json_object_get(msg, "foreign"));
 	if (children_read(p, msg, apex, e) != 0)
 		goto bad;
 	if (p->state == PLAN_SIGNED && signed_read(p, msg, apex, id, before, now, e) != 0)

@@ -41,6 +41,7 @@ struct plan {
 	struct ready_rrset *ready;
 	size_t ready_count;
 	int64_t ready_until;  /* earliest expiration of the ready RRSIGs; INT64_MAX without */
+	json_t *foreign;      /* DNSKEYs of another signer, in presentation format; NULL: none */
 	struct key **keys;    /* borrowed from `held`; they sign only between plan_keys_use and plan_keys_done */
 	struct ring_key **held; /* shared by plans that follow each other */
 	bool *unpublished;    /* of keys: signs, and its DNSKEY is not in the RRset (a conservative algorithm roll) */

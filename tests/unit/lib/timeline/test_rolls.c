@@ -372,6 +372,110 @@ static void what_waits_for_a_word_is_not_foretold(void **state)
 	assert_true(f.whole);
 }
 
+/* ---- another signer's keys ---- */
+
+static struct key_state *add_foreign(const char *role)
+{
+	struct key_state *k = add_key(role, NULL);
+
+	k->foreign = true;
+	k->method = METHOD_FIRST;
+	return k;
+}
+
+static void a_foreign_key_is_shown_and_signs_nothing(void **state)
+{
+	struct key_state *zsk = zone_in_use(), *theirs = add_foreign("zsk"), *ksk = add_foreign("ksk");
+	const struct timeline_key *t = view(theirs);
+
+	(void)state;
+	assert_true(t->record[RECORD_DNSKEY].show);
+	assert_false(t->record[RECORD_ZONE].show);
+	assert_int_equal(t->record[RECORD_ZONE].phase, PHASE_RUMOURED);	/* that signer's are in caches */
+	settle(theirs, RECORD_DNSKEY);
+	settle(ksk, RECORD_DNSKEY);
+	/* smaller hash or not: it takes no place of ours, and CDS names it beside ours */
+	memset(theirs->hash, 0, sizeof(theirs->hash));
+	assert_false(view(zsk)->record[RECORD_ZONE].retiring);
+	assert_true(view(ksk)->record[RECORD_DS].show);
+	assert_int_equal(view(ksk)->record[RECORD_DS].phase, PHASE_RUMOURED);
+}
+
+static void a_foreign_key_is_shown_by_nobody_who_does_not_know_it(void **state)
+{
+	struct key_state *theirs;
+
+	(void)state;
+	zone_in_use();
+	theirs = add_foreign("zsk");
+	theirs->helds = 1; /* the other signer has not said that it knows it */
+	assert_false(view(theirs)->record[RECORD_DNSKEY].show);
+	theirs->helds = 2;
+	w.dnskey[2][3] = 8; /* nor beside keys of another algorithm alone */
+	assert_false(view(theirs)->record[RECORD_DNSKEY].show);
+}
+
+static void no_key_is_rolled_while_a_foreign_one_is_there(void **state)
+{
+	struct key_state *zsk = zone_in_use(), *theirs = add_foreign("zsk");
+	struct timeline_say says[8];
+
+	(void)state;
+	zsk->roll = true;
+	settle(theirs, RECORD_DNSKEY);
+	for (int round = 0; round < 2; round++) {
+		bool created = false;
+
+		view(zsk);
+		timeline_tend(&w.in, &w.t, &w.memory);
+		timeline_ran(&w.memory, (int64_t)DAY * 1000);
+		for (size_t n = timeline_says(&w.in, &w.t, &w.memory, says, 8); n-- > 0;)
+			created |= says[n].kind == SAY_CREATE;
+		assert_int_equal(created, round == 1);
+		finish(theirs);
+		w.published.record[RECORD_DNSKEY].n--; /* it came last */
+	}
+}
+
+static void a_foreign_key_goes_by_a_word_then_ds_first(void **state)
+{
+	struct key_state *theirs;
+
+	(void)state;
+	zone_in_use();
+	theirs = add_foreign("csk");
+	settle(theirs, RECORD_DNSKEY);
+	settle(theirs, RECORD_DS);
+	assert_false(view(theirs)->record[RECORD_DS].retiring);
+	theirs->withdrawn = true;
+	assert_false(view(theirs)->record[RECORD_DS].show);
+	assert_true(view(theirs)->record[RECORD_DNSKEY].show);
+	theirs->record[RECORD_DS].stopped = theirs->record[RECORD_DS].gone = both();
+	w.published.record[RECORD_DS].n--;
+	/* what that signer signed may be in caches still */
+	assert_true(view(theirs)->record[RECORD_DNSKEY].show);
+	theirs->record[RECORD_ZONE].stopped = theirs->record[RECORD_ZONE].gone = both();
+	assert_false(view(theirs)->record[RECORD_DNSKEY].show);
+}
+
+static void a_chain_is_not_built_on_a_foreign_key(void **state)
+{
+	struct key_state *ksk, *theirs;
+
+	(void)state;
+	zone_in_use();
+	ksk = &w.key[0];
+	theirs = add_foreign("ksk");
+	settle(theirs, RECORD_DNSKEY);
+	settle(theirs, RECORD_DS);
+	view(theirs);
+	assert_true(timeline_chain_holds(&w.t));
+	/* Ours is not in the DS RRset of every cache: that of the other signer leads to no DNSKEY RRset of ours. */
+	ksk->record[RECORD_DS].seen.n = 0;
+	view(theirs);
+	assert_false(timeline_chain_holds(&w.t));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -382,6 +486,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(hurry_leaves_out_what_policy_adds, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_that_are_gone_do_not_crowd_out_those_that_live, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_restored_signer_goes_by_what_those_before_it_served, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_foreign_key_is_shown_and_signs_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_foreign_key_is_shown_by_nobody_who_does_not_know_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_key_is_rolled_while_a_foreign_one_is_there, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_foreign_key_goes_by_a_word_then_ds_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_chain_is_not_built_on_a_foreign_key, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_roll_is_foretold_to_its_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_foretold_ksk_waits_for_the_ttls_of_the_parent, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_waits_for_a_word_is_not_foretold, setup, teardown),
