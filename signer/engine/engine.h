@@ -99,8 +99,9 @@ struct engine {
 	bool serving;           /* net answers transfers */
 	int64_t upkeep_ms;      /* monotonic: next upkeep of the store */
 	int64_t wrote_ms;       /* monotonic: something was published last */
-	int64_t trimmed_ms;     /* wrote_ms when memory was given back last */
-	size_t untrimmed;       /* publications since then */
+	int64_t grew_ms;        /* monotonic: memory was last taken for many zones: a publication, plans */
+	int64_t trimmed_ms;     /* grew_ms when memory was given back last */
+	size_t untrimmed;       /* publications and plans since then */
 	bool upkeep_on;
 	int64_t drain_until_ms; /* monotonic; 0: not draining */
 	bool stopping;

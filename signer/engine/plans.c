@@ -69,6 +69,8 @@ static void read_done(struct work *w)
 	struct engine *e = r->engine;
 
 	r->done = true;
+	e->grew_ms = clock_mono_ms();
+	e->untrimmed += r->n;
 	while ((r = TAILQ_FIRST(&e->plans)) != NULL && r->done) {
 		TAILQ_REMOVE(&e->plans, r, entry);
 		for (size_t i = 0; i < r->n; i++) {

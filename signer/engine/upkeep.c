@@ -13,7 +13,7 @@
 #define AGAIN_MS 1000  /* there is more to do, or a change was open */
 #define IDLE_MS  10000 /* without a publication */
 #define TRIM_MS  3000
-#define TRIM_MANY 512  /* publications, after which it is not waited for */
+#define TRIM_MANY 256  /* publications and plans, after which it is not waited for */
 
 /* A test may have it sooner, and then without waiting for a quiet moment. */
 static bool hurried(void)
@@ -56,13 +56,13 @@ static void done(void *ctx, int rc, const struct err *err)
 	works_pause(e->works, false);
 }
 
-/* What many zones needed while they were loaded and signed goes back to the system, also while more of them come: it lies
- * between what stays of each. */
+/* What many zones needed while they were loaded and signed, or their plans read, goes back to the system, also while more of
+ * them come: it lies between what stays of each. */
 static void trim(struct engine *e, int64_t now_ms)
 {
-	if (e->wrote_ms == e->trimmed_ms || (now_ms - e->wrote_ms < TRIM_MS && e->untrimmed < TRIM_MANY))
+	if (e->grew_ms == e->trimmed_ms || (now_ms - e->grew_ms < TRIM_MS && e->untrimmed < TRIM_MANY))
 		return;
-	e->trimmed_ms = e->wrote_ms;
+	e->trimmed_ms = e->grew_ms;
 	e->untrimmed = 0;
 	sort_memory_trim(e->sort_memory);
 	malloc_trim(0);

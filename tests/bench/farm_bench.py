@@ -11,6 +11,7 @@ from benchlib import MIB, MemoryWatch, Table, anonymous_kib, judge, progress
 from duetlab import DNS_PORT, Cluster, Lab, axfr, query, run, wait_until
 
 KNOWN = 20          # of all zones, looked at by name
+SETTLED_S = 5       # the engine gives memory back after three without a change
 JUDGED_ZONES = 10   # of all, verified by programs of others
 
 
@@ -76,11 +77,22 @@ def cpu_ms(lab, count):
     return ", ".join("%s %.2f" % (name[len("duet-"):], s * 1000 / count) for name, s in sorted(used.items()))
 
 
+def settle(pids):
+    """What was needed for a moment goes back within seconds: until it has not changed by a MiB for SETTLED_S."""
+    before, since = 0, time.monotonic()
+    while time.monotonic() - since < SETTLED_S:
+        now = sum(resident_mib(p) for p in pids)
+        if abs(now - before) > 1:
+            before, since = now, time.monotonic()
+        time.sleep(0.2)
+
+
 def memory(table, host, when):
-    """Engine and net together, resident, MiB."""
+    """Engine and net together, resident, MiB, once they are at rest."""
     engine, net = host.signer.popen.pid, host.signer.children()[0]
+    settle((engine, net))
     resident, anonymous = [resident_mib(p) for p in (engine, net)], [anonymous_kib(p) / 1024 for p in (engine, net)]
-    table.add("engine + net, %s, resident (anonymous), MiB" % when,
+    table.add("engine + net, at rest %s, resident (anonymous), MiB" % when,
               "%.0f + %.0f (%.0f + %.0f)" % (*resident, *anonymous))
     return sum(resident)
 
