@@ -77,20 +77,20 @@ def cpu_ms(lab, count):
     return ", ".join("%s %.2f" % (name[len("duet-"):], s * 1000 / count) for name, s in sorted(used.items()))
 
 
-def settle(pids):
-    """What was needed for a moment goes back within seconds: until it has not changed by a MiB for SETTLED_S."""
+def settle(pids, for_s):
+    """What was needed for a moment goes back within seconds: until it has not changed by a MiB for so long."""
     before, since = 0, time.monotonic()
-    while time.monotonic() - since < SETTLED_S:
+    while time.monotonic() - since < for_s:
         now = sum(resident_mib(p) for p in pids)
         if abs(now - before) > 1:
             before, since = now, time.monotonic()
         time.sleep(0.2)
 
 
-def memory(table, host, when):
+def memory(table, host, when, args):
     """Engine and net together, resident, MiB, once they are at rest."""
     engine, net = host.signer.popen.pid, host.signer.children()[0]
-    settle((engine, net))
+    settle((engine, net), 0 if args.smoke else SETTLED_S)
     resident, anonymous = [resident_mib(p) for p in (engine, net)], [anonymous_kib(p) / 1024 for p in (engine, net)]
     table.add("engine + net, at rest %s, resident (anonymous), MiB" % when,
               "%.0f + %.0f (%.0f + %.0f)" % (*resident, *anonymous))
@@ -139,7 +139,7 @@ def farm(lab, table, args, folder, names, signers):
         w.ended.set()
         w.join()
     table.add("most anonymous memory meanwhile, engine; keydist, MiB", "%.0f; %.0f" % tuple(w.most_kib / MIB for w in watches))
-    loaded = memory(table, s1, "after that")
+    loaded = memory(table, s1, "after that", args)
     zone = names[len(names) // 2]
     with open(os.path.join(folder, zone + ".zone"), encoding="ascii") as f:
         text = f.read()
@@ -154,7 +154,7 @@ def farm(lab, table, args, folder, names, signers):
     restart_s = time.monotonic() - begin
     table.add("restart until all are served, s", "%.2f" % restart_s)
     table.figure(what + "restart", len(names), [restart_s])
-    table.figure(what + "memory", len(names), [max(loaded, memory(table, s1, "after a restart"))])
+    table.figure(what + "memory", len(names), [max(loaded, memory(table, s1, "after a restart", args))])
     for name in names[:: max(1, len(names) // JUDGED_ZONES)]:
         judge(lab, s1.addr, name)
     if len(list(axfr(s1.addr, names[-1], DNS_PORT).nodes)) < 6:
