@@ -131,3 +131,35 @@ def test_a_signer_joins_and_another_retires(lab):
         if s.bad() or s.counts["NOERROR"] < 100:
             raise Failed(str(s))
         print(s)
+
+
+@limit(200)
+def test_two_signers_that_retire_each_other_both_stay(lab):
+    """Each is told, while it hears nobody, that the other is dead: no signer would be left, so neither counts, and both say so."""
+    cluster = Cluster(lab, signers=2, backups=1).init()
+    s1, s2, vault = cluster.signer1, cluster.signer2, cluster.vault
+    cluster.write_confs()
+    cluster.start()
+    cluster.add_zone(ZONE, small_zone(ZONE))
+    s1.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    vault.kill()
+    s2.kill()
+    wait_until(lambda: standing(s1, "signer2")["heard_ms"] > 10000, 20, "signer2 is silent")
+    s1.ctl("node", "retire", "signer2", "--fenced")
+    s1.kill()
+    s2.start()
+    s2.ctl("zone", "resume", ZONE, "--alone")
+    wait_until(lambda: s2.ctl("node", "retire", "signer1", "--fenced", check=False).returncode == 0, 30, "signer1 is retired",
+               every=0.3)
+    s1.start()
+    vault.start()
+    for h in (s1, s2):
+        wait_until(lambda: any(a["what"] == "retired" for a in json.loads(h.ctl("status", "--json").stdout)["alarms"]), 60,
+                   "%s raises an alarm" % h.name, every=0.3)
+        for n in ("signer1", "signer2"):
+            wait_until(lambda: standing(h, n).get("counted") and not standing(h, n).get("retired"), 30,
+                       "%s counts %s" % (h.name, n), every=0.3)
+        h.put_zone(ZONE + ".zone", small_zone(ZONE, serial=2, more="new A 192.0.2.77\n"))
+    for h in (s1, s2):
+        wait_until(lambda: axfr(h.addr, ZONE).get_rdataset("new", "A"), 60, "%s serves a change" % h.name, every=0.3)
