@@ -49,6 +49,7 @@ class World:
         self.cluster.start()
         for s in self.servers:
             s.start()
+        self.streams = []
         lab.write("quick.yaml", POLICY)
         self.s1.ctl("policy", "apply", lab.path("quick.yaml"))
         self.files = {TOP: zone_text(TOP, "example"), MIDDLE: zone_text(MIDDLE, "sub"),
@@ -58,6 +59,11 @@ class World:
         for zone in zones:
             self.s1.ctl("key", "create", zone)
             self.cluster.wait_signed(zone, timeout=60)
+
+    def meanwhile(self):
+        """Longer than anything is cached: each resolver has answered so many questions more."""
+        before = [s.answered() for s in self.streams]
+        self.wait(lambda: all(s.answered() >= b + 60 for s, b in zip(self.streams, before)), "resolvers answer")
 
     def ds(self, zone):
         """Key tags that each server names."""
@@ -85,9 +91,22 @@ class World:
             raise Failed("%s has keys %s, its parent names %s" % (zone, self.tags(zone), self.ds(zone)))
 
     def roll(self, *zones):
+        """signer2 is killed when the new keys are there, and its keydist hears nothing for a while when it is back."""
         old = {zone: self.tags(zone) for zone in zones}
         for zone in zones:
             self.s2.ctl("key", "roll", zone)
+        for zone in zones:
+            self.wait(lambda z=zone: any(k["tag"] not in old[z] and k["published"] for k in self.live(self.s1, z)),
+                      "the new key of %s is published" % zone)
+        self.s2.kill()
+        self.meanwhile()
+        self.s2.start()
+        for zone in zones:
+            self.wait(lambda z=zone: any(k["cds"] and k["tag"] not in old[z] for k in self.live(self.s1, z)),
+                      "CDS of %s names the new key" % zone)
+        self.s2.keydist.pause()
+        self.meanwhile()
+        self.s2.keydist.resume()
         for zone in zones:
             self.wait(lambda z=zone: not any(k["tag"] in old[z] for h in (self.s1, self.s2) for k in self.live(h, z)),
                       "the old key of %s is gone" % zone)
@@ -107,7 +126,7 @@ def test_ds_of_zones_in_the_same_cluster_come_and_go_by_themselves(lab):
     w.settle(MIDDLE)
     w.settle(ZONE)
     nsd, knot = w.servers
-    streams = []
+    streams = w.streams
     for name, s in (("unbound-nsd", nsd), ("unbound-knot", knot)):
         r = Unbound(lab, name, {z: (s.addr, s.port) for z in (TOP, MIDDLE, ZONE)}, [anchor(s)]).start()
         streams.append(Steady(name, r.addr, r.port, ZONE, HOSTS, rate=10, again=True, secure=True).start())
