@@ -195,6 +195,7 @@ int cmd_zone_status(struct ctl *c);
 int cmd_zone_sign(struct ctl *c);
 int cmd_zone_hold(struct ctl *c);
 int cmd_zone_resume(struct ctl *c);
+int cmd_zone_cross_audit(struct ctl *c);
 int cmd_zone_accept_serial(struct ctl *c);
 int cmd_zone_history(struct ctl *c);
 int cmd_zone_floor(struct ctl *c);

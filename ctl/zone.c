@@ -273,6 +273,11 @@ int cmd_zone_resume(struct ctl *c)
 		       "goes on");
 }
 
+int cmd_zone_cross_audit(struct ctl *c)
+{
+	return zone_do(c, CTL_SIGNER, "POST", "cross-audit", json_object(), "is compared; what comes of it, zone status says");
+}
+
 int cmd_zone_accept_serial(struct ctl *c)
 {
 	return zone_do(c, CTL_SIGNER, "POST", "accept-serial", json_object(),

@@ -49,6 +49,8 @@
  *              "update" (with "update":base64,"count":N: the update section of an UPDATE for the zone "name"),
  *              "tcp":bool | absent,"recursion":bool | absent,"timeout_ms":N}    ask a server for an RRset of "name", or of the
  *              zone; TCP for dnskey and cds; "recursion": it is a resolver
+ * fetch       {"id":N,"zone":Z,"address":A,"key":K|null} + file    the zone by AXFR as another signer publishes it: the messages go
+ *              to the file, each behind its length, in two octets; one fetch at a time
  * drain       {"for_ms":N}                      answer nothing (drop UDP, close TCP) until then; 0: serve again
  * notify      {"zone":Z,"address":A}            tell this secondary again: it still shows an older version
  * hold-serve  {"on":bool}                       at start: answer SERVFAIL to SOA and transfers until off
@@ -63,6 +65,7 @@
  * answer      {"zone":Z,"id":N,"result":"ok"|"timeout"|"refused"|"bad","rcode":N,"rrs":base64 record stream,"serial":N,"ms":N,
  *              "aa":bool,"ad":bool,"cname":bool,"auth":base64 record stream,"why":text}   "rrs": the RRset that was asked for and
  *              its RRSIGs; "auth", to ds: SOA, NS, NSEC, NSEC3 and RRSIGs of the authority section
+ * fetched     {"zone":Z,"id":N,"rrs":base64 record stream,"octets":N}   or "why":text in place of the last two.  "rrs": SOA and its RRSIGs
  * input       {"zone":Z,"serial":N,"primary":A,"kind":"axfr","octets":N} + memfd (record stream: the SOA, then all others)
  * input       {...,"kind":"ixfr","from":N,...} + memfd   the differences from serial "from" to "serial", as one record
  *              stream of one difference or more, oldest first: SOA of where it begins, records removed, SOA of where it

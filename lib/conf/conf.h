@@ -29,6 +29,9 @@ struct conf_peer {
 	char *line;
 	int role; /* enum conf_role */
 	char *endpoint;
+	struct addr *dns; /* where it serves what it signs; none or one */
+	size_t dns_count;
+	char *dns_key;    /* TSIG name with final dot, or NULL */
 };
 
 /* A server that transfers from this signer. */
@@ -133,6 +136,7 @@ struct conf_signer {
 	int64_t look_interval_s;
 	int64_t fetch_interval_s;
 	int64_t fetch_max_mib;
+	int64_t cross_audit_interval_s; /* 0: never by itself */
 	struct conf_review review;
 };
 

@@ -47,6 +47,10 @@ static const struct option peer_table[] = {
 	{ "role", OPTION_WORD, .words = roles, AT(conf_peer, role), .help = "What it may ask of this node." },
 	{ "endpoint", OPTION_ENDPOINT, AT(conf_peer, endpoint),
 	  .help = "Where its keydist or backupd listens." },
+	{ "dns", OPTION_ADDRS, .most = 1, .def = "", AT(conf_peer, dns), .count_offset = offsetof(struct conf_peer, dns_count),
+	  .help = "Of a signer: where it serves what it signs.  With it the local signer fetches its zones now and then, by AXFR, and "
+		  "compares them with its own; it must allow that (signer.transfer)." },
+	{ "dns-key", OPTION_DOMAIN, .def = "", AT(conf_peer, dns_key), .help = "Name of the TSIG key for that." },
 	END,
 };
 
@@ -199,6 +203,9 @@ static const struct option signer_table[] = {
 	{ "look-interval-s", OPTION_TIME, .unit = "s", .least = 1, .most = 86400, .def = "60",
 	  AT(conf_signer, look_interval_s),
 	  .help = "How often a server is looked at, at least, while a key waits for it." },
+	{ "cross-audit-interval-s", OPTION_TIME, .unit = "s", .least = 0, .most = 31536000, .def = "86400",
+	  AT(conf_signer, cross_audit_interval_s),
+	  .help = "How often each zone is compared with what the peers with a dns publish of it; 0: by duetctl zone cross-audit alone." },
 	{ "fetch-interval-s", OPTION_TIME, .unit = "s", .least = 1, .most = 86400, .def = "60",
 	  AT(conf_signer, fetch_interval_s),
 	  .help = "How often a source https://... is asked whether it has another text." },

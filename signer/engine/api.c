@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock/clock.h"
+#include "signer/engine/cross.h"
 #include "signer/engine/kdlink.h"
 #include "signer/engine/netlink.h"
 #include "signer/engine/whole.h"
@@ -227,6 +228,20 @@ static int on_diff(void *ctx, const struct http_request *q, struct http_answer *
 	return z == NULL ? -1 : export_diff(z, from, to, a, e);
 }
 
+static int on_cross_audit(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
+{
+	struct engine *engine = ctx;
+	struct zwork *z = zone_of(ctx, q, e);
+	size_t n = z == NULL ? 0 : crosses_ask(engine->crosses, z);
+
+	if (z != NULL && n == 0)
+		return err_set(e, ERR_REFUSED, "no peer in %s has a dns: where it serves is not known", engine->conf->path);
+	if (z == NULL)
+		return -1;
+	a->body = json_pack("{s:I}", "peers", (json_int_t)n);
+	return 0;
+}
+
 static int on_secondaries(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
 {
 	struct zwork *z = zone_of(ctx, q, e);
@@ -271,6 +286,7 @@ static const struct http_route routes[] = {
 	{ "POST", "/v1/zones/{zone}/audit", HTTP_BODY_SMALL, on_audit },
 	{ "GET", "/v1/zones/{zone}/export", 0, on_export },
 	{ "GET", "/v1/zones/{zone}/diff", 0, on_diff },
+	{ "POST", "/v1/zones/{zone}/cross-audit", HTTP_BODY_SMALL, on_cross_audit },
 	{ "POST", "/v1/zones/{zone}/secondaries", HTTP_BODY_SMALL, on_secondaries },
 	{ "POST", "/v1/drain", HTTP_BODY_SMALL, on_drain },
 	{ "POST", "/v1/reload", HTTP_BODY_SMALL, on_reload },

@@ -91,7 +91,7 @@ static void audit_work(struct work *w)
 	if (a->rc == 0)
 		a->rc = zone_sign_zonemd(a->z->engine->store, f.table, &m->params, m->arena, &m->info, &a->err);
 	if (a->rc == 0 && a->job != NULL)
-		a->rc = auditor_run(a->z->engine->auditor, a->job, a->work.large, feed, &f, feed_octets(&f),
+		a->rc = auditor_run(a->z->engine->auditor, a->job, a->work.large, -1, feed, &f, feed_octets(&f),
 				    (int)(a->timeout_s + 5) * 1000, &a->answer, &a->err);
 	table_unref(f.table);
 }

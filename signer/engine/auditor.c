@@ -111,7 +111,7 @@ static void give_back(struct auditor *a, int sock, bool good)
 
 /* The job with a pipe, and what the pipe is to bring; little of it is there before the job, so that the auditor is woken
  * once.  An auditor that does not read on has an answer, or is gone. */
-static int send_job(int sock, const char *job, auditor_feed_fn *feed, void *ctx, size_t octets, struct err *e)
+static int send_job(int sock, const char *job, int beside, auditor_feed_fn *feed, void *ctx, size_t octets, struct err *e)
 {
 	int pipe_fd[2], rc = 0, room;
 	bool first;
@@ -125,7 +125,7 @@ static int send_job(int sock, const char *job, auditor_feed_fn *feed, void *ctx,
 		pipe_fd[1] = -1;
 	}
 	if (rc == 0)
-		rc = frame_send(sock, job, strlen(job), &pipe_fd[0], 1, e);
+		rc = frame_send(sock, job, strlen(job), (int[]){ pipe_fd[0], beside }, beside >= 0 ? 2 : 1, e);
 	close(pipe_fd[0]);
 	fail_point("audit-sent");
 	if (!first && rc == 0 && (rc = feed(ctx, pipe_fd[1], e)) != 0 && !alive(sock))
@@ -154,7 +154,7 @@ static int receive(int sock, int timeout_ms, json_t **out, struct err *e)
 	return err_set(e, ERR_SYNTAX, "the auditor's answer is no object");
 }
 
-int auditor_run(struct auditor *a, const char *job, bool large, auditor_feed_fn *feed, void *ctx, size_t octets,
+int auditor_run(struct auditor *a, const char *job, bool large, int beside, auditor_feed_fn *feed, void *ctx, size_t octets,
 		int timeout_ms, json_t **out, struct err *e)
 {
 	int sock = take(a, e);
@@ -162,7 +162,7 @@ int auditor_run(struct auditor *a, const char *job, bool large, auditor_feed_fn 
 	if (sock < 0)
 		return -1;
 	fail_point("auditor-taken");
-	if (send_job(sock, job, feed, ctx, octets, e) != 0 || receive(sock, timeout_ms, out, e) != 0) {
+	if (send_job(sock, job, beside, feed, ctx, octets, e) != 0 || receive(sock, timeout_ms, out, e) != 0) {
 		give_back(a, sock, false);
 		return -1;
 	}

@@ -27,13 +27,14 @@ typedef int auditor_feed_fn(void *ctx, int fd, struct err *e);
  * auditor_run - one job, to its end; blocks.
  *
  * large       the job says so: this auditor is nicer from now on, and is given no other
+ * beside      a file that the job speaks of, too, borrowed; -1: none
  * octets      at most, that feed writes
  * timeout_ms  longer than the job's own, so that the auditor ends itself first
  * out         the answer, an object
  *
  * Returns 0, or -1: nothing is known of the zone.
  */
-int auditor_run(struct auditor *a, const char *job, bool large, auditor_feed_fn *feed, void *ctx, size_t octets,
+int auditor_run(struct auditor *a, const char *job, bool large, int beside, auditor_feed_fn *feed, void *ctx, size_t octets,
 		int timeout_ms, json_t **out, struct err *e);
 
 #endif

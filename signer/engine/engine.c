@@ -17,6 +17,7 @@
 #include "clock/clock.h"
 #include "signer/engine/api.h"
 #include "signer/engine/auditor.h"
+#include "signer/engine/cross.h"
 #include "signer/engine/kdlink.h"
 #include "signer/engine/look.h"
 #include "signer/engine/netlink.h"
@@ -139,6 +140,7 @@ static int engine_open(struct engine *e, int sock, struct err *err)
 	e->wholes = wholes_new();
 	e->sort_memory = sort_memory_new();
 	lookers_open(e);
+	e->crosses = crosses_new(e);
 	engine_zones_open(e);
 	if (kdlink_open(e, &e->keydist, err) != 0 || api_open(e, err) != 0)
 		return -1;
@@ -182,6 +184,7 @@ static void engine_close(struct engine *e, int sock)
 		;
 	engine_zones_close(e);
 	lookers_close(e);
+	crosses_free(e->crosses);
 	folder_end(e);
 	works_free(e->works);
 	wholes_free(e->wholes);

@@ -60,6 +60,7 @@ struct engine {
 	struct netlink *net;
 	struct kdlink *keydist;
 	struct lookers *looks; /* look.h */
+	struct crosses *crosses; /* cross.h */
 	struct http_server *api;
 	struct auditor *auditor;
 	struct wholes *wholes; /* whole.h */

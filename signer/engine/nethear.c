@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "log/log.h"
+#include "signer/engine/cross.h"
 #include "signer/engine/look.h"
 
 static void on_ready(struct netlink *n)
@@ -105,6 +106,8 @@ void netlink_hear(struct netlink *n, const uint8_t *packet, size_t len, int fd)
 		on_ready(n);
 	} else if (strcmp(type, "answer") == 0 && look_answer(e, msg)) {
 		; /* whoever asked has it */
+	} else if (strcmp(type, "fetched") == 0) {
+		crosses_fetched(e->crosses, msg);
 	} else if ((name = json_string_value(json_object_get(msg, "zone"))) != NULL &&
 		   (z = engine_zone(e, name, false)) != NULL) {
 		on_zone(z, type, msg, fd);

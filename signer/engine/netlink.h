@@ -38,6 +38,9 @@ struct netlink_question {
 	unsigned update_count;
 };
 uint64_t netlink_ask(struct netlink *n, const struct netlink_question *q);
+/* A zone by AXFR, as another signer publishes it, into a file, which is taken.  Returns the id of its `fetched`; 0: net is not
+ * ready. */
+uint64_t netlink_fetch(struct netlink *n, const char *zone, const char *address, const char *key, int fd);
 /* Tells one secondary again. */
 void netlink_notify(struct netlink *n, const char *zone, const char *address);
 void netlink_drain(struct netlink *n, int64_t for_ms);

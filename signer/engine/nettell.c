@@ -2,6 +2,8 @@
 /* nettell: what engine asks of net, apart from what is to be served. */
 #include "signer/engine/netlink_impl.h"
 
+#include <unistd.h>
+
 #include "zone/zone.h"
 
 void netlink_zone(struct netlink *n, const struct zwork *z, bool refresh)
@@ -81,6 +83,17 @@ uint64_t netlink_query(struct netlink *n, const struct zwork *z, const char *add
 {
 	return netlink_ask(n, &(struct netlink_question){ .zone = z->name, .address = address, .key = key, .what = what,
 							  .timeout_ms = timeout_ms });
+}
+
+uint64_t netlink_fetch(struct netlink *n, const char *zone, const char *address, const char *key, int fd)
+{
+	if (!n->ready) {
+		close(fd);
+		return 0;
+	}
+	netlink_send(n, "fetch", json_pack("{s:I,s:s,s:s,s:s?}", "id", (json_int_t)++n->next_query, "zone", zone, "address", address,
+					   "key", key), fd);
+	return n->next_query;
 }
 
 void netlink_notify(struct netlink *n, const char *zone, const char *address)

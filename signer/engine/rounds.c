@@ -8,6 +8,7 @@
 #include "clock/clock.h"
 #include "log/log.h"
 #include "signer/engine/api.h"
+#include "signer/engine/cross.h"
 #include "signer/engine/https.h"
 #include "signer/engine/kdlink.h"
 #include "signer/engine/netlink.h"
@@ -157,6 +158,7 @@ static void on_tick(uv_timer_t *timer)
 	kdlink_tick(e->keydist);
 	engine_upkeep(e);
 	wholes_tick(e);
+	crosses_tick(e->crosses);
 	if (e->drain_until_ms != 0 && clock_mono_ms() >= e->drain_until_ms) {
 		e->drain_until_ms = 0;
 		log_event(LOG_NOTICE, "drained", "on=no msg=the time is over: serving again");

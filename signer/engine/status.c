@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "clock/clock.h"
+#include "signer/engine/cross.h"
 #include "signer/engine/kdlink.h"
 #include "signer/engine/netlink.h"
 #include "msg/msg.h"
@@ -109,6 +110,7 @@ static json_t *alarms(const struct zwork *z)
 		json_array_append_new(list, json_sprintf("version %u is not published: %s", z->verdict.serial, z->verdict.why));
 	if (z->source.expired != NULL)
 		json_array_append_new(list, json_string(z->source.expired));
+	cross_alarms(z, list);
 	return list;
 }
 
@@ -179,6 +181,7 @@ json_t *status_zone(const struct zwork *z)
 	json_object_set_new(o, "next", z->next != NULL ? json_string(z->next) :
 			    z->source.error != NULL && z->source.next != NULL ? json_string(z->source.next) : json_null());
 	json_object_set_new(o, "audit", z->verdict.result == NULL ? json_null() : audit_status(z));
+	json_object_set_new(o, "cross_audit", cross_status(z));
 	json_object_set_new(o, "last_serial", json_integer(z->kept.last));
 	json_object_set_new(o, "signatures", json_integer((json_int_t)z->signatures));
 	json_object_set_new(o, "busy", json_boolean(z->busy));

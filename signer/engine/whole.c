@@ -81,7 +81,7 @@ static void run_nice(void *arg)
 	struct auditing *a = arg;
 
 	setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICE);
-	a->rc = auditor_run(a->engine->auditor, a->job, true, feed, a, table_octets(version_table(a->made.base)) + BESIDE_PAGES,
+	a->rc = auditor_run(a->engine->auditor, a->job, true, -1, feed, a, table_octets(version_table(a->made.base)) + BESIDE_PAGES,
 			    (int)(a->timeout_s + 5) * 1000, &a->answer, &a->err);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* zwork: a zone's state from start to end, and what is kept of it with each publication. */
+#include "signer/engine/cross.h"
 #include "signer/engine/look.h"
 #include "signer/engine/zwork.h"
 
@@ -69,6 +70,7 @@ void zwork_free(struct zwork *z)
 	source_free(&z->source);
 	for (size_t i = 0; i < z->shown_count; i++)
 		free(z->shown[i].key);
+	cross_forget(z);
 	notices_free(z);
 	free(z->shown);
 	free(z->peer);

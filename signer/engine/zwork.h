@@ -224,6 +224,8 @@ struct zwork {
 	struct waiter *waiters; /* open requests (api.h) */
 	char **notices;         /* of the input loaded last */
 	size_t notice_count;
+	struct cross_word *cross; /* cross.h; one for each peer */
+	size_t cross_count;
 	uint64_t signatures;    /* made for the version that is published */
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* fetch: connects, asks, reads message by message, and writes records to a memfd through a buffer. */
+/* fetch: connects, asks, reads message by message, and writes records to a memfd through a buffer, or messages to a file. */
 #include "signer/net/fetch.h"
 
 #include "arena/arena.h"
@@ -19,6 +19,7 @@
 #define TOTAL_MS 7200000 /* for all of it */
 #define BUF_LEN  (256u << 10)
 #define READS    32 /* messages per turn */
+#define VERSION_MAX 32768 /* so that it fits a packet in base64 */
 
 struct fetch {
 	struct net *net;
@@ -35,7 +36,7 @@ struct fetch {
 	size_t msg_len;
 	uint8_t *buf;
 	size_t buf_len;
-	int memfd;
+	int memfd, into; /* one of them; -1: not that */
 	int64_t deadline_ms;
 };
 
@@ -66,20 +67,41 @@ static void fail(struct fetch *f, const char *why)
 	done(ctx, &result);
 }
 
-static int flush(struct fetch *f, struct err *e)
+static int write_all(int fd, const uint8_t *p, size_t len, const char *what, struct err *e)
 {
-	size_t put = 0;
-
-	while (put < f->buf_len) {
-		ssize_t n = write(f->memfd, f->buf + put, f->buf_len - put);
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return err_errno(e, "memory for the transfer");
-		put += (size_t)n;
+			return err_errno(e, "%s", what);
+		p += n;
+		len -= (size_t)n;
 	}
+	return 0;
+}
+
+static int flush(struct fetch *f, struct err *e)
+{
+	const size_t len = f->buf_len;
+
 	f->buf_len = 0;
+	return write_all(f->memfd, f->buf, len, "memory for the transfer", e);
+}
+
+/* Into a file go the messages; of the records those are kept that say which version it is. */
+static int keep_version(struct fetch *f, const struct rr *rr, struct err *e)
+{
+	struct wr w = wr_of(f->buf + f->buf_len, BUF_LEN - f->buf_len);
+
+	if (!dname_equal(rr->owner, f->apex) ||
+	    (rr->type != TYPE_SOA && (rr->type != TYPE_RRSIG || rr->rdlen < 2 || (rr->rdata[0] << 8 | rr->rdata[1]) != TYPE_SOA)))
+		return 0;
+	rr_write(&w, rr);
+	if (w.bad || f->buf_len + w.at > VERSION_MAX)
+		return err_set(e, ERR_LIMIT, "the SOA and its RRSIGs are above %d octets", VERSION_MAX);
+	f->buf_len += w.at;
 	return 0;
 }
 
@@ -88,6 +110,8 @@ static int put(void *ctx, const struct rr *rr, struct err *e)
 	struct fetch *f = ctx;
 	struct wr w;
 
+	if (f->into >= 0)
+		return keep_version(f, rr, e);
 	if (BUF_LEN - f->buf_len < rr_wire_len(rr) && flush(f, e) != 0)
 		return -1;
 	w = wr_of(f->buf + f->buf_len, BUF_LEN - f->buf_len);
@@ -98,30 +122,34 @@ static int put(void *ctx, const struct rr *rr, struct err *e)
 
 static void succeed(struct fetch *f)
 {
-	bool same = f->in.form == INBOUND_SAME;
+	bool same = f->in.form == INBOUND_SAME, records = !same && f->into < 0;
 	struct fetch_result result = { .answered = true,
 				       .form = f->in.form,
 				       .from = f->in.have,
-				       .memfd = same ? -1 : f->memfd,
+				       .memfd = records ? f->memfd : -1,
+				       .version_len = f->into < 0 ? 0 : f->buf_len,
 				       .serial = inbound_serial(&f->in),
 				       .octets = f->in.octets,
 				       .soa_len = f->in.soa_len };
 	fetch_done_fn *done = f->done;
 	void *ctx = f->ctx;
-	uint8_t *soa;
+	uint8_t *soa, *version;
 	struct err e;
 
-	if (!same && (flush(f, &e) != 0 || netmsg_memfd_seal(f->memfd, &e) != 0)) {
+	if (records && (flush(f, &e) != 0 || netmsg_memfd_seal(f->memfd, &e) != 0)) {
 		fail(f, e.text);
 		return;
 	}
 	soa = mem_dup(f->in.soa, f->in.soa_len);
 	result.soa = soa;
-	if (!same)
+	version = result.version_len > 0 ? mem_dup(f->buf, result.version_len) : NULL;
+	result.version = version;
+	if (records)
 		f->memfd = -1;
 	fetch_cancel(f);
 	done(ctx, &result);
 	free(soa);
+	free(version);
 }
 
 /* One whole message.  False when the fetch is gone. */
@@ -146,6 +174,8 @@ static bool take(struct fetch *f)
 		return false;
 	}
 	rc = inbound_message(&f->in, &m, &e);
+	if (rc >= 0 && f->into >= 0 && write_all(f->into, f->msg, f->msg_len, "file for the transfer", &e) != 0)
+		rc = -1;
 	if (rc > 0 && f->tsig != NULL)
 		rc = tsig_verify_end(f->tsig, &e) == 0 ? 1 : -1;
 	if (rc < 0)
@@ -269,7 +299,7 @@ static int build(struct fetch *f, struct err *e)
 }
 
 struct fetch *fetch_start(struct net *net, const uint8_t *apex, const struct primary_source *source,
-			  const uint32_t *have, fetch_done_fn *done, void *ctx, struct err *e)
+			  const uint32_t *have, int into, fetch_done_fn *done, void *ctx, struct err *e)
 {
 	struct fetch *f;
 	int fd = -1;
@@ -292,8 +322,9 @@ struct fetch *fetch_start(struct net *net, const uint8_t *apex, const struct pri
 	f->msg = mem_new(1, 2 + DNS_MESSAGE_MAX);
 	f->buf = mem_new(1, BUF_LEN);
 	f->deadline_ms = clock_mono_ms() + TOTAL_MS;
-	f->memfd = memfd_create("input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (f->memfd < 0) {
+	f->into = into;
+	f->memfd = into >= 0 ? -1 : memfd_create("input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (f->memfd < 0 && into < 0) {
 		err_errno(e, "memory for the transfer");
 		goto fail;
 	}

@@ -7,7 +7,7 @@
 #include "signer/net/state.h"
 
 /* fetch - one AXFR or IXFR from a primary over TCP into a memfd: TSIG on every rule of RFC 8945, a bound on
- * its size and its time. */
+ * its size and its time.  Or as it comes, into a file of the caller's. */
 #define FETCHES_MAX 16
 
 struct fetch_result {
@@ -20,16 +20,19 @@ struct fetch_result {
 	uint64_t octets;
 	const uint8_t *soa; /* rdata */
 	size_t soa_len;
+	const uint8_t *version; /* into a file: record stream of the SOA and its RRSIGs; else NULL */
+	size_t version_len;
 };
 
 /* The fetch is gone when this is called. */
 typedef void fetch_done_fn(void *ctx, const struct fetch_result *result);
 
 struct fetch;
-/* have: IXFR from this serial; NULL: AXFR.  NULL with ERR_NOTNOW when as many as allowed run already, or another error.
+/* have: IXFR from this serial; NULL: AXFR.  into: file for the messages as they come, each behind its length (RFC 1035 section
+ * 4.2.2), borrowed; -1: records go to a memfd.  NULL with ERR_NOTNOW when as many as allowed run already, or another error.
  * done is never called from here. */
 struct fetch *fetch_start(struct net *net, const uint8_t *apex, const struct primary_source *source,
-			  const uint32_t *have, fetch_done_fn *done, void *ctx, struct err *e);
+			  const uint32_t *have, int into, fetch_done_fn *done, void *ctx, struct err *e);
 void fetch_cancel(struct fetch *f); /* NULL does nothing */
 
 #endif

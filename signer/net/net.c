@@ -4,6 +4,7 @@
 
 #include "clock/clock.h"
 #include "log/log.h"
+#include "signer/net/beside.h"
 #include "signer/net/block.h"
 #include "signer/net/exchange.h"
 #include "signer/net/fetch.h"
@@ -112,6 +113,7 @@ int net_stop(struct net *net)
 			next = z->next;
 			net_zone_forget(net, z);
 		}
+	beside_cancel(net);
 	exchanges_fini(net);
 	tcp_stop(net);
 	crew_free(net->crew); /* what it still signs ends, and refers to nothing any more */

@@ -5,6 +5,7 @@
 #include "arena/arena.h"
 #include "log/log.h"
 #include "signer/net/ask.h"
+#include "signer/net/beside.h"
 #include "signer/net/notify.h"
 #include "signer/net/primary.h"
 #include "signer/net/serve.h"
@@ -264,6 +265,14 @@ static int on_query(struct order *o, struct err *e)
 	return ask_start(o->net, o->json, e);
 }
 
+static int on_fetch(struct order *o, struct err *e)
+{
+	int fd = o->fd;
+
+	o->fd = -1;
+	return beside_start(o->net, o->json, fd, e);
+}
+
 static void drain_ends(void *ctx)
 {
 	struct net *net = ctx;
@@ -342,6 +351,7 @@ static const struct {
 	{ "zone-gone", on_zone_gone },
 	{ "peers", on_peers },
 	{ "query", on_query },
+	{ "fetch", on_fetch },
 	{ "drain", on_drain },
 	{ "hold-serve", on_hold_serve },
 	{ "notify", on_notify },

@@ -242,7 +242,7 @@ static void start_fetch(struct primary *p, bool diff)
 	struct err e;
 
 	p->fetch_diff = diff && p->have.known && p->have.diff;
-	p->fetch = fetch_start(p->net, p->zone->apex, asked(p), p->fetch_diff ? &p->have.serial : NULL, fetched, p, &e);
+	p->fetch = fetch_start(p->net, p->zone->apex, asked(p), p->fetch_diff ? &p->have.serial : NULL, -1, fetched, p, &e);
 	if (p->fetch != NULL)
 		return;
 	if (e.code == ERR_NOTNOW)

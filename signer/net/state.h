@@ -83,6 +83,7 @@ struct link;
 struct listener;
 struct block;
 struct crew;
+struct beside;
 struct net {
 	uv_loop_t loop;
 	struct crew *readers; /* wait for the disk */
@@ -103,6 +104,7 @@ struct net {
 	struct io *drain_timer;
 	unsigned transfers;         /* out, running */
 	unsigned fetches;           /* in, running */
+	struct beside *beside;      /* from another signer, running; or NULL */
 	struct block *blocks;       /* pages that were read for transfers */
 	struct tcp *tcp;
 	struct listener *udp;
