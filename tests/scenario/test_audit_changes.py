@@ -127,7 +127,7 @@ def test_changes_are_judged_as_the_whole_is(lab):
                 if denial not in f.denials or "csk" not in f.setups or f.row in NOT_BY_PAGES:
                     continue
                 c = case_of(denial, now, f.make)
-                if c.before or c.text is not None or c.policy is not None or c.z.more or c.z.more_input:
+                if c.ours is not None or c.before or c.text is not None or c.policy is not None or c.z.more or c.z.more_input:
                     continue
                 whole, parts = both_ways(worker, base, past, c)
                 told, refused = told + 1, refused + bool(rows(whole))
