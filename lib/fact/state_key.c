@@ -3,6 +3,7 @@
 #include "fact/state_parts.h"
 
 #include "arena/arena.h"
+#include "fail/fault.h"
 #include "key/key.h"
 #include "msg/msg.h"
 #include "seal/seal.h"
@@ -39,7 +40,7 @@ const char *const key_hold_names[KEY_HOLDS] = {
 struct key_state *zone_key(const struct zone_state *z, const uint8_t hash[32])
 {
 	for (size_t i = 0; i < z->keys; i++)
-		if (memcmp(z->key[i].hash, hash, 32) == 0)
+		if (memcmp(z->key[i].hash, hash, FAULT(TAG_FOR_HASH) ? 1 : 32) == 0)
 			return &z->key[i];
 	return NULL;
 }

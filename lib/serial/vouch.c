@@ -2,6 +2,8 @@
 /* vouch: whether the clock of this node may be signed with. */
 #include "serial/serial.h"
 
+#include "fail/fault.h"
+
 #include <stdlib.h>
 
 #define NODES_MAX 64
@@ -9,6 +11,11 @@
 static bool agree(int64_t a, int64_t b)
 {
 	return a - b <= CLOCK_AGREE_S && b - a <= CLOCK_AGREE_S;
+}
+
+static int64_t heard(const struct clock_view *v, size_t i)
+{
+	return FAULT(OWN_CLOCK) ? v->now : v->heard[i];
 }
 
 static int by_value(const void *a, const void *b)
@@ -25,7 +32,7 @@ static bool agrees_with_median(const struct clock_view *v)
 	size_t n = v->heard_count < NODES_MAX ? v->heard_count : NODES_MAX;
 
 	for (size_t i = 0; i < n; i++)
-		all[i] = v->heard[i];
+		all[i] = heard(v, i);
 	all[n++] = v->now;
 	qsort(all, n, sizeof(all[0]), by_value);
 	return agree(v->now, all[n / 2]) && agree(v->now, all[(n - 1) / 2]);
@@ -42,7 +49,7 @@ enum clock_verdict clock_vouched(const struct clock_view *v, const char **why)
 		if (agrees_with_median(v))
 			return *why = "within 10 minutes of the median of the nodes heard", CLOCK_VOUCHED;
 		*why = "more than 10 minutes from the median of the nodes heard";
-	} else if (v->heard_count == 1 && agree(v->now, v->heard[0])) {
+	} else if (v->heard_count == 1 && agree(v->now, heard(v, 0))) {
 		return *why = "agrees with the one node heard", CLOCK_VOUCHED;
 	} else if (v->kernel) {
 		return *why = "the system says that it is synchronised", CLOCK_VOUCHED;

@@ -60,6 +60,10 @@
 	X(CLOCK_TRUSTED, "a node signs whatever its clock says") \
 	X(ORDER_BY_TIME, "the later time wins, not the higher revision") \
 	X(SERVES_TAKEN_BACK, "what is served is taken back without a promise") \
+	X(OWN_CLOCK, "own clock for another's") \
+	X(TAG_FOR_HASH, "a key is known by a part of its hash, which two may share") \
+	X(STATUS_OPENS, "a signer whose status shows a record no more counts as having stopped") \
+	X(SAME_INCARNATION, "the same incarnation after a set-back") \
 	/* end */
 
 enum fault_name {

@@ -3,7 +3,8 @@
  * duet-sim [--runs N] [--seed S] [--jobs J] [--fault NAME] [--all] [--story] | --faults [--runs N]
  *
  * Runs histories of seeds S, S + 1, ...; ends with the first that breaks an invariant, made as small as it
- * gets and told as a story.  --all: goes on behind those that fail, and tells how far it is.  --faults puts each mistake of fault_list.h into the engine and wants it found.
+ * gets and told as a story.  --all: goes on behind those that fail, and tells how far it is.
+ * --faults puts each mistake of fault_list.h into the engine and wants it found.
  */
 #include "tests/sim/sim.h"
 

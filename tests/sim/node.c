@@ -4,6 +4,7 @@
 
 #include "msg/msg.h"
 #include "fail/fault.h"
+#include "fact/state_parts.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -96,6 +97,9 @@ bool node_say(struct sim *s, struct node *n, const char *kind, bool zone, json_t
 		sim_fail(s, "limit", "too many facts");
 	if (n->inc.number == 0)
 		take_incarnation(s, n);
+	if (FAULT(SAME_INCARNATION) && n->used.number != 0)
+		n->inc = n->used;
+	n->used = n->inc;
 	head.inc = n->inc;
 	for (int i = 0; i < n->disk.facts; i++)
 		if (n->log[i]->origin == n->i && incarnation_cmp(&n->log[i]->f.inc, &n->inc) == 0) {
@@ -242,6 +246,8 @@ void node_check_held(struct sim *s, uint32_t mask)
 				continue;
 			any_backup |= n->backup;
 			stored |= n->backup && ks != NULL && ks->storeds > 0;
+			if (n->restored && (ks == NULL || !ks->created))
+				continue; /* lost with its disk, and it has not met anybody who knows of the key */
 			if (!n->backup && n->disk.version != NULL &&
 			    (ks == NULL || !key_held_by(z, ks, n->id.id)))
 				sim_fail(s, "not held", "k%d is published, and signer %d does not have it", k,
@@ -272,11 +278,27 @@ static void read_policy(const struct sim *s, struct node *n)
 	n->policy.split = json_is_true(json_object_get(p, "split"));
 }
 
+/* A mistake: what a status shows counts as said. */
+static void believe_status(const struct sim *s, struct node *n, struct zone_state *z)
+{
+	for (int i = 0; i < s->nodes && z != NULL; i++)
+		for (size_t k = 0; k < z->keys && n->heard_of[i] != NULL; k++)
+			for (enum key_record r = 0; r < KEY_RECORDS; r++) {
+				struct record_state *rec = &z->key[k].record[r];
+
+				if (!key_set_has(&n->heard_of[i]->published.record[r], z->key[k].hash) &&
+				    id_set_has(&rec->serves, s->node[i].id.id))
+					id_set_add(&rec->stopped, s->node[i].id.id);
+			}
+}
+
 void node_in(struct sim *s, struct node *n, struct timeline_in *in)
 {
 	static const struct timeline_published nothing;
 	struct zone_state *z = state_zone(n->state, sim_zone);
 
+	if (FAULT(STATUS_OPENS))
+		believe_status(s, n, z);
 	read_policy(s, n);
 	*in = (struct timeline_in){ n->state,
 				    z,

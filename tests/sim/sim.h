@@ -109,6 +109,7 @@ struct node {
 	struct identity id;
 	char line[NODE_LINE_TEXT];
 	struct incarnation inc; /* number 0: none since the start */
+	struct incarnation used; /* the last */
 	const struct sim_fact *log[FACTS_MAX];
 	struct fact_state *state;
 	struct node_disk disk;
@@ -266,6 +267,9 @@ int keys_find(const struct sim *s, const uint8_t hash[32]);
 uint32_t keys_mask(const struct sim *s, const struct key_set *set);
 void keys_probe(const struct sim_key *k, const uint8_t *data, size_t len, uint8_t sig[32]);
 extern const uint8_t sim_zone[];
+
+/* plan.c */
+bool plan_is_of_deaths(const struct sim *s); /* signers die in the middle of rolls */
 
 /* world.c */
 void world_build(struct sim *s);
