@@ -109,9 +109,11 @@ static void look_at_key(struct keydist *k, const char *zone, const struct timeli
 
 		if ((fresh & 1u << i) == 0)
 			continue;
-		if (put(k, json_pack("{s:s,s:s,s:s,s:o,s:o,s:s,s:s,s:I}", "event", "key", "step", key_step_names[i], "zone", zone,
-				     "key", json_sprintf("%u/%u", tag, key->alg), "hash", msg_json_hex(ks->hash, 32), "role", ks->role,
-				     "node", k->conf->node.name, "at", (json_int_t)clock_now_s()), &e) != 0 ||
+		if (put(k,
+			json_pack("{s:s,s:s,s:s,s:o,s:o,s:s,s:s,s:I}", "event", "key", "step", key_step_names[i], "zone", zone,
+				  "key", json_sprintf("%u/%u", tag, key->alg), "hash", msg_json_hex(ks->hash, 32),
+				  "role", ks->role, "node", k->conf->node.name, "at", (json_int_t)clock_now_s()),
+			&e) != 0 ||
 		    store_steps_put(k, zone, ks->hash, row->bits | 1u << i, &e) != 0)
 			return; /* with the next look */
 		row->bits |= 1u << i;
@@ -147,8 +149,10 @@ static void look_at_alarm(struct keydist *k, const char *zone, char **told, cons
 
 	if (now == NULL ? *told == NULL : *told != NULL && strcmp(*told, now) == 0)
 		return;
-	if (put(k, json_pack("{s:s,s:s?,s:s,s:s,s:I}", "event", now == NULL ? "alarm-over" : "alarm", "zone", zone, "message",
-			     now == NULL ? *told : now, "node", k->conf->node.name, "at", (json_int_t)clock_now_s()), &e) != 0)
+	if (put(k,
+		json_pack("{s:s,s:s?,s:s,s:s,s:I}", "event", now == NULL ? "alarm-over" : "alarm", "zone", zone, "message",
+			  now == NULL ? *told : now, "node", k->conf->node.name, "at", (json_int_t)clock_now_s()),
+		&e) != 0)
 		return;
 	free(*told);
 	*told = now == NULL ? NULL : mem_strdup(now);

@@ -71,8 +71,9 @@ static int check_one(const struct public_keys *p, const struct key *key, struct 
 		return err_set(e, ERR_REFUSED, "key %u/%u: flags %u, must be 256 or 257", tag, alg, key_flags(key));
 	if (alg != our_algorithm(p->l))
 		return err_set(e, ERR_REFUSED,
-			       "key %u/%u: ours are of algorithm %u, and a zone is signed whole with each algorithm that it has: move it "
-			       "with keys of algorithm %u (policy), and roll afterwards", tag, alg, our_algorithm(p->l), alg);
+			       "key %u/%u: ours are of algorithm %u, and a zone is signed whole with each algorithm that "
+			       "it has: move it with keys of algorithm %u (policy), and roll afterwards",
+			       tag, alg, our_algorithm(p->l), alg);
 	if (known != NULL && known->created && !known->foreign)
 		return err_set(e, ERR_EXISTS, "key %u/%u is one of ours", tag, alg);
 	if (known != NULL && known->record[RECORD_DNSKEY].stopped.n > 0)
@@ -98,8 +99,10 @@ static int say_one(const struct public_keys *p, const struct key *key, json_t *l
 				  msg_json_base64(rdata, len), "role", role_of(p, key), "foreign", 1, "boxes", "recovery"),
 			e) != 0)
 		return -1;
-	log_event(LOG_NOTICE, "key-foreign", "zone=%s key=%u/%u role=%s", z->text, key_tag(key), key_alg(key), role_of(p, key));
-	json_array_append_new(list, api_key_brief(zone_key(state_zone(cluster_state(p->k->cluster), z->name), key_hash(key))));
+	log_event(LOG_NOTICE, "key-foreign", "zone=%s key=%u/%u role=%s", z->text, key_tag(key), key_alg(key),
+		  role_of(p, key));
+	z = state_zone(cluster_state(p->k->cluster), z->name);
+	json_array_append_new(list, api_key_brief(zone_key(z, key_hash(key))));
 	return 0;
 }
 

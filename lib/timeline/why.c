@@ -106,7 +106,8 @@ char *timeline_why(const struct timeline_in *in, const struct timeline *t, const
 		if (order_has(k, r) && (of_wait(in, m, k, r, out) || of_record(in, t, k, r, out)))
 			return out;
 	if (k->foreign && !k->key->withdrawn) {
-		snprintf(out, TIMELINE_WHY_LEN, "nothing: it is another signer's; duetctl key withdraw once nobody serves what that signed");
+		snprintf(out, TIMELINE_WHY_LEN,
+			 "nothing: it is another signer's; duetctl key withdraw once nobody serves what that signed");
 		return out;
 	}
 	for (enum key_record r = 0; r < KEY_RECORDS; r++) {
