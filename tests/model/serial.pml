@@ -8,11 +8,13 @@
  * asks a signer and takes what is above its serial; a signer decides.  Then all that lives hears each other again,
  * and after some rounds everything must be in step.
  *
- * Checked: a signer's serial always rises (RFC 1982); after the healing the secondary has the newest content of any
- * live signer, of signatures that have more than half the margin left.
+ * Checked: a signer's serial always rises (RFC 1982), and does not bring older content than a peer's while there is time; after
+ * the healing the secondary has the newest content of any live signer, with signatures that have more than half the margin left.
  *
  * BROKEN=1: nothing is learned from the secondary.  BROKEN=2: no overtaking.  BROKEN=3: whatever stands at the signer's
- * own serial is taken for its own, since the version id is not looked at.
+ * own serial is taken for its own, since the version id is not looked at.  BROKEN=4: renewal goes by the signer's own
+ * signatures and has no regard for when those end that others have.  BROKEN=5: a signer whose input lags puts its older
+ * content on top of newer.
  */
 #ifndef BROKEN
 #define BROKEN 0
@@ -21,7 +23,11 @@
 #define CHANGES 1
 #endif
 #ifndef AGES
+#if BROKEN == 4
+#define AGES 2 /* from fresh to within half the margin */
+#else
 #define AGES 1
+#endif
 #endif
 #ifndef DEATHS
 #define DEATHS 1
@@ -91,10 +97,18 @@ static void decide(int s, int confirmed, int overtake)
 	if (now.seen[s].serial != 0 && BROKEN != 1)
 		all[v.known_count++] = BROKEN == 3 && own ? known(SERIAL_FROM_SECONDARY, &now.mine[s], 1)
 							   : known(SERIAL_FROM_SECONDARY, &now.seen[s], explained);
+	for (unsigned i = 0; i < v.known_count && BROKEN == 4; i++)
+		all[i].earliest = INT64_MAX;
+	for (unsigned i = 0; i < v.known_count && BROKEN == 5; i++)
+		if (all[i].content.number > v.want.number)
+			all[i].content = v.want;
 	serial_decide(&v, &d);
 	if (d.act != SERIAL_PUBLISH)
 		return;
 	if (v.serving && !serial_gt(d.serial, v.last))
+		now.bad = 1;
+	/* Newer content that it knows of is caught up with first, as long as its own signatures allow. */
+	if (now.peer[s].serial != 0 && now.peer[s].content > now.want[s] && !(v.serving && now.mine[s].until == 1))
 		now.bad = 1;
 	now.mine[s].serial = (unsigned char)(d.serial - FIRST);
 	now.mine[s].content = now.want[s];
@@ -176,6 +190,6 @@ active proctype main() {
 		turn = 0;
 		assert(!bad);
 		assert(shown.content == source);
-		assert(shown.until > 1 || mine[whose].serial != shown.serial || dead[whose])
+		assert(shown.until > 1)
 	}
 }

@@ -67,4 +67,5 @@ def test_model_join(lab):
 def test_model_serial(lab):
     whole(lab, "serial", ["MOST=3"], 3000000)
     whole(lab, "serial", ["MOST=4", "AGES=0"], 300000)
+    whole(lab, "serial", ["MOST=3", "AGES=2", "CHANGES=0"], 200000)
     twins(lab, "serial")
