@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from pysign import T
 
-OWNERS = 4      # of a page
+OWNERS = 2      # of a page
 LANES = 1024
 
 

@@ -331,10 +331,16 @@ class Signed:
             self.put_nsec3(digest, digests[(i + 1) % len(digests)], all_hashes[digest][1])
 
     def rechain(self):
-        """Data has changed: the chain anew, with its signatures."""
+        """Data has changed: the chain anew.  What of it is as before keeps its signatures, as a signer does."""
+        types = (T.NSEC, T.NSEC3)
+        before = {k: v for k, v in self.records.items() if k[1] in types}
+        sigs = {k: [s for s in self.get(k[0], T.RRSIG) if s.type_covered == k[1]] for k in before}
         self.chain()
-        for name, rdtype in list(self.records):
-            if rdtype in (T.NSEC, T.NSEC3):
+        for name, rdtype in [k for k in self.records if k[1] in types]:
+            if before.get((name, rdtype)) == self.records[(name, rdtype)] and sigs[(name, rdtype)]:
+                for sig in sigs[(name, rdtype)]:
+                    self.add_sig(name, sig)
+            else:
                 self.sign(name, rdtype)
 
     # ---- output ----
