@@ -203,6 +203,7 @@ int cmd_zone_set_serial(struct ctl *c);
 int cmd_zone_approve(struct ctl *c);
 int cmd_zone_reject(struct ctl *c);
 int cmd_zone_override(struct ctl *c);
+int cmd_zone_audit(struct ctl *c);
 int cmd_zone_export(struct ctl *c);
 int cmd_zone_diff(struct ctl *c);
 int cmd_zone_submit(struct ctl *c);

@@ -227,6 +227,18 @@ const struct ctl_command ctl_commands[] = {
 	  { { "timeout", "TIME", "how long to wait for everybody (default 10m)" }, END },
 	  cmd_zone_set_serial },
 	{ "zone",
+	  "audit",
+	  "ZONE",
+	  1,
+	  1,
+	  CTL_SIGNER,
+	  "have what is published audited whole, now",
+	  "Each signature is verified, which takes as long as it takes; without it that is done after each start and every\n"
+	  "audit-whole-every of the policy.  Fails when it does not pass; then all of the zone is signed anew.",
+	  "duetctl zone audit example.org",
+	  { END },
+	  cmd_zone_audit },
+	{ "zone",
 	  "approve",
 	  "ZONE SERIAL",
 	  2,
@@ -255,8 +267,9 @@ const struct ctl_command ctl_commands[] = {
 	  2,
 	  CTL_SIGNER,
 	  "publish what a review or duet-audit refused",
-	  "For the content of this one version; nobody is asked about it any more, and what duet-audit finds in it is\n"
-	  "written down but not heeded.  A version that duet-audit cannot read is not published in any case.",
+	  "For the content of this one version, on this signer; nobody is asked about it any more, and what duet-audit finds in\n"
+	  "it is written down but not heeded.  Logged as a fact: zone history and zone status tell of it on every node.  A version\n"
+	  "that duet-audit cannot read is not published in any case.",
 	  "duetctl zone override example.org 2026120101 --reason 'parent asked for it'",
 	  { { "reason", "TEXT", "kept in zone history" }, END },
 	  cmd_zone_override },

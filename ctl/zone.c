@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define SIGN_TIMEOUT_MS 600000 /* a large zone signs for minutes */
+#define AUDIT_TIMEOUT_MS 3610000 /* the signer gives up before */
 
 /* Gives the answer as JSON, or says the sentence. */
 static int say(struct ctl *c, json_t *answer, const char *fmt, const char *zone)
@@ -256,6 +257,26 @@ int cmd_zone_sign(struct ctl *c)
 	printf("%s is published with serial %lld\n", c->arg[0], (long long)jint(answer, "serial", 0));
 	json_decref(answer);
 	return CTL_DONE;
+}
+
+int cmd_zone_audit(struct ctl *c)
+{
+	json_t *answer = NULL;
+	int rc;
+
+	if (zone_call(c, CTL_SIGNER, "POST", "audit", json_object(), AUDIT_TIMEOUT_MS, &answer) != 0)
+		return CTL_FAILED;
+	rc = strcmp(jtext(answer, "result"), "fine") == 0 ? CTL_DONE : CTL_FAILED;
+	if (ctl_json(c, answer))
+		return rc;
+	if (rc == CTL_DONE)
+		printf("%s serial %lld is fine: %lld records, %lld signatures verified\n", c->arg[0], (long long)jint(answer, "serial", 0),
+		       (long long)jint(answer, "records", 0), (long long)jint(answer, "verified", 0));
+	else
+		fprintf(stderr, "duetctl: %s serial %lld did not pass: %s\n", c->arg[0], (long long)jint(answer, "serial", 0),
+			jtext(answer, "why"));
+	json_decref(answer);
+	return rc;
 }
 
 int cmd_zone_hold(struct ctl *c)

@@ -163,8 +163,6 @@ void review_keep(const struct zwork *z, json_t *keep)
 		json_object_set_new(o, "override_why", json_string(r->override_why));
 	if (r->halt != NULL)
 		json_object_set_new(o, "halt", json_string(r->halt));
-	if (r->override_rev > 0)
-		json_object_set_new(o, "override_rev", json_integer((json_int_t)r->override_rev));
 	if (json_object_size(o) > 0)
 		json_object_set_new(keep, "review", o);
 	else
@@ -180,7 +178,7 @@ void review_keep_read(struct zwork *z, const json_t *keep)
 	hex_read(json_string_value(json_object_get(o, "load_passed")), r->load_passed, sizeof(r->load_passed));
 	hex_read(json_string_value(json_object_get(o, "rejected")), r->rejected, sizeof(r->rejected));
 	hex_read(json_string_value(json_object_get(o, "overridden")), r->overridden, sizeof(r->overridden));
-	r->override_rev = (uint64_t)json_integer_value(json_object_get(o, "override_rev"));
+	r->override_rev = (uint64_t)json_integer_value(json_object_get(keep, "override_rev"));
 	if ((text = json_string_value(json_object_get(o, "override_why"))) != NULL)
 		zwork_say(&r->override_why, "%s", text);
 	if ((text = json_string_value(json_object_get(o, "halt"))) != NULL)

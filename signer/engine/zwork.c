@@ -162,6 +162,8 @@ char *zwork_keep(const struct zwork *z, const struct kept *kept)
 	if (kept->audit != NULL)
 		json_object_set_new(o, "audit", json_string(kept->audit));
 	json_object_set_new(o, "audit_whole", json_integer(kept->whole_at));
+	if (z->review.override_rev > 0) /* heard is heard, whatever was published since */
+		json_object_set_new(o, "override_rev", json_integer((json_int_t)z->review.override_rev));
 	if (!kept->reviewed)
 		review_keep(z, o);
 	if (z->hold != NULL)
