@@ -103,10 +103,12 @@ static json_t *answer_of(struct audit *a, struct err *e)
 	char *past;
 
 	json_object_set_new(answer, "verified", json_integer((json_int_t)a->verified));
-	if (code != 0 || a->past == NULL)
+	if (a->past == NULL || (code != 0 && !a->has_soa))
 		return answer;
-	audit_candidate(a);
+	audit_candidate(a); /* also of what is refused: an operator may have it published, and it is remembered then */
 	if (past_published(a->past, a->serial, a->now, e) != 0 || (past = past_text(a->past)) == NULL) {
+		if (code != 0)
+			return answer;
 		json_decref(answer);
 		return NULL;
 	}

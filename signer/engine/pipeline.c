@@ -13,6 +13,7 @@
 #include "log/log.h"
 
 #define RETRY_FIRST_MS  5000
+#define PASSED_MS       600000 /* what depends on the time of day has not become another by then */
 #define REFUSED_LAST_MS (600 * 1000)
 
 struct signing {
@@ -177,6 +178,21 @@ bool made_is_new(const struct made *m)
 	return m->content != NULL || m->candidate;
 }
 
+/* As it is, with its serial and SOA, the auditor passed it a moment ago: with another serial, or later, it is asked again. */
+static void passed_before(const struct zwork *z, struct made *m)
+{
+	const struct review *r = &z->review;
+
+	if (r->past == NULL || clock_mono_ms() - r->past_ms > PASSED_MS)
+		return;
+	m->arena = arena_new();
+	m->past = mem_strdup(r->past);
+	m->whole_at = r->whole_at;
+	m->info.content = r->content.number;
+	m->info.epoch = r->content.epoch;
+	m->passed = true;
+}
+
 void pipeline_candidate(struct zwork *z)
 {
 	struct made *m = mem_new(1, sizeof(*m));
@@ -197,6 +213,7 @@ void pipeline_candidate(struct zwork *z)
 		made_free(m);
 		return;
 	}
+	passed_before(z, m);
 	z->made = m;
 	zwork_poke(z);
 }

@@ -138,6 +138,7 @@ void review_free(struct zwork *z)
 
 	review_ask_end(z);
 	version_unref(r->version);
+	free(r->past);
 	free(r->override_why);
 	free(r->halt);
 	free(r->refusal);
@@ -196,6 +197,8 @@ static void forget(struct zwork *z)
 		r->ends_due = true;
 	r->stage = REVIEW_NONE;
 	r->passed = false;
+	free(r->past);
+	r->past = NULL;
 	version_unref(r->version);
 	r->version = NULL;
 	netlink_candidate(z->engine->net, z);

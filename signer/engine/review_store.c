@@ -36,6 +36,13 @@ static void stored(struct zwork *z, struct storing *s)
 	r->content = s->next.content;
 	memcpy(r->plan_hash, s->next.plan_hash, sizeof(r->plan_hash));
 	r->passed = r->asked = r->ends_due = false;
+	free(r->past);
+	r->past = NULL;
+	if (s->made != NULL && s->made->past != NULL) {
+		r->past = mem_strdup(s->made->past);
+		r->past_ms = clock_mono_ms();
+		r->whole_at = s->made->whole_at;
+	}
 	r->since = clock_now_s();
 	fail_point("review-stored");
 	log_event(LOG_NOTICE, "candidate", "zone=%s serial=%u stage=%s content=%" PRIu64 " msg=waits for its review", z->name,
