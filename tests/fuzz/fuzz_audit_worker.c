@@ -2,6 +2,7 @@
 /* fuzz_audit_worker: a job of a signer, JSON up to the first zero octet, then what its descriptor brings: by changes, the
  * whole, or two halves that are compared. */
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>

@@ -88,7 +88,7 @@ static void open_once(void)
 	assert(identity_create(path, NULL, NULL, true, self_line, &e) == 0);
 	assert(identity_create(other, NULL, NULL, true, peer_line, &e) == 0);
 	assert(identity_load(path, NULL, &self, &e) == 0);
-	peers[0] = (struct conf_peer){ peer_name, peer_line, CONF_SIGNER, endpoint };
+	peers[0] = (struct conf_peer){ .name = peer_name, .line = peer_line, .role = CONF_SIGNER, .endpoint = endpoint };
 	conf.node.name = name;
 	conf.peers = peers;
 	conf.peer_count = 1;

@@ -81,7 +81,7 @@ static int setup(void **state)
 	strcpy(x->name, "self");
 	strcpy(x->peer_name, "peer");
 	x->conf.node.name = x->name;
-	x->conf_peer = (struct conf_peer){ x->peer_name, x->peer.line, CONF_SIGNER, x->endpoint };
+	x->conf_peer = (struct conf_peer){ .name = x->peer_name, .line = x->peer.line, .role = CONF_SIGNER, .endpoint = x->endpoint };
 	x->conf.peers = &x->conf_peer;
 	x->conf.peer_count = 1;
 	uv_loop_init(&x->loop);
