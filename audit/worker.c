@@ -112,7 +112,7 @@ static json_t *answer_of(struct audit *a, struct err *e)
 		json_decref(answer);
 		return NULL;
 	}
-	json_object_set_new(answer, "past", json_string(past));
+	json_object_set_new(answer, code == 0 ? "past" : "past_overruled", json_string(past));
 	free(past);
 	return answer;
 }

@@ -21,7 +21,8 @@
  *   cross      {"same":bool, "step":text|null, "sample":N, "seed":N}: the two are compared (cross.h), by no other of these words
  *   expiring   true: signatures that end too soon are warned of, since what is published ends no later
  *
- * The answer is that of --json, and for a version that passes "past", the text to keep once it is published.  Where
+ * The answer is that of --json, and for a version that passes "past", the text to keep once it is published; for one that does
+ * not, "past_overruled", the same should an operator have it published nevertheless.  Where
  * nothing could be told "result" is "unknown", and "why" says why.
  */
 int worker_main(int sock, unsigned threads);

@@ -175,7 +175,8 @@ static void refused(struct zwork *z, const struct made *m)
 
 static void passed(struct zwork *z, struct auditing *a)
 {
-	const char *past = json_string_value(json_object_get(a->answer, "past"));
+	bool fine = strcmp(z->verdict.result, "fine") == 0;
+	const char *past = json_string_value(json_object_get(a->answer, fine ? "past" : "past_overruled"));
 	bool whole = a->parts.tags == NULL;
 
 	fail_point("engine-passed");
