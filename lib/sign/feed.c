@@ -8,6 +8,7 @@
  */
 #include "sign/flow.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "sign/maker.h"
@@ -30,6 +31,7 @@ struct feed {
 	struct zone_cursor *previous;
 	struct zone_owner old;
 	bool has_old;
+	struct classifier kinds;
 };
 
 static bool same_key(const struct page_row *a, const struct page_row *b)
@@ -167,7 +169,7 @@ static int ready_batch(struct feed *fd, struct err *e)
 	return 0;
 }
 
-static int feed_owner(struct feed *fd, const struct owner *o, struct err *e)
+static int feed_kind(struct feed *fd, const struct owner *o, struct err *e)
 {
 	uint8_t key[DNAME_KEY_MAX];
 
@@ -186,30 +188,56 @@ static int feed_owner(struct feed *fd, const struct owner *o, struct err *e)
 	return fd->previous == NULL ? 0 : add_previous(fd, o->name, e);
 }
 
+int feed_new(struct flow *f, struct feed **out, struct err *e)
+{
+	*out = mem_new(1, sizeof(**out));
+	(*out)->f = f;
+	(*out)->chain = CHAIN_NAMES;
+	return begin(*out, e);
+}
+
+int feed_owner(struct feed *fd, const struct zone_owner *from, struct err *e)
+{
+	struct owner o;
+
+	owner_classify(&fd->kinds, from, &o);
+	return feed_kind(fd, &o, e);
+}
+
+int feed_end(struct feed *fd, struct err *e)
+{
+	const struct signing *s = &fd->f->common.s;
+
+	if (fd->b == NULL)
+		return err_set(e, ERR_INTERNAL, "a zone without records at its apex");
+	return end_batch(fd, s->apex, s->apex_len, true, true, e) == 0 ? flow_drain(fd->f, e) : -1;
+}
+
+void feed_free(struct feed *fd)
+{
+	if (fd == NULL)
+		return;
+	zone_cursor_close(fd->previous);
+	free(fd);
+}
+
 int feed_names(struct flow *f, const struct zone *z, struct err *e)
 {
-	const struct signing *s = &f->common.s;
-	struct feed fd = { .f = f, .chain = CHAIN_NAMES };
-	struct classifier kinds = { 0 };
 	struct zone_cursor *c = NULL;
+	struct feed *fd = NULL;
 	struct zone_owner from;
-	struct owner o;
 	int rc;
 
 	if (zone_cursor_open(z, &c, e) != 0)
 		return -1;
-	rc = begin(&fd, e);
-	while (rc == 0 && (rc = zone_cursor_next(c, &from, e)) == 1) {
-		owner_classify(&kinds, &from, &o);
-		rc = feed_owner(&fd, &o, e);
-	}
-	zone_cursor_close(c);
-	zone_cursor_close(fd.previous);
-	if (rc == 0 && fd.b == NULL)
-		return err_set(e, ERR_INTERNAL, "a zone without records at its apex");
+	rc = feed_new(f, &fd, e);
+	while (rc == 0 && (rc = zone_cursor_next(c, &from, e)) == 1)
+		rc = feed_owner(fd, &from, e);
 	if (rc == 0)
-		rc = end_batch(&fd, s->apex, s->apex_len, true, true, e);
-	return rc == 0 ? flow_drain(f, e) : -1;
+		rc = feed_end(fd, e);
+	zone_cursor_close(c);
+	feed_free(fd);
+	return rc;
 }
 
 /* base32hex keeps the order of hashes, and all these names have the same apex: they are in order, too. */

@@ -37,7 +37,19 @@ int flow_drain(struct flow *f, struct err *e);
 /* The times of the pool into the stats; nothing is out. */
 void flow_times(struct flow *f);
 
-/* Names in canonical order into batches; what the flow knows beforehand decides the rest. */
+/*
+ * feed - names in canonical order into batches; what the flow knows beforehand decides the rest.
+ *
+ * feed_new    the flow is borrowed
+ * feed_owner  the next one; copied.  After a failure nothing but feed_free may follow
+ * feed_end    all is out and has come back
+ */
+struct feed;
+int feed_new(struct flow *f, struct feed **out, struct err *e);
+int feed_owner(struct feed *fd, const struct zone_owner *from, struct err *e);
+int feed_end(struct feed *fd, struct err *e);
+void feed_free(struct feed *fd);
+/* All of them. */
 int feed_names(struct flow *f, const struct zone *z, struct err *e);
 /* Hashes in order into batches; frees sorted. */
 int feed_hashes(struct flow *f, struct sorted *sorted, struct err *e);

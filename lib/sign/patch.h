@@ -11,17 +11,24 @@
  */
 
 /*
- * patch_since - the difference that leads from what a version holds to a whole zone; only pages of ranges that differ
- * are decoded.
+ * patch_since - the difference that leads from what a version holds to a whole zone, found while the zone is read; only
+ * pages of ranges that differ are decoded.
  *
- * z     need not have a sum
- * most  records of a difference
+ * patch_since_new    most: records of a difference
+ * patch_since_owner  ctx: it; the next owner in canonical order (zone_limits.seen)
+ * patch_since_end    z, of which all owners were seen, need not have a sum.  Returns 0; *out is NULL where they differ in
+ *                    more, or too much for pages to be compared: then signing the whole costs no more.  -1 with ERR_DAMAGE,
+ *                    ERR_IO
+ * patch_since_free   also where the zone was refused, in the middle of it
  *
- * Returns 0; *out is NULL where they differ in more, or too much for pages to be compared: then signing the whole costs
- * no more.  -1 with ERR_DAMAGE, ERR_IO.
+ * One thread; the comparison is made by others.
  */
-int patch_since(struct store *s, const struct version *v, const struct zone *z, unsigned threads, size_t most,
-		struct zone_diff **out, struct err *e);
+struct patch_since;
+struct patch_since *patch_since_new(struct store *s, struct version *v, const uint8_t *apex, unsigned threads,
+				    size_t most);
+void patch_since_owner(void *ctx, const struct zone_owner *o);
+int patch_since_end(struct patch_since *s, const struct zone *z, struct zone_diff **out, struct err *e);
+void patch_since_free(struct patch_since *s);
 
 /* What a difference makes of a version's content. */
 struct patch_content {

@@ -2,8 +2,9 @@
 /*
  * patch_since: what a whole zone changes of a version.
  *
- * The zone's names go by in order, in batches for many threads.  Where the names of a page's range give the page's digest
- * its records are the same, and nobody reads it; of the others what differs is told record by record.
+ * The zone's names go by in order while it is checked, in batches for many threads.  Where the names of a page's range
+ * give the page's digest its records are the same, and nobody reads it; of the others what differs is told record by
+ * record.
  */
 #include "sign/patch.h"
 
@@ -15,9 +16,14 @@
 #include "sign/maker.h"
 #include "sign/view.h"
 
-struct since {
+struct patch_since {
 	struct flow f; /* first: it comes back to take() */
-	const struct version *v;
+	struct pool_tools tools;
+	struct sign_params params;
+	struct feed *feed;
+	struct err why;
+	bool failed;
+	struct version *v;
 	struct view view;   /* of the caller's thread */
 	size_t row;         /* all before it were compared */
 	size_t most;
@@ -134,13 +140,13 @@ static void compare_batch(struct pool_job *job, void *tool)
 
 /* ---- all ranges, in the caller's ---- */
 
-static int give_up(struct since *s, struct err *e)
+static int give_up(struct patch_since *s, struct err *e)
 {
 	s->too_many = true;
 	return err_set(e, ERR_LIMIT, "more than %zu records differ", s->most);
 }
 
-static int take_found(struct since *s, const struct octets *o, struct err *e)
+static int take_found(struct patch_since *s, const struct octets *o, struct err *e)
 {
 	struct rd r = rd_of(o->p, o->len);
 
@@ -162,7 +168,7 @@ static int take_found(struct since *s, const struct octets *o, struct err *e)
 	return 0;
 }
 
-static int take_gone(struct since *s, size_t end, struct err *e)
+static int take_gone(struct patch_since *s, size_t end, struct err *e)
 {
 	struct octets out = { .len = 0 };
 	int rc = compare_gone(&s->view, s->row, end, &out, e);
@@ -176,7 +182,7 @@ static int take_gone(struct since *s, size_t end, struct err *e)
 
 static int take(struct flow *f, const struct batch *b, struct err *e)
 {
-	struct since *s = (struct since *)f;
+	struct patch_since *s = (struct patch_since *)f;
 
 	if (b->span_count == 0)
 		return give_up(s, e);
@@ -191,7 +197,7 @@ static int take(struct flow *f, const struct batch *b, struct err *e)
 
 static void *make_tool(void *ctx, struct err *e)
 {
-	const struct since *s = ctx;
+	const struct patch_since *s = ctx;
 	struct tool *t = mem_new(1, sizeof(*t));
 
 	(void)e;
@@ -224,34 +230,56 @@ static struct sign_params params_of(const struct version *v, const struct view *
 	};
 }
 
-int patch_since(struct store *store, const struct version *v, const struct zone *z, unsigned threads, size_t most,
-		struct zone_diff **out, struct err *e)
+struct patch_since *patch_since_new(struct store *store, struct version *v, const uint8_t *apex, unsigned threads,
+				    size_t most)
 {
-	struct since s = { .v = v, .most = most };
-	const struct pool_tools tools = { .ctx = &s, .make = make_tool, .free = free_tool };
-	struct sign_params params;
-	struct err why;
-	int rc;
+	struct patch_since *s = mem_new(1, sizeof(*s));
+	struct signing *signing = &s->f.common.s;
 
+	s->v = version_ref(v);
+	s->most = most;
+	view_init(&s->view, store, v, NULL);
+	s->params = params_of(v, &s->view, threads);
+	s->arena = arena_new();
+	s->f.common = (struct batch_common){ .store = store, .old = version_table(v), .run = compare_batch };
+	*signing = (struct signing){ .p = &s->params, .apex_len = dname_len(apex) };
+	memcpy(signing->apex, apex, signing->apex_len);
+	s->tools = (struct pool_tools){ .ctx = s, .make = make_tool, .free = free_tool };
+	s->f.tools = &s->tools;
+	s->f.take = take;
+	s->failed = flow_init(&s->f, &s->why) != 0 || feed_new(&s->f, &s->feed, &s->why) != 0;
+	return s;
+}
+
+void patch_since_owner(void *ctx, const struct zone_owner *o)
+{
+	struct patch_since *s = ctx;
+
+	if (!s->failed)
+		s->failed = feed_owner(s->feed, o, &s->why) != 0;
+}
+
+int patch_since_end(struct patch_since *s, const struct zone *z, struct zone_diff **out, struct err *e)
+{
 	*out = NULL;
-	view_init(&s.view, store, v, NULL);
-	params = params_of(v, &s.view, threads);
-	s.arena = arena_new();
-	s.f.common = (struct batch_common){ .store = store, .old = version_table(v), .run = compare_batch };
-	s.f.common.s = (struct signing){ .p = &params, .apex_len = dname_len(z->apex) };
-	memcpy(s.f.common.s.apex, z->apex, s.f.common.s.apex_len);
-	s.f.tools = &tools;
-	s.f.take = take;
-	rc = flow_init(&s.f, &why) != 0 || feed_names(&s.f, z, &why) != 0 || take_gone(&s, s.view.names, &why) != 0 ? -1 : 0;
-	if (rc == 0)
-		*out = zone_diff_of(z->apex, version_info(v)->input_serial, &z->soa, s.rr, s.n);
-	else if (s.too_many)
-		rc = 0;
-	else if (e != NULL)
-		*e = why;
-	flow_fini(&s.f);
-	view_fini(&s.view);
-	arena_free(s.arena);
-	free(s.rr);
-	return rc;
+	if (!s->failed)
+		s->failed = feed_end(s->feed, &s->why) != 0 || take_gone(s, s->view.names, &s->why) != 0;
+	if (!s->failed)
+		*out = zone_diff_of(z->apex, version_info(s->v)->input_serial, &z->soa, s->rr, s->n);
+	else if (!s->too_many && e != NULL)
+		*e = s->why;
+	return s->failed && !s->too_many ? -1 : 0;
+}
+
+void patch_since_free(struct patch_since *s)
+{
+	if (s == NULL)
+		return;
+	feed_free(s->feed);
+	flow_fini(&s->f);
+	view_fini(&s->view);
+	arena_free(s->arena);
+	version_unref(s->v);
+	free(s->rr);
+	free(s);
 }

@@ -74,6 +74,10 @@ struct zone_limits {
 	bool without_sum;          /* leaves sum and digest 0: for who needs neither */
 	const struct zone_given *given; /* by dname_cmp, each owner once; ZONEMD of the input are not checked then */
 	size_t given_count;
+	/* Sees each owner that has passed, in canonical order, while the zone is read; it has no SOA and no digest yet.  NULL:
+	 * nobody.  What is read may be refused afterwards. */
+	void (*seen)(void *ctx, const struct zone_owner *o);
+	void *seen_ctx;
 	bool with_dnssec;          /* a signed zone: keeps what signing made, does not check what may stand together */
 };
 #define ZONE_LIMITS_DEFAULT \

@@ -48,6 +48,8 @@ static int walk_owners(struct walk *w, struct zone_cursor *c, struct zone_summer
 	for (size_t i = 0; (got = zone_cursor_next(c, &owner, &w->err)) == 1; i++) {
 		if (w->b != NULL && look(w, c, &cut) != 0)
 			return -1;
+		if (w->b != NULL && w->b->limits.seen != NULL)
+			w->b->limits.seen(w->b->limits.seen_ctx, &owner);
 		if (s != NULL && i / BLOCK % w->turns == w->turn)
 			zone_sum_add(&w->sum, s, &owner);
 		if (w->b == NULL && i % BLOCK == 0 && atomic_load_explicit(w->stop, memory_order_relaxed))

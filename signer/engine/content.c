@@ -13,6 +13,7 @@
 /* A difference of more than one record in so many is signed as a whole, on all cores and with its sum made anew. */
 #define DIFF_PART  20
 #define DIFF_LEAST 1000
+#define RECORD_LEAST 16 /* octets that one takes in pages, at least */
 
 /* The sum of the version's content; made from its pages where it was published without one. */
 static int version_sum(struct store *s, const struct version *v, struct zone_sum *out, struct err *e)
@@ -50,8 +51,8 @@ int content_of_diff(struct store *s, const struct version *v, uint8_t *stream, s
 }
 
 /* What a whole zone changes of the version; c->diff stays NULL where that is much, or cannot be told. */
-static void find_diff(struct store *s, const struct version *v, const struct zone *z, const struct zone_limits *limits,
-		      struct content *c)
+static void find_diff(struct store *s, const struct version *v, struct patch_since *since, const struct zone *z,
+		      const struct zone_limits *limits, struct content *c)
 {
 	const struct version_info *info = version_info(v);
 	const size_t most = z->records / DIFF_PART + DIFF_LEAST;
@@ -60,23 +61,37 @@ static void find_diff(struct store *s, const struct version *v, const struct zon
 
 	memcpy(c->base, info->content_digest, sizeof(c->base));
 	if (store_sum_get(s, info->soa.owner, v, &sum, &e) != 0 ||
-	    patch_since(s, v, z, limits->threads, most, &c->diff, &e) != 0 || c->diff == NULL)
+	    patch_since_end(since, z, &c->diff, &e) != 0 || c->diff == NULL)
 		return;
-	if (patch_content(s, v, &sum, c->diff, limits, &c->patched, &e) == 0)
+	if (c->diff->n <= most && patch_content(s, v, &sum, c->diff, limits, &c->patched, &e) == 0)
 		return;
 	zone_diff_free(c->diff);
 	c->diff = NULL;
 }
 
-int content_of_zone(struct store *s, const struct version *v, struct zone *z, const struct zone_limits *limits,
-		    struct content **out, struct err *e)
+struct patch_since *content_since(struct store *s, struct version *v, const uint8_t *apex, struct zone_limits *limits)
+{
+	struct patch_since *since;
+
+	if (v == NULL)
+		return NULL;
+	/* How many records there are is not known yet: no more than these. */
+	since = patch_since_new(s, v, apex, limits->threads,
+				(size_t)(table_octets(version_table(v)) / RECORD_LEAST / DIFF_PART) + DIFF_LEAST);
+	limits->seen = patch_since_owner;
+	limits->seen_ctx = since;
+	return since;
+}
+
+int content_of_zone(struct store *s, const struct version *v, struct patch_since *since, struct zone *z,
+		    const struct zone_limits *limits, struct content **out, struct err *e)
 {
 	struct content *c = mem_new(1, sizeof(*c));
 
 	c->records = z->records;
 	c->dropped = z->dropped;
-	if (v != NULL)
-		find_diff(s, v, z, limits, c);
+	if (since != NULL)
+		find_diff(s, v, since, z, limits, c);
 	if (limits->without_sum && c->diff == NULL && zone_sum_up(z, limits->threads, e) != 0) {
 		content_free(c);
 		return -1;

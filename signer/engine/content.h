@@ -20,16 +20,20 @@ struct content {
 	struct plan *plan;      /* whose DS of zones below were put in; NULL: none were */
 };
 
+/* Compares with v while a zone is read with these limits, which are set for it; NULL for v NULL.  patch_since_free. */
+struct patch_since *content_since(struct store *s, struct version *v, const uint8_t *apex, struct zone_limits *limits);
+
 /*
  * content_of_zone - of a zone: the difference from what v holds where that is small and its sum is known, else the zone
  * itself, with its sum.
  *
  * v       NULL: nothing to compare with
+ * since   of content_since, which has seen z; stays the caller's
  * z       belongs to the content where content->zone is z, else to the caller
  * limits  that z was read with; without_sum where v is given, since a difference needs none
  */
-int content_of_zone(struct store *s, const struct version *v, struct zone *z, const struct zone_limits *limits,
-		    struct content **out, struct err *e);
+int content_of_zone(struct store *s, const struct version *v, struct patch_since *since, struct zone *z,
+		    const struct zone_limits *limits, struct content **out, struct err *e);
 /* Reads a difference (zone_diff.h), and applies it to the version's content, to see that it fits and what comes of it.
  * Takes over stream, in any case. */
 int content_of_diff(struct store *s, const struct version *v, uint8_t *stream, size_t len,

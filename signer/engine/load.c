@@ -38,6 +38,7 @@ static void load_work(struct work *w)
 {
 	struct load *l = (struct load *)w;
 	struct store *store = l->z->engine->store;
+	struct patch_since *since;
 
 	if (l->diff && l->plan->given_count > 0) {
 		l->rc = err_set(&l->err, ERR_NOTNOW, "DS of zones below that are signed here are put into whole zones");
@@ -49,12 +50,14 @@ static void load_work(struct work *w)
 		return;
 	}
 	l->limits.without_sum = l->base != NULL;
+	since = content_since(store, l->base, l->z->apex, &l->limits);
 	if (l->path != NULL)
 		l->rc = zone_read_file(l->path, l->z->apex, &l->limits, &l->zone, &l->err);
 	else
 		l->rc = zone_read_stream(l->stream, l->stream_len, l->z->apex, &l->limits, &l->zone, &l->err);
 	if (l->rc == 0)
-		l->rc = content_of_zone(store, l->base, l->zone, &l->limits, &l->content, &l->err);
+		l->rc = content_of_zone(store, l->base, since, l->zone, &l->limits, &l->content, &l->err);
+	patch_since_free(since);
 }
 
 /* What is wrong with a fetched text, without the file that it was read from. */
