@@ -61,12 +61,17 @@ static bool match(const struct timeline *t, unsigned alg, enum key_record upper,
 	       (low_in_up && (!by_ds || always_one(t, alg, RECORD_DNSKEY)));
 }
 
-bool chain_unnamed(const struct timeline *t)
+bool chain_no_ds(const struct timeline *t)
 {
 	for (size_t i = 0; i < t->n; i++)
 		if (anywhere(&t->key[i], RECORD_DS))
 			return false;
-	return t->secure;
+	return true;
+}
+
+bool chain_unnamed(const struct timeline *t)
+{
+	return t->secure && chain_no_ds(t);
 }
 
 /* Validators may ask for signatures of this algorithm: it is in a DS RRset (RFC 6840 section 5.11), or, for
@@ -86,10 +91,9 @@ static bool asked_for(const struct timeline *t, unsigned alg, bool *by_ds)
 bool timeline_chain_holds(const struct timeline *t)
 {
 	/* somebody may have a trust anchor from elsewhere, or a DS that was put there by hand */
-	bool trusted = t->secure, by_ds;
+	const bool trusted = t->secure || !chain_no_ds(t);
+	bool by_ds;
 
-	for (size_t i = 0; i < t->n; i++)
-		trusted |= anywhere(&t->key[i], RECORD_DS);
 	if (!trusted)
 		return true; /* insecure for everybody */
 	for (size_t i = 0; i < t->n; i++) {

@@ -29,6 +29,8 @@ size_t create_wanted(const struct timeline_in *in, const struct timeline *t, str
 /* This node's place among those who may create, from 0. */
 size_t create_rank(const struct timeline_in *in, const struct timeline *t, const uint8_t key[32]);
 
+/* The DS of no key is anywhere, nor may it be in a cache. */
+bool chain_no_ds(const struct timeline *t);
 /* No DS is known to be anywhere, though the zone is to be secure: a trust anchor may come from elsewhere. */
 bool chain_unnamed(const struct timeline *t);
 

@@ -50,6 +50,8 @@ static void say_stopped(struct says *s, const struct timeline_key *k, enum key_r
 		return;
 	if (s->in->making != NULL && key_set_has(&s->in->making->record[r], k->key->hash))
 		return; /* a promise binds what is on its way, too */
+	if (r == RECORD_ZONE && !v->serves && !s->t->secure && !chain_no_ds(s->t))
+		return; /* whoever joins has to sign with a key that nobody has given up, as long as anybody asks */
 	say = add(s, SAY_STOPPED, k, r);
 	say->insecure = !s->t->secure;
 	say->ttl = r == RECORD_DS ? s->m->ds_ttl :

@@ -87,16 +87,6 @@ static bool alg_is_over(const struct timeline *t, unsigned alg)
 	return !ds_asks(t, alg);
 }
 
-static bool insecure_now(const struct timeline *t)
-{
-	if (FAULT(INSECURE_AT_ONCE) && !t->secure)
-		return true;
-	for (size_t i = 0; i < t->n; i++)
-		if (t->key[i].sep && t->key[i].record[RECORD_DS].phase != PHASE_HIDDEN)
-			return false;
-	return true;
-}
-
 /* Another key that is to stay has what this one loses, and a DNSKEY that all have: it stays so until this
  * node itself promises not to use it. */
 static bool stands_in(const struct timeline *t, const struct timeline_key *k, enum key_record r)
@@ -122,7 +112,7 @@ static bool has_leave(const struct timeline *t, const struct timeline_key *k, en
 	if (r == RECORD_DS)
 		return !t->secure || stands_in(t, k, r);
 	if (r == RECORD_ZONE)
-		return stands_in(t, k, r) || alg_is_over(t, k->alg) || (!t->secure && insecure_now(t));
+		return stands_in(t, k, r) || alg_is_over(t, k->alg) || (!t->secure && (chain_no_ds(t) || FAULT(INSECURE_AT_ONCE)));
 	if (FAULT(OLD_KEY_REMOVED_EARLY) || FAULT(RELIES_ON_SIGNATURES) ||
 	    (FAULT(INSECURE_AT_ONCE) && !t->secure))
 		return true;

@@ -320,17 +320,16 @@ void timeline_view(const struct timeline_in *in, struct timeline *out)
 
 bool timeline_changes(const struct timeline *t, const struct timeline_published *p)
 {
-	bool signs = false, others_sign = false, insecure = !t->secure;
+	bool signs = false, others_sign = false;
 
 	for (size_t i = 0; i < t->n; i++) {
 		const struct record_view *v = &t->key[i].record[RECORD_ZONE];
 
 		signs |= v->show;
 		others_sign |= v->any_serves && !v->all_stopped;
-		insecure &= !t->key[i].sep || t->key[i].record[RECORD_DS].phase == PHASE_HIDDEN;
 	}
 	if (!p->any) /* the first version: signed where the others' are, while anybody may ask for it */
-		return t->may_serve && (signs || !others_sign || insecure);
+		return t->may_serve && (signs || !others_sign || (!t->secure && chain_no_ds(t)));
 	if (t->cds_delete != p->cds_delete)
 		return true;
 	for (size_t i = 0; i < t->n; i++)

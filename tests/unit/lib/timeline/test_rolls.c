@@ -476,6 +476,33 @@ static void a_chain_is_not_built_on_a_foreign_key(void **state)
 	assert_false(timeline_chain_holds(&w.t));
 }
 
+static bool gives_up(const struct key_state *k, enum key_record r)
+{
+	struct timeline_say says[KEYS];
+
+	view(k);
+	for (size_t n = timeline_says(&w.in, &w.t, &w.memory, says, KEYS); n-- > 0;)
+		if (says[n].kind == SAY_STOPPED && says[n].key->key == k && says[n].record == r)
+			return true;
+	return false;
+}
+
+/* The others may have given up the one that is in use here: who joins would have none. */
+static void a_key_that_never_signed_is_kept_for_who_joins_until_the_zone_is_insecure(void **state)
+{
+	struct key_state *old = zone_in_use(), *fresh = add_key("zsk", old), *ksk = &w.key[0];
+
+	(void)state;
+	settle(fresh, RECORD_DNSKEY);
+	w.zone.secure.set = true;
+	w.zone.secure.body = json_pack("{s:b}", "secure", 0);
+	assert_false(gives_up(fresh, RECORD_ZONE));
+	ksk->record[RECORD_DS].stopped = ksk->record[RECORD_DS].gone = both();
+	w.published.record[RECORD_DS].n--;
+	assert_true(gives_up(fresh, RECORD_ZONE));
+	json_decref(w.zone.secure.body);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -491,6 +518,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_key_is_rolled_while_a_foreign_one_is_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_foreign_key_goes_by_a_word_then_ds_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_chain_is_not_built_on_a_foreign_key, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_key_that_never_signed_is_kept_for_who_joins_until_the_zone_is_insecure,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_roll_is_foretold_to_its_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_foretold_ksk_waits_for_the_ttls_of_the_parent, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_waits_for_a_word_is_not_foretold, setup, teardown),
