@@ -238,7 +238,7 @@ static bool wants_delete(const struct timeline *t)
 
 		if (!k->sep || k->dead)
 			continue;
-		if (!k->record[RECORD_DS].all_stopped)
+		if (!k->record[RECORD_DS].all_stopped && !k->record[RECORD_DS].all_gone)
 			return false;
 		named |= k->record[RECORD_DNSKEY].show;
 		gone &= k->record[RECORD_DS].all_gone;

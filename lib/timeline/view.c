@@ -253,7 +253,7 @@ static bool is_stale(const struct timeline_in *in, const struct timeline *t)
 		for (enum key_record r = 0; r < KEY_RECORDS; r++) {
 			const struct record_view *v = &t->key[i].record[r];
 
-			if (v->shown ? v->stopped : v->serves && !v->stopped && !v->retiring)
+			if (v->shown ? v->stopped : v->serves && !v->stopped)
 				return in->published->any;
 		}
 	return false;
