@@ -221,6 +221,9 @@ static void choose_signing(struct timeline *t, unsigned alg)
 	for (size_t i = 0; i < t->n; i++) {
 		struct timeline_key *k = &t->key[i];
 
+		/* what was said to be served goes by a promise alone, which is said of a key that is to go */
+		if (k->record[RECORD_ZONE].serves && !k->record[RECORD_ZONE].retiring)
+			continue;
 		if (k != best && k->alg == alg && k->record[RECORD_ZONE].show && may_go(t, k, RECORD_ZONE))
 			k->record[RECORD_ZONE].show = false;
 	}

@@ -503,6 +503,26 @@ static void a_key_that_never_signed_is_kept_for_who_joins_until_the_zone_is_inse
 	json_decref(w.zone.secure.body);
 }
 
+/* Two signers have made one each; what was said to be served of the other is no more taken back than its DNSKEY. */
+static void signatures_by_two_that_compete_stay_until_one_is_to_go(void **state)
+{
+	struct key_state *zsk = zone_in_use(), *ksk = &w.key[0], *fresh[2];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		fresh[i] = add_key("csk", ksk);
+		memcpy(fresh[i]->replaces[1], zsk->hash, 32);
+		w.dnskey[2 + i][3] = 15;
+		fresh[i]->method = METHOD_CONSERVATIVE;
+		settle(fresh[i], RECORD_ZONE);
+		fresh[i]->record[RECORD_ZONE].seen.n = 0;
+	}
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(view(fresh[i])->record[RECORD_ZONE].show);
+		assert_false(view(fresh[i])->record[RECORD_DNSKEY].show);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -520,6 +540,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_chain_is_not_built_on_a_foreign_key, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_key_that_never_signed_is_kept_for_who_joins_until_the_zone_is_insecure,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(signatures_by_two_that_compete_stay_until_one_is_to_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_roll_is_foretold_to_its_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_foretold_ksk_waits_for_the_ttls_of_the_parent, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_waits_for_a_word_is_not_foretold, setup, teardown),
