@@ -232,11 +232,9 @@ static int on_cross_audit(void *ctx, const struct http_request *q, struct http_a
 {
 	struct engine *engine = ctx;
 	struct zwork *z = zone_of(ctx, q, e);
-	size_t n = z == NULL ? 0 : crosses_ask(engine->crosses, z);
+	size_t n;
 
-	if (z != NULL && n == 0)
-		return err_set(e, ERR_REFUSED, "no peer in %s has a dns: where it serves is not known", engine->conf->path);
-	if (z == NULL)
+	if (z == NULL || crosses_ask(engine->crosses, z, &n, e) != 0)
 		return -1;
 	a->body = json_pack("{s:I}", "peers", (json_int_t)n);
 	return 0;

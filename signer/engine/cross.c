@@ -243,15 +243,19 @@ static void choose(struct crosses *c)
 	}
 }
 
-size_t crosses_ask(struct crosses *c, struct zwork *z)
+int crosses_ask(struct crosses *c, struct zwork *z, size_t *peers, struct err *e)
 {
-	size_t n = 0;
+	const struct conf *conf = c->engine->conf;
 
-	for (size_t i = 0; i < c->engine->conf->peer_count; i++)
-		n += serves(&c->engine->conf->peers[i]);
-	if (n > 0 && c->asked_count < ASKED_MAX)
-		c->asked[c->asked_count++] = mem_strdup(z->name);
-	return n;
+	*peers = 0;
+	for (size_t i = 0; i < conf->peer_count; i++)
+		*peers += serves(&conf->peers[i]);
+	if (*peers == 0)
+		return err_set(e, ERR_REFUSED, "no peer in %s has a dns: where it serves is not known", conf->path);
+	if (c->asked_count == ASKED_MAX)
+		return err_set(e, ERR_NOTNOW, "%d zones wait for it already: ask again later", ASKED_MAX);
+	c->asked[c->asked_count++] = mem_strdup(z->name);
+	return 0;
 }
 
 /* ---- the comparison ---- */

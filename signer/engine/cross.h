@@ -18,8 +18,9 @@ struct crosses *crosses_new(struct engine *e);
 void crosses_free(struct crosses *c);
 /* Each second. */
 void crosses_tick(struct crosses *c);
-/* The zone is compared next, with each signer of which it is known where it serves: how many these are. */
-size_t crosses_ask(struct crosses *c, struct zwork *z);
+/* The zone is compared next, with each signer of which it is known where it serves: how many these are.
+ * ERR_REFUSED: none, ERR_NOTNOW: too many zones wait for it. */
+int crosses_ask(struct crosses *c, struct zwork *z, size_t *peers, struct err *e);
 /* net's `fetched`. */
 void crosses_fetched(struct crosses *c, const json_t *msg);
 
