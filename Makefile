@@ -124,16 +124,18 @@ $(O)/bench/%: $(O)/tests/bench/%.o $(O)/libduet.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS_ALL)
 
-# The simulator has the engine compiled once more, with mistakes that it can switch on, and without cryptography.
-SIM_SRCS := $(wildcard tests/sim/*.c lib/timeline/*.c lib/serial/*.c lib/fact/state*.c) lib/fact/members.c signer/engine/past.c
+# The simulator has the engine compiled once more, with mistakes that it can switch on, and without cryptography; as one
+# program, since it runs millions of histories.
+SIM_SRCS := $(wildcard tests/sim/*.c lib/timeline/*.c lib/serial/*.c lib/fact/state*.c) lib/fact/members.c lib/fact/own.c signer/engine/past.c signer/engine/known.c
+SIM_LTO = $(if $(SAN),,-flto=auto)
 SIM_OBJS := $(patsubst %.c,$(O)/sim/%.o,$(SIM_SRCS))
 $(O)/sim/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,SIM,$<)
-	$(Q)$(CC) $(CPPFLAGS_ALL) -DDUET_SIM $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS_ALL) -DDUET_SIM $(CFLAGS_ALL) $(SIM_LTO) -MMD -MP -c -o $@ $<
 $(O)/sim/duet-sim: $(SIM_OBJS) $(O)/libduet.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -Wl,--wrap=key_verify,--wrap=key_from_dnskey,--wrap=key_free,--wrap=crypto_sign_detached,--wrap=secret_open,--wrap=secret_close,--wrap=node_line_parse,--wrap=fact_body -o $@ $^ $(LDLIBS_ALL)
+	$(Q)$(CC) $(if $(SIM_LTO),$(OPT) $(SIM_LTO)) $(LDFLAGS_ALL) -Wl,--wrap=key_verify,--wrap=key_from_dnskey,--wrap=key_free,--wrap=crypto_sign_detached,--wrap=secret_open,--wrap=secret_close,--wrap=node_line_parse,--wrap=fact_body -o $@ $^ $(LDLIBS_ALL)
 sim: $(O)/sim/duet-sim
 	$(Q)$< --runs $(or $(RUNS),20000) --seed $(or $(SEED),1) $(if $(FAULT),--fault $(FAULT)) $(if $(ALL),--all)
 
@@ -197,6 +199,7 @@ D = $(DESTDIR)$(PREFIX)
 install: all
 	install -d $(D)/bin $(D)/lib/systemd/system $(D)/lib/sysusers.d $(D)/lib/tmpfiles.d
 	install -m 755 $(PROGRAMS) $(D)/bin
+	install -m 755 deploy/pkcs11-export $(D)/bin/duet-pkcs11-export
 	install -m 644 $(wildcard deploy/units/*.service deploy/units/*.socket) $(D)/lib/systemd/system
 	install -m 644 deploy/units/duet.sysusers $(D)/lib/sysusers.d/duet.conf
 	install -m 644 deploy/units/duet.tmpfiles $(D)/lib/tmpfiles.d/duet.conf

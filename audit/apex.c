@@ -2,12 +2,14 @@
 /* apex: SOA, DNSKEY RRset, DS at the parent, NSEC3PARAM. */
 #include "audit/audit.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "arena/arena.h"
 
+#define RSA_LEAST  1024 /* bits, for any policy */
 #define ANSWER_MAX 1232 /* DNS flag day 2020; RFC 9715 */
 
 static void read_soa(struct audit *a, const struct owner *o)
@@ -33,6 +35,17 @@ static void read_soa(struct audit *a, const struct owner *o)
 
 /* ---- DNSKEY ---- */
 
+/* The cluster has it, made or imported under a policy of another day: held back, it would hold back the zone. */
+static bool in_plan(const struct audit *a, const struct dnskey *k)
+{
+	const struct plan_set *set = a->plan != NULL ? &a->plan->dnskey : NULL;
+
+	for (size_t i = 0; set != NULL && i < set->n; i++)
+		if (set->item[i].len == k->rdlen && memcmp(set->item[i].rdata, k->rdata, k->rdlen) == 0)
+			return true;
+	return false;
+}
+
 static void check_key(struct audit *a, const struct dnskey *k)
 {
 	const struct limits *l = &a->limits;
@@ -52,6 +65,9 @@ static void check_key(struct audit *a, const struct dnskey *k)
 	else if (k->pkey == NULL)
 		report_add(a->report, KEY_POLICY, 0, "%s key %s: no public key of algorithm %u", a->zone_text,
 			   name, k->algorithm);
+	else if (rsa && bits >= 0 && k->bits < bits && k->bits >= RSA_LEAST && in_plan(a, k))
+		report_warn(a->report, KEY_POLICY, 0, "%s key %s: %u bits, policy has %lld: made under another", a->zone_text, name,
+			    k->bits, (long long)bits);
 	else if (rsa && bits >= 0 && k->bits < bits)
 		report_add(a->report, KEY_POLICY, 0, "%s key %s: %u bits, at least %lld", a->zone_text, name,
 			   k->bits, (long long)bits);
@@ -217,30 +233,76 @@ void apex_begin(struct audit *a, const struct owner *o)
 
 /* ---- after the pass ---- */
 
-static void check_ds(struct audit *a)
+char *apex_chain(const struct audit *a, char out[PAST_CHAIN_HEX])
+{
+	unsigned char digest[crypto_hash_sha256_BYTES];
+	crypto_hash_sha256_state s;
+
+	crypto_hash_sha256_init(&s);
+	for (size_t i = 0; i < a->published_keys; i++)
+		if (atomic_load(&a->keys.key[i].signs_dnskey))
+			crypto_hash_sha256_update(&s, a->keys.key[i].rdata, a->keys.key[i].rdlen);
+	crypto_hash_sha256_final(&s, digest);
+	return sodium_bin2hex(out, PAST_CHAIN_HEX, digest, sizeof(digest));
+}
+
+/* What is published hangs on the DS as this version does: to hold this one back would not mend it, and let that one run out. */
+static bool chain_is_published(const struct audit *a)
+{
+	char chain[PAST_CHAIN_HEX];
+
+	return a->past != NULL && a->past->last.there &&
+	       (a->past->last.chain[0] == '\0' || strcmp(a->past->last.chain, apex_chain(a, chain)) == 0);
+}
+
+/* A key that it names stands there, and signs the DNSKEY RRset; another signer's does so in its version (RFC 8901). */
+static bool ds_is_good(const struct audit *a, const struct plan_rdata *ds)
+{
+	for (size_t k = 0; k < a->published_keys; k++) {
+		const struct dnskey *key = &a->keys.key[k];
+
+		if ((atomic_load(&key->signs_dnskey) || plan_is_foreign(a->plan, key->rdata, key->rdlen)) &&
+		    dnskey_matches_ds(key, a->zone, a->zone_len, ds->rdata, ds->len))
+			return true;
+	}
+	return false;
+}
+
+/* One DS RRset: a validator has that of one server, and nothing of the others. */
+static void check_ds_set(struct audit *a, const struct plan_set *set)
 {
 	bool by_algorithm[256] = { false }, good[256] = { false };
+	const bool mild = chain_is_published(a);
 
-	if (a->plan == NULL || !a->plan->ds.given) {
+	for (size_t i = 0; i < set->n; i++) {
+		const struct plan_rdata *ds = &set->item[i];
+
+		if (!ds_digest_known(ds->rdata[3]))
+			continue; /* to validators it is not there (RFC 4035 section 5.2) */
+		by_algorithm[ds->rdata[2]] = true;
+		good[ds->rdata[2]] |= ds_is_good(a, ds);
+	}
+	for (unsigned alg = 0; alg < 256; alg++)
+		if (by_algorithm[alg] && !good[alg] && mild)
+			report_warn(a->report, KEY_DS, 0, "%s: algorithm %u; so it is with what is published", a->zone_text, alg);
+		else if (by_algorithm[alg] && !good[alg])
+			report_add(a->report, KEY_DS, 0, "%s: algorithm %u", a->zone_text, alg);
+}
+
+static void check_ds(struct audit *a)
+{
+	size_t n = 0;
+
+	if (a->plan == NULL || !a->plan->ds_given) {
 		report_skip(a->report, rows[KEY_DS].id, "the DS RRset at the parent is not known");
 		return;
 	}
-	if (a->plan->ds.n == 0) {
+	for (size_t i = 0; i < a->plan->ds_sets; i++) {
+		n += a->plan->ds[i].n;
+		check_ds_set(a, &a->plan->ds[i]);
+	}
+	if (n == 0)
 		report_skip(a->report, rows[KEY_DS].id, "the parent has no DS");
-		return;
-	}
-	for (size_t i = 0; i < a->plan->ds.n; i++) {
-		const struct plan_rdata *ds = &a->plan->ds.item[i];
-
-		by_algorithm[ds->rdata[2]] = true;
-		for (size_t k = 0; k < a->published_keys; k++)
-			if (atomic_load(&a->keys.key[k].signs_dnskey) &&
-			    dnskey_matches_ds(&a->keys.key[k], a->zone, a->zone_len, ds->rdata, ds->len))
-				good[ds->rdata[2]] = true;
-	}
-	for (unsigned alg = 0; alg < 256; alg++)
-		if (by_algorithm[alg] && !good[alg])
-			report_add(a->report, KEY_DS, 0, "%s: algorithm %u", a->zone_text, alg);
 }
 
 /* Where no policy says it: a key with SEP is a CSK as long as no key without it signs beside it. */
@@ -282,10 +344,12 @@ void apex_end(struct audit *a)
 			report_add(a->report, KEY_REVOKED, 0, "%s key %s", a->zone_text,
 				   dnskey_name(k, name));
 	}
+	if (a->published_keys == 0 && (a->plan == NULL || !a->plan->unsigned_zone))
+		return;
+	check_ds(a);
 	if (a->published_keys == 0)
 		return;
 	check_roles(a);
 	if (!sep)
 		report_add(a->report, KEY_SEP, 0, "%s", a->zone_text);
-	check_ds(a);
 }

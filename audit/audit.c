@@ -106,8 +106,8 @@ bool is_authoritative(const struct owner *o, uint16_t type)
 	case PLACE_APEX:
 	case PLACE_NAME:
 		return type != TYPE_RRSIG;
-	case PLACE_CUT:
-		return type == TYPE_DS || type == TYPE_NSEC;
+	case PLACE_CUT: /* a delegation may have the name that is the hash of another, or of its own */
+		return type == TYPE_DS || type == TYPE_NSEC || type == TYPE_NSEC3;
 	case PLACE_BELOW_CUT:
 	case PLACE_BELOW_DNAME:
 	case PLACE_OUTSIDE:
@@ -157,6 +157,11 @@ static bool has_type(const struct records *r, uint16_t type)
 	return rrset_of(r, type).n > 0;
 }
 
+bool owner_is_hash(const struct audit *a, const struct owner *o)
+{
+	return has_type(&o->zone, TYPE_NSEC3) && name_labels(o->wire) == name_labels(a->zone) + 1;
+}
+
 /* Where an owner stands, and what is below it. */
 void owner_place(const struct audit *a, struct owner *o, struct cut *cut)
 {
@@ -168,7 +173,7 @@ void owner_place(const struct audit *a, struct owner *o, struct cut *cut)
 	}
 	if (cut->len > 0 && name_at_or_below(o->key, o->key_len, cut->key, cut->len)) {
 		/* The NSEC3s of a zone with a DNAME at its apex stand below it (RFC 5155 section 1.3). */
-		o->place = cut->below;
+		o->place = cut->below == PLACE_BELOW_DNAME && owner_is_hash(a, o) ? PLACE_NAME : cut->below;
 		return;
 	}
 	o->place = o->key_len == a->zone_key_len ? PLACE_APEX
@@ -182,11 +187,6 @@ void owner_place(const struct audit *a, struct owner *o, struct cut *cut)
 	}
 }
 
-bool owner_is_hash(const struct audit *a, const struct owner *o)
-{
-	return has_type(&o->zone, TYPE_NSEC3) && name_labels(o->wire) == name_labels(a->zone) + 1;
-}
-
 static int check_owner(struct audit *a, struct owner *o, bool mixed, struct err *e)
 {
 	char text[LABEL_MAX];
@@ -194,8 +194,6 @@ static int check_owner(struct audit *a, struct owner *o, bool mixed, struct err 
 	if (mixed)
 		report_add(a->report, TTL_RRSET, o->at, "%s: one record with two TTLs",
 			   owner_text(o, -1, text));
-	if (o->place == PLACE_BELOW_DNAME && owner_is_hash(a, o))
-		o->place = PLACE_NAME;
 	if (a->cross != NULL)
 		return cross_owner(a, o, e);
 	if (o->place == PLACE_APEX)
@@ -261,6 +259,29 @@ static void side_close(struct side *s)
 	free(s->rec);
 }
 
+/* The digest of all that is to be published, whose apex is first. */
+static int digest_pass(struct audit *a, struct err *e)
+{
+	struct side all = { .sorter = NULL };
+	struct owner o = { .at = 0 };
+	uint8_t key[NAME_KEY_MAX];
+	int rc = side_open(&all, a->digest_sorter, e);
+	bool mixed;
+
+	while (rc == 0 && all.ahead != NULL) {
+		o.at++;
+		o.key_len = all.ahead->key_len;
+		memcpy(key, all.ahead->octets, o.key_len);
+		o.key = key;
+		o.wire_len = name_from_key(key, o.key_len, o.wire);
+		o.place = o.key_len == a->zone_key_len && memcmp(key, a->zone_key, o.key_len) == 0 ? PLACE_APEX : PLACE_NAME;
+		if ((rc = gather(&all, key, o.key_len, &o.zone, &mixed, e)) == 0)
+			zonemd_note(a->zonemd, &o);
+	}
+	side_close(&all);
+	return rc;
+}
+
 static void set_denial(struct audit *a)
 {
 	const struct facts *f = a->facts;
@@ -269,7 +290,8 @@ static void set_denial(struct audit *a)
 		a->denial = changes_denial(a);
 	else
 		a->denial = f->nsec3 > f->nsec ? DENIES_NSEC3 : f->nsec > 0 ? DENIES_NSEC : DENIES_NOTHING;
-	if (f->nsec3 > 0 && f->nsec > 0)
+	/* Among the parts there may be none of the kind that the zone has. */
+	if ((f->nsec3 > 0 && f->nsec > 0) || (a->changes != NULL && a->denial == DENIES_NSEC3 && f->nsec > 0))
 		report_add(a->report, NSEC_BOTH, 0, "%s: %llu NSEC and %llu NSEC3", a->zone_text,
 			   (unsigned long long)f->nsec, (unsigned long long)f->nsec3);
 }
@@ -283,10 +305,10 @@ static void finish(struct audit *a)
 	signatures_end(a);
 	apex_end(a);
 	cds_check(a);
+	content_end(a); /* before what asks which content it is */
 	serial_check(a);
 	history_check(a);
 	zonemd_end(a);
-	content_end(a);
 }
 
 int audit_run(struct audit *a, struct err *e)
@@ -307,14 +329,16 @@ int audit_run(struct audit *a, struct err *e)
 	}
 	if (a->cross != NULL && cross_begin(a, e) != 0)
 		goto out;
+	if (a->digest_sorter != NULL && digest_pass(a, e) != 0)
+		goto out;
 	if (side_open(&input, a->input_sorter, e) != 0 || side_open(&zone, a->zone_sorter, e) != 0 ||
 	    pass(a, &input, &zone, e) != 0)
 		goto out;
-	if (a->changes != NULL)
-		changes_end(a);
-	else if (a->denial != DENIES_NSEC3)
+	if (a->changes != NULL && changes_end(a, e) != 0)
+		goto out;
+	if (a->changes == NULL && a->denial != DENIES_NSEC3)
 		nsec_end(a);
-	else if (nsec3_end(a, e) != 0)
+	if (a->changes == NULL && a->denial == DENIES_NSEC3 && nsec3_end(a, e) != 0)
 		goto out;
 	finish(a);
 	rc = 0;

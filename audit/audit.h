@@ -87,9 +87,13 @@ struct audit {
 	bool again; /* it is what was published last */
 	const struct facts *facts, *input_facts;
 	struct sorter *zone_sorter, *input_sorter; /* input: NULL without one */
+	struct sorter *digest_sorter; /* of changes: the whole zone, for its ZONEMD alone; NULL without one */
 	uint8_t zone_key[NAME_KEY_MAX];
 	size_t zone_key_len;
 	enum denial denial;
+
+	/* known after it */
+	bool insecure_hashed; /* a name that opt-out may leave out has an NSEC3 record */
 
 	/* known from the apex on */
 	bool has_soa, has_input_soa;
@@ -182,6 +186,8 @@ static inline uint16_t get16(const uint8_t *p)
 void apex_begin(struct audit *a, const struct owner *o);
 /* After the pass, when it is known what each key signed. */
 void apex_end(struct audit *a);
+/* Names the keys that sign the DNSKEY RRset, once that is known; returns out. */
+char *apex_chain(const struct audit *a, char out[PAST_CHAIN_HEX]);
 void content_check(struct audit *a, const struct owner *o);
 /* Types that signing adds at an owner. */
 bool content_is_added(const struct owner *o, uint16_t type);

@@ -10,13 +10,16 @@
 #include <unistd.h>
 
 #include "arena/arena.h"
+#include "audit/borders.h"
 #include "audit/changes3.h"
 #include "audit/convert.h"
 #include "audit/signatures.h"
 #include "audit/sum.h"
+#include "audit/zonemd.h"
 
 #define PARTS_MAX   (256u << 20)
 #define SORT_BUDGET (24u * 1024 * 1024)
+#define WHOLE_BUDGET (80u * 1024 * 1024)
 
 struct start {
 	uint8_t key[NAME_KEY_MAX];
@@ -32,20 +35,25 @@ struct changes {
 	struct changes3 *nsec3;     /* NULL: no NSEC3PARAM */
 	struct sum *delta;          /* of the content, from what it was to what it is */
 	bool content_changed;
+	bool preceded; /* the run has a name with an NSEC already */
+	bool loose;    /* the last one's NSEC is another, and no name came behind it yet */
 	bool same_keys; /* the DNSKEY RRset is as it was */
+	bool digested;  /* all messages follow, for the digest */
 	bool has_sum;
 	uint8_t sum[SUM_OCTETS]; /* of the new content, as the input has it */
 };
 
 /* ---- reading ---- */
 
-static int read_all(int fd, uint8_t **out, size_t *len, struct err *e)
+/* At most so many octets; what follows is left. */
+static int read_all(int fd, size_t most, uint8_t **out, size_t *len, struct err *e)
 {
 	size_t cap = 256 * 1024;
 
 	*out = mem_grow(NULL, 1, cap);
 	for (*len = 0;;) {
-		ssize_t n = read(fd, *out + *len, cap - *len);
+		const size_t room = cap < most ? cap - *len : most - *len;
+		ssize_t n = room == 0 ? 0 : read(fd, *out + *len, room);
 
 		if (n == 0)
 			return 0;
@@ -59,13 +67,27 @@ static int read_all(int fd, uint8_t **out, size_t *len, struct err *e)
 	}
 }
 
-/* The first owner of a message behind its length. */
-static int first_owner(const uint8_t *m, size_t len, uint8_t wire[NAME_MAX_OCTETS], size_t *wire_len, struct err *e)
+/* Of what comes before the whole zone. */
+static int read_length(int fd, size_t *out, struct err *e)
+{
+	uint8_t *octets = NULL;
+	size_t len;
+	int rc = read_all(fd, 4, &octets, &len, e);
+
+	if (rc == 0 && len < 4)
+		rc = err_set(e, ERR_SYNTAX, "no length");
+	if (rc == 0)
+		*out = get32(octets);
+	free(octets);
+	return rc;
+}
+
+/* The owner that stands at an octet of a message. */
+static int owner_at(const uint8_t *m, size_t len, size_t at, uint8_t wire[NAME_MAX_OCTETS], size_t *wire_len, struct err *e)
 {
 	ldns_rdf *owner = NULL;
-	size_t at = 12;
 
-	if (len < 12 || ldns_wire2dname(&owner, m, len, &at) != LDNS_STATUS_OK || ldns_rdf_size(owner) > NAME_MAX_OCTETS) {
+	if (len < at || ldns_wire2dname(&owner, m, len, &at) != LDNS_STATUS_OK || ldns_rdf_size(owner) > NAME_MAX_OCTETS) {
 		ldns_rdf_deep_free(owner);
 		return err_set(e, ERR_SYNTAX, "a page without an owner");
 	}
@@ -76,15 +98,16 @@ static int first_owner(const uint8_t *m, size_t len, uint8_t wire[NAME_MAX_OCTET
 	return 0;
 }
 
-static int note_start(struct audit *a, struct changes *c, char tag, const uint8_t *m, size_t len, struct err *e)
+/* What stands at the octet begins a run. */
+static int note_start(struct audit *a, struct changes *c, char tag, const uint8_t *m, size_t len, size_t at, struct err *e)
 {
 	struct owner o = { .place = PLACE_NAME };
 	uint8_t hash[NSEC3_HASH];
 	struct start *s;
 
-	if (first_owner(m, len, o.wire, &o.wire_len, e) != 0)
+	if (owner_at(m, len, at, o.wire, &o.wire_len, e) != 0)
 		return -1;
-	if (tag == 'C' || tag == 'N') {
+	if (tolower((unsigned char)tag) == 'c' || tag == 'N') {
 		c->start = mem_grow(c->start, c->starts + 1, sizeof(*c->start));
 		s = &c->start[c->starts++];
 		s->len = name_key(o.wire, s->key);
@@ -98,14 +121,31 @@ struct parts {
 	struct converter *converter;
 	struct sorter *now, *was; /* the two versions */
 	struct facts both, only_now, only_was;
+	unsigned labels; /* of the apex */
+	size_t *gap;     /* for each tag: the octet of its message that a run begins at, too; 0: none */
 };
 
-static int take_message(struct parts *p, char tag, uint8_t *m, size_t len, struct err *e)
+/* Of a page of names that both versions have, its borders. */
+static int take_borders(struct parts *p, const uint8_t *m, size_t len, size_t *gap, struct err *e)
+{
+	struct stretch s[2];
+	size_t n = borders_find(m, len, p->labels, s);
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = convert_records(p->converter, m, len, s[i].from, s[i].to, e);
+	*gap = n == 2 ? s[1].from : 0;
+	return rc;
+}
+
+static int take_message(struct parts *p, char tag, uint8_t *m, size_t len, size_t *gap, struct err *e)
 {
 	const struct batch b = { .data = m, .len = len };
 
 	switch (tolower((unsigned char)tag)) {
 	case 'c':
+		converter_begin(p->converter, p->now, p->was, &p->both);
+		return take_borders(p, m + 2, len - 2, gap, e);
 	case 'k':
 		converter_begin(p->converter, p->now, p->was, &p->both);
 		break;
@@ -128,27 +168,30 @@ static int take_all(struct parts *p, const char *tags, uint8_t *data, size_t len
 {
 	size_t count = strlen(tags), at = 0;
 
+	p->gap = mem_new(count + 2, sizeof(*p->gap));
 	for (size_t i = 0; i < count + 2; i++) {
 		size_t n = at + 2 <= len ? (size_t)(data[at] << 8 | data[at + 1]) : 0;
 
 		if (n < 12 || at + 2 + n > len)
 			return err_set(e, ERR_SYNTAX, "fewer messages than tags");
-		if (take_message(p, i == 0 ? 'n' : i == 1 ? 'o' : tags[i - 2], data + at, 2 + n, e) != 0)
+		if (take_message(p, i == 0 ? 'n' : i == 1 ? 'o' : tags[i - 2], data + at, 2 + n, &p->gap[i], e) != 0)
 			return -1;
 		at += 2 + n;
 	}
 	return at == len ? 0 : err_set(e, ERR_SYNTAX, "more messages than tags");
 }
 
-static int take_starts(struct audit *a, struct changes *c, const char *tags, const uint8_t *data, struct err *e)
+static int take_starts(struct audit *a, struct changes *c, const char *tags, const size_t *gap, const uint8_t *data,
+		       struct err *e)
 {
 	size_t at = 0;
 
 	for (size_t i = 0; i < strlen(tags) + 2; i++) {
 		size_t n = (size_t)(data[at] << 8 | data[at + 1]);
+		char tag = i < 2 ? 'n' : tags[i - 2];
 
-		if (i >= 2 && isupper((unsigned char)tags[i - 2]) &&
-		    note_start(a, c, tags[i - 2], data + at + 2, n, e) != 0)
+		if ((isupper((unsigned char)tag) && note_start(a, c, tag, data + at + 2, n, 12, e) != 0) ||
+		    (gap[i] > 0 && note_start(a, c, tag, data + at + 2, n, gap[i], e) != 0))
 			return -1;
 		at += 2 + n;
 	}
@@ -214,9 +257,21 @@ static int check_children(const struct audit *a, struct err *e)
 	return err_set(e, ERR_REFUSED, "the DS of zones that are signed here, too, are others: the whole zone is needed");
 }
 
+/* All messages, as AXFR has them: for a digest of the zone. */
+static int read_whole(struct audit *a, int fd, struct err *e)
+{
+	struct zone_source all = { .label = "the whole zone", .fd = fd, .form = FORM_WIRE, .to_its_end = true };
+
+	all.sorter = a->digest_sorter = sorter_new(WHOLE_BUDGET, a->spill_dir);
+	if (reading_run(&all, 1, a->zone, a->threads, e) != 0)
+		return -1;
+	return all.incomplete[0] == '\0' ? 0 : err_set(e, ERR_SYNTAX, "%s: %s", all.label, all.incomplete);
+}
+
 int changes_read(struct audit *a, const json_t *job, int fd, struct facts *facts, struct err *e)
 {
 	const char *tags = json_string_value(json_object_get(job, "tags"));
+	size_t most = SIZE_MAX;
 	struct parts *p = mem_new(1, sizeof(*p));
 	struct changes *c = a->changes = mem_new(1, sizeof(*c));
 	uint8_t *data = NULL;
@@ -225,24 +280,30 @@ int changes_read(struct audit *a, const json_t *job, int fd, struct facts *facts
 
 	c->last = json_is_true(json_object_get(job, "last"));
 	c->closed3 = json_is_true(json_object_get(job, "closed3"));
+	c->digested = json_is_true(json_object_get(job, "digested"));
 	c->delta = sum_new();
 	p->converter = converter_new();
+	p->labels = name_labels(a->zone);
 	p->now = a->zone_sorter = sorter_new(SORT_BUDGET, a->spill_dir);
 	p->was = a->input_sorter = sorter_new(SORT_BUDGET, a->spill_dir);
 	if (tags == NULL || a->past == NULL || !a->past->last.there || a->past->last.content[0] == '\0' || c->delta == NULL) {
 		err_set(e, ERR_SYNTAX, "changes need tags, and a version that has passed");
 		goto out;
 	}
-	if (check_children(a, e) != 0 || read_all(fd, &data, &len, e) != 0 || (at = take_sum(c, job, data, len, e)) < 0 ||
+	if (check_children(a, e) != 0 || (c->digested && read_length(fd, &most, e) != 0) || read_all(fd, most, &data, &len, e) != 0 ||
+	     (at = take_sum(c, job, data, len, e)) < 0 ||
 	    take_all(p, tags, data + at, len - (size_t)at, e) != 0 || sorter_end(a->zone_sorter, e) != 0 ||
 	    sorter_end(a->input_sorter, e) != 0 || check_params(p, e) != 0)
 		goto out;
 	set_facts(a, p, facts);
 	take_params(c, facts);
-	rc = take_starts(a, c, tags, data + at, e);
+	rc = take_starts(a, c, tags, p->gap, data + at, e);
+	if (rc == 0 && c->digested)
+		rc = read_whole(a, fd, e);
 out:
 	converter_free(p->converter);
 	free(data);
+	free(p->gap);
 	free(p);
 	return rc;
 }
@@ -310,20 +371,51 @@ static bool begins_run(struct changes *c, const struct owner *o)
 	return begins;
 }
 
-static void denial_of_name(struct audit *a, struct changes *c, const struct owner *o, const struct owner *was, bool passed)
+/* Between an NSEC that is another and the names beside it there may be pages of names that have none. */
+static int check_loose(const struct changes *c, struct err *e)
 {
-	if (begins_run(c, o))
-		a->last_nsec.any = false;
+	return !c->loose ? 0 : err_set(e, ERR_REFUSED, "what is beside an NSEC is not among the parts: the whole zone is needed");
+}
+
+static int link_of_name(struct changes *c, const struct owner *o, const struct owner *was, struct err *e)
+{
+	struct rrset is = rrset_of(&o->zone, TYPE_NSEC), before = rrset_of(&was->zone, TYPE_NSEC);
+
+	if (rrset_same(&is, &before)) {
+		c->loose = c->loose && is.n == 0;
+	} else {
+		c->loose = !c->preceded && o->place != PLACE_APEX;
+		if (check_loose(c, e) != 0)
+			return -1;
+		c->loose = true;
+	}
+	c->preceded = c->preceded || is.n > 0 || before.n > 0;
+	return 0;
+}
+
+static int denial_of_name(struct audit *a, struct changes *c, const struct owner *o, const struct owner *was, bool passed,
+			  struct err *e)
+{
+	if (begins_run(c, o)) {
+		if (check_loose(c, e) != 0)
+			return -1;
+		a->last_nsec.any = c->preceded = false;
+		if (c->nsec3 != NULL)
+			changes3_gap(c->nsec3);
+	}
 	if (a->denial == DENIES_NSEC3) {
 		changes3_name(a, c->nsec3, o, was);
-		return;
+		return 0;
 	}
+	if (link_of_name(c, o, was, e) != 0)
+		return -1;
 	if (o->zone.n == 0)
-		return;
+		return 0;
 	if (passed)
 		nsec_follow(a, o);
 	else
 		nsec_check(a, o);
+	return 0;
 }
 
 int changes_owner(struct audit *a, struct owner *o, struct err *e)
@@ -332,13 +424,13 @@ int changes_owner(struct audit *a, struct owner *o, struct err *e)
 	struct owner was = *o;
 	bool passed, hashed;
 
-	if (o->place == PLACE_APEX && rrset_of(&o->zone, TYPE_ZONEMD).n > 0)
+	if (o->place == PLACE_APEX && rrset_of(&o->zone, TYPE_ZONEMD).n > 0 && !c->digested)
 		return err_set(e, ERR_REFUSED, "there is a ZONEMD: the whole zone is needed");
+	if (o->place == PLACE_APEX && c->digested && !zonemd_same(a->zonemd, o))
+		report_add(a->report, ZONEMD_WRONG, 0, "%s ZONEMD: not that of the whole zone", a->zone_text);
 	was.zone = o->input;
 	was.input = (struct records){ NULL, 0 };
 	owner_place(a, &was, &c->was_cut);
-	if (was.place == PLACE_BELOW_DNAME && owner_is_hash(a, &was))
-		was.place = PLACE_NAME;
 	if (o->place == PLACE_APEX) /* the first of all */
 		c->same_keys = same_keys(o, &was);
 	passed = was.place == o->place && o->place != PLACE_APEX && same(&o->zone, &was.zone);
@@ -353,9 +445,9 @@ int changes_owner(struct audit *a, struct owner *o, struct err *e)
 	}
 	if (hashed && a->denial == DENIES_NSEC3)
 		changes3_records(a, c->nsec3, o, &was);
-	else
-		denial_of_name(a, c, o, &was, passed);
-	return 0;
+	if (hashed && a->denial == DENIES_NSEC3 && !has_denial_data(o) && !has_denial_data(&was))
+		return 0;
+	return denial_of_name(a, c, o, &was, passed, e); /* a name may look like a hash, and be one */
 }
 
 /* The content that the input has, with the change taken back, must be the one that passed. */
@@ -377,13 +469,16 @@ static void check_content(struct audit *a, struct changes *c)
 	sum_hex(a->sum, a->content_hex);
 }
 
-void changes_end(struct audit *a)
+int changes_end(struct audit *a, struct err *e)
 {
 	struct changes *c = a->changes;
 
+	if (!c->last && check_loose(c, e) != 0)
+		return -1;
 	if (a->denial == DENIES_NSEC3)
-		changes3_end(a, c->nsec3, c->closed3);
+		changes3_end(a, c->nsec3, c->closed3, c->last);
 	else if (c->last)
 		nsec_end(a);
 	check_content(a, c);
+	return 0;
 }

@@ -23,7 +23,9 @@ void changes3_start(struct changes3 *c, const uint8_t hash[NSEC3_HASH]);
 void changes3_name(struct audit *a, struct changes3 *c, const struct owner *now, const struct owner *was);
 /* The NSEC3 records of an owner now, and before. */
 void changes3_records(struct audit *a, struct changes3 *c, const struct owner *now, const struct owner *was);
-/* closed: both ends of the chain are there. */
-void changes3_end(struct audit *a, struct changes3 *c, bool closed);
+/* Names that both versions have are left out before the next one. */
+void changes3_gap(struct changes3 *c);
+/* closed: both ends of the chain are there; end: the last name is. */
+void changes3_end(struct audit *a, struct changes3 *c, bool closed, bool end);
 
 #endif

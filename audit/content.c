@@ -156,7 +156,7 @@ void content_end(struct audit *a)
 {
 	if (a->changes == NULL)
 		sum_hex(a->sum, a->content_hex);
-	if (a->plan != NULL && a->plan->digest[0] != '\0' && strcmp(a->plan->digest, a->content_hex) != 0)
+	if (a->plan != NULL && a->plan->content.digest[0] != '\0' && strcmp(a->plan->content.digest, a->content_hex) != 0)
 		report_add(a->report, CONTENT_DIGEST, 0, "%s: %.16s..., the input has %.16s...", a->zone_text,
-			   a->content_hex, a->plan->digest);
+			   a->content_hex, a->plan->content.digest);
 }

@@ -44,6 +44,8 @@ int converter_end(struct converter *c, struct err *e);
 /* A whole batch, converter_end included. */
 int convert_text(struct converter *c, const struct batch *b, struct err *e);
 int convert_wire(struct converter *c, const struct batch *b, struct err *e);
+/* The records from octet `from` of a message of len octets up to `to`, converter_end included. */
+int convert_records(struct converter *c, const uint8_t *m, size_t len, size_t from, size_t to, struct err *e);
 
 /* ---- shared by the two ---- */
 

@@ -186,6 +186,15 @@ static int convert_message(struct converter *c, const uint8_t *m, size_t len, st
 	return 0;
 }
 
+int convert_records(struct converter *c, const uint8_t *m, size_t len, size_t from, size_t to, struct err *e)
+{
+	c->message++;
+	while (from < to)
+		if (convert_record(c, m, len, &from, e) != 0)
+			return err_ctx(e, "before octet %zu of a message of %zu octets", from, len);
+	return converter_end(c, e);
+}
+
 int convert_wire(struct converter *c, const struct batch *b, struct err *e)
 {
 	for (size_t at = 0; at < b->len;) {

@@ -25,6 +25,7 @@ struct cross {
 	char *step;
 	struct keys keys[2];
 	bool apex; /* it was there */
+	struct cut cut[2]; /* what is a delegation to one may be a name to the other */
 	uint64_t state, below; /* of the choice; an RRset is chosen when the next number lies below */
 	uint64_t sampled;
 	struct sum *ours;
@@ -78,22 +79,13 @@ static bool chosen(struct cross *c)
 
 /* ---- the apex ---- */
 
-static bool same_rrset(const struct rrset *a, const struct rrset *b)
-{
-	bool same = a->n == b->n;
-
-	for (size_t i = 0; same && i < a->n; i++)
-		same = rec_cmp(a->rec[i], b->rec[i]) == 0 && a->rec[i]->ttl == b->rec[i]->ttl;
-	return same;
-}
-
-static void compare_keys(struct audit *a, const struct owner *o, uint16_t type, enum row_id row)
+static void compare_keys(struct audit *a, const struct owner side[2], uint16_t type, enum row_id row)
 {
 	const struct cross *c = a->cross;
-	const struct rrset ours = rrset_of(&o->input, type), others = rrset_of(&o->zone, type);
+	const struct rrset ours = rrset_of(&side[OURS].zone, type), others = rrset_of(&side[OTHERS].zone, type);
 	char word[24];
 
-	if (same_rrset(&ours, &others))
+	if (rrset_same(&ours, &others))
 		return;
 	type_text(type, word);
 	if (c->step != NULL)
@@ -103,9 +95,9 @@ static void compare_keys(struct audit *a, const struct owner *o, uint16_t type, 
 			   a->zone_text, word, ours.n, others.n);
 }
 
-static void read_keys(struct cross *c, const struct records *r, enum who who)
+static void read_keys(struct cross *c, const struct owner *o, enum who who)
 {
-	const struct rrset set = rrset_of(r, TYPE_DNSKEY);
+	const struct rrset set = rrset_of(&o->zone, TYPE_DNSKEY);
 	struct keys *k = &c->keys[who];
 
 	for (size_t i = 0; i < set.n; i++)
@@ -113,28 +105,33 @@ static void read_keys(struct cross *c, const struct records *r, enum who who)
 	k->verifier = verifier_new(&k->of);
 }
 
-static void read_apex(struct audit *a, const struct owner *o)
+static void read_apex(struct audit *a, const struct owner side[2])
 {
 	struct cross *c = a->cross;
-	const struct rrset soa = rrset_of(&o->zone, TYPE_SOA);
+	const struct rrset soa = rrset_of(&side[OTHERS].zone, TYPE_SOA);
 
-	if (soa.n > 0 && soa.rec[0]->rdlen >= 22) {
-		const uint8_t *fixed = rec_rdata(soa.rec[0]) + soa.rec[0]->rdlen - 20;
-
+	if (soa.n == 1 && soa.rec[0]->rdlen >= 22) {
 		a->has_soa = true;
-		a->serial = get32(fixed);
+		a->serial = get32(rec_rdata(soa.rec[0]) + soa.rec[0]->rdlen - 20);
 	} else {
-		report_add(a->report, FRAME_SOA, o->at, "%s: %zu, there", a->zone_text, soa.n);
+		report_add(a->report, FRAME_SOA, side[OTHERS].at, "%s: %zu, there", a->zone_text, soa.n);
 	}
 	c->apex = true;
-	read_keys(c, &o->input, OURS);
-	read_keys(c, &o->zone, OTHERS);
-	compare_keys(a, o, TYPE_DNSKEY, CROSS_DNSKEY);
-	compare_keys(a, o, TYPE_CDS, CROSS_CDS);
-	compare_keys(a, o, TYPE_CDNSKEY, CROSS_CDS);
+	read_keys(c, &side[OURS], OURS);
+	read_keys(c, &side[OTHERS], OTHERS);
+	compare_keys(a, side, TYPE_DNSKEY, CROSS_DNSKEY);
+	compare_keys(a, side, TYPE_CDS, CROSS_CDS);
+	compare_keys(a, side, TYPE_CDNSKEY, CROSS_CDS);
 }
 
 /* ---- signatures ---- */
+
+/* Whether a validator would try the key (RFC 4034 section 2.1, RFC 5011 section 2.1). */
+static bool may_sign(const struct dnskey *k, const struct sig *s, uint16_t type)
+{
+	return k->tag == s->tag && k->algorithm == s->algorithm && k->protocol == 3 && (k->flags & FLAG_ZONE) != 0 &&
+	       ((k->flags & FLAG_REVOKE) == 0 || type == TYPE_DNSKEY);
+}
 
 /* Whether a validator takes the signature, now, by one of these keys (RFC 4035 section 5.3). */
 static bool validates(struct audit *a, const struct owner *o, const struct rrset *set, const struct rec *rrsig,
@@ -146,7 +143,8 @@ static bool validates(struct audit *a, const struct owner *o, const struct rrset
 	struct sig s;
 
 	if (!sig_parse(rec_rdata(rrsig), rrsig->rdlen, rrsig->ttl, a->now, &s) || s.signer_len != a->zone_len ||
-	    memcmp(s.rdata + SIG_FIXED, a->zone, a->zone_len) != 0 || s.inception > a->now || s.expiration < a->now)
+	    memcmp(s.rdata + SIG_FIXED, a->zone, a->zone_len) != 0 || s.labels != sig_labels(o->wire) || s.inception > a->now ||
+	    s.expiration < a->now)
 		return false;
 	head = SIG_FIXED + s.signer_len;
 	if (c->cap < body) {
@@ -155,9 +153,7 @@ static bool validates(struct audit *a, const struct owner *o, const struct rrset
 	}
 	sigpool_body(c->buf, o, set, s.original_ttl);
 	for (size_t i = 0; i < keys->of.n; i++) {
-		const struct dnskey *k = &keys->of.key[i];
-
-		if (k->tag != s.tag || k->algorithm != s.algorithm || (k->flags & FLAG_ZONE) == 0)
+		if (!may_sign(&keys->of.key[i], &s, set->type))
 			continue;
 		a->verified++;
 		if (verifier_check(keys->verifier, i, s.rdata, head, c->buf, body, s.rdata + head, s.len - head))
@@ -167,11 +163,10 @@ static bool validates(struct audit *a, const struct owner *o, const struct rrset
 }
 
 /* One RRset as one signer has it, with that one's signatures, by the DNSKEY RRset of either. */
-static void check_mix(struct audit *a, const struct owner *o, const struct rrset *set, const struct records *from,
-		      enum who who)
+static void check_mix(struct audit *a, const struct owner *o, const struct rrset *set, enum who who)
 {
 	struct cross *c = a->cross;
-	const struct rrset all = rrset_of(from, TYPE_RRSIG), sigs = sigpool_covering(&all, set->type);
+	const struct rrset all = rrset_of(&o->zone, TYPE_RRSIG), sigs = sigpool_covering(&all, set->type);
 	char text[LABEL_MAX];
 
 	for (enum who by = OURS; by <= OTHERS; by++) {
@@ -186,31 +181,44 @@ static void check_mix(struct audit *a, const struct owner *o, const struct rrset
 	c->sampled++;
 }
 
-static void check_signatures(struct audit *a, const struct owner *o, const struct records *from, enum who who)
+static void check_signatures(struct audit *a, const struct owner *o, enum who who)
 {
 	struct cross *c = a->cross;
 	struct rrset set;
 
-	for (size_t i = 0; c->keys[who].of.n > 0 && rrset_next(from, &i, &set);)
+	for (size_t i = 0; c->keys[who].of.n > 0 && rrset_next(&o->zone, &i, &set);)
 		if (is_authoritative(o, set.type) && (o->place == PLACE_APEX || chosen(c)))
-			check_mix(a, o, &set, from, who);
+			check_mix(a, o, &set, who);
 }
 
 /* ---- the pass ---- */
 
-static void compare_content(struct audit *a, const struct owner *o)
+/* The owner as one of the two has it, at its place there. */
+static struct owner side_of(struct audit *a, const struct owner *o, enum who who)
 {
-	const struct owner ours = { .place = o->place, .zone = o->input };
+	struct owner side = *o;
+
+	if (who == OURS)
+		side.zone = o->input;
+	side.input = (struct records){ NULL, 0 };
+	if (side.zone.n > 0)
+		owner_place(a, &side, &a->cross->cut[who]);
+	return side;
+}
+
+static void compare_content(struct audit *a, const struct owner side[2])
+{
 	char text[LABEL_MAX];
 
-	sum_add(a->sum, o, &o->zone);
-	sum_add(a->cross->ours, o, &o->input);
-	if (a->cross->terms.same && !content_same(&ours, o))
-		report_add(a->report, CROSS_CONTENT, o->at, "%s", owner_text(o, -1, text));
+	sum_add(a->sum, &side[OTHERS], &side[OTHERS].zone);
+	sum_add(a->cross->ours, &side[OURS], &side[OURS].zone);
+	if (a->cross->terms.same && !content_same(&side[OURS], &side[OTHERS]))
+		report_add(a->report, CROSS_CONTENT, side[OTHERS].at, "%s", owner_text(&side[OTHERS], -1, text));
 }
 
 int cross_owner(struct audit *a, const struct owner *o, struct err *e)
 {
+	const struct owner side[2] = { side_of(a, o, OURS), side_of(a, o, OTHERS) };
 	char text[LABEL_MAX];
 
 	if (o->place == PLACE_OUTSIDE) {
@@ -218,15 +226,15 @@ int cross_owner(struct audit *a, const struct owner *o, struct err *e)
 		return 0;
 	}
 	if (o->place == PLACE_APEX)
-		read_apex(a, o);
-	compare_content(a, o);
+		read_apex(a, side);
+	compare_content(a, side);
 	if (!a->cross->apex)
 		return 0;
-	check_signatures(a, o, &o->input, OURS);
-	check_signatures(a, o, &o->zone, OTHERS);
+	check_signatures(a, &side[OURS], OURS);
+	check_signatures(a, &side[OTHERS], OTHERS);
 	if (a->denial == DENIES_NSEC)
-		nsec_check(a, o);
-	return a->denial == DENIES_NSEC3 && o->zone.n > 0 ? nsec3_note(a, o, e) : 0;
+		nsec_check(a, &side[OTHERS]);
+	return a->denial == DENIES_NSEC3 && side[OTHERS].zone.n > 0 ? nsec3_note(a, &side[OTHERS], e) : 0;
 }
 
 void cross_end(struct audit *a)

@@ -197,6 +197,16 @@ char *dnskey_name(const struct dnskey *k, char out[24])
 	return out;
 }
 
+static const EVP_MD *ds_digest(uint8_t digest)
+{
+	return digest == 1 ? EVP_sha1() : digest == 2 ? EVP_sha256() : digest == 4 ? EVP_sha384() : NULL;
+}
+
+bool ds_digest_known(uint8_t digest)
+{
+	return ds_digest(digest) != NULL;
+}
+
 bool dnskey_matches_ds(const struct dnskey *k, const uint8_t *owner, size_t owner_len, const uint8_t *ds,
 		       size_t ds_len)
 {
@@ -208,7 +218,7 @@ bool dnskey_matches_ds(const struct dnskey *k, const uint8_t *owner, size_t owne
 
 	if (ds_len < 4 || (ds[0] << 8 | ds[1]) != k->tag || ds[2] != k->algorithm)
 		return false;
-	md = ds[3] == 1 ? EVP_sha1() : ds[3] == 2 ? EVP_sha256() : ds[3] == 4 ? EVP_sha384() : NULL;
+	md = ds_digest(ds[3]);
 	if (md == NULL)
 		return false;
 	ctx = EVP_MD_CTX_new();

@@ -46,7 +46,9 @@ bool algorithm_known(uint8_t algorithm);
 /* "12345/13"; returns out. */
 char *dnskey_name(const struct dnskey *k, char out[24]);
 
-/* Whether a DS or CDS rdata names the key (owner: wire name in lowercase).  Digest types 1, 2 and 4. */
+/* Whether this is a digest type that validators know: 1, 2 or 4. */
+bool ds_digest_known(uint8_t digest);
+/* Whether a DS or CDS rdata names the key (owner: wire name in lowercase); false with other digest types. */
 bool dnskey_matches_ds(const struct dnskey *k, const uint8_t *owner, size_t owner_len, const uint8_t *ds,
 		       size_t ds_len);
 

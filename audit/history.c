@@ -12,21 +12,33 @@ static int32_t ahead(uint32_t a, uint32_t b)
 	return (int32_t)(b - a);
 }
 
+/*
+ * What is published is about to end, and cannot be renewed where it ought to be: below a version that nobody explains, or beside
+ * newer content that the source does not give (DESIGN section 6, rule 3).  Only a renewal may say so.
+ */
+static bool in_need(const struct audit *a)
+{
+	return a->plan->forced && a->past != NULL && a->past->last.there && strcmp(a->past->last.content, a->content_hex) == 0;
+}
+
 static void check_known(struct audit *a, const struct plan_known *k)
 {
-	int32_t d = ahead(k->serial, a->serial);
+	void (*const add)(struct report *, enum row_id, uint64_t, const char *, ...) = in_need(a) ? report_warn : report_add;
+	const int32_t d = ahead(k->serial, a->serial);
+	int order;
 
-	if (!k->has_content || !a->plan->has_content)
+	if (k->self && d <= 0)
+		report_add(a->report, SERIAL_OWN, 0, "%s: serial %u, this node published %u once", a->zone_text, a->serial, k->serial);
+	if (!k->content.given || !a->plan->content.given)
 		return;
-	if (k->content < a->plan->content && d <= 0)
-		report_add(a->report, SERIAL_OLDER, 0, "%s: serial %u, %s has %u", a->zone_text, a->serial,
-			   k->who, k->serial);
-	if (k->content == a->plan->content && d < 0)
-		report_add(a->report, SERIAL_SAME, 0, "%s: serial %u, %s has %u", a->zone_text, a->serial,
-			   k->who, k->serial);
-	if (k->content > a->plan->content && k->served && d >= 0)
-		report_add(a->report, SERIAL_STALE, 0, "%s: serial %u, %s serves newer content at %u",
-			   a->zone_text, a->serial, k->who, k->serial);
+	order = plan_content_cmp(&k->content, &a->plan->content);
+	if (order < 0 && d <= 0)
+		add(a->report, SERIAL_OLDER, 0, "%s: serial %u, %s has %u", a->zone_text, a->serial, k->who, k->serial);
+	if (order == 0 && d < 0)
+		add(a->report, SERIAL_SAME, 0, "%s: serial %u, %s has %u", a->zone_text, a->serial, k->who, k->serial);
+	if (order > 0 && k->served && d >= 0)
+		add(a->report, SERIAL_STALE, 0, "%s: serial %u, %s serves newer content at %u", a->zone_text, a->serial, k->who,
+		    k->serial);
 }
 
 static void check_date(struct audit *a)
@@ -214,13 +226,28 @@ static void check_gone(struct audit *a, const struct past_key *was)
 		report_add(a->report, HIST_REMOVED, 0, "%s key %s", a->zone_text, name);
 }
 
+/* A node that has published nothing yet, beside others that have. */
+static void seed(struct audit *a)
+{
+	for (size_t i = 0; a->plan != NULL && i < a->plan->seeds; i++) {
+		const struct plan_seed *s = &a->plan->seed[i];
+
+		past_seed(a->past, s->key.rdata, s->key.len, dnskey_tag(s->key.rdata, s->key.len), s, a->now);
+	}
+}
+
 void history_check(struct audit *a)
 {
 	struct past *p = a->past;
 
-	if (p == NULL || !p->last.there)
+	if (p == NULL)
 		return;
-	check_size(a);
+	if (p->last.there)
+		check_size(a);
+	else
+		seed(a);
+	if (!p->last.there && p->keys == 0)
+		return;
 	if (a->plan != NULL && a->plan->set_back)
 		past_forget_keys(p);
 	for (size_t i = 0; i < a->keys.n; i++) {

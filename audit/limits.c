@@ -10,6 +10,7 @@
 #include "yaml/yamltree.h"
 
 #define DAY      86400
+#define CENTURY  (INT64_C(36500) * DAY)
 #define TTL_MOST INT32_MAX
 
 static const struct option_word algorithms[] = {
@@ -39,11 +40,16 @@ static const struct option_word denials[] = {
 static const struct option_word levels[] = { { "warning", SEVERITY_WARNING },
 					     { "error", SEVERITY_ERROR },
 					     { NULL, 0 } };
-static const struct option_word ignored_words[] = {
-	{ "hold", 0 }, { "serve", 0 }, { "auto", 0 }, { "seen", 0 }, { "serial", 0 }, { NULL, 0 },
-};
-
+/* Of options that the auditor does not look at. */
+static const struct option_word unsigned_words[] = { { "hold", 0 }, { "serve", 0 }, { NULL, 0 } };
+static const struct option_word cds_words[] = { { "always", 0 }, { "rollovers", 1 }, { NULL, 0 } };
+static const struct option_word digest_words[] = { { "sha256", 0 }, { "sha384", 1 }, { "both", 2 }, { NULL, 0 } };
+static const struct option_word order_words[] = { { "auto", 0 }, { "seen", 0 }, { "serial", 0 }, { NULL, 0 } };
 static const struct option_word audit_words[] = { { "whole", 0 }, { "changes", 0 }, { "off", 0 }, { NULL, 0 } };
+static const struct option_word ksk_words[] = { { "double-signature", 0 }, { "double-ds", 0 }, { NULL, 0 } };
+static const struct option_word algorithm_words[] = { { "conservative", 0 }, { "liberal", 0 }, { NULL, 0 } };
+static const struct option_word step_words[] = { { "automatic", 0 }, { "manual", 0 }, { NULL, 0 } };
+static const struct option_word refusal_words[] = { { "soft", 0 }, { "hard", 0 }, { NULL, 0 } };
 
 static const struct option severity_table[] = {
 	{ "row", OPTION_NAME, .help = "Identifier, such as AUD-KEY-02.",
@@ -56,6 +62,7 @@ static const struct option severity_table[] = {
 #define AT(field)                    .offset = offsetof(struct limits, field)
 #define TIME(most_s, text)           OPTION_DURATION, .unit = "s", .least = 0, .most = (most_s), .def = (text)
 #define COUNT(least_n, most_n, text) OPTION_COUNT, .least = (least_n), .most = (most_n), .def = (text)
+#define REVIEW                       OPTION_TEXT, .least = 1, .most = 127, .def = "off"
 #define IGNORED                      "Not looked at by the auditor."
 
 static const struct option_word zonemds[] = {
@@ -93,7 +100,7 @@ static const struct option limits_table[] = {
 	  .help = "Change of the record count that is refused; 0: none is." },
 	{ "together", COUNT(0, 100, "0"), .unit = "%", AT(together),
 	  .help = "Share of the signatures that may expire within one hour; 0: all." },
-	{ "key-lifetime", TIME(400 * 365 * INT64_C(86400) / 4, "0"), AT(key_lifetime_s),
+	{ "key-lifetime", TIME(CENTURY, "0"), AT(key_lifetime_s),
 	  .help = "Longest time that a key is in use; 0: no limit." },
 	{ "zonemd", OPTION_WORD, .words = zonemds, .def = "off", AT(zonemd),
 	  .help = "Whether a ZONEMD must be there: off or no, yes for any hash, sha384, sha512, both." },
@@ -101,14 +108,29 @@ static const struct option limits_table[] = {
 	  .sub_size = sizeof(struct limits_severity), .def = "", AT(severity),
 	  .count_offset = offsetof(struct limits, severity_count),
 	  .help = "Rows with another severity than their own." },
-	{ "unsigned", OPTION_WORD, .words = ignored_words, .def = "hold", AT(ignored_word), .help = IGNORED },
+	{ "unsigned", OPTION_WORD, .words = unsigned_words, .def = "hold", AT(ignored_word), .help = IGNORED },
 	{ "renewal-margin", TIME(4000 * DAY, "0"), AT(ignored), .help = IGNORED },
 	{ "dnskey-ttl", TIME(TTL_MOST, "0"), AT(ignored), .help = IGNORED },
 	{ "require-backups", COUNT(0, 16, "0"), AT(ignored), .help = IGNORED },
 	{ "cds", OPTION_BOOL, .def = "yes", AT(ignored_bool), .help = IGNORED },
-	{ "parent-delay", TIME(400 * 365 * INT64_C(86400) / 4, "0"), AT(ignored), .help = IGNORED },
-	{ "input-order", OPTION_WORD, .words = ignored_words, .def = "auto", AT(ignored_word),
+	{ "cds-when", OPTION_WORD, .words = cds_words, .def = "always", AT(ignored_word), .help = IGNORED },
+	{ "ds-digest", OPTION_WORD, .words = digest_words, .def = "sha256", AT(ignored_word), .help = IGNORED },
+	{ "parent-delay", TIME(CENTURY, "0"), AT(ignored), .help = IGNORED },
+	{ "input-order", OPTION_WORD, .words = order_words, .def = "auto", AT(ignored_word),
 	  .help = IGNORED },
+	{ "ksk-rollover", OPTION_WORD, .words = ksk_words, .def = "double-signature", AT(ignored_word), .help = IGNORED },
+	{ "algorithm-rollover", OPTION_WORD, .words = algorithm_words, .def = "conservative", AT(ignored_word), .help = IGNORED },
+	{ "ksk-lifetime", TIME(CENTURY, "0"), AT(ignored), .help = IGNORED },
+	{ "zsk-lifetime", TIME(CENTURY, "0"), AT(ignored), .help = IGNORED },
+	{ "roll-steps", OPTION_WORD, .words = step_words, .def = "automatic", AT(ignored_word), .help = IGNORED },
+	{ "observation-limit", TIME(400 * DAY, "0"), AT(ignored), .help = IGNORED },
+	{ "load-review", REVIEW, AT(load_review), .help = IGNORED },
+	{ "sign-review", REVIEW, AT(sign_review), .help = IGNORED },
+	{ "review-limit", TIME(DAY, "5m"), AT(ignored), .help = IGNORED },
+	{ "load-refused", OPTION_WORD, .words = refusal_words, .def = "soft", AT(ignored_word), .help = IGNORED },
+	{ "audit-refused", OPTION_WORD, .words = refusal_words, .def = "soft", AT(ignored_word), .help = IGNORED },
+	{ "sign-refused", OPTION_WORD, .words = refusal_words, .def = "soft", AT(ignored_word), .help = IGNORED },
+	{ "audit-whole-every", TIME(400 * DAY, "7d"), AT(ignored), .help = IGNORED },
 	{ "audit", OPTION_WORD, .words = audit_words, .def = "changes", AT(ignored_word), .help = IGNORED },
 	{ .name = NULL },
 };
@@ -237,9 +259,11 @@ void limits_free(struct limits *l)
 		free(l->severity[i].row);
 	free(l->severity);
 	free(l->name);
+	free(l->load_review);
+	free(l->sign_review);
 	l->severity = NULL;
 	l->severity_count = 0;
-	l->name = NULL;
+	l->name = l->load_review = l->sign_review = NULL;
 }
 
 void limits_manual(FILE *out)

@@ -40,7 +40,7 @@ struct limits {
 	struct limits_severity *severity;
 	size_t severity_count;
 	/* Read and not looked at. */
-	char *name;
+	char *name, *load_review, *sign_review;
 	int ignored_word;
 	int64_t ignored;
 	bool ignored_bool;

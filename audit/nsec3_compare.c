@@ -97,6 +97,7 @@ static void match(struct comparison *c, const struct rec *name, const struct rec
 	size_t want_len = name->rdlen - name->ttl, got_len = r->rdlen - 1u - NSEC3_HASH;
 	char text[NAME_TEXT_MAX];
 
+	c->a->insecure_hashed |= (name->type & NAME_INSECURE) != 0;
 	if (want_len != got_len || memcmp(want, got, want_len) != 0)
 		report_add(c->a->report, NSEC3_BITMAP, r->ttl, "%s", name_of(name, text));
 }

@@ -31,6 +31,7 @@ static int read_version(const json_t *j, struct past_version *v, struct err *e)
 {
 	const char *content = json_string_value(json_object_get(j, "content"));
 	const char *children = json_string_value(json_object_get(j, "children"));
+	const char *chain = json_string_value(json_object_get(j, "chain"));
 	int64_t serial, records, octets, ttl, dnskey_ttl;
 
 	if (j == NULL || json_is_null(j))
@@ -50,6 +51,8 @@ static int read_version(const json_t *j, struct past_version *v, struct err *e)
 	v->dnskey_ttl = (uint32_t)dnskey_ttl;
 	snprintf(v->content, sizeof(v->content), "%s", content != NULL ? content : "");
 	snprintf(v->children, sizeof(v->children), "%s", children != NULL ? children : "");
+	snprintf(v->chain, sizeof(v->chain), "%s", chain != NULL ? chain : "");
+	v->lean = json_is_true(json_object_get(j, "lean"));
 	v->all_optout = json_is_true(json_object_get(j, "all_optout"));
 	return 0;
 }
@@ -264,6 +267,23 @@ void past_candidate_key(struct past *p, const uint8_t *rdata, size_t len, uint16
 	p->candidate_key[p->candidate_keys - 1].used_from = used;
 }
 
+/* Times of what was long ago: those of a zone's first version, which needs no wait. */
+#define LONG_AGO 1
+
+void past_seed(struct past *p, const uint8_t *rdata, size_t len, uint16_t tag, const struct plan_seed *s, int64_t now)
+{
+	struct past_key *k;
+
+	if (find(p, rdata, len) != NULL)
+		return;
+	add_key(&p->key, &p->keys, rdata, len, tag);
+	k = &p->key[p->keys - 1];
+	k->published_from = s->visible ? LONG_AGO : now + 1;
+	k->used_from = s->used ? LONG_AGO : 0;
+	k->used_to = s->retired ? LONG_AGO : 0;
+	p->first_at = LONG_AGO;
+}
+
 static const struct past_key *in_candidate(const struct past *p, const struct past_key *k)
 {
 	for (size_t i = 0; i < p->candidate_keys; i++)
@@ -324,11 +344,11 @@ static json_t *version_json(const struct past_version *v)
 {
 	if (!v->there)
 		return json_null();
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:b}", "serial", (json_int_t)v->serial, "at",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:b, s:b}", "serial", (json_int_t)v->serial, "at",
 			 (json_int_t)v->at, "earliest_expiration", (json_int_t)v->earliest_expiration,
 			 "records", (json_int_t)v->records, "octets", (json_int_t)v->octets, "largest_ttl",
 			 (json_int_t)v->largest_ttl, "dnskey_ttl", (json_int_t)v->dnskey_ttl, "content",
-			 v->content, "children", v->children, "all_optout", (int)v->all_optout);
+			 v->content, "children", v->children, "chain", v->chain, "all_optout", (int)v->all_optout, "lean", (int)v->lean);
 }
 
 static json_t *keys_json(const struct past_key *k, size_t n)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "audit/plan.h"
 #include "err/err.h"
 
 /*
@@ -23,6 +24,7 @@ struct past_key {
 	int64_t used_from, used_to;           /* signing data; 0: never, not yet */
 };
 
+#define PAST_CHAIN_HEX 65
 struct past_version {
 	bool there;
 	uint32_t serial;
@@ -31,6 +33,8 @@ struct past_version {
 	uint32_t largest_ttl, dnskey_ttl;
 	char content[97];
 	char children[65]; /* what the plan said of children that are signed here, too (plan_children_hex) */
+	char chain[PAST_CHAIN_HEX]; /* names the keys that signed the DNSKEY RRset: SHA-256 in hex; "": not known */
+	bool lean; /* no name that opt-out may leave out has an NSEC3 record */
 	bool all_optout; /* each NSEC3 record has the flag, so that any insecure delegation is covered */
 };
 
@@ -58,6 +62,11 @@ void past_free(struct past *p);
 /* Key by rdata, REVOKE flag apart; NULL when it was never seen. */
 const struct past_key *past_find(const struct past *p, const uint8_t *rdata, size_t len);
 
+/*
+ * A key that other signers publish or published, for a past that is empty: in theirs it was visible, and used, long ago; ends
+ * of that too; what is not visible yet begins now.
+ */
+void past_seed(struct past *p, const uint8_t *rdata, size_t len, uint16_t tag, const struct plan_seed *s, int64_t now);
 /* Keys are judged from the next version on, as if it were the first. */
 void past_forget_keys(struct past *p);
 

@@ -11,8 +11,6 @@
 #include "arena/arena.h"
 #include "audit/name.h"
 
-#define ITEMS_MAX 1024
-
 static int by_octets(const void *a, const void *b)
 {
 	const struct plan_rdata *x = a, *y = b;
@@ -77,7 +75,7 @@ static int read_text(const char *type, const char *text, struct plan_rdata *out,
 	return rc;
 }
 
-static int read_rdata(const char *type, const char *text, size_t least, struct plan_rdata *out, struct err *e)
+int plan_read_rdata(const char *type, const char *text, size_t least, struct plan_rdata *out, struct err *e)
 {
 	if (!read_octets(text, out) && read_text(type, text, out, e) != 0)
 		return -1;
@@ -92,8 +90,8 @@ static int read_set(const json_t *root, const char *member, const char *type, st
 
 	if (list == NULL)
 		return 0;
-	if (!json_is_array(list) || json_array_size(list) > ITEMS_MAX)
-		return err_set(e, ERR_SYNTAX, "%s must be a list of at most %d texts", member, ITEMS_MAX);
+	if (!json_is_array(list) || json_array_size(list) > PLAN_ITEMS_MAX)
+		return err_set(e, ERR_SYNTAX, "%s must be a list of at most %d texts", member, PLAN_ITEMS_MAX);
 	out->given = true;
 	out->item = mem_new(json_array_size(list) + 1, sizeof(*out->item));
 	for (size_t i = 0; i < json_array_size(list); i++) {
@@ -102,7 +100,7 @@ static int read_set(const json_t *root, const char *member, const char *type, st
 		if (text == NULL)
 			return err_set(e, ERR_SYNTAX, "%s must be a list of texts", member);
 		out->n++;
-		if (read_rdata(type, text, 5, &out->item[i], e) != 0)
+		if (plan_read_rdata(type, text, 5, &out->item[i], e) != 0)
 			return err_ctx(e, "%s", member);
 	}
 	qsort(out->item, out->n, sizeof(*out->item), by_octets);
@@ -135,30 +133,27 @@ static int read_algorithms(const json_t *root, struct plan *p, struct err *e)
 	return 0;
 }
 
-static int read_known(const json_t *root, struct plan *p, struct err *e)
+/* The DS RRset, or a list of such where the parent's servers differ. */
+static int read_ds(const json_t *root, struct plan *p, struct err *e)
 {
-	const json_t *list = json_object_get(root, "known");
+	const json_t *list = json_object_get(root, "ds");
+	const bool many = json_is_array(json_array_get(list, 0));
 
 	if (list == NULL)
 		return 0;
-	if (!json_is_array(list) || json_array_size(list) > ITEMS_MAX)
-		return err_set(e, ERR_SYNTAX, "known must be a list of at most %d versions", ITEMS_MAX);
-	p->known = mem_new(json_array_size(list) + 1, sizeof(*p->known));
+	if (!json_is_array(list) || json_array_size(list) > PLAN_ITEMS_MAX)
+		return err_set(e, ERR_SYNTAX, "ds must be a list of at most %d texts or lists", PLAN_ITEMS_MAX);
+	p->ds_given = true;
+	p->ds = mem_new(json_array_size(list) + 1, sizeof(*p->ds));
+	if (!many)
+		return read_set(root, "ds", "DS", &p->ds[p->ds_sets++], e);
 	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *j = json_array_get(list, i), *content = json_object_get(j, "content");
-		const char *who = json_string_value(json_object_get(j, "who"));
-		json_int_t serial = json_integer_value(json_object_get(j, "serial"));
-		struct plan_known *k = &p->known[p->known_count++];
+		json_t *one = json_pack("{s:O}", "ds", json_array_get(list, i));
+		int rc = read_set(one, "ds", "DS", &p->ds[p->ds_sets++], e);
 
-		if (!json_is_integer(json_object_get(j, "serial")) || serial < 0 || serial > UINT32_MAX)
-			return err_set(e, ERR_SYNTAX, "known: serial must be a number of 32 bits");
-		if (content != NULL && !json_is_integer(content))
-			return err_set(e, ERR_SYNTAX, "known: content must be a number");
-		snprintf(k->who, sizeof(k->who), "%s", who != NULL ? who : "somebody");
-		k->serial = (uint32_t)serial;
-		k->has_content = content != NULL;
-		k->content = json_integer_value(content);
-		k->served = json_is_true(json_object_get(j, "served"));
+		json_decref(one);
+		if (rc != 0)
+			return -1;
 	}
 	return 0;
 }
@@ -240,16 +235,11 @@ static int read_children(const json_t *root, struct plan *p, struct err *e)
 
 static int read_rest(const json_t *root, struct plan *p, struct err *e)
 {
-	const json_t *content = json_object_get(root, "content"), *policy = json_object_get(root, "policy");
-	const char *digest = json_string_value(json_object_get(root, "digest"));
+	const json_t *policy = json_object_get(root, "policy");
 
-	if (content != NULL && !json_is_integer(content))
-		return err_set(e, ERR_SYNTAX, "content must be a number");
-	p->has_content = content != NULL;
-	p->content = json_integer_value(content);
-	if (digest != NULL && strlen(digest) != sizeof(p->digest) - 1)
-		return err_set(e, ERR_SYNTAX, "digest must be %zu digits", sizeof(p->digest) - 1);
-	snprintf(p->digest, sizeof(p->digest), "%s", digest != NULL ? digest : "");
+	if (plan_read_content(root, &p->content, e) != 0)
+		return -1;
+	p->forced = json_is_true(json_object_get(root, "forced"));
 	p->observed = json_is_true(json_object_get(root, "observed"));
 	p->set_back = json_is_true(json_object_get(root, "set_back"));
 	p->unsigned_zone = json_is_true(json_object_get(root, "unsigned"));
@@ -270,8 +260,8 @@ struct plan *plan_from_json(const json_t *root, struct err *e)
 		 read_set(root, "signing", "DNSKEY", &p->signing, e) == 0 &&
 		 read_set(root, "cds", "CDS", &p->cds, e) == 0 &&
 		 read_set(root, "cdnskey", "CDNSKEY", &p->cdnskey, e) == 0 &&
-		 read_set(root, "ds", "DS", &p->ds, e) == 0 && read_algorithms(root, p, e) == 0 &&
-		 read_known(root, p, e) == 0 && read_children(root, p, e) == 0 && read_rest(root, p, e) == 0)
+		 read_ds(root, p, e) == 0 && read_algorithms(root, p, e) == 0 &&
+		 plan_read_others(root, p, e) == 0 && read_children(root, p, e) == 0 && read_rest(root, p, e) == 0)
 		rc = 0;
 	if (rc == 0)
 		return p;
@@ -344,12 +334,14 @@ void plan_free(struct plan *p)
 	set_fini(&p->signing);
 	set_fini(&p->cds);
 	set_fini(&p->cdnskey);
-	set_fini(&p->ds);
+	for (size_t i = 0; i < p->ds_sets; i++)
+		set_fini(&p->ds[i]);
+	free(p->ds);
+	plan_free_others(p);
 	for (size_t i = 0; i < p->children; i++)
 		set_fini(&p->child[i].ds);
 	free(p->child);
 	if (p->limits_given)
 		limits_free(&p->limits);
-	free(p->known);
 	free(p);
 }

@@ -19,7 +19,7 @@ struct finding {
 
 struct found {
 	enum severity severity;
-	uint64_t count;
+	uint64_t count, mild; /* all; those that are warnings in any case */
 	size_t kept;
 	struct finding first[REPORT_KEPT]; /* by place */
 };
@@ -77,17 +77,20 @@ static void keep(struct found *f, uint64_t place, const char *text)
 	f->kept++;
 }
 
-static void add(struct report *r, enum row_id row, bool error, uint64_t place, const char *fmt, va_list ap)
+enum as { AS_ROW, AS_WARNING, AS_ERROR };
+
+static void add(struct report *r, enum row_id row, enum as as, uint64_t place, const char *fmt, va_list ap)
 	__attribute__((format(printf, 5, 0)));
 
-static void add(struct report *r, enum row_id row, bool error, uint64_t place, const char *fmt, va_list ap)
+static void add(struct report *r, enum row_id row, enum as as, uint64_t place, const char *fmt, va_list ap)
 {
 	struct found *f = &r->row[row];
 	char text[TEXT_MAX];
 
 	pthread_mutex_lock(&r->lock);
 	f->count++;
-	if (error)
+	f->mild += as == AS_WARNING;
+	if (as == AS_ERROR)
 		f->severity = SEVERITY_ERROR;
 	if (f->kept < REPORT_KEPT || place <= f->first[REPORT_KEPT - 1].place) {
 		vsnprintf(text, sizeof(text), fmt, ap);
@@ -101,7 +104,7 @@ void report_add(struct report *r, enum row_id row, uint64_t place, const char *f
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(r, row, false, place, fmt, ap);
+	add(r, row, AS_ROW, place, fmt, ap);
 	va_end(ap);
 }
 
@@ -110,7 +113,16 @@ void report_error(struct report *r, enum row_id row, uint64_t place, const char 
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(r, row, true, place, fmt, ap);
+	add(r, row, AS_ERROR, place, fmt, ap);
+	va_end(ap);
+}
+
+void report_warn(struct report *r, enum row_id row, uint64_t place, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(r, row, AS_WARNING, place, fmt, ap);
 	va_end(ap);
 }
 
@@ -130,12 +142,18 @@ void report_skip(struct report *r, const char *rows_text, const char *fmt, ...)
 	pthread_mutex_unlock(&r->lock);
 }
 
+/* Of all findings of a row. */
+static enum severity severity_of(const struct found *f)
+{
+	return f->count > f->mild ? f->severity : SEVERITY_WARNING;
+}
+
 static uint64_t count(const struct report *r, enum severity severity)
 {
 	uint64_t n = 0;
 
 	for (size_t i = 0; i < ROW_COUNT; i++)
-		if (r->row[i].severity == severity)
+		if (severity_of(&r->row[i]) == severity)
 			n += r->row[i].count;
 	return n;
 }
@@ -161,10 +179,10 @@ void report_print(const struct report *r, FILE *out)
 		const struct found *f = &r->row[i];
 
 		for (size_t k = 0; k < f->kept; k++)
-			fprintf(out, "%s %s %s (%s)\n", word(f->severity), rows[i].id, f->first[k].text,
+			fprintf(out, "%s %s %s (%s)\n", word(severity_of(f)), rows[i].id, f->first[k].text,
 				rows[i].sentence);
 		if (f->count > f->kept)
-			fprintf(out, "%s %s and %llu more\n", word(f->severity), rows[i].id,
+			fprintf(out, "%s %s and %llu more\n", word(severity_of(f)), rows[i].id,
 				(unsigned long long)(f->count - f->kept));
 	}
 	for (size_t i = 0; i < r->skipped; i++)
@@ -183,7 +201,7 @@ void report_json(const struct report *r, json_t *to)
 			json_array_append_new(texts, json_string(f->first[k].text));
 		if (f->count > 0)
 			json_array_append_new(findings, json_pack("{s:s, s:s, s:s, s:I, s:O}", "row",
-								  rows[i].id, "severity", word(f->severity),
+								  rows[i].id, "severity", word(severity_of(f)),
 								  "sentence", rows[i].sentence, "count",
 								  (json_int_t)f->count, "first", texts));
 		json_decref(texts);

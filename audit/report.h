@@ -28,6 +28,9 @@ void report_add(struct report *r, enum row_id row, uint64_t place, const char *f
 /* As report_add, an error in any case. */
 void report_error(struct report *r, enum row_id row, uint64_t place, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* As report_add, a warning in any case: an error of the same row elsewhere stays one. */
+void report_warn(struct report *r, enum row_id row, uint64_t place, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 /* A check that was not made, and why. */
 void report_skip(struct report *r, const char *rows_text, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -36,6 +36,11 @@ bool sig_parse(const uint8_t *rdata, size_t len, uint32_t ttl, int64_t now, stru
 	return true;
 }
 
+unsigned sig_labels(const uint8_t *owner)
+{
+	return name_labels(owner) - (name_is_wildcard(owner) ? 1 : 0);
+}
+
 static char *where(const struct sigitem *item, const uint8_t *buf, const struct sig *s, char out[WHERE_MAX])
 {
 	char type[24];
@@ -73,7 +78,7 @@ static void check_times(struct audit *a, const struct sigitem *item, const uint8
 static void check_fields(struct audit *a, const struct sigitem *item, const uint8_t *buf, const struct sig *s)
 {
 	const uint8_t *owner = buf + item->owner;
-	unsigned labels = name_labels(owner) - (name_is_wildcard(owner) ? 1 : 0);
+	const unsigned labels = sig_labels(owner);
 	char w[WHERE_MAX];
 
 	if (s->signer_len != a->zone_len || memcmp(s->rdata + SIG_FIXED, a->zone, a->zone_len) != 0)
@@ -162,6 +167,25 @@ static void check_signature(struct audit *a, struct verifier *v, const struct si
 		report_add(a->report, RRSIG_KEY, item->at, "%s", where(item, buf, s, w));
 }
 
+/* The DNSKEY RRset has passed with this RRSIG: who signed is known where only one of its keys has the tag. */
+static bool signed_before(struct audit *a, const struct sigitem *item, const uint8_t *buf, const struct sig *s)
+{
+	struct dnskey *by = NULL;
+
+	for (size_t i = 0; i < a->published_keys; i++) {
+		struct dnskey *k = &a->keys.key[i];
+
+		if (k->tag != s->tag || k->algorithm != s->algorithm)
+			continue;
+		if (by != NULL)
+			return false;
+		by = k;
+	}
+	if (by != NULL)
+		check_role(a, item, buf, s, by);
+	return by != NULL;
+}
+
 static void count(struct audit *a, const struct sigitem *item, const uint8_t *buf, const struct sig *s,
 		  struct sigstats *stats)
 {
@@ -192,7 +216,7 @@ void sigcheck_item(struct audit *a, struct verifier *v, const struct sigitem *it
 		if (sig_parse(p + 8, len, ttl, a->now, &s)) {
 			check_fields(a, item, buf, &s);
 			check_times(a, item, buf, &s);
-			if (!item->verified)
+			if (!item->verified || (item->type == TYPE_DNSKEY && !signed_before(a, item, buf, &s)))
 				check_signature(a, v, item, buf, &s, scratch);
 			count(a, item, buf, &s, stats);
 		} else {

@@ -39,7 +39,7 @@ static bool verified_before(const struct owner *was, const struct rrset *set, co
 {
 	struct rrset rrsigs, set_was, sigs_were;
 
-	if (was == NULL || set->type == TYPE_SOA || set->type == TYPE_DNSKEY)
+	if (was == NULL || set->type == TYPE_SOA)
 		return false;
 	rrsigs = rrset_of(&was->zone, TYPE_RRSIG);
 	set_was = rrset_of(&was->zone, set->type);

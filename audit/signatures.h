@@ -14,8 +14,8 @@
 /* Starts the threads, once the keys are known; NULL when that fails. */
 struct signatures *signatures_new(struct audit *a);
 /* The authoritative RRsets of an owner with their RRSIGs.  was: NULL, or the owner in a version that passed under the same
- * DNSKEY RRset: an RRset and RRSIGs that stand there, too, verified then, and are not verified again; but those of SOA and
- * DNSKEY are, which tell what the keys sign. */
+ * DNSKEY RRset: an RRset and RRSIGs that stand there, too, verified then, and are not verified again; but the SOA is, which
+ * tells which keys sign the zone, and the DNSKEY RRset where a tag alone does not tell who signed it. */
 void signatures_check(struct audit *a, const struct owner *o, const struct owner *was);
 /* Waits for the pool and sets the results in the audit.  After it no finding is added. */
 void signatures_end(struct audit *a);

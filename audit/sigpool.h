@@ -47,6 +47,8 @@ struct sig {
 };
 /* False when the rdata is no RRSIG's. */
 bool sig_parse(const uint8_t *rdata, size_t len, uint32_t ttl, int64_t now, struct sig *s);
+/* What the labels field of an owner's signatures must be (RFC 4034 section 3.1.3). */
+unsigned sig_labels(const uint8_t *owner);
 
 /* sigcheck.c: one RRset with all its RRSIGs.  scratch: grows, freed by the caller. */
 struct scratch {

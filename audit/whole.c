@@ -53,7 +53,11 @@ void audit_candidate(struct audit *a)
 
 	snprintf(v.content, sizeof(v.content), "%s", a->content_hex);
 	plan_children_hex(a->plan, v.children);
+	apex_chain(a, v.chain);
 	v.all_optout = a->changes != NULL ? changes_all_optout(a) : a->facts->nsec3 > 0 && a->facts->optout == a->facts->nsec3;
+	if (a->changes != NULL && a->past->last.earliest_expiration < v.earliest_expiration)
+		v.earliest_expiration = a->past->last.earliest_expiration; /* it may stand in a part that both have */
+	v.lean = !a->insecure_hashed && (a->changes == NULL || a->past->last.lean);
 	past_candidate(a->past, &v);
 	for (size_t i = 0; i < a->keys.n; i++) {
 		const struct dnskey *k = &a->keys.key[i];
@@ -93,6 +97,7 @@ void audit_fini(struct audit *a)
 {
 	sorter_free(a->zone_sorter);
 	sorter_free(a->input_sorter);
+	sorter_free(a->digest_sorter);
 	dnskeys_fini(&a->keys);
 	cross_free(a->cross);
 	plan_free(a->plan);

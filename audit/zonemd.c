@@ -55,6 +55,16 @@ static void begin(struct zonemd *z, const struct owner *apex)
 	}
 }
 
+bool zonemd_same(const struct zonemd *z, const struct owner *apex)
+{
+	const struct rrset set = rrset_of(&apex->zone, TYPE_ZONEMD);
+
+	for (size_t i = 0; i < set.n && set.n == z->n; i++)
+		if (set.rec[i]->rdlen != z->at_apex[i].len || memcmp(rec_rdata(set.rec[i]), z->at_apex[i].rdata, z->at_apex[i].len) != 0)
+			return false;
+	return set.n == z->n;
+}
+
 static bool left_out(const struct owner *o, const struct rec *r)
 {
 	if (o->place != PLACE_APEX)

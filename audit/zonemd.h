@@ -12,6 +12,8 @@ struct zonemd *zonemd_new(void);
 void zonemd_free(struct zonemd *z);
 /* The owner's records; the apex, which comes first, says whether there is a ZONEMD. */
 void zonemd_note(struct zonemd *z, const struct owner *o);
+/* Whether that apex had the same ZONEMD RRset as this one. */
+bool zonemd_same(const struct zonemd *z, const struct owner *apex);
 void zonemd_end(struct audit *a);
 
 #endif

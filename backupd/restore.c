@@ -140,7 +140,7 @@ static int say_members(struct restore *r, const json_t *fenced, struct err *e)
 				       "it is dead and stays so, or do not restore",
 				       json_string_value(json_object_get(n->admitted.body, "name")),
 				       node_id_text(n->id, id));
-		say(r, "retired", NULL, cluster_retirement(r->b->cluster, n));
+		say(r, "retired", NULL, cluster_retirement(r->b->cluster, n, "fenced"));
 	}
 	for (size_t i = 0; i < r->n; i++)
 		if (!node_is_signer(state_node(s, r->fresh[i].id)))

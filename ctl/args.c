@@ -209,7 +209,8 @@ static int read_rest(struct ctl *c, int argc, char **argv)
 		return CTL_DONE;
 	}
 	if (c->args < c->command->args_least)
-		return ctl_misuse(c->command, "%s is missing", c->args == 0 ? c->command->args : "something");
+		return ctl_misuse(c->command, "%.*s is missing", c->args == 0 ? (int)strcspn(c->command->args, " ") : 9,
+				  c->args == 0 ? c->command->args : "something");
 	if (c->args > c->command->args_most)
 		return ctl_misuse(c->command, "\"%s\" is too much", c->arg[c->command->args_most]);
 	return -1;

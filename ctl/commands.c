@@ -47,14 +47,22 @@ const struct ctl_command ctl_commands[] = {
 	  1,
 	  CTL_KEYDIST,
 	  "retire a node for good",
-	  "A signer leaves once nothing of it is served or cached: give its secondaries to other signers, stop it, wait for "
-	  "the largest TTL of\n"
-	  "its zones (the command tells it), and swear to it with --fenced.  From then on no step waits for it.  A backup may go "
-	  "once another one\n"
-	  "keeps every key.  NAME may be the id in `node list`.",
+	  "A signer that runs is asked to leave: it makes no version any more, answers nobody, and says that it has stopped once "
+	  "every secondary\n"
+	  "that it knows has shown the version of another signer for the largest TTL that it published.  Then it is retired, by "
+	  "any signer.  Until\n"
+	  "then keys wait for it; `node list` shows what it waits for.  Give its secondaries to other signers first.  A backup may go "
+	  "once another\n"
+	  "one keeps every key.  NAME may be the id in `node list`.  It is final in every case.",
+	  "duetctl node retire signer1\n"
+	  "duetctl node retire signer1 --dead\n"
 	  "duetctl node retire signer1 --fenced\n"
 	  "duetctl node retire vault",
-	  { { "fenced", NULL, "the signer is dead and stays so; nobody serves or caches anything of it" }, END },
+	  { { "dead", NULL,
+	      "the signer does not run, and never will: the others look at the secondaries that it last named until these have "
+	      "shown other signers' versions for long enough" },
+	    { "fenced", NULL, "the same, and nobody serves or caches anything of it: it is retired at once" },
+	    END },
 	  cmd_node_retire },
 	{ "node",
 	  "list",
@@ -160,14 +168,15 @@ const struct ctl_command ctl_commands[] = {
 	  cmd_zone_history },
 	{ "zone",
 	  "sign",
-	  "ZONE",
+	  "ZONE [NAME TYPE]",
 	  1,
-	  1,
+	  3,
 	  CTL_SIGNER,
 	  "publish a new version now",
-	  NULL,
-	  "duetctl zone sign example.org\nduetctl zone sign --full example.org",
-	  { { "full", NULL, "make all signatures anew" }, END },
+	  "With --rrset the signatures over that RRset are made anew, and those beside it in its page, which all end together.",
+	  "duetctl zone sign example.org\nduetctl zone sign --full example.org\n"
+	  "duetctl zone sign example.org --rrset www.example.org A",
+	  { { "full", NULL, "make all signatures anew" }, { "rrset", NULL, "make those over the RRset NAME TYPE anew" }, END },
 	  cmd_zone_sign },
 	{ "zone",
 	  "hold",
@@ -345,9 +354,13 @@ const struct ctl_command ctl_commands[] = {
 	  1,
 	  CTL_KEYDIST,
 	  "check a policy file and make it the cluster's",
-	  NULL,
+	  "What contradicts itself is refused, with both sides of the inequality.  So is a renewal-margin below the SOA expire of\n"
+	  "a zone that has this policy, as signers show it: secondaries that hear no signer would serve signatures that have\n"
+	  "ended.  Of a zone that comes to such a policy later, status warns.",
 	  "duetctl policy apply nsec3.yaml\nduetctl policy apply --check nsec3.yaml",
-	  { { "check", NULL, "only say whether it is right" }, END },
+	  { { "check", NULL, "only say whether the file is right, without asking keydist" },
+	    { "force", NULL, "apply it although the SOA expire of zones does not fit" },
+	    END },
 	  cmd_policy_apply },
 	{ "tsig",
 	  "create",

@@ -173,7 +173,8 @@ int cmd_key_create(struct ctl *c)
 
 int cmd_key_ds(struct ctl *c)
 {
-	const char *which = ctl_flag(c, "dnskey") ? "dnskey" : "ds";
+	static const char *const kinds[] = { "ds", "dnskey", "cds", "cdnskey" };
+	bool any = false;
 	char *zone = ctl_zone_name(c->arg[0]);
 	json_t *answer = NULL;
 	const json_t *row;
@@ -188,8 +189,12 @@ int cmd_key_ds(struct ctl *c)
 	if (c->json) {
 		ctl_json(c, json_incref(answer));
 	} else {
-		json_array_foreach(jlist(answer, which), i, row)
-			puts(json_string_value(row) != NULL ? json_string_value(row) : "");
+		for (size_t k = 1; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+			any |= ctl_flag(c, kinds[k]);
+		for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+			json_array_foreach(jlist(answer, kinds[k]), i, row)
+				if (k == 0 ? !any : ctl_flag(c, kinds[k]))
+					puts(json_string_value(row) != NULL ? json_string_value(row) : "");
 		if (!safe)
 			fprintf(stderr, "duetctl: %s: not yet safe: do not give this to the parent: %s\n",
 				zone,

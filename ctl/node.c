@@ -165,14 +165,18 @@ int cmd_node_add(struct ctl *c)
 
 int cmd_node_retire(struct ctl *c)
 {
-	json_t *body = json_pack("{s:b}", "fenced", ctl_flag(c, "fenced")), *answer = NULL;
+	json_t *body = json_pack("{s:b,s:b}", "fenced", ctl_flag(c, "fenced"), "dead", ctl_flag(c, "dead")), *answer = NULL;
 	int rc = ctl_call(c, CTL_KEYDIST, "POST", mem_printf("/v1/nodes/%s/retire", c->arg[0]), body, &answer);
 
 	json_decref(body);
 	if (rc != 0)
 		return CTL_FAILED;
 	if (!ctl_json(c, answer)) {
-		printf("%s is retired; its identity never returns\n", c->arg[0]);
+		printf(jbool(answer, "leaves")
+			       ? "%s leaves: it is retired once nothing of it is served or cached (duetctl node list); its identity "
+				 "never returns\n"
+			       : "%s is retired; its identity never returns\n",
+		       c->arg[0]);
 		json_decref(answer);
 	}
 	return CTL_DONE;
@@ -182,6 +186,8 @@ static const char *standing(const json_t *n)
 {
 	if (jbool(n, "retired"))
 		return "retired";
+	if (jbool(n, "leaving"))
+		return "leaving";
 	if (jbool(n, "counted"))
 		return "counted";
 	return jbool(n, "admitted") ? "admitted" : "not admitted";
@@ -221,6 +227,9 @@ void ctl_print_nodes(const json_t *nodes)
 		ctl_table_add(&t, "%s", jtext(n, "id"));
 	}
 	ctl_table_print(&t);
+	json_array_foreach(nodes, i, n)
+		if (json_is_string(json_object_get(n, "waits")))
+			printf("%s leaves: %s\n", jtext(n, "name"), jtext(n, "waits"));
 }
 
 int cmd_node_list(struct ctl *c)

@@ -101,6 +101,24 @@ static void warn_of_expire(struct ctl *c, const struct policy *p)
 	json_decref(status);
 }
 
+/* Each by itself, or, as JSON, all in a list. */
+static int say_mistakes(struct ctl *c, const struct conf_errors *errors)
+{
+	json_t *j;
+
+	if (!c->json) {
+		say_lines(errors, "duetctl: ");
+		return CTL_FAILED;
+	}
+	j = json_pack("{s:s, s:s, s:[]}", "error", "syntax", "message", errors->n > 0 ? errors->line[0] : "", "mistakes");
+	for (size_t i = 0; i < errors->n; i++)
+		json_array_append_new(json_object_get(j, "mistakes"), json_string(errors->line[i]));
+	json_dumpf(j, stderr, JSON_INDENT(2));
+	fputc('\n', stderr);
+	json_decref(j);
+	return CTL_FAILED;
+}
+
 int cmd_policy_apply(struct ctl *c)
 {
 	struct conf_errors errors, warnings;
@@ -108,12 +126,14 @@ int cmd_policy_apply(struct ctl *c)
 	struct policy p;
 	int rc = policy_read_file(c->arg[0], &p, &errors, &warnings);
 
-	say_lines(&errors, "");
-	say_lines(&warnings, "warning: ");
+	if (rc != 0)
+		rc = say_mistakes(c, &errors);
+	if (rc == 0 || !c->json)
+		say_lines(&warnings, "warning: ");
 	conf_errors_free(&errors);
 	conf_errors_free(&warnings);
 	if (rc != 0)
-		return CTL_FAILED;
+		return rc;
 	if (ctl_flag(c, "check")) {
 		if (!ctl_json_new(c, json_pack("{s:s, s:b}", "name", p.name, "right", 1)))
 			printf("policy %s is right\n", p.name);
@@ -121,6 +141,8 @@ int cmd_policy_apply(struct ctl *c)
 	}
 	body = policy_to_json(&p);
 	json_object_del(body, "rev");
+	if (ctl_flag(c, "force"))
+		json_object_set_new(body, "force", json_true());
 	rc = ctl_call(c, CTL_KEYDIST, "PUT", http_path("/v1/policies/%s", p.name), body, &answer);
 	json_decref(body);
 	if (rc != 0)

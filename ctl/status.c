@@ -49,6 +49,9 @@ static void print_here(const json_t *s)
 	json_array_foreach(jlist(s, "alarms"), i, a)
 		printf("ALARM: %s%s%s\n", jtext(a, "zone"), *jtext(a, "zone") != '\0' ? ": " : "",
 		       jtext(a, "message"));
+	json_array_foreach(jlist(s, "zones"), i, a)
+		if (*jtext(a, "warning") != '\0')
+			printf("WARNING: %s: %s\n", jtext(a, "zone"), jtext(a, "warning"));
 	putchar('\n');
 }
 

@@ -248,8 +248,13 @@ int cmd_zone_history(struct ctl *c)
 
 int cmd_zone_sign(struct ctl *c)
 {
-	json_t *body = json_pack("{s:b}", "full", ctl_flag(c, "full")), *answer = NULL;
+	const bool rrset = ctl_flag(c, "rrset");
+	json_t *body, *answer = NULL;
 
+	if (c->args != (rrset ? 3 : 1))
+		return ctl_misuse(c->command, "%s", rrset ? "--rrset wants ZONE NAME TYPE" : "NAME and TYPE go with --rrset");
+	body = json_pack("{s:b,s:s*,s:s*}", "full", ctl_flag(c, "full"), "name", rrset ? c->arg[1] : NULL, "type",
+			 rrset ? c->arg[2] : NULL);
 	if (zone_call(c, CTL_SIGNER, "POST", "sign", body, SIGN_TIMEOUT_MS, &answer) != 0)
 		return CTL_FAILED;
 	if (ctl_json(c, answer))

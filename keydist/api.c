@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* api: the HTTP API of keydist: status, nodes, backups, requests to other nodes. */
 #include "keydist/api.h"
+#include "keydist/looks.h"
+#include "keydist/leave.h"
 #include "keydist/submit.h"
 
 #include "arena/arena.h"
@@ -72,6 +74,7 @@ static json_t *zones_json(struct keydist *k, struct page *page)
 	for (size_t i = page->from; i < s->zones && !page->more; i++) {
 		const struct zone_state *z = &s->zone[i];
 		struct policy p;
+		char *warning;
 
 		if (zone_addition(z) == NULL || (page->only != NULL && strcmp(page->only, z->text) != 0))
 			continue;
@@ -79,13 +82,15 @@ static json_t *zones_json(struct keydist *k, struct page *page)
 		if (page->more)
 			break;
 		p = zone_policy(k, z);
+		warning = expire_trouble(k, z, &p);
 		json_array_append_new(list,
-				      json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:o,s:o}", "zone", z->text,
+				      json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:o,s:o,s:s*}", "zone", z->text,
 						"source", api_zone_member(z, "source"), "policy",
 						api_zone_member(z, "policy"), "state", api_zone_state(k, z),
 						"require_backups", (json_int_t)p.require_backups,
 						"renewal_margin_s", (json_int_t)p.renewal_margin_s, "keys",
-						api_keys_json(k, z), "nodes", zone_nodes(k, z)));
+						api_keys_json(k, z), "nodes", zone_nodes(k, z), "warning", warning));
+		free(warning);
 	}
 	return list;
 }
@@ -109,11 +114,16 @@ static json_t *alarms(struct keydist *k)
 	if (!k->clock_good)
 		json_array_append_new(
 			list, json_pack("{s:s,s:n,s:s}", "what", "clock", "zone", "message", k->clock_why));
-	for (size_t i = 0; i < k->zones; i++)
-		if (k->zone[i]->trouble != NULL)
-			json_array_append_new(list,
-					      json_pack("{s:s,s:s,s:s}", "what", "keys", "zone",
-							k->zone[i]->text, "message", k->zone[i]->trouble));
+	for (size_t i = 0; i < k->zones; i++) {
+		const struct zone_ctx *c = k->zone[i];
+
+		if (c->trouble != NULL)
+			json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "what", "keys", "zone", c->text, "message",
+							      c->trouble));
+		if (looks_alarm(c) != NULL)
+			json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "what", "parent", "zone", c->text, "message",
+							      looks_alarm(c)));
+	}
 	return list;
 }
 
@@ -145,9 +155,13 @@ static int on_facts(void *ctx, const struct http_request *q, struct http_answer 
 
 static int on_nodes(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
 {
+	struct keydist *k = ctx;
+	json_t *nodes = cluster_nodes_json(k->cluster);
+
 	(void)q;
 	(void)e;
-	a->body = json_pack("{s:o}", "nodes", cluster_nodes_json(((struct keydist *)ctx)->cluster));
+	leave_tell(k, nodes);
+	a->body = json_pack("{s:o}", "nodes", nodes);
 	return 0;
 }
 
@@ -169,12 +183,16 @@ static int on_node_add(void *ctx, const struct http_request *q, struct http_answ
 
 static int on_node_retire(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
 {
-	const json_t *fenced = json_object_get(q->body, "fenced");
+	const json_t *fenced = json_object_get(q->body, "fenced"), *dead = json_object_get(q->body, "dead");
+	bool leaves = false;
 
-	(void)a;
-	if (fenced != NULL && !json_is_boolean(fenced))
-		return err_set(e, ERR_SYNTAX, "fenced: must be true or false");
-	return members_retire(ctx, q->segment[0], json_is_true(fenced), e);
+	if ((fenced != NULL && !json_is_boolean(fenced)) || (dead != NULL && !json_is_boolean(dead)))
+		return err_set(e, ERR_SYNTAX, "fenced, dead: must be true or false");
+	if (members_retire(ctx, q->segment[0],
+			   json_is_true(fenced) ? RETIRE_FENCED : json_is_true(dead) ? RETIRE_DEAD : RETIRE_ASKED, &leaves, e) != 0)
+		return -1;
+	a->body = json_pack("{s:b}", "leaves", (int)leaves);
+	return 0;
 }
 
 /* ---- backups ---- */

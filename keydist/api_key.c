@@ -176,13 +176,14 @@ const struct timeline_key *api_find_key(const struct life *l, const char *digits
 		if (!api_key_is(l->t.key[i].key, digits))
 			continue;
 		if (found != NULL) {
-			err_set(e, ERR_SYNTAX, "more than one key is called %s", digits);
+			err_set(e, ERR_SYNTAX, "%s has more than one key %s: name it by more digits of its hash", l->in.zone->text,
+				digits);
 			return NULL;
 		}
 		found = &l->t.key[i];
 	}
 	if (found == NULL)
-		err_set(e, ERR_NOTFOUND, "no key is called %s", digits);
+		err_set(e, ERR_NOTFOUND, "%s has no key %s (duetctl key list %s)", l->in.zone->text, digits, l->in.zone->text);
 	return found;
 }
 
@@ -237,7 +238,7 @@ static int on_ds(void *ctx, const struct http_request *q, struct http_answer *a,
 {
 	struct keydist *k = ctx;
 	const struct zone_state *z = api_zone(k, q->segment[0], false, e);
-	json_t *ds, *dnskey, *cds, *why;
+	json_t *ds, *dnskey, *cds, *cdnskey, *why;
 	struct life l;
 
 	if (z == NULL)
@@ -245,27 +246,31 @@ static int on_ds(void *ctx, const struct http_request *q, struct http_answer *a,
 	ds = json_array();
 	dnskey = json_array();
 	cds = json_array();
+	cdnskey = json_array();
 	view(k, z, &l);
 	for (size_t i = 0; i < l.t.n; i++) {
 		const struct timeline_key *tk = &l.t.key[i];
 		const struct key_state *ks = tk->key;
-		struct key *key = NULL;
 		uint8_t rdata[4 + 48];
 
-		if (!tk->sep || ks->declined.n > 0 || tk->dead || (tk->record[RECORD_DS].retiring && !tk->record[RECORD_DS].show) ||
-		    key_from_dnskey(ks->dnskey, ks->dnskey_len, &key, e) != 0)
+		if (!tk->sep || ks->declined.n > 0 || tk->dead || (tk->record[RECORD_DS].retiring && !tk->record[RECORD_DS].show))
 			continue;
-		size_t len = key_ds(key, z->name, 2, rdata);
-
-		add_text(ds, z, TYPE_DS, (uint32_t)l.p.dnskey_ttl_s, rdata, len);
 		add_text(dnskey, z, TYPE_DNSKEY, (uint32_t)l.p.dnskey_ttl_s, ks->dnskey, ks->dnskey_len);
-		if (l.p.cds && tk->record[RECORD_DS].show)
-			add_text(cds, z, TYPE_CDS, (uint32_t)l.p.dnskey_ttl_s, rdata, len);
-		key_free(key);
+		if (dnskey_names_ds(&l) && tk->record[RECORD_DS].show)
+			add_text(cdnskey, z, TYPE_CDNSKEY, (uint32_t)l.p.dnskey_ttl_s, ks->dnskey, ks->dnskey_len);
+		for (unsigned d = 0; d < DS_DIGESTS; d++) {
+			const size_t len = dnskey_ds_by(&l.p, z, ks, d, rdata);
+
+			if (len == 0)
+				continue;
+			add_text(ds, z, TYPE_DS, (uint32_t)l.p.dnskey_ttl_s, rdata, len);
+			if (dnskey_names_ds(&l) && tk->record[RECORD_DS].show)
+				add_text(cds, z, TYPE_CDS, (uint32_t)l.p.dnskey_ttl_s, rdata, len);
+		}
 	}
 	why = why_not_safe(&l);
-	a->body = json_pack("{s:b,s:o,s:o,s:o,s:o}", "safe", json_is_null(why), "why", why, "ds", ds,
-			    "dnskey", dnskey, "cds", cds);
+	a->body = json_pack("{s:b,s:o,s:o,s:o,s:o,s:o}", "safe", json_is_null(why), "why", why, "ds", ds,
+			    "dnskey", dnskey, "cds", cds, "cdnskey", cdnskey);
 	return 0;
 }
 

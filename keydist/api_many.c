@@ -339,7 +339,7 @@ static int on_progress(void *ctx, const struct http_request *q, struct http_answ
 			waiting = c;
 	}
 	a->body = json_pack("{s:I,s:I,s:I,s:I,s:b,s:o}", "zones", zones, "without_key", without, "keys", keys,
-			    "distributed", distributed, "busy", zones_waiting(k) || k->makings > 0, "missing",
+			    "distributed", distributed, "busy", zones_waiting(k) > 0 || k->makings > 0, "missing",
 			    waiting == NULL ? json_array() : first_missing(k, waiting));
 	return 0;
 }

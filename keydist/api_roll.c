@@ -42,15 +42,19 @@ static bool has_standby(const struct life *l, const struct timeline_key *key)
 	return false;
 }
 
+static bool is_other(const struct roll *r, const struct timeline_key *key)
+{
+	return key->alg != r->alg || r->l->policy.split == (key->sep && key->zone_signing);
+}
+
 static int roll_one(const struct roll *r, const struct timeline_key *key, struct err *e)
 {
 	const struct key_state *ks = key->key;
 	const struct zone_state *z = r->l->in.zone;
 	const unsigned tag = dnskey_tag(ks->dnskey, ks->dnskey_len);
 	const bool existing = ks->roll && (ks->roll_now || !r->now);
-	const bool other = key->alg != r->alg || r->l->policy.split == (key->sep && key->zone_signing);
 
-	if (other && r->hold == HOLD_STANDBY)
+	if (is_other(r, key) && r->hold == HOLD_STANDBY)
 		return err_set(e, ERR_REFUSED, "key %u/%u: a standby key is of the algorithm and role of the one in use", tag,
 			       key->alg);
 	for (size_t i = 0; i < r->l->t.n; i++)
@@ -96,6 +100,40 @@ static int read_roll(struct roll *r, const struct http_request *q, struct err *e
 	return 0;
 }
 
+/* Of a key that comes in, and is what a new one would be: the key whose roll it is of, which is not over yet.  Who asks for
+ * that roll again, a moment later or at another node, asks for no further one. */
+static const struct timeline_key *under_way(const struct roll *r, const struct timeline_key *key)
+{
+	for (size_t i = 0; i < r->l->t.n && !is_other(r, key); i++) {
+		const struct timeline_key *o = &r->l->t.key[i];
+
+		for (size_t n = 0; n < KEY_REPLACES_MAX && !o->dead && o->key->roll; n++)
+			if (memcmp(key->key->replaces[n], o->key->hash, 32) == 0)
+				return o;
+	}
+	return NULL;
+}
+
+/* The keys that the request is about, each once. */
+static size_t chosen(const struct roll *r, uint8_t hash[TIMELINE_KEYS_MAX][32])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->l->t.n; i++) {
+		const struct timeline_key *key = &r->l->t.key[i], *old = under_way(r, key);
+		size_t at = 0;
+
+		if (!in_use(key) || stands_by(key) || (r->role != NULL && strcmp(r->role, key->key->role) != 0))
+			continue;
+		key = old != NULL ? old : key;
+		while (at < n && memcmp(hash[at], key->key->hash, 32) != 0)
+			at++;
+		if (at == n)
+			memcpy(hash[n++], key->key->hash, 32);
+	}
+	return n;
+}
+
 /* POST /v1/zones/{zone}/roll {"role"?,"algorithm"?,"now"?,"standby"?,"dry_run"?} */
 static int on_roll(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
 {
@@ -103,8 +141,8 @@ static int on_roll(void *ctx, const struct http_request *q, struct http_answer *
 	const struct zone_state *z = api_zone(k, q->segment[0], true, e);
 	struct roll r = { .k = k };
 	uint8_t hash[TIMELINE_KEYS_MAX][32];
-	size_t n = 0;
 	struct life l;
+	size_t n;
 
 	if (z == NULL)
 		return -1;
@@ -114,10 +152,7 @@ static int on_roll(void *ctx, const struct http_request *q, struct http_answer *
 		return -1;
 	if (!l.t.secure)
 		return err_set(e, ERR_REFUSED, "%s becomes insecure: there is nothing to roll", z->text);
-	for (size_t i = 0; i < l.t.n; i++)
-		if (in_use(&l.t.key[i]) && !stands_by(&l.t.key[i]) && (r.role == NULL || strcmp(r.role, l.t.key[i].key->role) == 0))
-			memcpy(hash[n++], l.t.key[i].key->hash, 32);
-	if (n == 0)
+	if ((n = chosen(&r, hash)) == 0)
 		return err_set(e, ERR_NOTFOUND, "%s has no %s in use", z->text, r.role == NULL ? "key" : r.role);
 	r.keys = json_array();
 	for (size_t i = 0; i < n; i++) {

@@ -59,6 +59,35 @@ static void entry(json_t *list, int64_t after_s, const char *what)
 	json_array_append_new(list, json_pack("{s:I,s:s}", "after_s", (json_int_t)after_s, "what", what));
 }
 
+static int64_t seconds(const struct forecast_step *s)
+{
+	return (s->at_ms + 999) / 1000;
+}
+
+static void step_entry(json_t *list, const struct life *l, const struct forecast_step *s)
+{
+	const struct key_state *ks = s->fresh ? NULL : zone_key(l->in.zone, s->key);
+	const char *text = text_of(s->record, s->phase);
+	char *what = ks == NULL ? mem_printf("the new %s: %s", s->role, text)
+				: mem_printf("%s %u/%u: %s", s->role, dnskey_tag(ks->dnskey, ks->dnskey_len), s->alg, text);
+
+	entry(list, seconds(s), what);
+	free(what);
+}
+
+/* Of one instant: what has come about, what that lets come in, what that lets go. */
+static const enum record_phase causes[] = { PHASE_OMNIPRESENT, PHASE_HIDDEN, PHASE_RUMOURED, PHASE_UNRETENTIVE };
+
+/* Some key takes the place of this one already. */
+static bool is_made(const struct life *l, const struct timeline_key *key)
+{
+	for (size_t i = 0; i < l->t.n; i++)
+		for (size_t r = 0; r < KEY_REPLACES_MAX; r++)
+			if (l->t.key[i].distributed && memcmp(l->t.key[i].key->replaces[r], key->key->hash, 32) == 0)
+				return true;
+	return false;
+}
+
 json_t *api_calendar(const struct life *l, const struct timeline_key *key, unsigned alg, bool now, enum key_hold hold)
 {
 	const struct forecast_roll roll = {
@@ -71,17 +100,16 @@ json_t *api_calendar(const struct life *l, const struct timeline_key *key, unsig
 	int64_t at_s = 0;
 
 	timeline_forecast(&l->in, l->in.memory, &roll, f);
-	entry(list, 0, "the new key is made, proven by every signer and stored by the backups");
-	for (size_t i = 0; i < f->n; i++) {
-		const struct forecast_step *s = &f->step[i];
-		const struct key_state *ks = s->fresh ? NULL : zone_key(l->in.zone, s->key);
-		char *what = ks == NULL ? mem_printf("the new %s: %s", s->role, text_of(s->record, s->phase))
-					: mem_printf("%s %u/%u: %s", s->role, dnskey_tag(ks->dnskey, ks->dnskey_len), s->alg,
-						     text_of(s->record, s->phase));
-
-		at_s = (s->at_ms + 999) / 1000;
-		entry(list, at_s, what);
-		free(what);
+	if (!is_made(l, key))
+		entry(list, 0, "the new key is made, proven by every signer and stored by the backups");
+	for (size_t i = 0, end; i < f->n; i = end) {
+		at_s = seconds(&f->step[i]);
+		for (end = i; end < f->n && seconds(&f->step[end]) == at_s; end++)
+			;
+		for (size_t p = 0; p < sizeof(causes) / sizeof(causes[0]); p++)
+			for (size_t j = i; j < end; j++)
+				if (f->step[j].phase == causes[p])
+					step_entry(list, l, &f->step[j]);
 	}
 	entry(list, at_s, f->needs_word ? "the next step waits for your word: duetctl key release"
 			  : f->whole    ? "the roll is over"
@@ -171,7 +199,7 @@ static void add_expected(json_t *rows, const struct forecast *f, int64_t now)
 			json_object_set_new(records, key_record_names[s->record], list);
 		}
 		json_array_append_new(list, json_pack("{s:s,s:I,s:b}", "phase", api_phase_names[s->phase], "at",
-						      (json_int_t)(now + (s->at_ms + 999) / 1000), "expected", 1));
+						      (json_int_t)(now + seconds(s)), "expected", 1));
 	}
 }
 

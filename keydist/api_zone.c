@@ -268,9 +268,9 @@ static int on_policy_put(void *ctx, const struct http_request *q, struct http_an
 	if (strcmp(p.name, q->segment[0]) != 0)
 		return err_set(e, ERR_SYNTAX, "name: %s, the path says %.63s", p.name, q->segment[0]);
 	policy_check(&p, &errors, &warnings);
-	if (errors.n > 0)
+	if (errors.n > 0) {
 		err_set(e, ERR_REFUSED, "%s", errors.line[0]);
-	else {
+	} else if (json_is_true(json_object_get(q->body, "force")) || policy_fits(k, &p, e) == 0) {
 		p.rev = rev;
 		rc = keydist_say(k, "policy", NULL,
 				 json_pack("{s:o,s:I}", "policy", policy_to_json(&p), "rev", rev), e);

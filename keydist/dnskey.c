@@ -58,13 +58,34 @@ static size_t collect(uint16_t type, const struct life *l, struct arena *a, stru
 		if (type != TYPE_CDS) {
 			add(rrs, &count, type, z, ttl, ks->dnskey, ks->dnskey_len);
 		} else {
-			size_t len = dnskey_ds(ks->dnskey, ks->dnskey_len, z->name, 2, ds);
+			for (unsigned d = 0; d < DS_DIGESTS; d++) {
+				const size_t len = dnskey_ds_by(&l->p, z, ks, d, ds);
 
-			add(rrs, &count, type, z, ttl, arena_dup(a, ds, len), len);
+				if (len > 0)
+					add(rrs, &count, type, z, ttl, arena_dup(a, ds, len), len);
+			}
 		}
 	}
 	qsort(rrs, count, sizeof(*rrs), by_rr);
 	return count;
+}
+
+size_t dnskey_ds_by(const struct policy *p, const struct zone_state *z, const struct key_state *ks, unsigned number,
+		    uint8_t out[4 + 48])
+{
+	static const struct {
+		enum policy_ds bit;
+		unsigned type;
+	} digests[DS_DIGESTS] = { { POLICY_DS_SHA256, 2 }, { POLICY_DS_SHA384, 4 } };
+
+	return (p->ds_digest & (int)digests[number].bit) == 0
+		       ? 0
+		       : dnskey_ds(ks->dnskey, ks->dnskey_len, z->name, digests[number].type, out);
+}
+
+bool dnskey_names_ds(const struct life *l)
+{
+	return l->p.cds && (l->p.cds_when == POLICY_CDS_ALWAYS || timeline_ds_moves(&l->t));
 }
 
 /* Whether the key signs the apex RRset of this type. */
@@ -199,7 +220,7 @@ int dnskey_make(struct keydist *k, const struct life *l, struct apex_rrset out[3
 	for (size_t i = 0; i < 3 && rc == 0; i++) {
 		struct apex_rrset *o = &out[*count];
 
-		if (i > 0 && !l->p.cds)
+		if (i > 0 && !dnskey_names_ds(l))
 			break;
 		o->type = types[i].text;
 		rc = make_one(k, l, types[i].type, a, o, e);

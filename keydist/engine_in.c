@@ -3,6 +3,7 @@
  * engine_in: what the local signer's engine says: statuses, what it publishes, and wishes of its operator.  A
  * wish waits here until a fact says it; the state tells when it does.
  */
+#include "keydist/leave.h"
 #include "keydist/looks.h"
 #include "keydist/submit.h"
 
@@ -169,17 +170,17 @@ static void on_alone(void *ctx, const struct msg_peer *from, json_t *msg)
 	keydist_turn(k);
 }
 
-static void on_nothing(void *ctx, const struct msg_peer *from, json_t *msg)
+/* Its time is in the status too, which everybody gets. */
+static void on_clock(void *ctx, const struct msg_peer *from, json_t *msg)
 {
-	(void)ctx;
 	(void)from;
-	(void)msg; /* in the status too, which everybody gets */
+	leave_on_silent(cluster_context(ctx), json_is_true(json_object_get(msg, "silent")));
 }
 
 const struct msg_row engine_rows[] = {
 	{ "hello", MSG_ENGINE, 1000, on_hello },
 	{ "status", MSG_ENGINE, MSG_MAX, on_status },
-	{ "clock", MSG_ENGINE, 1000, on_nothing },
+	{ "clock", MSG_ENGINE, 1000, on_clock },
 	{ "served", MSG_ENGINE, MSG_MAX, on_served },
 	{ "observed", MSG_ENGINE, MSG_MAX, looks_on_observed },
 	{ "floor", MSG_ENGINE, 4000, on_floor },

@@ -3,7 +3,7 @@
  * engine_out: what the local signer's engine gets: plans, other nodes' words on its zones, TSIG keys, who is there.
  * Plans and words travel many to a message.  What could not be sent is tried again with the next second.
  */
-#include "keydist/keydist.h"
+#include "keydist/leave.h"
 
 #include "arena/arena.h"
 #include "log/log.h"
@@ -181,9 +181,9 @@ void engine_send_plans(struct keydist *k)
 
 static json_t *synced(struct keydist *k)
 {
-	return json_pack("{s:b,s:b,s:b,s:s?}", "compared", cluster_compared(k->cluster), "alone",
+	return json_pack("{s:b,s:b,s:b,s:s?,s:b}", "compared", cluster_compared(k->cluster), "alone",
 			 cluster_alone(k->cluster), "set_back", cluster_set_back(k->cluster), "hold",
-			 cluster_hold(k->cluster));
+			 cluster_hold(k->cluster), "leaving", (int)leave_self(k));
 }
 
 /* Sends body when it differs from what was sent before; takes over the reference. */
@@ -252,6 +252,7 @@ static void send_peers(struct keydist *k)
 void engine_greet(struct keydist *k)
 {
 	k->engine_up = true;
+	leave_on_silent(k, false);
 	shown_begin(k);
 	for (size_t i = 0; i < k->zones; i++)
 		k->zone[i]->has_sent = false;

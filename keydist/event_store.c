@@ -29,12 +29,16 @@ int store_event_put(struct keydist *k, const char *body, struct err *e)
 	return store_event_drop(k, sqlite3_last_insert_rowid(k->db) - KEPT_MAX, e);
 }
 
-/* With its number as a further member. */
+/* With its number as a further member.  A body that is damaged is told by its number alone: what comes behind it is told, too. */
 static char *numbered(const char *body, int64_t number)
 {
-	json_t *o = json_loads(body, 0, NULL);
+	json_t *o = body == NULL ? NULL : json_loads(body, 0, NULL);
 	char *text;
 
+	if (!json_is_object(o)) {
+		json_decref(o);
+		o = json_object();
+	}
 	json_object_set_new(o, "number", json_integer((json_int_t)number));
 	text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
 	json_decref(o);
@@ -123,5 +127,32 @@ int store_steps_put(struct keydist *k, const char *zone, const uint8_t hash[32],
 	sqlite3_bind_text(st, 1, zone, -1, SQLITE_STATIC);
 	sqlite3_bind_blob(st, 2, hash, 32, SQLITE_STATIC);
 	sqlite3_bind_int(st, 3, (int)bits);
+	return finish(st, e);
+}
+
+char *store_alarm_get(struct keydist *k, const char *zone)
+{
+	sqlite3_stmt *st = NULL;
+	char *out = NULL;
+
+	if (sql_prepare(k->db, "SELECT message FROM alarm WHERE zone = ?", &st, NULL) != 0)
+		return NULL; /* told twice is no harm */
+	sqlite3_bind_text(st, 1, zone, -1, SQLITE_STATIC);
+	if (sql_step(st, NULL) == 1)
+		out = mem_strdup((const char *)sqlite3_column_text(st, 0));
+	sqlite3_finalize(st);
+	return out;
+}
+
+int store_alarm_put(struct keydist *k, const char *zone, const char *message, struct err *e)
+{
+	sqlite3_stmt *st = NULL;
+
+	if (store_begin(k, e) != 0 || sql_prepare(k->db, message == NULL ? "DELETE FROM alarm WHERE zone = ?"
+						  : "INSERT OR REPLACE INTO alarm (zone, message) VALUES (?,?)", &st, e) != 0)
+		return -1;
+	sqlite3_bind_text(st, 1, zone, -1, SQLITE_STATIC);
+	if (message != NULL)
+		sqlite3_bind_text(st, 2, message, -1, SQLITE_STATIC);
 	return finish(st, e);
 }

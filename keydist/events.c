@@ -70,6 +70,7 @@ static struct steps_known *known_of(struct keydist *k, struct zone_ctx *c)
 	if (c->steps == NULL) {
 		c->steps = mem_new(1, sizeof(*c->steps));
 		c->steps->n = store_steps_get(k, c->text, &c->steps->row);
+		c->steps->alarm = store_alarm_get(k, c->text);
 	}
 	return c->steps;
 }
@@ -142,17 +143,19 @@ void events_forget(struct zone_ctx *c)
 	c->steps = NULL;
 }
 
-/* Posts when it begins, when it is another one, and when it is over. */
-static void look_at_alarm(struct keydist *k, const char *zone, char **told, const char *now)
+/* Posts when it begins, when it is another one, and when it is over.  known: since the start so much was looked at that what was
+ * posted before it would be seen again. */
+static void look_at_alarm(struct keydist *k, const char *zone, char **told, const char *now, bool known)
 {
 	struct err e;
 
-	if (now == NULL ? *told == NULL : *told != NULL && strcmp(*told, now) == 0)
+	if (*told == NULL ? now == NULL : !known || (now != NULL && strcmp(*told, now) == 0))
 		return;
 	if (put(k,
 		json_pack("{s:s,s:s?,s:s,s:s,s:I}", "event", now == NULL ? "alarm-over" : "alarm", "zone", zone, "message",
 			  now == NULL ? *told : now, "node", k->conf->node.name, "at", (json_int_t)clock_now_s()),
-		&e) != 0)
+		&e) != 0 ||
+	    store_alarm_put(k, zone == NULL ? "" : zone, now, &e) != 0)
 		return;
 	free(*told);
 	*told = now == NULL ? NULL : mem_strdup(now);
@@ -171,13 +174,15 @@ static const char *node_alarm(struct keydist *k)
 
 static void look_for_alarms(struct keydist *k)
 {
-	look_at_alarm(k, NULL, &k->events->alarm, node_alarm(k));
+	look_at_alarm(k, NULL, &k->events->alarm, node_alarm(k),
+		      cluster_compared(k->cluster) || cluster_hold(k->cluster) != NULL);
 	for (size_t i = 0; i < k->zones; i++) {
 		struct zone_ctx *c = k->zone[i];
 		const char *now = c->trouble != NULL ? c->trouble : looks_alarm(c);
 
 		if (now != NULL || c->steps != NULL)
-			look_at_alarm(k, c->text, &known_of(k, c)->alarm, now);
+			look_at_alarm(k, c->text, &known_of(k, c)->alarm, now,
+				      c->gone || c->trouble != NULL || (c->has_sent && looks_known(k, c)));
 	}
 }
 
@@ -282,6 +287,7 @@ static void begin(struct keydist *k)
 	for (size_t i = 0; i < c->event_count; i++)
 		k->events->receiver[i] = (struct receiver){ .k = k, .row = &c->event[i],
 							    .upto = store_event_upto(k, c->event[i].webhook) };
+	k->events->alarm = store_alarm_get(k, "");
 	zones_touch_all(k);
 }
 

@@ -42,27 +42,6 @@ static bool lacks_second_box(const struct key_state *ks)
 	return ks->recoveries > 0;
 }
 
-/* This node has; its own word needs no proof. */
-static bool said_held(const struct keydist *k, const struct key_state *ks)
-{
-	for (size_t i = 0; i < ks->helds; i++)
-		if (memcmp(ks->held[i].node, k->self.id, NODE_ID_LEN) == 0)
-			return true;
-	return false;
-}
-
-static bool clashes_with_held(const struct keydist *k, const struct zone_state *z, const struct key_state *ks)
-{
-	for (size_t i = 0; i < z->keys; i++) {
-		const struct key_state *o = &z->key[i];
-
-		if (o != ks && o->created && said_held(k, o) && !id_set_has(&o->declined, k->self.id) &&
-		    keys_tags_clash(o->dnskey, o->dnskey_len, ks->dnskey, ks->dnskey_len))
-			return true;
-	}
-	return false;
-}
-
 static void decline(struct keydist *k, struct zone_ctx *c, const struct key_state *ks, const char *why)
 {
 	words_add(k, c, "key.declined", json_pack("{s:o,s:s}", "key", msg_json_hex(ks->hash, 32), "why", why),
@@ -99,21 +78,9 @@ out:
 	return rc;
 }
 
-/* A key of this node that was declined for its tag is made again, once. */
-static bool to_make_again(const struct keydist *k, const struct zone_state *z, const struct key_state *ks)
-{
-	if (ks->foreign || memcmp(ks->creator, k->self.id, NODE_ID_LEN) != 0 || ks->declined.n == 0 ||
-	    ks->record[RECORD_DNSKEY].serves.n > 0 || zone_addition(z) == NULL)
-		return false;
-	for (size_t i = 0; i < z->keys; i++)
-		if (z->key[i].created && memcmp(z->key[i].instead, ks->hash, 32) == 0)
-			return false;
-	return true;
-}
-
 static int make_again(struct keydist *k, struct zone_ctx *c, const struct key_state *ks, struct err *e)
 {
-	struct wanted_key want = { .c = c, .alg = ks->dnskey[3], .method = ks->method };
+	struct wanted_key want = { .c = c, .alg = ks->dnskey[3], .method = ks->method, .hold = ks->hold };
 
 	if (c->making)
 		return 0;
@@ -126,21 +93,20 @@ static int make_again(struct keydist *k, struct zone_ctx *c, const struct key_st
 static int hold_one(struct keydist *k, struct zone_ctx *c, struct zone_state *z, const struct key_state *ks,
 		    struct err *e)
 {
-	if (!ks->created)
+	switch (timeline_hold(z, ks, k->self.id)) {
+	case HOLD_WORD_NOTHING: /* share.c may bring a box; or a backup took it out, long after the zone was removed */
 		return 0;
-	if (to_make_again(k, z, ks))
-		return make_again(k, c, ks, e);
-	if (id_set_has(&ks->declined, k->self.id))
-		return 0;
-	if (said_held(k, ks)) /* and says it once more, with the box */
+	case HOLD_WORD_SAID: /* once more, with the box */
 		return k->recovery_known && lacks_second_box(ks) && key_has_box(ks, k->self.id) && is_second(k, z, ks)
 			       ? hold(k, c, z, ks, e)
 			       : 0;
-	if (!ks->foreign && !key_has_box(ks, k->self.id))
-		return 0; /* share.c will bring it; or a backup took it out, long after the zone was removed */
-	if (clashes_with_held(k, z, ks)) {
+	case HOLD_WORD_MAKE_AGAIN:
+		return make_again(k, c, ks, e);
+	case HOLD_WORD_DECLINED:
 		decline(k, c, ks, "tag");
 		return 0;
+	case HOLD_WORD_HELD:
+		break;
 	}
 	if (ks->foreign) { /* there is nothing to prove; from here on the others may show it */
 		words_add(k, c, "key.held", json_pack("{s:o,s:s}", "key", msg_json_hex(ks->hash, 32), "probe", ""), "key-held",

@@ -81,7 +81,7 @@ static int check_one(const struct public_keys *p, const struct key *key, struct 
 	for (size_t i = 0; i < p->z->keys; i++) {
 		const struct key_state *o = &p->z->key[i];
 
-		if (o != known && o->created && keys_tags_clash(o->dnskey, o->dnskey_len, rdata, len))
+		if (o != known && o->created && dnskey_tags_clash(o->tags, dnskey_tags(rdata, len)))
 			return err_set(e, ERR_REFUSED, "key %u/%u: a key of the zone has or had this tag", tag, alg);
 	}
 	return 0;

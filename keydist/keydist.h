@@ -59,6 +59,7 @@ struct zone_ctx {
 	uint8_t sent[16];  /* digest of the plan that the engine has */
 	bool has_sent;
 	json_int_t sent_steps;
+	bool put_off;      /* the first plan waited once for a key to come */
 	bool steps_wait;   /* a plan that differs in its steps alone waits until the engine has less to do */
 	int64_t refresh_at; /* when the apex RRsets want new signatures */
 	int64_t due_at;     /* when a key's lifetime ends; 0: not looked yet */
@@ -81,6 +82,7 @@ struct zone_ctx {
 	char *submitted;    /* submit.c: the newest text that is here, as a source; NULL: none */
 	bool wants_text;    /* a newer one is not here yet */
 	bool queued, retry; /* in the queue; to be put there with the next second */
+	bool share_waits;   /* another holder, who is heard, is to seal a key for a newcomer (share.c) */
 	bool making;        /* keys are being made */
 	bool look_for_lost; /* a key could not be used: look which, and say so */
 	size_t keys, distributed;
@@ -103,6 +105,8 @@ struct shared_policy {
 	uint8_t digest[16];
 };
 
+#define BULK_ZONES  50 /* so many at once are many */
+#define LEAVERS_MAX 8 /* signers that leave at once */
 #define HEARD_MS 10000 /* a node that said nothing for so long is not there */
 #define OPEN_MAX 2048 /* 4 KiB each: a new key is needed again once the others hold it */
 
@@ -143,6 +147,7 @@ struct keydist {
 	int64_t saved_ms; /* running.c */
 
 	bool engine_up; /* engine_out.c */
+	int64_t silent_ms; /* leave.c: when the engine last said that it serves nothing; 0: it has not */
 	uint64_t engine_life; /* counts its greetings */
 	uv_timer_t flush;
 	uint64_t plan_rev;
@@ -161,6 +166,7 @@ struct keydist {
 	struct asked *asked; /* requests that the engine works on */
 	uint64_t asked_id;
 	bool held, words_due; /* in the second before */
+	uint64_t share_heard; /* a digest of which signers were, the second before */
 	bool bulk;            /* many zones have new keys and are not served yet */
 	int64_t created_ms;   /* when a key was created last */
 	int64_t ticked_ms, ticked_cpu_us; /* the second before: when, and what this thread had used by then */
@@ -176,7 +182,7 @@ void zones_touch(struct keydist *k, struct zone_ctx *c);
 void zones_touch_all(struct keydist *k);
 /* The next of the queue; NULL. */
 struct zone_ctx *zones_next(struct keydist *k);
-bool zones_waiting(const struct keydist *k);
+size_t zones_waiting(const struct keydist *k);
 /* How many have a key of which this node has not said that it serves it. */
 size_t zones_not_served(const struct keydist *k);
 /* NULL: no trouble. */
@@ -222,6 +228,9 @@ struct steps_row {
 };
 size_t store_steps_get(struct keydist *k, const char *zone, struct steps_row **rows); /* free() them */
 int store_steps_put(struct keydist *k, const char *zone, const uint8_t hash[32], unsigned bits, struct err *e);
+/* The alarm about the zone, "" for the node's own, that was posted and is not over; free() it; NULL: none is. */
+char *store_alarm_get(struct keydist *k, const char *zone);
+int store_alarm_put(struct keydist *k, const char *zone, const char *message, struct err *e); /* NULL: it is over */
 /* Begins the transaction, unless it has begun. */
 int store_begin(struct keydist *k, struct err *e);
 int store_commit(struct keydist *k, struct err *e);
@@ -231,12 +240,15 @@ int store_memory_save(struct keydist *k, struct err *e);
 /* members.c: who takes part */
 void members_step(struct keydist *k);
 int members_add(struct keydist *k, const char *line, const char *name, const char *role, struct err *e);
-/* name: or id.  fenced: the operator swears that a signer is dead and that nobody serves or caches anything of it. */
-int members_retire(struct keydist *k, const char *name, bool fenced, struct err *e);
+/*
+ * name: or id.  A signer is asked to leave, and retired when it has; dead: the operator knows that it does not run; fenced: and
+ * swears that nobody serves or caches anything of it, so it is retired at once.  *leaves: it is not retired yet.
+ */
+enum retire_how { RETIRE_ASKED, RETIRE_DEAD, RETIRE_FENCED };
+int members_retire(struct keydist *k, const char *name, enum retire_how how, bool *leaves, struct err *e);
 bool members_self(const struct keydist *k); /* this node is an admitted signer */
 
 /* keys.c: private keys, sealed and opened */
-bool keys_tags_clash(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len);
 /* Opens this node's box of a key.  Borrowed, until the next call. */
 int keys_open(struct keydist *k, const struct zone_state *z, const struct key_state *ks, struct key **out,
 	      struct err *e);
@@ -288,8 +300,13 @@ void hold_zone(struct keydist *k, struct zone_ctx *c, struct zone_state *z);
 /* policies.c */
 /* The zone's policy, as the newest fact has it. */
 struct policy zone_policy(struct keydist *k, const struct zone_state *z);
-/* As plans have it, for a zone with this source; borrowed, until others are asked for. */
-json_t *shared_policy(struct keydist *k, const struct policy *p, const char *source);
+/* A secondary must expire before its RRSIGs end: a sentence, free() it, when the largest SOA expire of the signed versions that
+ * signers show of the zone is above the policy's renewal-margin (RFC 6781 section 4.4.2); NULL when not. */
+char *expire_trouble(const struct keydist *k, const struct zone_state *z, const struct policy *p);
+/* The same of all zones that name the policy, as ERR_REFUSED. */
+int policy_fits(const struct keydist *k, const struct policy *p, struct err *e);
+/* As plans have it, for a zone with this source, into which DS are put (given) or not; borrowed, until others are asked for. */
+json_t *shared_policy(struct keydist *k, const struct policy *p, const char *source, bool given);
 /* NULL: it is none of those. */
 const uint8_t *shared_policy_digest(const struct keydist *k, const json_t *policy);
 void policies_free(struct keydist *k);
@@ -317,6 +334,7 @@ struct life {
 	struct timeline_policy policy;
 	struct timeline_published published;
 	struct timeline_observer observer[TIMELINE_OBSERVERS_MAX];
+	struct timeline_leaver leaver[LEAVERS_MAX];
 };
 void life_view(struct keydist *k, struct zone_ctx *c, struct zone_state *z, struct life *l);
 /* Tends its waits, and says what may be said. */
@@ -327,6 +345,8 @@ json_t *life_missing(struct keydist *k, const struct life *l, const struct timel
 /* share.c: boxes for signers that came later */
 void share_zone(struct keydist *k, struct zone_ctx *c, struct zone_state *z, const struct life *l);
 void share_tsig(struct keydist *k);
+/* Once a second: zones where another holder was to do it are looked at again when others are heard than before. */
+void share_tick(struct keydist *k);
 
 /* lifetime.c: rolls that begin by themselves.  Says that keys are to be rolled whose lifetime is over. */
 void lifetime_step(struct keydist *k, struct zone_ctx *c, const struct life *l);
@@ -359,6 +379,13 @@ struct apex_rrset {
 	int64_t earliest; /* of its RRSIGs */
 };
 int dnskey_make(struct keydist *k, const struct life *l, struct apex_rrset out[3], size_t *count, struct err *e);
+
+/* DS rdata of the key by the first or second digest, if the policy wants that; 0: it does not. */
+#define DS_DIGESTS 2
+size_t dnskey_ds_by(const struct policy *p, const struct zone_state *z, const struct key_state *ks, unsigned number,
+		    uint8_t out[4 + 48]);
+/* Whether CDS and CDNSKEY are published now. */
+bool dnskey_names_ds(const struct life *l);
 
 /* How many seconds before they expire these RRsets are signed anew. */
 int64_t dnskey_renew_before(const struct policy *p);

@@ -8,25 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- tags ---- */
-
-static uint16_t revoked_tag(const uint8_t *rdata, size_t len)
-{
-	uint8_t copy[KEY_RDATA_MAX];
-
-	memcpy(copy, rdata, len);
-	copy[1] |= DNSKEY_FLAG_REVOKE;
-	return dnskey_tag(copy, len);
-}
-
-bool keys_tags_clash(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
-{
-	const uint16_t at = dnskey_tag(a, a_len), ar = revoked_tag(a, a_len);
-	const uint16_t bt = dnskey_tag(b, b_len), br = revoked_tag(b, b_len);
-
-	return at == bt || at == br || ar == bt || ar == br;
-}
-
 /* ---- boxes ---- */
 
 json_t *keys_box(enum seal_purpose purpose, const uint8_t *zone, const uint8_t hash[32], const uint8_t pk[PUBLIC_LEN],

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* life: the keys of a zone as lib/timeline has them, and what this node says of them. */
+#include "keydist/leave.h"
 #include "keydist/looks.h"
 
 #include "arena/arena.h"
@@ -24,6 +25,7 @@ static struct timeline_policy policy_of(const struct policy *p)
 					 .parent_delay_s = p->parent_delay_s,
 					 .require_backups = (size_t)p->require_backups,
 					 .hold = p->roll_steps == POLICY_MANUAL ? HOLD_STEPS : HOLD_NONE,
+					 .no_cds = !p->cds,
 					 .limit_s = p->observation_limit_s };
 }
 
@@ -55,8 +57,12 @@ void life_view(struct keydist *k, struct zone_ctx *c, struct zone_state *z, stru
 				      .memory = c->memory == NULL ? &nothing : c->memory,
 				      .observer = l->observer,
 				      .observers = observe_list(k, z, l->observer),
+				      .leaver = l->leaver,
+				      .leavers = leave_list(k, c, l->leaver),
 				      .name = name_of,
-				      .name_ctx = k->cluster };
+				      .name_ctx = k->cluster,
+				      .server = looks_server,
+				      .server_ctx = c };
 	timeline_view(&l->in, &l->t);
 }
 
@@ -143,9 +149,11 @@ void life_step(struct keydist *k, struct zone_ctx *c, struct life *l)
 	if (m->waits > waits)
 		log_event(LOG_INFO, "wait-begun", "zone=%s waits=%zu msg=servers are looked at, and old answers must leave the "
 			  "caches", c->text, m->waits);
+	looks_apply(c, l);
+	if (!k->acting)
+		return; /* it leaves */
 	lifetime_step(k, c, l);
 	observe_operator(c, l);
-	looks_apply(c, l);
 	n = timeline_says(&l->in, &l->t, m, says, SAYS_MAX);
 	for (size_t i = 0; i < n; i++)
 		switch (says[i].kind) {

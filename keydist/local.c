@@ -13,7 +13,6 @@
 
 #include <string.h>
 
-#define DS_DIGEST 2
 
 /* ---- who is below whom ---- */
 
@@ -86,8 +85,9 @@ static bool said(const struct fact_state *s, const struct id_set *set, bool all_
 
 /* The DS that are to be at the parent; NULL: the zone has never had one, and what its parent's input has is no matter of
  * ours. */
-static json_t *ds_of(const struct keydist *k, const struct zone_state *z)
+static json_t *ds_of(struct keydist *k, const struct zone_state *z)
 {
+	const struct policy p = zone_policy(k, z);
 	const struct fact_state *s = cluster_state(k->cluster);
 	bool ever = false, living = false;
 	json_t *list;
@@ -106,8 +106,12 @@ static json_t *ds_of(const struct keydist *k, const struct zone_state *z)
 		if (!ks->created || !said(s, &ks->record[RECORD_DS].serves, !living) ||
 		    said(s, &ks->record[RECORD_DS].stopped, !living))
 			continue;
-		json_array_append_new(list,
-				      msg_json_base64(rdata, dnskey_ds(ks->dnskey, ks->dnskey_len, z->name, DS_DIGEST, rdata)));
+		for (unsigned d = 0; d < DS_DIGESTS; d++) {
+			const size_t len = dnskey_ds_by(&p, z, ks, d, rdata);
+
+			if (len > 0)
+				json_array_append_new(list, msg_json_base64(rdata, len));
+		}
 	}
 	return list;
 }

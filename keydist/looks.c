@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* looks: what servers showed, per zone. */
 #include "keydist/looks.h"
+#include "keydist/leave.h"
 
 #include "arena/arena.h"
 #include "clock/clock.h"
@@ -24,6 +25,7 @@ struct seen {
 	uint8_t shows[32]; /* digest of its DS or DNSKEY RRset */
 	int64_t at;
 	char why[64];
+	char *unknown_ds; /* one that names no key of the zone, for people; NULL: none */
 	struct timeline_look *fresh; /* not in the zone's memory yet */
 };
 
@@ -31,7 +33,6 @@ struct zone_looks {
 	bool children_whole, parents_whole;
 	bool agreed;       /* all servers of the parent show the same */
 	char why[128];
-	char *unknown_ds;  /* a DS at the parent that names no key of the zone, for people; NULL: none */
 	struct seen *seen;
 	size_t n;
 };
@@ -47,6 +48,12 @@ static struct seen *find(const struct zone_looks *l, const struct addr *addr, en
 		if (l->seen[i].server.role == role && addr_equal(&l->seen[i].server.addr, addr))
 			return &l->seen[i];
 	return NULL;
+}
+
+static void seen_fini(struct seen *s)
+{
+	free(s->unknown_ds);
+	free(s->fresh);
 }
 
 static void take_servers(struct zone_ctx *c, const struct observed_servers *s)
@@ -75,7 +82,7 @@ static void take_servers(struct zone_ctx *c, const struct observed_servers *s)
 		if (l->seen[i].there)
 			l->seen[kept++] = l->seen[i];
 		else
-			free(l->seen[i].fresh);
+			seen_fini(&l->seen[i]);
 	l->n = kept;
 }
 
@@ -106,10 +113,9 @@ static const struct key_state *named_key(const struct zone_state *z, const struc
 	return NULL;
 }
 
-static void look_for_unknown(struct zone_ctx *c, const struct zone_state *z, const struct observed *o)
+static void look_for_unknown(const struct zone_ctx *c, const struct zone_state *z, struct seen *s, const struct observed *o)
 {
 	const struct observed_set *set = observed_set(o, TYPE_DS);
-	struct zone_looks *l = c->looks;
 	char address[ADDR_TEXT_LEN], *found = NULL;
 
 	for (size_t i = 0; i < set->n && found == NULL; i++)
@@ -117,16 +123,14 @@ static void look_for_unknown(struct zone_ctx *c, const struct zone_state *z, con
 			found = mem_printf("%s shows a DS with key tag %u, algorithm %u, that names no key of the zone",
 					   addr_text(&o->server, address), (unsigned)(set->rr[i].rdata[0] << 8 | set->rr[i].rdata[1]),
 					   (unsigned)set->rr[i].rdata[2]);
-	if (found != NULL && (l->unknown_ds == NULL || strcmp(found, l->unknown_ds) != 0))
+	if (found != NULL && (s->unknown_ds == NULL || strcmp(found, s->unknown_ds) != 0))
 		log_event(LOG_ERROR, "ds-unknown", "zone=%s msg=%s; validators may find the zone bogus, ask the parent to take "
 			  "it out", c->text, found);
-	else if (found == NULL && l->unknown_ds != NULL && strncmp(l->unknown_ds, addr_text(&o->server, address),
-								     strlen(address)) == 0)
-		log_event(LOG_NOTICE, "ds-known", "zone=%s address=%s msg=every DS names a key again", c->text, address);
-	else if (found == NULL)
-		return; /* another server's alarm stands */
-	free(l->unknown_ds);
-	l->unknown_ds = found;
+	else if (found == NULL && s->unknown_ds != NULL)
+		log_event(LOG_NOTICE, "ds-known", "zone=%s address=%s msg=every DS names a key again", c->text,
+			  addr_text(&o->server, address));
+	free(s->unknown_ds);
+	s->unknown_ds = found;
 }
 
 /* Once every server of the parent shows the same, and all are known. */
@@ -176,7 +180,7 @@ static void take_parent(struct zone_ctx *c, const struct zone_state *z, struct s
 	s->ds = set->n;
 	s->ttl = set->ttl;
 	s->answered = true;
-	look_for_unknown(c, z, o);
+	look_for_unknown(c, z, s, o);
 }
 
 /* ---- for lib/timeline ---- */
@@ -205,7 +209,8 @@ static void take_signers(const struct zone_state *z, const struct observed *o, s
 				key_set_add(out, z->key[j].hash);
 }
 
-static void look_make(const struct zone_state *z, const struct observed *o, struct timeline_look *out)
+static void look_make(struct keydist *k, const struct zone_ctx *c, const struct zone_state *z, const struct observed *o,
+		      struct timeline_look *out)
 {
 	const struct observed_set *ds = observed_set(o, is_parent(o->role) ? TYPE_DS : TYPE_CDS);
 
@@ -213,6 +218,7 @@ static void look_make(const struct zone_state *z, const struct observed *o, stru
 	out->observer = observed_server_id(&o->server, o->role);
 	out->mark = (uint64_t)o->asked_ms;
 	out->explained = is_parent(o->role) || o->explained;
+	out->stays = !is_parent(o->role) && leave_stays(k, c, o);
 	take_dnskeys(z, o, &out->record[RECORD_DNSKEY]);
 	take_signers(z, o, &out->record[RECORD_ZONE]);
 	for (size_t i = 0; ds != NULL && i < ds->n; i++) {
@@ -225,7 +231,35 @@ static void look_make(const struct zone_state *z, const struct observed *o, stru
 		out->ds_ttl = ds->ttl;
 }
 
-size_t looks_observers(const struct keydist *k, const struct zone_ctx *c,
+/* Servers that signers named which are to leave, whether the engine knows of them already or not. */
+static size_t add_watched(struct keydist *k, const struct zone_ctx *c, struct timeline_observer *out, size_t n)
+{
+	json_t *list = c == NULL ? NULL : leave_watch(k, c), *o;
+	size_t i;
+
+	json_array_foreach(list, i, o) {
+		struct addr addr;
+		uint64_t id;
+		size_t at = 0;
+
+		if (addr_parse(json_string_value(o), 53, &addr, NULL) != 0)
+			continue;
+		id = observed_server_id(&addr, OBSERVED_SECONDARY);
+		while (at < n && out[at].id != id)
+			at++;
+		if (at < n)
+			continue;
+		if (n == TIMELINE_OBSERVERS_MAX - 3)
+			id = LOOKS_UNKNOWN;
+		out[n++] = (struct timeline_observer){ id, OBSERVER_SECONDARY };
+		if (id == LOOKS_UNKNOWN)
+			break;
+	}
+	json_decref(list);
+	return n;
+}
+
+size_t looks_observers(struct keydist *k, const struct zone_ctx *c,
 		       struct timeline_observer out[TIMELINE_OBSERVERS_MAX])
 {
 	const struct conf_signer *s = &k->conf->signer;
@@ -233,19 +267,34 @@ size_t looks_observers(const struct keydist *k, const struct zone_ctx *c,
 	bool parent = false, children = l != NULL && l->children_whole;
 	size_t n = 0;
 
-	for (size_t i = 0; l != NULL && i < l->n && n < TIMELINE_OBSERVERS_MAX - 2; i++) {
+	for (size_t i = 0; l != NULL && i < l->n && n < TIMELINE_OBSERVERS_MAX - 3; i++) {
 		const struct observed_server *server = &l->seen[i].server;
 
 		out[n].id = observed_server_id(&server->addr, server->role);
 		out[n++].kind = is_parent(server->role) ? OBSERVER_PARENT : OBSERVER_SECONDARY;
 		parent |= is_parent(server->role);
 	}
+	n = add_watched(k, c, out, n);
 	/* Where no server of the parent is looked at, or not all are known, the operator's word is asked for. */
 	if (!parent || !l->parents_whole)
 		out[n++] = (struct timeline_observer){ LOOKS_OPERATOR, OBSERVER_PARENT };
 	if (!children && s->present && s->secondary_count + s->resolver_count > 0)
 		out[n++] = (struct timeline_observer){ LOOKS_UNKNOWN, OBSERVER_SECONDARY };
 	return n;
+}
+
+void looks_server(void *ctx, uint64_t observer, char out[TIMELINE_SERVER_LEN])
+{
+	const struct zone_ctx *c = ctx;
+	const struct zone_looks *l = c == NULL ? NULL : c->looks;
+	char address[ADDR_TEXT_LEN];
+
+	snprintf(out, TIMELINE_SERVER_LEN, "%s", observer == LOOKS_OPERATOR ? "an operator, by duetctl key ds-seen or ds-gone,"
+						 : observer == LOOKS_UNKNOWN ? "a secondary that is not known" : "a server");
+	for (size_t i = 0; l != NULL && i < l->n; i++)
+		if (observed_server_id(&l->seen[i].server.addr, l->seen[i].server.role) == observer)
+			snprintf(out, TIMELINE_SERVER_LEN, "%s %s", observed_role_text(l->seen[i].server.role),
+				 addr_text(&l->seen[i].server.addr, address));
 }
 
 void looks_apply(struct zone_ctx *c, const struct life *l)
@@ -264,11 +313,12 @@ void looks_apply(struct zone_ctx *c, const struct life *l)
 static void take_look(struct keydist *k, struct zone_ctx *c, const struct zone_state *z, const struct observed *o)
 {
 	struct seen *s = c->looks == NULL ? NULL : find(c->looks, &o->server, o->role);
-	const bool first = s != NULL && (!s->looked || s->outcome != o->outcome);
 	char address[ADDR_TEXT_LEN];
+	bool news;
 
 	if (s == NULL)
 		return; /* no longer looked at */
+	news = !s->looked || s->outcome != o->outcome || strncmp(s->why, o->why, sizeof(s->why) - 1) != 0;
 	s->looked = true;
 	s->outcome = o->outcome;
 	s->trust = o->trust;
@@ -276,7 +326,7 @@ static void take_look(struct keydist *k, struct zone_ctx *c, const struct zone_s
 	s->at = clock_now_s();
 	snprintf(s->why, sizeof(s->why), "%.63s", o->why);
 	s->keys = observed_set(o, TYPE_DNSKEY) == NULL ? 0 : observed_set(o, TYPE_DNSKEY)->n;
-	if (o->outcome != OBSERVED_ANSWERED && first)
+	if (o->outcome != OBSERVED_ANSWERED && news)
 		log_event(LOG_WARNING, "look-failed", "zone=%s address=%s role=%s outcome=%s msg=%s; it does not count, and is "
 			  "looked at again", c->text, addr_text(&o->server, address), observed_role_text(o->role),
 			  observed_outcome_text(o->outcome), o->why);
@@ -288,7 +338,7 @@ static void take_look(struct keydist *k, struct zone_ctx *c, const struct zone_s
 		return;
 	if (s->fresh == NULL)
 		s->fresh = mem_new(1, sizeof(*s->fresh));
-	look_make(z, o, s->fresh);
+	look_make(k, c, z, o, s->fresh);
 	zones_touch(k, c);
 }
 
@@ -325,17 +375,21 @@ void looks_on_observed(void *ctx, const struct msg_peer *from, json_t *msg)
 
 /* ---- what is wanted ---- */
 
-json_t *looks_wanted(const struct keydist *k, const struct life *l)
+json_t *looks_wanted(struct keydist *k, const struct zone_ctx *c, const struct life *l)
 {
 	const struct conf_signer *s = &k->conf->signer;
+	json_t *o, *watch = leave_watch(k, c);
 	bool children = false;
 
 	for (size_t i = 0; i < l->in.observers && !children; i++)
 		children = l->in.observer[i].kind == OBSERVER_SECONDARY &&
 			   timeline_wants(&l->in, l->in.memory, l->in.observer[i].id);
 	/* The parent is looked at as long as there are keys: what it shows may change by a slip of somebody's hand. */
-	return json_pack("{s:b,s:b}", "dnskey", (int)children, "ds",
-			 (int)(l->t.n > 0 && s->parent_count + s->resolver_count > 0));
+	o = json_pack("{s:b,s:b}", "dnskey", (int)children, "ds",
+		      (int)(l->t.n > 0 && s->parent_count + s->resolver_count > 0));
+	if (watch != NULL)
+		json_object_set_new(o, "watch", watch);
+	return o;
 }
 
 /* ---- for people ---- */
@@ -360,12 +414,32 @@ json_t *looks_status(const struct zone_ctx *c)
 	return json_pack("{s:s,s:o,s:b,s:b,s:b,s:s,s:s?,s:o}", "zone", c->text, "servers", list, "parents_whole",
 			 (int)(l != NULL && l->parents_whole), "children_whole", (int)(l != NULL && l->children_whole), "agreed",
 			 (int)(l != NULL && l->agreed), "why", l == NULL ? "nothing is looked at" : l->why, "alarm",
-			 l == NULL ? NULL : l->unknown_ds, "told", told == NULL ? json_array() : told);
+			 looks_alarm(c), "told", told == NULL ? json_array() : told);
 }
 
 const char *looks_alarm(const struct zone_ctx *c)
 {
-	return c->looks == NULL ? NULL : c->looks->unknown_ds;
+	const struct zone_looks *l = c->looks;
+
+	for (size_t i = 0; l != NULL && i < l->n; i++)
+		if (l->seen[i].unknown_ds != NULL)
+			return l->seen[i].unknown_ds;
+	return NULL;
+}
+
+bool looks_known(const struct keydist *k, const struct zone_ctx *c)
+{
+	const struct zone_looks *l = c->looks;
+	bool any = false;
+
+	if (k->conf->signer.parent_count + k->conf->signer.resolver_count == 0)
+		return true;
+	for (size_t i = 0; l != NULL && i < l->n; i++) {
+		if (is_parent(l->seen[i].server.role) && !l->seen[i].answered)
+			return false;
+		any |= is_parent(l->seen[i].server.role);
+	}
+	return any;
 }
 
 void looks_free(struct zone_ctx *c)
@@ -373,8 +447,7 @@ void looks_free(struct zone_ctx *c)
 	if (c->looks == NULL)
 		return;
 	for (size_t i = 0; i < c->looks->n; i++)
-		free(c->looks->seen[i].fresh);
-	free(c->looks->unknown_ds);
+		seen_fini(&c->looks->seen[i]);
 	free(c->looks->seen);
 	free(c->looks);
 	c->looks = NULL;

@@ -17,16 +17,20 @@
 /* msg_row: the engine's `observed`. */
 void looks_on_observed(void *ctx, const struct msg_peer *from, json_t *msg);
 /* For the plan: what is to be looked at; a new reference. */
-json_t *looks_wanted(const struct keydist *k, const struct life *l);
+json_t *looks_wanted(struct keydist *k, const struct zone_ctx *c, const struct life *l);
 /* Who looks, for lib/timeline: the servers that the engine named, and who stands for those that are not known. */
-size_t looks_observers(const struct keydist *k, const struct zone_ctx *c,
+size_t looks_observers(struct keydist *k, const struct zone_ctx *c,
 		       struct timeline_observer out[TIMELINE_OBSERVERS_MAX]);
+/* What people call one of them: struct timeline_in.server; ctx is the zone's struct zone_ctx, or NULL. */
+void looks_server(void *ctx, uint64_t observer, char out[TIMELINE_SERVER_LEN]);
 /* What was seen since the last call goes into the zone's memory. */
 void looks_apply(struct zone_ctx *c, const struct life *l);
 /* For people: servers, what each showed last, alarms, and what the parent was told; a new reference. */
 json_t *looks_status(const struct zone_ctx *c);
 /* A DS at the parent that names no key of the zone, as a sentence, borrowed; NULL: none is known. */
 const char *looks_alarm(const struct zone_ctx *c);
+/* Every server of the parent that is to be looked at has answered since the start. */
+bool looks_known(const struct keydist *k, const struct zone_ctx *c);
 void looks_free(struct zone_ctx *c);
 
 #endif

@@ -143,18 +143,20 @@ static void generate(uv_work_t *work)
 static bool tag_is_free(const struct making *m, const struct one *o)
 {
 	const struct zone_state *z = state_zone(cluster_state(m->k->cluster), o->want.c->name);
-	const uint8_t *rdata, *other;
-	size_t len, other_len;
+	struct dnskey_tags tags;
+	const uint8_t *rdata;
+	size_t len;
 
 	rdata = key_rdata(o->key, &len);
+	tags = dnskey_tags(rdata, len);
 	for (size_t i = 0; z != NULL && i < z->keys; i++)
-		if (z->key[i].created && keys_tags_clash(rdata, len, z->key[i].dnskey, z->key[i].dnskey_len))
+		if (z->key[i].created && dnskey_tags_clash(tags, z->key[i].tags))
 			return false;
 	for (const struct one *p = m->one; p < o; p++) {
 		if (p->want.c != o->want.c || p->key == NULL)
 			continue;
-		other = key_rdata(p->key, &other_len);
-		if (keys_tags_clash(rdata, len, other, other_len))
+		rdata = key_rdata(p->key, &len);
+		if (dnskey_tags_clash(tags, dnskey_tags(rdata, len)))
 			return false;
 	}
 	return true;

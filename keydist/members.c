@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* members: who is admitted, who counts and who is retired (DESIGN section 4, "Who counts"). */
-#include "keydist/keydist.h"
+#include "keydist/leave.h"
 
 #include "arena/arena.h"
 #include "log/log.h"
@@ -140,22 +140,52 @@ static size_t kept_by_alone(const struct fact_state *s, const uint8_t id[NODE_ID
 	return alone;
 }
 
-static int check_signer_goes(struct keydist *k, const struct node_state *n, const char *name, bool fenced, struct err *e)
+/* Whether a signer would be left that stays. */
+static bool another_stays(const struct fact_state *s, const struct node_state *n)
 {
-	int64_t heard_ms = cluster_heard_ms(k->cluster, n->id);
-
-	if (!fenced)
-		return err_set(e, ERR_REFUSED,
-			       "%s: give its secondaries to other signers, stop it for good and wait %lld s, the largest TTL that it "
-			       "publishes; then swear with --fenced that nobody serves or caches anything of it", name,
-			       (long long)longest_ttl(k, n->id));
-	if (heard_ms >= 0 && heard_ms < HEARD_MS)
-		return err_set(e, ERR_REFUSED, "%s was heard %lld.%lld s ago: stop it for good before you swear that it is dead",
-			       name, (long long)heard_ms / 1000, (long long)heard_ms % 1000 / 100);
-	return 0; /* who says it is a signer that stays, so it is not the last one */
+	for (size_t i = 0; i < s->nodes; i++)
+		if (&s->node[i] != n && node_is_signer(&s->node[i]) && !s->node[i].leaving)
+			return true;
+	return false;
 }
 
-int members_retire(struct keydist *k, const char *name, bool fenced, struct err *e)
+static int check_signer_goes(struct keydist *k, const struct node_state *n, const char *name, enum retire_how how, struct err *e)
+{
+	const int64_t heard_ms = cluster_heard_ms(k->cluster, n->id);
+	const bool heard = heard_ms >= 0 && heard_ms < HEARD_MS, self = memcmp(n->id, k->self.id, NODE_ID_LEN) == 0;
+
+	if (!another_stays(cluster_state(k->cluster), n))
+		return err_set(e, ERR_REFUSED, "%s: no signer would be left", name);
+	if (leave_self(k))
+		return err_set(e, ERR_REFUSED, "this node is to leave itself: say it to another signer");
+	if (how == RETIRE_ASKED && n->leaving && !n->dead && !heard && !self)
+		return err_set(e, ERR_EXISTS,
+			       "%s is to leave already, and is not heard: if it does not run any more, say so (--dead), or swear that "
+			       "nobody serves or caches anything of it (--fenced)", name);
+	if (how == RETIRE_ASKED && n->leaving)
+		return err_set(e, ERR_EXISTS, "%s is to leave already: duetctl node list shows what it waits for", name);
+	if (how == RETIRE_ASKED && !heard && !self)
+		return err_set(e, ERR_REFUSED,
+			       "%s is not heard and cannot say when nothing of it is served: if it does not run any more, say so (--dead), "
+			       "and its secondaries are looked at; or wait %lld s, the largest TTL that it published, and swear that "
+			       "nobody serves or caches anything of it (--fenced)", name, (long long)longest_ttl(k, n->id));
+	if (how != RETIRE_ASKED && self)
+		return err_set(e, ERR_REFUSED, "%s is this node: say it to another signer", name);
+	if (how != RETIRE_ASKED && heard)
+		return err_set(e, ERR_REFUSED, "%s was heard %lld.%lld s ago: stop it for good before you swear that it is dead",
+			       name, (long long)heard_ms / 1000, (long long)heard_ms % 1000 / 100);
+	return 0;
+}
+
+static int say_retiring(struct keydist *k, const struct node_state *n, enum retire_how how, struct err *e)
+{
+	char id[NODE_ID_TEXT];
+
+	return keydist_say(k, "retiring", NULL,
+			   json_pack("{s:s,s:b}", "node", node_id_text(n->id, id), "dead", (int)(how == RETIRE_DEAD)), e);
+}
+
+int members_retire(struct keydist *k, const char *name, enum retire_how how, bool *leaves, struct err *e)
 {
 	const struct fact_state *s = cluster_state(k->cluster);
 	const struct node_state *n;
@@ -166,17 +196,20 @@ int members_retire(struct keydist *k, const char *name, bool fenced, struct err 
 		return err_set(e, ERR_REFUSED, "this node is not an admitted signer itself: say it to one that is");
 	if (cluster_find(k->cluster, name, id, e) != 0)
 		return -1;
-	if (memcmp(id, k->self.id, NODE_ID_LEN) == 0)
-		return err_set(e, ERR_REFUSED, "%s is this node: say it to another signer", name);
+	*leaves = false;
 	if ((n = state_node(s, id)) == NULL || !n->admitted.set)
 		return err_set(e, ERR_NOTFOUND, "%s was never admitted", name);
 	if (n->retired)
 		return err_set(e, ERR_EXISTS, "%s is retired already", name);
-	if (n->role == NODE_SIGNER && check_signer_goes(k, n, name, fenced, e) != 0)
+	if (n->role == NODE_SIGNER && check_signer_goes(k, n, name, how, e) != 0)
 		return -1;
+	if (n->role == NODE_SIGNER && how != RETIRE_FENCED) {
+		*leaves = true;
+		return say_retiring(k, n, how, e);
+	}
 	if (n->role == NODE_BACKUP && (alone = kept_by_alone(s, id)) > 0)
 		return err_set(e, ERR_REFUSED,
 			       "%zu keys are kept by no backup but %s: admit another one and wait until it has stored them "
 			       "(duetctl backup list)", alone, name);
-	return keydist_say(k, "retired", NULL, cluster_retirement(k->cluster, n), e);
+	return keydist_say(k, "retired", NULL, cluster_retirement(k->cluster, n, "fenced"), e);
 }

@@ -17,7 +17,6 @@
 #define LAST_MS    3600000
 #define AT_ONCE    16
 #define UPDATE_MS  15000
-#define DS_DIGEST  2
 
 enum kind { HOOK, WEBHOOK, UPDATE, KINDS };
 static const char *const kind_text[KINDS] = { "hook", "webhook", "update" };
@@ -71,7 +70,7 @@ static const struct conf_tell *row_of(const struct keydist *k, const uint8_t *zo
 /* ---- what is wanted ---- */
 
 /* The DS of the keys, by hash: the same on all nodes. */
-static void set_make(struct telling *t, const struct zone_state *z, const struct key_set *named)
+static void set_make(struct telling *t, const struct policy *p, const struct zone_state *z, const struct key_set *named)
 {
 	struct rr_lines lines = { 0 };
 	crypto_hash_sha256_state st;
@@ -83,17 +82,17 @@ static void set_make(struct telling *t, const struct zone_state *z, const struct
 	for (size_t i = 0; i < named->n; i++) {
 		const struct key_state *ks = zone_key(z, named->hash[i]);
 		uint8_t rdata[4 + 48];
-		struct key *key;
-		size_t len;
 
-		if (ks == NULL || key_from_dnskey(ks->dnskey, ks->dnskey_len, &key, NULL) != 0)
-			continue;
-		len = key_ds(key, z->name, DS_DIGEST, rdata);
-		key_free(key);
-		crypto_hash_sha256_update(&st, rdata, len);
-		json_array_append_new(t->ds, msg_json_base64(rdata, len));
-		rr_lines_add(&lines, &(struct rr){ .owner = z->name, .rdata = rdata, .type = TYPE_DS, .ttl = 3600,
-						   .rdlen = (uint16_t)len }, 1);
+		for (unsigned d = 0; ks != NULL && d < DS_DIGESTS; d++) {
+			const size_t len = dnskey_ds_by(p, z, ks, d, rdata);
+
+			if (len == 0)
+				continue;
+			crypto_hash_sha256_update(&st, rdata, len);
+			json_array_append_new(t->ds, msg_json_base64(rdata, len));
+			rr_lines_add(&lines, &(struct rr){ .owner = z->name, .rdata = rdata, .type = TYPE_DS, .ttl = 3600,
+							   .rdlen = (uint16_t)len }, 1);
+		}
 	}
 	crypto_hash_sha256_final(&st, t->wanted);
 	t->lines = mem_new(lines.len + 1, 1);
@@ -150,6 +149,7 @@ static bool was_told(const struct telling *t, enum kind kind, const struct conf_
 void parent_tell(struct keydist *k, struct zone_ctx *c, const struct zone_state *z, const struct key_set *named, bool none)
 {
 	const struct conf_tell *row = row_of(k, z->name);
+	const struct policy p = zone_policy(k, z);
 	struct telling *t = c->telling;
 	uint8_t before[32];
 	bool known;
@@ -160,7 +160,7 @@ void parent_tell(struct keydist *k, struct zone_ctx *c, const struct zone_state 
 		t = c->telling = telling_new(k, c, row);
 	memcpy(before, t->wanted, sizeof(before));
 	known = t->known;
-	set_make(t, z, named);
+	set_make(t, &p, z, named);
 	t->known = true;
 	if (known && memcmp(before, t->wanted, sizeof(before)) == 0)
 		return;

@@ -7,6 +7,7 @@
 
 #include "arena/arena.h"
 #include "clock/clock.h"
+#include "fail/fail.h"
 #include "log/log.h"
 #include "rrset/rr.h"
 
@@ -102,8 +103,10 @@ static void say_lost(struct keydist *k, struct zone_ctx *c, const struct life *l
 		if (ks->foreign || !l->t.key[i].record[RECORD_DNSKEY].show || !key_held_by(z, ks, k->self.id) ||
 		    id_set_has(&ks->lost, k->self.id) || keys_open(k, z, ks, &key, &e) == 0)
 			continue;
-		log_event(LOG_ERROR, "key-lost", "zone=%s key=%u/%u msg=%s", z->text,
-			  dnskey_tag(ks->dnskey, ks->dnskey_len), l->t.key[i].alg, e.text);
+		log_event(LOG_ERROR, "key-lost",
+			  "zone=%s key=%u/%u msg=%s; what is served stays: put back the identity that this host had, or retire this "
+			  "signer (duetctl node retire %s) and add it anew", z->text, dnskey_tag(ks->dnskey, ks->dnskey_len),
+			  l->t.key[i].alg, e.text, k->conf->node.name);
 		words_add(k, c, "key.lost", json_pack("{s:o}", "key", msg_json_hex(ks->hash, 32)), NULL, "-");
 	}
 }
@@ -165,22 +168,48 @@ static void look(struct zone_ctx *c, const struct life *l)
 	}
 }
 
-/* In presentation format (RFC 3597); NULL: none. */
+/* In presentation format (RFC 3597). */
+static json_t *dnskey_text(const struct key_state *ks)
+{
+	char *hex = mem_new(2 * ks->dnskey_len + 1, 1);
+	json_t *text;
+
+	sodium_bin2hex(hex, 2 * ks->dnskey_len + 1, ks->dnskey, ks->dnskey_len);
+	text = json_sprintf("\\# %zu %s", ks->dnskey_len, hex);
+	free(hex);
+	return text;
+}
+
+/* What others publish and published, for the auditor of a node that has published nothing: it remembers as if it had.  A key
+ * that they sign with is no worse with this one's signatures, however long it has been there. */
+static json_t *seeds(const struct timeline *t)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct timeline_key *key = &t->key[i];
+		const struct record_view *dnskey = &key->record[RECORD_DNSKEY], *zone = &key->record[RECORD_ZONE];
+		const bool visible = dnskey->phase == PHASE_OMNIPRESENT || zone->any_serves;
+
+		if (dnskey->any_serves)
+			json_array_append_new(list, json_pack("{s:o,s:b,s:b,s:b}", "dnskey", dnskey_text(key->key), "visible",
+							      (int)visible, "used", (int)zone->any_serves, "retired",
+							      (int)(zone->all_stopped || fail_number("seed-retired") != 0)));
+	}
+	return list;
+}
+
 static json_t *foreign_keys(const struct timeline *t)
 {
 	json_t *list = NULL;
 
 	for (size_t i = 0; i < t->n; i++) {
 		const struct key_state *ks = t->key[i].key;
-		char *hex;
 
 		if (!ks->foreign || !t->key[i].record[RECORD_DNSKEY].show)
 			continue;
 		list = list == NULL ? json_array() : list;
-		hex = mem_new(2 * ks->dnskey_len + 1, 1);
-		sodium_bin2hex(hex, 2 * ks->dnskey_len + 1, ks->dnskey, ks->dnskey_len);
-		json_array_append_new(list, json_sprintf("\\# %zu %s", ks->dnskey_len, hex));
-		free(hex);
+		json_array_append_new(list, dnskey_text(ks));
 	}
 	return list;
 }
@@ -193,10 +222,8 @@ json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct life *l)
 	struct timeline_published next;
 
 	look(c, l);
-	plan = json_pack("{s:s,s:b,s:s,s:o,s:o,s:[],s:[],s:o,s:I,s:i,s:o,s:o,s:I,s:b}", "zone", z->text, "gone",
-			 0, "source", source, "policy", json_incref(shared_policy(k, &l->p, source)), "input_order",
-			 json_string(policy_order(&l->p, source) == POLICY_ORDER_SEEN ? "seen" : "serial"),
-			 "ready", "keys", "keyset", keyset_of(&l->t), "steps", steps_of(c, l),
+	plan = json_pack("{s:s,s:b,s:s,s:o,s:[],s:[],s:o,s:I,s:i,s:o,s:o,s:I,s:b}", "zone", z->text, "gone",
+			 0, "source", source, "policy", json_incref(shared_policy(k, &l->p, source, children != NULL)), "ready", "keys", "keyset", keyset_of(&l->t), "steps", steps_of(c, l),
 			 "refresh_before", 0, "floor", reg_json(&z->floor), "override", reg_json(&z->override), "epoch", epoch_of(z), "hold",
 			 cluster_hold(k->cluster) != NULL);
 	if (strcmp(c->state, "signed") == 0)
@@ -209,13 +236,15 @@ json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct life *l)
 		json_object_set_new(plan, "shows", shown_plan(c, &next));
 	}
 	json_object_set_new(plan, "state", json_string(c->state));
-	json_object_set_new(plan, "look", looks_wanted(k, l));
+	json_object_set_new(plan, "look", looks_wanted(k, c, l));
 	if (children != NULL)
 		json_object_set_new(plan, "children", children);
 	if (foreign != NULL)
 		json_object_set_new(plan, "foreign", foreign);
 	if (l->t.stale)
 		json_object_set_new(plan, "set_back", json_true());
+	if (!l->published.any && others_serve(&l->t))
+		json_object_set_new(plan, "seeds", seeds(&l->t));
 	return plan;
 }
 
@@ -261,6 +290,15 @@ static void offer(struct keydist *k, struct zone_ctx *c, json_t *plan)
 		engine_plan(k, c, plan, digest, len);
 }
 
+/* While many zones come the key of each follows at once: a plan before it would be made and read for nothing. */
+static bool put_off(const struct keydist *k, struct zone_ctx *c, const struct life *l)
+{
+	if (c->has_sent || c->put_off || l->t.n > 0 || zones_waiting(k) < BULK_ZONES)
+		return false;
+	c->put_off = true;
+	return true;
+}
+
 void plan_zone(struct keydist *k, struct zone_ctx *c, const struct zone_state *z, const struct life *l)
 {
 	const struct node_state *me = state_node(cluster_state(k->cluster), k->self.id);
@@ -270,7 +308,7 @@ void plan_zone(struct keydist *k, struct zone_ctx *c, const struct zone_state *z
 	if (zone_addition(z) != NULL && !retired) {
 		c->gone = false;
 		/* For an engine that is not there no key is opened and nothing is signed. */
-		if (k->engine_up)
+		if (k->engine_up && !put_off(k, c, l))
 			offer(k, c, plan_make(k, c, l));
 		else
 			look(c, l);

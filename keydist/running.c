@@ -89,7 +89,7 @@ static void read_wait(struct timeline_memory *m, const json_t *o)
 	const json_int_t kind = json_integer_value(json_object_get(o, "kind"));
 
 	if (msg_hex(o, "key", w.key, sizeof(w.key), NULL) != 0 || record < 0 || record >= KEY_RECORDS || kind < 0 ||
-	    kind > WAIT_CREATE)
+	    kind >= WAIT_KINDS)
 		return;
 	w.record = (enum key_record)record;
 	w.kind = (enum wait_kind)kind;

@@ -96,13 +96,31 @@ void share_zone(struct keydist *k, struct zone_ctx *c, struct zone_state *z, con
 
 		if (l->t.key[i].dead || !key_has_box(zk.ks, k->self.id) ||
 		    (n = without_box(k, zk.ks, to, sizeof(to) / sizeof(to[0]))) == 0 ||
-		    !key_held_by(z, zk.ks, k->self.id)) /* last, as it verifies a signature */
+		    !key_said_held(zk.ks, k->self.id)) /* which opening it proves once more */
 			continue;
 		if (!is_first(k, holds_key, &zk))
-			c->retry = true; /* while nobody has done it */
+			c->share_waits = true; /* a fact brings the zone here again, or the other one's silence */
 		else if (share_key(k, c, &zk, to, n, &e) != 0)
 			zone_trouble(c, e.text);
 	}
+}
+
+void share_tick(struct keydist *k)
+{
+	const struct fact_state *s = cluster_state(k->cluster);
+	uint64_t heard = 0;
+
+	for (size_t i = 0; i < s->nodes; i++)
+		if (is_heard(k, s->node[i].id))
+			heard = index_hash(s->node[i].id, NODE_ID_LEN, heard);
+	if (heard == k->share_heard)
+		return;
+	k->share_heard = heard;
+	for (size_t i = 0; i < k->zones; i++)
+		if (k->zone[i]->share_waits) {
+			k->zone[i]->share_waits = false;
+			zones_touch(k, k->zone[i]);
+		}
 }
 
 /* ---- TSIG secrets ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* step: what follows from facts, in turns. */
 #include "keydist/events.h"
+#include "keydist/leave.h"
 #include "keydist/local.h"
 #include "keydist/parent.h"
 #include "keydist/submit.h"
@@ -16,7 +17,6 @@
 #define WORDS_MAX 256 /* in one transaction */
 #define TRIM_ZONES 1000
 #define LATE_MS    1000
-#define BULK_ZONES 50
 #define BULK_MS    20000 /* since the last new key: what is not served by then has another reason */
 
 int keydist_say(struct keydist *k, const char *kind, const uint8_t *zone, json_t *body, struct err *e)
@@ -78,7 +78,7 @@ static void step_zone(struct keydist *k, struct zone_ctx *c)
 	}
 	submit_zone(k, c, z);
 	events_look(k, c, &l);
-	if (k->acting && k->engine_up)
+	if ((k->acting || leave_self(k)) && k->engine_up)
 		life_step(k, c, &l);
 	if (k->acting && k->engine_up && k->conf->keydist.tell_count > 0)
 		parent_tell(k, c, z, &l.published.record[RECORD_DS], l.published.cds_delete);
@@ -89,7 +89,8 @@ static void step_zone(struct keydist *k, struct zone_ctx *c)
 
 static void look_who_acts(struct keydist *k)
 {
-	const bool acting = cluster_compared(k->cluster) && cluster_hold(k->cluster) == NULL && members_self(k);
+	const bool acting = cluster_compared(k->cluster) && cluster_hold(k->cluster) == NULL && members_self(k) &&
+			    !leave_self(k);
 
 	if (acting != k->acting)
 		zones_touch_all(k);
@@ -104,6 +105,7 @@ void keydist_turn(struct keydist *k)
 
 	members_step(k);
 	look_who_acts(k);
+	secret_open(k->self.box_sk); /* for all keys of the turn: each time interrupts every core */
 	while ((c = zones_next(k)) != NULL) {
 		step_zone(k, c);
 		k->looked_at++;
@@ -112,6 +114,7 @@ void keydist_turn(struct keydist *k)
 		if (clock_mono_ms() >= until_ms)
 			break;
 	}
+	secret_close(k->self.box_sk);
 	words_say(k, &e);
 	if (store_commit(k, &e) != 0) {
 		log_event(LOG_ERROR, "signatures-not-kept", "msg=%s", e.text);
@@ -120,7 +123,7 @@ void keydist_turn(struct keydist *k)
 	}
 	engine_send_plans(k);
 	engine_flush_soon(k);
-	if (zones_waiting(k)) {
+	if (zones_waiting(k) > 0) {
 		keydist_turn_soon(k);
 	} else if (k->looked_at >= TRIM_ZONES) {
 		malloc_trim(0); /* what batches took for a moment */
@@ -132,7 +135,7 @@ void keydist_settle(struct keydist *k)
 {
 	do
 		keydist_turn(k);
-	while (zones_waiting(k));
+	while (zones_waiting(k) > 0);
 }
 
 /* ---- once a second ---- */
@@ -150,7 +153,8 @@ static void touch_what_is_due(struct keydist *k)
 	for (size_t i = 0; i < k->zones; i++) {
 		struct zone_ctx *c = k->zone[i];
 
-		if (c->retry || c->refresh_at <= now || (c->due_at != 0 && c->due_at <= now) || (c->steps_wait && !k->bulk))
+		if (c->retry || c->refresh_at <= now || (c->due_at != 0 && c->due_at <= now) || (c->steps_wait && !k->bulk) ||
+		    (c->put_off && !c->has_sent && c->state != NULL && k->engine_up))
 			zones_touch(k, c);
 		c->retry = false;
 	}
@@ -185,10 +189,12 @@ void keydist_tick(struct keydist *k)
 	k->words_due = cluster_words_due(k->cluster);
 	look_for_bulk(k);
 	touch_what_is_due(k);
+	share_tick(k);
 	running_tick(k);
 	local_tend(k);
 	parent_tick(k);
 	events_tick(k);
+	leave_tick(k);
 	if (k->acting)
 		share_tsig(k);
 	submit_tick(k);

@@ -18,6 +18,7 @@ static const char *const migrations[] = {
 	"CREATE TABLE event (number INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL) STRICT;"
 	"CREATE TABLE event_told (url TEXT PRIMARY KEY, upto INTEGER NOT NULL) STRICT;"
 	"CREATE TABLE key_step (zone TEXT NOT NULL, key BLOB NOT NULL, bits INTEGER NOT NULL, PRIMARY KEY (zone, key)) STRICT",
+	"CREATE TABLE alarm (zone TEXT PRIMARY KEY, message TEXT NOT NULL) STRICT",
 };
 
 int store_db_open(struct keydist *k, struct err *e)

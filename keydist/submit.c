@@ -106,34 +106,41 @@ static void whole(struct keydist *k, struct getting *g)
 	touch_waiting(k);
 }
 
+static int take_chunk(struct getting *g, const json_t *result, struct err *e)
+{
+	struct chunk chunk;
+	int rc = -1;
+
+	if (chunk_read(result, &chunk, e) != 0)
+		return err_ctx(e, "the answer is not a chunk");
+	if (memcmp(chunk.digest, g->s.digest, sizeof(chunk.digest)) != 0)
+		err_set(e, ERR_SYNTAX, "the answer is of another submission");
+	else if (assembly_add(&g->a, chunk.offset, chunk.octets, chunk.len, g->s.size, e) == 0 &&
+		 (g->a.at - g->a.synced < SYNC_OCTETS || assembly_sync(&g->a, e) == 0))
+		rc = 0;
+	free(chunk.octets);
+	return rc;
+}
+
 static void on_chunk(void *ctx, json_t *result, const struct err *why)
 {
 	struct question *q = ctx;
 	struct keydist *k = q->k;
 	struct getting *g = by_digest(k, q->digest);
-	struct chunk chunk = { .octets = NULL };
 	struct err e;
 
 	free(q);
 	if (g == NULL)
 		return;
 	g->pending = false;
-	if (why != NULL) {
+	if (why != NULL || take_chunk(g, result, &e) != 0) {
 		g->peer++;
-		trouble(g, why->text);
+		trouble(g, why != NULL ? why->text : e.text);
 		return;
 	}
-	if (chunk_read(result, &chunk, &e) != 0 || memcmp(chunk.digest, g->s.digest, sizeof(chunk.digest)) != 0 ||
-	    assembly_add(&g->a, chunk.offset, chunk.octets, chunk.len, g->s.size, &e) != 0 ||
-	    (g->a.at - g->a.synced >= SYNC_OCTETS && assembly_sync(&g->a, &e) != 0)) {
-		g->peer++;
-		trouble(g, chunk.octets == NULL ? "the answer is not a chunk" : e.text);
-	} else {
-		fail_point("submit-got-chunk");
-		g->told = false;
-		step(k, g);
-	}
-	free(chunk.octets);
+	fail_point("submit-got-chunk");
+	g->told = false;
+	step(k, g);
 }
 
 /* The next signer to ask; NULL: there is no other. */

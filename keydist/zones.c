@@ -82,9 +82,9 @@ void zones_touch_all(struct keydist *k)
 		zones_touch(k, zone_ctx(k, s->zone[i].name, true));
 }
 
-bool zones_waiting(const struct keydist *k)
+size_t zones_waiting(const struct keydist *k)
 {
-	return k->queue_at < k->queue_end;
+	return k->queue_end - k->queue_at;
 }
 
 static bool lacks_served(const struct keydist *k, const struct zone_state *z)
@@ -110,7 +110,7 @@ struct zone_ctx *zones_next(struct keydist *k)
 {
 	struct zone_ctx *c;
 
-	if (!zones_waiting(k))
+	if (zones_waiting(k) == 0)
 		return NULL;
 	c = k->queue[k->queue_at++];
 	c->queued = false;

@@ -119,7 +119,7 @@ int64_t cluster_heard_ms(const struct cluster *c, const uint8_t id[NODE_ID_LEN])
 json_t *cluster_heard_json(const struct cluster *c, const uint8_t id[NODE_ID_LEN]);
 /* The body of a fact that retires a node for good, as its operator swears; a new reference.  What is not held here of what
  * it said is void from then on. */
-json_t *cluster_retirement(const struct cluster *c, const struct node_state *n);
+json_t *cluster_retirement(const struct cluster *c, const struct node_state *n, const char *why);
 
 /* As GET /v1/status and /v1/nodes show nodes: a new array. */
 json_t *cluster_nodes_json(const struct cluster *c);

@@ -8,6 +8,7 @@
 #include "cluster/impl.h"
 
 #include "clock/clock.h"
+#include "fact/own.h"
 #include "log/log.h"
 
 #include <sodium.h>
@@ -40,7 +41,7 @@ void start_compare(struct cluster *c, struct cluster_peer *p)
  */
 void start_own_facts(struct cluster *c, const struct incarnation *inc, const char *peer)
 {
-	if (c->inc.number != 0 && inc->number >= c->inc.number) {
+	if (own_fact(&c->inc, inc) == OWN_ELSEWHERE) {
 		start_in_use(c, "a newer incarnation of this node is known elsewhere");
 		return;
 	}
@@ -69,7 +70,7 @@ void start_in_use(struct cluster *c, const char *how)
 /* A peer knows a status of ours from a start that we have not counted. */
 void start_own_status(struct cluster *c, uint32_t start)
 {
-	if (c->inc.number != 0) {
+	if (own_status(&c->inc) == OWN_ELSEWHERE) {
 		start_in_use(c, "a status from a later start of this node is known elsewhere");
 		return;
 	}
@@ -92,7 +93,7 @@ struct incarnation start_incarnation(const struct cluster *c)
 	struct incarnation inc = c->inc;
 
 	if (inc.number == 0) {
-		inc.number = fact_log_highest(c->log, c->self->id) + 1;
+		inc.number = own_number(&c->inc, fact_log_highest(c->log, c->self->id));
 		randombytes_buf(inc.random, sizeof(inc.random));
 	}
 	return inc;
@@ -100,12 +101,11 @@ struct incarnation start_incarnation(const struct cluster *c)
 
 bool cluster_compared(const struct cluster *c)
 {
-	if (c->peers == 0 || c->go_alone)
-		return true;
+	size_t compared = 0;
+
 	for (size_t i = 0; i < c->peers; i++)
-		if (c->peer[i].compared)
-			return true;
-	return false;
+		compared += c->peer[i].compared;
+	return own_may_speak(c->peers, compared, c->go_alone);
 }
 
 bool cluster_words_due(const struct cluster *c)

@@ -23,7 +23,7 @@ json_t *cluster_heard_json(const struct cluster *c, const uint8_t id[NODE_ID_LEN
 	return ms < 0 ? json_null() : json_integer(ms);
 }
 
-json_t *cluster_retirement(const struct cluster *c, const struct node_state *n)
+json_t *cluster_retirement(const struct cluster *c, const struct node_state *n, const char *why)
 {
 	char id[NODE_ID_TEXT], line[NODE_LINE_TEXT];
 	json_t *upto = json_array();
@@ -35,8 +35,8 @@ json_t *cluster_retirement(const struct cluster *c, const struct node_state *n)
 			json_array_append_new(upto, json_pack("[I,o,I]", (json_int_t)h[i].inc.number,
 							      msg_json_hex(h[i].inc.random, sizeof(h[i].inc.random)),
 							      (json_int_t)h[i].seq));
-	return json_pack("{s:s,s:s,s:s,s:o}", "node", node_id_text(n->id, id), "line", node_line_text(&n->line, line), "why",
-			 "fenced", "upto", upto);
+	return json_pack("{s:s,s:s,s:s,s:o}", "node", node_id_text(n->id, id), "line", node_line_text(&n->line, line), "why", why,
+			 "upto", upto);
 }
 
 static json_t *one_node(const struct cluster *c, const uint8_t id[NODE_ID_LEN], const struct cluster_peer *p)
@@ -55,10 +55,10 @@ static json_t *one_node(const struct cluster *c, const uint8_t id[NODE_ID_LEN], 
 	backup = self        ? c->config.role == NODE_BACKUP
 		 : p != NULL ? p->peer.role == MSG_BACKUP
 			     : n->role == NODE_BACKUP;
-	return json_pack("{s:s,s:s,s:s,s:b,s:b,s:b,s:b,s:b,s:o,s:I}", "name", cluster_name(c, id), "id",
+	return json_pack("{s:s,s:s,s:s,s:b,s:b,s:b,s:b,s:b,s:b,s:o,s:I}", "name", cluster_name(c, id), "id",
 			 node_id_text(id, hex), "role", backup ? "backup" : "signer", "self", self,
 			 "configured", self || p != NULL, "admitted", n != NULL && n->admitted.set, "counted",
-			 counted, "retired", n != NULL && n->retired, "heard_ms", cluster_heard_json(c, id),
+			 counted, "leaving", n != NULL && n->leaving, "retired", n != NULL && n->retired, "heard_ms", cluster_heard_json(c, id),
 			 "offset_s", (json_int_t)(p == NULL ? 0 : p->offset_s));
 }
 

@@ -128,9 +128,9 @@ static json_t *node(const struct node_state *n)
 		json_array_append_new(ends, json_pack("[I,o,I]", (json_int_t)n->end[i].inc.number,
 						      hex(n->end[i].inc.random, 8),
 						      (json_int_t)n->end[i].seq));
-	return json_pack("{s:o,s:b,s:o,s:o,s:o,s:b,s:o,s:o}", "id", hex(n->id, NODE_ID_LEN), "known", n->known,
+	return json_pack("{s:o,s:b,s:o,s:o,s:o,s:b,s:b,s:b,s:b,s:o,s:o}", "id", hex(n->id, NODE_ID_LEN), "known", n->known,
 			 "box_pk", hex(n->line.box_pk, PUBLIC_LEN), "admitted", reg(&n->admitted), "counts",
-			 ids(&n->counts), "retired", n->retired, "retired_by", reg(&n->retired_by), "ends",
+			 ids(&n->counts), "leaving", n->leaving, "dead", n->dead, "left", n->left, "retired", n->retired, "retired_by", reg(&n->retired_by), "ends",
 			 sorted(ends));
 }
 

@@ -12,6 +12,7 @@
  * 3. Retirements that leave no signer are void.  Of all that there are, these are the ones within a group of
  *    signers that retire each other while nobody outside of the group retires any of them; so who was retired
  *    by somebody else before stays retired.
+ * 4. Who is to leave counts until it is retired.  Where every signer that is left is to leave, none is.
  */
 #include "fact/state_parts.h"
 
@@ -259,6 +260,33 @@ static void derive_rest(struct derived *d)
 	}
 }
 
+/* Who is to leave, and which of them has stopped. */
+static void derive_leaving(struct derived *d)
+{
+	struct fact_state *s = d->s;
+	bool asked = false, anybody_stays = false;
+
+	for (size_t i = 0; i < s->nodes; i++)
+		s->node[i].leaving = s->node[i].dead = s->node[i].left = false;
+	for (size_t i = 0; i < s->claims; i++) {
+		const struct claim *c = &s->claim[i];
+		struct node_state *n = state_node(s, c->subject);
+
+		if (c->kind == CLAIM_RETIRING && node_is_signer(n) && has_right(d, c) && !is_closed(d, c)) {
+			n->leaving = asked = true;
+			n->dead |= c->dead;
+		}
+	}
+	for (size_t i = 0; i < s->nodes; i++)
+		anybody_stays |= node_is_signer(&s->node[i]) && !s->node[i].leaving;
+	s->void_retirements |= asked && !anybody_stays;
+	for (size_t i = 0; i < s->nodes; i++)
+		s->node[i].leaving &= anybody_stays;
+	for (size_t i = 0; i < s->claims; i++)
+		if (s->claim[i].kind == CLAIM_STOPPED && state_node(s, s->claim[i].by)->leaving)
+			state_node(s, s->claim[i].by)->left = true;
+}
+
 static void ends_digest(const struct fact_state *s, uint8_t out[32])
 {
 	crypto_generichash_state st;
@@ -297,6 +325,7 @@ bool members_derive(struct fact_state *s)
 		stands[i] = s->claim[i].kind == CLAIM_RETIRED && has_right(&d, &s->claim[i]);
 	give_back(&d, stands);
 	derive_rest(&d);
+	derive_leaving(&d);
 	ends_digest(s, after);
 	free(d.signer);
 	free(d.backup);

@@ -318,6 +318,8 @@ static const struct {
 	{ "node.first", OF_NODES, node_on_first },
 	{ "admitted", OF_NODES, node_on_admitted },
 	{ "counts", OF_NODES, node_on_counts },
+	{ "retiring", OF_NODES, node_on_retiring },
+	{ "node.stopped", OF_NODES, node_on_stopped },
 	{ "retired", OF_NODES, node_on_retired },
 	{ "restored", OF_NODES, node_on_restored },
 	{ "zone.add", OF_ZONE, on_zone_add },

@@ -6,6 +6,7 @@
 
 #include "fact/fact.h"
 #include "index/index.h"
+#include "key/key.h"
 
 /*
  * fact_state - what a set of facts says.  Applying the same facts in any order gives the same state, and
@@ -19,6 +20,10 @@
  *   admitted     {"line","name","role"}            deed: may take part
  *   counts       {"node","of"?}                    deed: from now on every conjunction that the author
  *                                                  evaluates has it; a restore says it `of` whom it admits
+ *   retiring     {"node","dead"?}                  final: that signer is to leave, and counts until it is retired; dead: an
+ *                                                  operator's word that it does not run
+ *   node.stopped {}                                promise: its author, that is to leave, serves nothing any more, and nothing
+ *                                                  of it is cached
  *   retired      {"node","line","why","upto":[[number,randomhex,seq],..]}   final; its facts behind `upto`
  *                                                  say nothing
  *   restored     {"facts":n}                       the n facts before this one in a backup's chain are one
@@ -93,6 +98,9 @@ struct node_state {
 	struct fact_reg admitted;         /* body: line, name, role; the largest hash counts for the name */
 	enum node_role role;
 	struct id_set counts; /* whom it says it counts */
+	bool leaving; /* a signer that is to be retired; not when none would be left that is not */
+	bool dead;    /* and does not run any more, by an operator's word */
+	bool left;    /* and has said `node.stopped` */
 	bool retired;
 	struct fact_reg retired_by;
 	struct node_end *end; /* per incarnation the highest of all retirements */
@@ -101,7 +109,7 @@ struct node_state {
 
 /* What a fact claims about a node, whether or not its author may. */
 struct claim {
-	enum { CLAIM_ADMITTED, CLAIM_COUNTS, CLAIM_RETIRED } kind;
+	enum { CLAIM_ADMITTED, CLAIM_COUNTS, CLAIM_RETIRING, CLAIM_STOPPED, CLAIM_RETIRED } kind;
 	uint8_t by[NODE_ID_LEN];
 	struct incarnation inc;
 	uint64_t seq;
@@ -109,6 +117,7 @@ struct claim {
 	uint8_t subject[NODE_ID_LEN];
 	uint8_t of[NODE_ID_LEN]; /* counts: who counts */
 	bool first;              /* node.first: of itself */
+	bool dead;               /* retiring */
 	bool has_line;
 	struct node_line line;
 	enum node_role role;
@@ -193,6 +202,7 @@ struct key_state {
 	int64_t created_at; /* for people */
 	uint8_t *dnskey;
 	size_t dnskey_len;
+	struct dnskey_tags tags;
 	char role[4];        /* csk, ksk, zsk */
 	uint8_t instead[32]; /* the declined key that this one replaces; zero: none */
 	struct box_state *box;
@@ -262,7 +272,7 @@ struct fact_state {
 	size_t claims;
 	struct restore_span *restore;
 	size_t restores;
-	bool void_retirements; /* some would leave nobody: they are void, and a person must look */
+	bool void_retirements; /* some, done or asked for, would leave nobody: they are void, and a person must look */
 	struct zone_state *zone;
 	size_t zones;
 	struct index zone_index; /* by name */
@@ -317,6 +327,8 @@ size_t key_stored_count(const struct fact_state *s, const struct key_state *k);
 bool key_was_dropped(const struct key_state *k);
 /* Whether it was sealed to this signer. */
 bool key_has_box(const struct key_state *k, const uint8_t node[NODE_ID_LEN]);
+/* Whether node has said `held`, proven or not: its own word needs no proof. */
+bool key_said_held(const struct key_state *k, const uint8_t node[NODE_ID_LEN]);
 /* Whether node has said `held` with a probe that verifies; of a foreign key, at all. */
 bool key_held_by(const struct zone_state *z, struct key_state *k, const uint8_t node[NODE_ID_LEN]);
 

@@ -161,15 +161,16 @@ static void read_replaces(struct key_state *k, const json_t *body)
 static void on_created(struct key_state *k, const struct fact *f, const json_t *body)
 {
 	const char *role = msg_text(body, "role", 3, NULL);
-	uint8_t *dnskey;
-	struct key *key = NULL;
+	uint8_t *dnskey, hash[KEY_HASH_LEN];
 	size_t len;
 
 	dnskey = msg_base64(body, "dnskey", KEY_RDATA_MAX, &len, NULL);
 	/* A key has one creator; should two nodes name the same key, the smaller fact counts, for any order.
 	 */
-	if (dnskey == NULL || role == NULL || key_from_dnskey(dnskey, len, &key, NULL) != 0 ||
-	    memcmp(key_hash(key), k->hash, 32) != 0 || (key_flags(key) & DNSKEY_FLAG_REVOKE) != 0)
+	if (dnskey == NULL || role == NULL || dnskey_check(dnskey, len, NULL) != 0)
+		goto out;
+	dnskey_hash(dnskey, len, hash);
+	if (memcmp(hash, k->hash, sizeof(hash)) != 0 || (dnskey[1] & DNSKEY_FLAG_REVOKE) != 0)
 		goto out;
 	read_boxes(json_object_get(body, "boxes"), "to", &k->box, &k->boxes, f->origin);
 	read_boxes(json_object_get(body, "recovery"), "id", &k->recovery, &k->recoveries, f->origin);
@@ -187,10 +188,10 @@ static void on_created(struct key_state *k, const struct fact *f, const json_t *
 	free(k->dnskey);
 	k->dnskey = dnskey;
 	k->dnskey_len = len;
+	k->tags = dnskey_tags(dnskey, len);
 	dnskey = NULL;
 out:
 	free(dnskey);
-	key_free(key);
 }
 
 static void on_held(struct key_state *k, const struct fact *f, const json_t *body)
@@ -402,6 +403,14 @@ bool key_has_box(const struct key_state *k, const uint8_t node[NODE_ID_LEN])
 {
 	for (size_t i = 0; i < k->boxes; i++)
 		if (memcmp(k->box[i].to, node, NODE_ID_LEN) == 0)
+			return true;
+	return false;
+}
+
+bool key_said_held(const struct key_state *k, const uint8_t node[NODE_ID_LEN])
+{
+	for (size_t i = 0; i < k->helds; i++)
+		if (memcmp(k->held[i].node, node, NODE_ID_LEN) == 0)
 			return true;
 	return false;
 }

@@ -117,6 +117,26 @@ static bool read_end(const json_t *row, struct node_end *end)
 	return good;
 }
 
+void node_on_retiring(struct fact_state *s, const struct fact *f, json_t *body)
+{
+	uint8_t id[NODE_ID_LEN];
+	struct claim *c;
+
+	if (msg_hex(body, "node", id, NODE_ID_LEN, NULL) == 0 && (c = new_claim(s, f, id)) != NULL) {
+		c->kind = CLAIM_RETIRING;
+		c->dead = json_is_true(json_object_get(body, "dead"));
+	}
+}
+
+void node_on_stopped(struct fact_state *s, const struct fact *f, json_t *body)
+{
+	struct claim *c = new_claim(s, f, f->origin);
+
+	(void)body;
+	if (c != NULL)
+		c->kind = CLAIM_STOPPED;
+}
+
 void node_on_retired(struct fact_state *s, const struct fact *f, json_t *body)
 {
 	const char *text = msg_text(body, "line", NODE_LINE_TEXT, NULL);

@@ -10,6 +10,8 @@
 void node_on_first(struct fact_state *s, const struct fact *f, json_t *body);
 void node_on_admitted(struct fact_state *s, const struct fact *f, json_t *body);
 void node_on_counts(struct fact_state *s, const struct fact *f, json_t *body);
+void node_on_retiring(struct fact_state *s, const struct fact *f, json_t *body);
+void node_on_stopped(struct fact_state *s, const struct fact *f, json_t *body);
 void node_on_retired(struct fact_state *s, const struct fact *f, json_t *body);
 void node_on_restored(struct fact_state *s, const struct fact *f, json_t *body);
 void nodes_fini(struct fact_state *s);

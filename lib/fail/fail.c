@@ -10,10 +10,26 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The number behind "NAME:" in the variable, `plain` for "NAME" alone, 0 when another place is named. */
-static long number_for(const char *variable, const char *name, long plain)
+/* What the file says, "" where there is none. */
+static void from_file(const char *name, char *text, size_t size)
 {
-	const char *v = getenv(variable);
+	const char *dir = getenv("DUET_TEST_NUMBERS");
+	char path[4096];
+	ssize_t n;
+	int fd;
+
+	*text = '\0';
+	if (dir == NULL || snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path) ||
+	    (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+		return;
+	n = read(fd, text, size - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+}
+
+/* The number behind "NAME:", `plain` for "NAME" alone, 0 when another place is named. */
+static long number_for(const char *v, const char *name, long plain)
+{
 	size_t len = strlen(name);
 
 	if (v == NULL || strncmp(v, name, len) != 0)
@@ -26,30 +42,32 @@ static long number_for(const char *variable, const char *name, long plain)
 void fail_point(const char *name)
 {
 	static long hits;
-	long wanted = number_for("DUET_TEST_FAIL", name, 1);
+	const char *v = getenv("DUET_TEST_FAIL");
+	char text[64];
+	long wanted;
 
-	if (wanted > 0 && ++hits >= wanted)
+	if (v == NULL) {
+		from_file("fail-point", text, sizeof(text));
+		v = text;
+	}
+	wanted = number_for(v, name, 1);
+	if (wanted > 0 && ++hits >= wanted) {
+		dprintf(STDERR_FILENO, "event=fail-point name=%s\n", name);
 		kill(getpid(), SIGKILL);
+	}
 }
 
 int fail_errno(const char *name)
 {
-	return (int)number_for("DUET_TEST_ERRNO", name, 0);
+	return (int)number_for(getenv("DUET_TEST_ERRNO"), name, 0);
 }
 
 long fail_number(const char *name)
 {
-	const char *dir = getenv("DUET_TEST_NUMBERS");
-	char path[4096], text[24] = "";
-	ssize_t n;
-	int fd;
+	char text[24];
 
-	if (dir == NULL || snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path) ||
-	    (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
-		return 0;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	return n > 0 ? strtol(text, NULL, 10) : 0;
+	from_file(name, text, sizeof(text));
+	return strtol(text, NULL, 10);
 }
 #else
 typedef int fail_is_empty; /* C wants at least one declaration */

@@ -5,7 +5,8 @@
 /*
  * fail - named places where tests end the process or make the system say no.  Builds without DUET_TEST have none of it.
  *
- * fail_point   ends the process by SIGKILL when the environment says DUET_TEST_FAIL=NAME, or NAME:N at its N-th hit
+ * fail_point   ends the process by SIGKILL when the environment says DUET_TEST_FAIL=NAME, or NAME:N at its N-th hit; without
+ *              the variable the file `fail-point` says so, in the folder that DUET_TEST_NUMBERS names.  Tells it on stderr
  * fail_errno   the errno to act on as if the call at this place had given it, else 0; by DUET_TEST_ERRNO=NAME:ERRNO
  *              (a number), at every hit
  *

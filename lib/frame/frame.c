@@ -17,12 +17,13 @@ union control {
 	char octets[CMSG_SPACE(FRAME_FDS * sizeof(int))];
 };
 
-static int send_head(int sock, size_t len, const int *fds, size_t fd_count)
+/* The length, and of the text what goes at once, so that who waits is woken once; how much that was, or -1. */
+static ssize_t send_head(int sock, const char *text, size_t len, const int *fds, size_t fd_count)
 {
 	uint8_t head[4] = { (uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len };
-	struct iovec iov = { head, sizeof(head) };
+	struct iovec iov[2] = { { head, sizeof(head) }, { (void *)(uintptr_t)text, len } };
 	union control control = { .octets = { 0 } };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
 	struct cmsghdr *c;
 	ssize_t n;
 
@@ -38,16 +39,18 @@ static int send_head(int sock, size_t len, const int *fds, size_t fd_count)
 	do
 		n = sendmsg(sock, &msg, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
-	return n == (ssize_t)sizeof(head) ? 0 : -1;
+	return n - (ssize_t)sizeof(head);
 }
 
 int frame_send(int sock, const char *text, size_t len, const int *fds, size_t fd_count, struct err *e)
 {
+	ssize_t sent;
+
 	if (len > UINT32_MAX || fd_count > FRAME_FDS)
 		return err_set(e, ERR_LIMIT, "a frame of %zu octets with %zu descriptors", len, fd_count);
-	if (send_head(sock, len, fds, fd_count) != 0)
+	if ((sent = send_head(sock, text, len, fds, fd_count)) < 0)
 		return err_errno(e, "sending a frame");
-	for (size_t at = 0; at < len;) {
+	for (size_t at = (size_t)sent; at < len;) {
 		ssize_t n = send(sock, text + at, len - at, MSG_NOSIGNAL);
 
 		if (n < 0 && errno != EINTR)

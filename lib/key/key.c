@@ -75,13 +75,35 @@ unsigned key_algorithm_from_text(const char *text)
 }
 
 /* RFC 4034 appendix B. */
-uint16_t dnskey_tag(const uint8_t *rdata, size_t len)
+static uint32_t tag_sum(const uint8_t *rdata, size_t len)
 {
 	uint32_t sum = 0;
 
 	for (size_t i = 0; i < len; i++)
 		sum += i & 1 ? rdata[i] : (uint32_t)rdata[i] << 8;
+	return sum;
+}
+
+static uint16_t folded(uint32_t sum)
+{
 	return (uint16_t)(sum + (sum >> 16));
+}
+
+uint16_t dnskey_tag(const uint8_t *rdata, size_t len)
+{
+	return folded(tag_sum(rdata, len));
+}
+
+struct dnskey_tags dnskey_tags(const uint8_t *rdata, size_t len)
+{
+	const uint32_t sum = tag_sum(rdata, len), revoke = (rdata[1] & DNSKEY_FLAG_REVOKE) != 0 ? 0 : DNSKEY_FLAG_REVOKE;
+
+	return (struct dnskey_tags){ folded(sum), folded(sum + revoke) };
+}
+
+bool dnskey_tags_clash(struct dnskey_tags a, struct dnskey_tags b)
+{
+	return a.tag == b.tag || a.tag == b.revoked || a.revoked == b.tag || a.revoked == b.revoked;
 }
 
 void dnskey_hash(const uint8_t *rdata, size_t len, uint8_t out[KEY_HASH_LEN])
@@ -117,21 +139,28 @@ int key_set_hash(const struct rr *dnskeys, size_t n, uint8_t out[KEY_HASH_LEN], 
 	return 0;
 }
 
-int key_begin(const uint8_t *rdata, size_t len, struct key **out, struct err *e)
+/* NULL: it is no DNSKEY rdata of an algorithm that we know. */
+static const struct key_alg *rdata_alg(const uint8_t *rdata, size_t len, struct err *e)
 {
-	const struct key_alg *alg;
-	struct key *k = NULL;
+	const struct key_alg *alg = NULL;
 
 	if (len < 5 || len > KEY_RDATA_MAX)
-		return err_set(e, ERR_SYNTAX, "DNSKEY rdata of %zu octets, must be 5 to %u", len,
-			       KEY_RDATA_MAX);
-	if (rdata[2] != 3)
-		return err_set(e, ERR_SYNTAX, "DNSKEY protocol %u, must be 3 (RFC 4034 section 2.1.2)",
-			       rdata[2]);
-	if ((alg = key_alg_find(rdata[3])) == NULL)
-		return err_set(e, ERR_CRYPTO, "DNSKEY algorithm %u, must be 8, 10, 13, 14, 15 or 16",
-			       rdata[3]);
-	k = mem_new(1, sizeof(*k));
+		err_set(e, ERR_SYNTAX, "DNSKEY rdata of %zu octets, must be 5 to %u", len, KEY_RDATA_MAX);
+	else if (rdata[2] != 3)
+		err_set(e, ERR_SYNTAX, "DNSKEY protocol %u, must be 3 (RFC 4034 section 2.1.2)", rdata[2]);
+	else if ((alg = key_alg_find(rdata[3])) == NULL)
+		err_set(e, ERR_CRYPTO, "DNSKEY algorithm %u, must be 8, 10, 13, 14, 15 or 16", rdata[3]);
+	return alg;
+}
+
+int key_begin(const uint8_t *rdata, size_t len, struct key **out, struct err *e)
+{
+	const struct key_alg *alg = rdata_alg(rdata, len, e);
+	struct key *k = NULL;
+
+	if (alg == NULL)
+		return -1;
+	k = mem_new(1, sizeof(*k) + len);
 	k->alg = alg;
 	k->rdlen = len;
 	memcpy(k->rdata, rdata, len);
@@ -165,6 +194,26 @@ int key_from_dnskey(const uint8_t *rdata, size_t len, struct key **out, struct e
 	}
 	*out = k;
 	return 0;
+}
+
+int dnskey_check(const uint8_t *rdata, size_t len, struct err *e)
+{
+	const struct key_alg *alg = rdata_alg(rdata, len, e);
+	struct key *key;
+
+	if (alg == NULL)
+		return -1;
+	if (alg->group == NULL) {
+		if (key_from_dnskey(rdata, len, &key, e) != 0)
+			return -1;
+		key_free(key);
+		return 0;
+	}
+	if (key_evp_check_len(alg, len - 4, e) != 0)
+		return err_ctx(e, "key %s", alg->text);
+	return key_curve_has(alg->group, rdata + 4, len - 4)
+		       ? 0
+		       : err_set(e, ERR_CRYPTO, "key %s: ECDSA public key: the point is not on the curve", alg->text);
 }
 
 void key_close(struct key *k)

@@ -64,8 +64,16 @@ bool key_has_private(const struct key *k);
 void key_close(struct key *k);
 /* With its private half in PKCS #8, as key_from_pkcs8; -1: it stays closed. */
 int key_reopen(struct key *k, struct secret *der, struct err *e);
+/* Whether key_from_dnskey takes it, without the work of making a key. */
+int dnskey_check(const uint8_t *rdata, size_t len, struct err *e);
 /* Tag of any DNSKEY rdata. */
 uint16_t dnskey_tag(const uint8_t *rdata, size_t len);
+/* The tag as it is, and with the REVOKE bit (RFC 5011).  Two keys of a zone may not have one in common. */
+struct dnskey_tags {
+	uint16_t tag, revoked;
+};
+struct dnskey_tags dnskey_tags(const uint8_t *rdata, size_t len); /* of at least four octets */
+bool dnskey_tags_clash(struct dnskey_tags a, struct dnskey_tags b);
 
 /* Hash of a key set: SHA-256 over the sorted key hashes of a DNSKEY RRset's records, whatever their
  * algorithm. */

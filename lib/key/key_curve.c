@@ -8,8 +8,11 @@
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <pthread.h>
 #include <string.h>
+
+#define COORDINATES_MAX 96 /* octets of P-384's two */
 
 static struct curve {
 	const char *group;
@@ -53,4 +56,21 @@ EC_KEY *key_curve_ec(const char *group)
 	const struct curve *c = find(group);
 
 	return c->ec == NULL ? NULL : EC_KEY_dup(c->ec);
+}
+
+bool key_curve_has(const char *group, const uint8_t *octets, size_t len)
+{
+	const EC_KEY *ec = find(group)->ec;
+	const EC_GROUP *curve = ec == NULL ? NULL : EC_KEY_get0_group(ec);
+	uint8_t encoded[1 + COORDINATES_MAX] = { POINT_CONVERSION_UNCOMPRESSED };
+	EC_POINT *point = curve == NULL || len > COORDINATES_MAX ? NULL : EC_POINT_new(curve);
+	bool has;
+
+	if (point == NULL)
+		return false;
+	memcpy(encoded + 1, octets, len);
+	has = EC_POINT_oct2point(curve, point, encoded, len + 1, NULL) > 0;
+	EC_POINT_free(point);
+	ERR_clear_error();
+	return has;
 }

@@ -29,7 +29,7 @@ struct key {
 	uint8_t hash[KEY_HASH_LEN];
 	uint16_t tag;
 	size_t rdlen;
-	uint8_t rdata[KEY_RDATA_MAX];
+	uint8_t rdata[]; /* as long as it is: a signer keeps a key for each of its zones */
 };
 
 /* NULL when it is none of ours. */

@@ -152,14 +152,18 @@ int key_private_read(const char *path, struct key *k, struct err *e)
 		err_set(e, ERR_SYNTAX, "%s: Algorithm is not %u as in the .key file", path, k->alg->number);
 		goto out;
 	}
-	if (k->alg->pub_len == 0)
+	if (k->alg->pub_len == 0) {
 		priv = rsa_private(k->alg, text, len, buf);
-	else if ((n = field_octets(text, len, "PrivateKey", buf)) == 0)
+	} else if ((n = field_octets(text, len, "PrivateKey", buf)) == 0) {
 		priv = NULL;
-	else if (k->alg->group != NULL)
+	} else if (k->alg->group != NULL && n > k->alg->pub_len / 2) { /* less: some leave out leading zeros */
+		err_set(e, ERR_SYNTAX, "%s: PrivateKey of %zu octets, must be %zu", path, n, k->alg->pub_len / 2);
+		goto out;
+	} else if (k->alg->group != NULL) {
 		priv = key_private_ec(k, buf, n);
-	else
+	} else {
 		priv = EVP_PKEY_new_raw_private_key_ex(NULL, k->alg->type, NULL, buf, n);
+	}
 	if (priv == NULL) {
 		key_evp_err(e, "no private key of this algorithm can be read");
 		err_ctx(e, "%s", path);

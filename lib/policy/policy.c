@@ -79,6 +79,14 @@ static const struct option_word zonemds[] = {
 	{ NULL, 0 },
 };
 
+static const struct option_word cds_times[] = { { "always", POLICY_CDS_ALWAYS }, { "rollovers", POLICY_CDS_ROLLOVERS }, { NULL, 0 } };
+static const struct option_word ds_digests[] = {
+	{ "sha256", POLICY_DS_SHA256 },
+	{ "sha384", POLICY_DS_SHA384 },
+	{ "both", POLICY_DS_SHA256 | POLICY_DS_SHA384 },
+	{ NULL, 0 },
+};
+
 static const struct option_word refusals[] = { { "soft", POLICY_SOFT }, { "hard", POLICY_HARD }, { NULL, 0 } };
 
 #define AT(field) .offset = offsetof(struct policy_read, field)
@@ -136,12 +144,15 @@ static const struct option policy_table[] = {
 	{ "require-backups", OPTION_COUNT, .least = 0, .most = 16, .def = "1", AT(p.require_backups),
 	  .help = "So many backups must have stored a key before it is used." },
 	{ "cds", OPTION_BOOL, .def = "yes", AT(p.cds), .help = "Whether CDS and CDNSKEY are published." },
+	{ "cds-when", OPTION_WORD, .words = cds_times, .def = "always", AT(p.cds_when),
+	  .help = "When: always, or around rollovers, while the DS of a key comes or goes." },
+	{ "ds-digest", OPTION_WORD, .words = ds_digests, .def = "sha256", AT(p.ds_digest),
+	  .help = "Digest of DS and CDS (RFC 8624 section 3.3): sha256, sha384, or both." },
 	{ "parent-delay", TIME(0, 90 * DAY, "0"), AT(p.parent_delay_s),
 	  .help = "Time added to what the parent needs." },
 	{ "input-order", OPTION_WORD, .words = orders, .def = "auto", AT(p.input_order),
 	  .help = "What makes input newer: that it was seen later, or its SOA serial; auto: seen for files, "
-		  "serial for "
-		  "primaries." },
+		  "serial for primaries, unless DS of zones below that are signed here are put into the zone." },
 	{ "audit", OPTION_WORD, .words = audits, .def = "changes", AT(p.audit),
 	  .help = "What duet-audit looks at before a version is published: all of it, what it changes where the "
 		  "version before has passed, or nothing." },

@@ -26,6 +26,8 @@ enum policy_algorithm_rollover { POLICY_CONSERVATIVE, POLICY_LIBERAL };
 enum policy_steps { POLICY_AUTOMATIC, POLICY_MANUAL };
 enum policy_denial { POLICY_NSEC, POLICY_NSEC3, POLICY_NSEC3_OPTOUT };
 enum policy_unsigned { POLICY_HOLD, POLICY_SERVE };
+enum policy_cds { POLICY_CDS_ALWAYS, POLICY_CDS_ROLLOVERS };
+enum policy_ds { POLICY_DS_SHA256 = 1, POLICY_DS_SHA384 = 2 };
 enum policy_order {
 	POLICY_ORDER_AUTO,
 	POLICY_ORDER_SEEN,
@@ -64,6 +66,8 @@ struct policy {
 	int64_t max_ttl_signed_s;
 	int64_t require_backups;
 	bool cds;
+	int cds_when;  /* enum policy_cds */
+	int ds_digest; /* bits of enum policy_ds */
 	int64_t parent_delay_s;
 	int input_order; /* enum policy_order */
 	int audit;       /* enum policy_audit */

@@ -323,3 +323,11 @@ void serial_decide(const struct serial_view *view, struct serial_decision *out)
 			publish(&s, out, SERIAL_WHY_RENEWAL, choose(&s));
 	}
 }
+
+bool serial_within_half(const struct serial_view *view)
+{
+	struct scan s;
+
+	scan(&s, view);
+	return s.renew_peer || (view->serving && before(view->mine_earliest, s.half_s) <= view->now);
+}

@@ -3,7 +3,6 @@
 #include "serial/serial.h"
 
 #include <string.h>
-#include <time.h>
 
 uint32_t serial_next(uint32_t serial)
 {
@@ -12,12 +11,16 @@ uint32_t serial_next(uint32_t serial)
 
 uint32_t serial_today(int64_t now)
 {
-	time_t t = (time_t)now;
-	struct tm tm;
+	/* Years here begin in March, so a leap day is the last of its year; days are of eras of 400 years, from 0000-03-01. */
+	const int64_t days = (now >= 0 ? now : now - 86399) / 86400 + 719468;
+	const int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+	const int64_t day = days - era * 146097;
+	const int64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	const int64_t of_year = day - (365 * year + year / 4 - year / 100);
+	const int64_t month = (5 * of_year + 2) / 153; /* 0: March */
+	const int64_t of_month = of_year - (153 * month + 2) / 5 + 1;
 
-	if (gmtime_r(&t, &tm) == NULL)
-		return 1;
-	return ((uint32_t)(tm.tm_year + 1900) * 10000 + (uint32_t)(tm.tm_mon + 1) * 100 + (uint32_t)tm.tm_mday) * 100;
+	return (uint32_t)((((year + era * 400 + (month > 9)) * 100 + (month > 9 ? month - 9 : month + 3)) * 100 + of_month) * 100);
 }
 
 bool serial_set_back(uint32_t last, uint32_t remembered)
@@ -34,7 +37,9 @@ static bool digest_known(const uint8_t *digest)
 
 static int digest_cmp(const uint8_t *a, const uint8_t *b)
 {
-	return digest_known(a) && digest_known(b) ? memcmp(a, b, CONTENT_DIGEST_LEN) : 0;
+	const int order = memcmp(a, b, CONTENT_DIGEST_LEN);
+
+	return order != 0 && digest_known(a) && digest_known(b) ? order : 0;
 }
 
 int content_cmp(const struct content_id *a, const struct content_id *b)

@@ -169,6 +169,13 @@ struct serial_decision {
 void serial_decide(const struct serial_view *view, struct serial_decision *out);
 
 /*
+ * serial_within_half - whether signatures are about to expire: ours, or a peer's at our serial or above, which secondaries
+ * have in place of ours, are within half the renewal margin.  Then what else would wait (a clock that nobody vouches for,
+ * the comparison after a start) is not waited for: rule 3 renews.
+ */
+bool serial_within_half(const struct serial_view *view);
+
+/*
  * serial_watch - what a node remembers of a zone from one decision to the next; not kept over a start.
  *
  * serial_watch_look       before each serial_decide: overtake_at and behind_since of the view, from all else in it
@@ -204,7 +211,7 @@ struct clock_view {
 	const int64_t *heard;  /* what the clocks of the nodes heard in the last hour show at this instant */
 	size_t heard_count;
 	bool kernel;           /* the kernel or timesyncd says synchronised */
-	bool within_half;      /* the served version is within half the renewal margin */
+	bool within_half;      /* serial_within_half */
 	bool ever;             /* was vouched for before, in this run */
 	int64_t drift_s;       /* wall against monotonic clock since then */
 };

@@ -76,7 +76,8 @@ void batch_add_owner(struct batch *b, const struct owner *from)
 {
 	struct owner *o;
 	struct rr *rr = arena_dup(b->arena, from->rr, from->n * sizeof(*rr));
-	size_t name_len = dname_len(from->name);
+	size_t name_len = dname_len(from->name), octets = name_len;
+	uint8_t *at;
 
 	if (b->n == b->owners_room) {
 		b->owners_room = grown(b->owners_room);
@@ -84,16 +85,20 @@ void batch_add_owner(struct batch *b, const struct owner *from)
 	}
 	o = &b->owners[b->n++];
 	*o = *from;
-	o->name = memcpy(arena_bytes(b->arena, name_len), from->name, name_len);
-	b->octets += name_len;
+	for (size_t i = 0; i < o->n; i++)
+		octets += rr[i].rdlen;
+	at = arena_bytes(b->arena, octets);
+	o->name = memcpy(at, from->name, name_len);
+	at += name_len;
+	b->octets += octets + 12u * o->n;
 	for (size_t i = 0; i < o->n; i++) {
 		const uint8_t *owner = rr[i].owner;
 
 		rr[i].owner = o->name;
 		if (owner != from->name && memcmp(owner, from->name, name_len) != 0) /* another case */
 			rr[i].owner = memcpy(arena_bytes(b->arena, name_len), owner, name_len);
-		rr[i].rdata = memcpy(arena_bytes(b->arena, rr[i].rdlen), rr[i].rdata, rr[i].rdlen);
-		b->octets += 12u + rr[i].rdlen;
+		rr[i].rdata = memcpy(at, rr[i].rdata, rr[i].rdlen);
+		at += rr[i].rdlen;
 	}
 	o->rr = rr;
 }

@@ -24,6 +24,7 @@ struct feed {
 	struct group now, next;
 	bool has_now, has_next;
 	const struct page_row *next_row; /* the first of the next group */
+	size_t apex_key_len;
 	bool entered;              /* the name in hand is the first in its group */
 	uint8_t before[DNAME_MAX]; /* the last name with NSEC3 */
 	bool has_before;
@@ -74,7 +75,9 @@ static int next_old(struct feed *fd, struct err *e)
 static int begin(struct feed *fd, struct err *e)
 {
 	const struct table *old = fd->f->common.old;
+	uint8_t key[DNAME_KEY_MAX];
 
+	fd->apex_key_len = dname_key(fd->f->common.s.apex, key);
 	fd->has_now = old != NULL && next_group(old, fd->chain, 0, &fd->now);
 	look_ahead(fd);
 	fd->entered = true;
@@ -107,6 +110,31 @@ static bool reaches(const struct feed *fd, const uint8_t *key, size_t len)
 	int c = memcmp(key, row->key, len < row->key_len ? len : row->key_len);
 
 	return c > 0 || (c == 0 && len >= row->key_len);
+}
+
+/* Whether the label below the apex alone tells that the name lies before the next group: a whole key for each name of a zone
+ * takes longer than all else here. */
+static bool surely_before(const struct feed *fd, const uint8_t *name)
+{
+	const size_t apex_len = fd->f->common.s.apex_len;
+	const struct page_row *row = fd->next_row;
+	const size_t from = fd->apex_key_len, n = row->key_len > from ? row->key_len - from : 0;
+	const uint8_t *key = row->key + from, *label = name;
+	size_t left = dname_len(name);
+
+	while (left > apex_len && left - 1 - *label != apex_len) {
+		left -= 1u + *label;
+		label += 1 + *label;
+	}
+	for (size_t i = 0; left > apex_len && i < n && i < *label; i++) {
+		const uint8_t c = label[1 + i];
+
+		if (c < '-' || key[i] < '-' || (c >= 'A' && c <= 'Z')) /* the ends of labels, what is written otherwise in keys */
+			return false;
+		if (c != key[i])
+			return c < key[i];
+	}
+	return false;
 }
 
 /* Moves on to the group of the name in hand.  Groups without names leave nothing behind. */
@@ -173,7 +201,7 @@ static int feed_kind(struct feed *fd, const struct owner *o, struct err *e)
 {
 	uint8_t key[DNAME_KEY_MAX];
 
-	if (fd->has_next)
+	if (fd->has_next && !surely_before(fd, o->name))
 		enter_group(fd, key, dname_key(o->name, key));
 	if (o->kind != OWNER_OCCLUDED && is_full(fd) &&
 	    end_batch(fd, o->name, dname_len(o->name), fd->entered, false, e) != 0)

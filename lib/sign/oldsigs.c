@@ -10,6 +10,8 @@
 #include "arena/arena.h"
 #include "store/page.h"
 
+#define MOVES 4 /* a record, on the average: fewer than sorting compares */
+
 struct oldsigs {
 	struct arena *arena;
 	struct rr *rr; /* all records, in rr_cmp order once settled */
@@ -96,6 +98,21 @@ static int by_rr(const void *a, const void *b)
 	return rr_cmp(a, b);
 }
 
+/* Pages have their owners in order, and only an owner's records are not; false where there is more to do than that. */
+static bool put_right(struct rr *rr, size_t n)
+{
+	size_t moves = 0, k;
+
+	for (size_t i = 1; i < n && moves <= MOVES * n; i++) {
+		const struct rr now = rr[i];
+
+		for (k = i; k > 0 && moves <= MOVES * n && rr_cmp(&rr[k - 1], &now) > 0; k--, moves++)
+			rr[k] = rr[k - 1];
+		rr[k] = now;
+	}
+	return moves <= MOVES * n;
+}
+
 bool oldsigs_settle_together(struct oldsigs *o)
 {
 	oldsigs_settle_each(o, o->end, o->end);
@@ -105,7 +122,7 @@ bool oldsigs_settle_together(struct oldsigs *o)
 
 void oldsigs_settle_each(struct oldsigs *o, int64_t from, int64_t to)
 {
-	if (o->n > 0)
+	if (!put_right(o->rr, o->n))
 		qsort(o->rr, o->n, sizeof(*o->rr), by_rr);
 	o->from = from;
 	o->to = to;

@@ -9,11 +9,19 @@
  */
 #include "sign/patch.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "arena/arena.h"
 #include "sign/patching.h"
 #include "zone/zone_owner.h"
+
+#define READ_KEPT 64 /* leaves, from applying a difference to signing it, which may be long after */
+
+struct patch_read {
+	struct version *version;
+	struct view view;
+};
 
 /* Takes the owner out of the sum as it was, and puts it in as it is. */
 static void sum_owner(struct patch_content *c, struct zone_summer *summer, const struct zone_owner *was,
@@ -60,24 +68,52 @@ static int content_owners(struct view *v, const struct zone_limits *limits, stru
 	return 0;
 }
 
-int patch_content(struct store *s, const struct version *version, const struct zone_sum *sum, const struct zone_diff *d,
+void patch_content_unread(struct patch_content *c)
+{
+	if (c->read == NULL)
+		return;
+	view_fini(&c->read->view);
+	version_unref(c->read->version);
+	free(c->read);
+	c->read = NULL;
+}
+
+/* What was read of this very version, with the same difference; else nothing has been. */
+static void read_on(struct view *v, struct store *s, struct version *version, const struct zone_diff *d,
+		    struct patch_content *c)
+{
+	if (c == NULL || c->read == NULL || c->read->version != version || c->read->view.d != d) {
+		view_init(v, s, version, d);
+		return;
+	}
+	*v = c->read->view;
+	version_unref(c->read->version); /* the caller's */
+	free(c->read);
+	c->read = NULL;
+}
+
+int patch_content(struct store *s, struct version *version, const struct zone_sum *sum, const struct zone_diff *d,
 		  const struct zone_limits *limits, struct patch_content *out, struct err *e)
 {
 	struct zone_summer *summer = zone_summer_new(e);
 	struct soa_timers timers = soa_timers(d->soa.rdata, d->soa.rdlen);
-	struct view v;
+	struct patch_read *read;
 	int rc;
 
+	out->read = NULL;
 	if (summer == NULL)
 		return -1;
+	read = out->read = mem_new(1, sizeof(*read));
+	read->version = version_ref(version);
 	out->sum = *sum;
 	out->largest_ttl = version_info(version)->largest_ttl;
 	if (timers.minimum_s > out->largest_ttl)
 		out->largest_ttl = timers.minimum_s;
-	view_init(&v, s, version, d);
-	rc = content_owners(&v, limits, summer, out, e);
+	view_init(&read->view, s, version, d);
+	rc = content_owners(&read->view, limits, summer, out, e);
 	zone_sum_digest(&out->sum, out->digest);
-	view_fini(&v);
+	if (rc != 0 || read->view.leaf_count > READ_KEPT)
+		patch_content_unread(out);
 	zone_summer_free(summer);
 	return rc;
 }
@@ -171,6 +207,13 @@ static int plan(struct patching *p, struct err *e)
 {
 	struct view *v = &p->v;
 
+	if (p->s.p->again != NULL) {
+		uint8_t key[DNAME_KEY_MAX];
+
+		p->again = view_at(v, key, dname_key(p->s.p->again, key));
+		if (mark(v, p->again, e) != 0)
+			return -1;
+	}
 	/* What keydist signs may be new: whether it is, the page's digest tells. */
 	if (mark(v, 0, e) != 0)
 		return -1;
@@ -200,16 +243,17 @@ static int describe(const struct patching *p, const struct version_info *was, co
 	return signing_keyset(p->s.p, info->keyset, e);
 }
 
-int zone_patch(struct store *s, struct version *v, const struct zone_diff *d, const struct patch_content *c,
+int zone_patch(struct store *s, struct version *v, const struct zone_diff *d, struct patch_content *c,
 	       const struct sign_params *params, struct change *change, struct version_info *info, struct sign_stats *stats,
 	       struct err *e)
 {
 	struct sign_stats unwanted;
-	struct patching p = { .change = change, .stats = stats != NULL ? stats : &unwanted, .earliest = INT64_MAX };
+	struct patching p = { .change = change, .stats = stats != NULL ? stats : &unwanted, .earliest = INT64_MAX,
+			      .again = SIZE_MAX };
 	int rc = -1;
 
 	memset(p.stats, 0, sizeof(*p.stats));
-	view_init(&p.v, s, v, d);
+	read_on(&p.v, s, v, d, c);
 	p.arena = arena_new();
 	if (signing_init(&p.s, p.v.apex, p.v.soa[IS], params, e) == 0 && range_maker_new(&p.s, &p.m, e) == 0 &&
 	    plan(&p, e) == 0 && patch_write(&p, e) == 0)

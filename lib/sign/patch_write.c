@@ -50,7 +50,7 @@ static bool row_is_due(const struct sign_params *p, const struct page_row *row)
 static bool leaf_is_due(const struct patching *p, size_t row, size_t end)
 {
 	for (; row < end && row < table_len(p->v.t); row++)
-		if (row_is_due(p->s.p, table_row(p->v.t, row)))
+		if (row == p->again || row_is_due(p->s.p, table_row(p->v.t, row)))
 			return true;
 	return false;
 }

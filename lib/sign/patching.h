@@ -39,6 +39,7 @@ struct patching {
 	struct change *change;
 	struct sign_stats *stats;
 	int64_t earliest; /* over all pages so far */
+	size_t again;     /* row of the leaf that is signed anew whatever it holds; SIZE_MAX: none */
 };
 
 /* patch_hashes.c: from leaves whose content changes to NSEC3 records that change, and the leaves that hold them. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fail/fail.h"
 #include "wire/wire.h"
 
 #define SCHEME_SIMPLE 1
@@ -213,6 +214,7 @@ int zone_put_zonemd(const struct sign_params *p, uint8_t known[ZONE_HASHES][ZONE
 		wr_u32(&w, info->serial);
 		wr_u8(&w, SCHEME_SIMPLE);
 		wr_u8(&w, h);
+		known[h][0] ^= (uint8_t)fail_number("spoil-zonemd");
 		wr_bytes(&w, known[h], zone_digest_len(h));
 		md[n++] = (struct rr){ .owner = info->soa.owner, .type = TYPE_ZONEMD, .ttl = info->soa.ttl, .rdata = w.p,
 				       .rdlen = (uint16_t)len };

@@ -37,6 +37,7 @@ struct sign_params {
 	uint32_t margin_s; /* pages of `previous` that expire within it are signed anew */
 	unsigned zonemd;   /* hashes of the ZONEMD that the version is to have, as bits: 1 << 1 SHA-384, 1 << 2 SHA-512 */
 	bool full;         /* reuse nothing */
+	const uint8_t *again; /* name whose page is signed anew by zone_patch (patch_signs); NULL: none */
 	unsigned threads;     /* that sign, besides the caller, who feeds them; 0 and 1: the caller alone */
 	size_t batch_octets;  /* of records that a thread takes at a time; 0: 384 KiB */
 	size_t sort_octets;   /* memory for NSEC3 hashes; 0: 64 MiB */

@@ -31,12 +31,22 @@ static bool brings_algorithm(const struct timeline_key *k)
 	return k->key->method == METHOD_CONSERVATIVE || k->key->method == METHOD_LIBERAL;
 }
 
-/* All nodes come to the same.  Keys that bring an algorithm come in twos, and of two algorithms one is to stay. */
+static bool is_csk(const struct timeline_key *k)
+{
+	return k->sep && k->zone_signing;
+}
+
+/*
+ * All nodes come to the same.  Keys that bring an algorithm come in twos, and of two algorithms one is to stay.  A CSK wins
+ * over a KSK and a ZSK for both uses: with one of the two it would never be where a key in use should be.
+ */
 static bool beats(const struct timeline_key *a, const struct timeline_key *b)
 {
 	if (brings_algorithm(a) != brings_algorithm(b))
 		return brings_algorithm(a);
-	return a->alg != b->alg ? a->alg < b->alg : memcmp(a->key->hash, b->key->hash, 32) < 0;
+	if (a->alg != b->alg)
+		return a->alg < b->alg;
+	return is_csk(a) != is_csk(b) ? is_csk(a) : memcmp(a->key->hash, b->key->hash, 32) < 0;
 }
 
 /* Of competing keys that all have everywhere, one is used. */
@@ -89,7 +99,9 @@ void goals_decide(const struct timeline_in *in, struct timeline *t)
 	t->secure = t->secure && !insecure_under_way(t);
 	for (size_t i = 0; i < t->n; i++) {
 		struct timeline_key *k = &t->key[i];
-		const bool all = !t->secure || (k->foreign && k->key->withdrawn) || (k->key->declined.n > 0 && !k->distributed);
+		/* declined, and not served, or never to be served by all, though some had not heard it when they began to */
+		const bool given_up = k->key->declined.n > 0 && (!k->distributed || k->record[RECORD_DNSKEY].any_stopped);
+		const bool all = !t->secure || (k->foreign && k->key->withdrawn) || given_up;
 
 		k->record[RECORD_DS].retiring = k->sep && (all || goes(t, k, RECORD_DS));
 		k->record[RECORD_ZONE].retiring = k->zone_signing && (all || goes(t, k, RECORD_ZONE));

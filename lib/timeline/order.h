@@ -41,6 +41,21 @@ struct timeline_key *timeline_find(const struct timeline *t, const uint8_t hash[
 struct timeline_wait *timeline_wait_find(const struct timeline_memory *m, const uint8_t key[32],
 					 enum key_record record, enum wait_kind kind);
 
+/* leave.c: opens and closes the waits for signers that leave. */
+void leave_tend(const struct timeline_in *in, struct timeline_memory *m);
+/* Whether a server that a leaver named shows what signers that stay have come to. */
+bool leave_shows(const struct timeline_in *in, const struct timeline_look *look);
+/* wait.c */
+struct timeline_wait *wait_open(struct timeline_memory *m, const uint8_t key[32], enum key_record record, enum wait_kind kind);
+void wait_close(struct timeline_memory *m, struct timeline_wait *w); /* NULL does nothing */
+/* How far the servers are that a wait is about. */
+struct wait_shown {
+	size_t seen, of;
+	const struct timeline_observer *missing; /* the first that has shown nothing of it; NULL: none */
+};
+struct wait_shown wait_shown(const struct timeline_in *in, const struct timeline_memory *m, const struct timeline_wait *w);
+void wait_judge(const struct timeline_in *in, const struct timeline_memory *m, struct timeline_wait *w);
+
 /* steps.c: whether this node ever showed a DNSKEY of the zone. */
 bool timeline_ever_served(const struct zone_state *z, const uint8_t node[NODE_ID_LEN]);
 

@@ -39,14 +39,16 @@ static bool come_together(const struct timeline_key *a, const struct timeline_ke
 			  (a->key->method == METHOD_CONSERVATIVE || a->key->method == METHOD_LIBERAL));
 }
 
-/* What any signer shows was released, though the word may not be here yet. */
+/* What any signer shows was released, though the word may not be here yet; and what comes together with a key that waits for
+ * no word waits for none. */
 static bool is_released(const struct timeline *t, const struct timeline_key *k, enum key_record r)
 {
 	if (k->key->hold == HOLD_NONE || (k->key->hold == HOLD_STANDBY && order_before(k->key->method, r) == 0))
 		return true;
 	for (size_t i = 0; i < t->n; i++)
 		if (come_together(k, &t->key[i]) &&
-		    (t->key[i].record[r].any_serves || (t->key[i].key->released & RELEASE_IN(r)) != 0))
+		    (t->key[i].record[r].any_serves || (t->key[i].key->released & RELEASE_IN(r)) != 0 ||
+		     (t->key[i].key->hold == HOLD_NONE && t->key[i].distributed)))
 			return true;
 	return false;
 }
@@ -135,7 +137,7 @@ static bool may_go(struct timeline *t, struct timeline_key *k, enum key_record r
 	if (!has_leave(t, k, r))
 		return false;
 	v->phase = PHASE_UNRETENTIVE;
-	if (FAULT(OLD_KEY_REMOVED_EARLY) && r == RECORD_DNSKEY)
+	if ((FAULT(OLD_KEY_REMOVED_EARLY) || FAULT(DNSKEY_BEFORE_SIGNATURES)) && r == RECORD_DNSKEY)
 		return true;
 	/* The DELETE of an insecure zone needs no chain for DS: it is what takes the chain away. */
 	holds = (r == RECORD_DS && !t->secure) || timeline_chain_holds(t) ||
@@ -184,6 +186,79 @@ static void let_go(struct timeline *t, enum key_record r)
 			k->record[r].phase = before;
 		else
 			k->record[r].show = false;
+	}
+}
+
+/* In the DNSKEY RRset the algorithm has keys for that or for the zone, and not for both. */
+static bool alg_is_half(const struct timeline *t, unsigned alg)
+{
+	bool sep = false, zone_signing = false;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (t->key[i].alg == alg && !t->key[i].foreign && t->key[i].record[RECORD_DNSKEY].show) {
+			sep |= t->key[i].sep;
+			zone_signing |= t->key[i].zone_signing;
+		}
+	return sep != zone_signing;
+}
+
+static void set_phases(struct timeline *t, unsigned alg, const enum record_phase *each)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->key[i].alg == alg)
+			t->key[i].record[RECORD_DNSKEY].phase = each == NULL ? PHASE_HIDDEN : each[i];
+}
+
+/*
+ * All that the algorithm has there goes at once, if all of it may: then each DNSKEY RRset with any of it has the keys of its
+ * signatures, and only the other algorithms have to hold.
+ */
+static void let_alg_go(struct timeline *t, unsigned alg)
+{
+	enum record_phase phase[TIMELINE_KEYS_MAX];
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct timeline_key *k = &t->key[i];
+
+		phase[i] = k->record[RECORD_DNSKEY].phase;
+		if (k->alg != alg || !k->record[RECORD_DNSKEY].show)
+			continue;
+		if (k->foreign || !k->record[RECORD_DNSKEY].retiring || !has_leave(t, k, RECORD_DNSKEY) ||
+		    is_held(t, k, RECORD_DNSKEY))
+			return;
+	}
+	set_phases(t, alg, NULL);
+	if (!ds_asks(t, alg) && timeline_chain_holds(t))
+		for (size_t i = 0; i < t->n; i++)
+			if (t->key[i].alg == alg && t->key[i].record[RECORD_DNSKEY].show) {
+				phase[i] = PHASE_UNRETENTIVE;
+				t->key[i].record[RECORD_DNSKEY].show = false;
+			}
+	set_phases(t, alg, phase);
+}
+
+/* A validator may ask for all of an algorithm while it sees any: its last keys go together, as they came. */
+static void let_go_dnskeys(struct timeline *t)
+{
+	enum record_phase before[TIMELINE_KEYS_MAX];
+	bool shown[TIMELINE_KEYS_MAX], was_half[TIMELINE_KEYS_MAX];
+
+	for (size_t i = 0; i < t->n; i++)
+		let_alg_go(t, t->key[i].alg);
+	for (size_t i = 0; i < t->n; i++) {
+		before[i] = t->key[i].record[RECORD_DNSKEY].phase;
+		shown[i] = t->key[i].record[RECORD_DNSKEY].show;
+		was_half[i] = alg_is_half(t, t->key[i].alg);
+	}
+	let_go(t, RECORD_DNSKEY);
+	for (size_t i = 0; i < t->n; i++) {
+		if (was_half[i] || !alg_is_half(t, t->key[i].alg))
+			continue;
+		for (size_t j = i; j < t->n; j++)
+			if (t->key[j].alg == t->key[i].alg) {
+				t->key[j].record[RECORD_DNSKEY].phase = before[j];
+				t->key[j].record[RECORD_DNSKEY].show = shown[j];
+			}
 	}
 }
 
@@ -272,6 +347,6 @@ void show_decide(const struct timeline_in *in, struct timeline *t)
 	if (parents_known(in, in->memory))
 		let_go(t, RECORD_DS);
 	let_go(t, RECORD_ZONE);
-	let_go(t, RECORD_DNSKEY);
+	let_go_dnskeys(t);
 	t->cds_delete = wants_delete(t);
 }

@@ -56,6 +56,7 @@ struct timeline_policy {
 	int64_t parent_delay_s;
 	size_t require_backups;
 	enum key_hold hold; /* of keys that a roll makes */
+	bool no_cds; /* neither CDS nor CDNSKEY are published: the parent is told of a DS by people or programs */
 	int64_t limit_s;    /* a secondary that gave no answer for so long is not waited for; 0: it is */
 };
 
@@ -77,17 +78,20 @@ struct timeline_observer {
 struct timeline_look {
 	uint64_t observer, mark; /* mark: timeline_mark when the question was sent */
 	bool explained; /* the version is this node's or in a signer's status; of a parent: validated */
+	bool stays;     /* it is the one of a signer that counts and is not to leave */
 	struct key_set record[KEY_RECORDS]; /* of a parent only RECORD_DS */
 	uint32_t ds_ttl;
 };
 
-enum wait_kind { WAIT_IN, WAIT_OUT, WAIT_CREATE };
+enum wait_kind { WAIT_IN, WAIT_OUT, WAIT_CREATE, WAIT_LEAVE };
+#define WAIT_KINDS (WAIT_LEAVE + 1)
 struct timeline_wait {
-	uint8_t key[32];
-	enum key_record record; /* WAIT_CREATE: of no meaning */
+	uint8_t key[32];        /* WAIT_LEAVE: the node's id, and zero */
+	enum key_record record; /* WAIT_CREATE, WAIT_LEAVE: of no meaning */
 	enum wait_kind kind;
 	uint64_t opened; /* mark */
 	uint64_t looked; /* bits of timeline_memory.observer that have shown it since */
+	size_t steps;    /* WAIT_LEAVE: of how many records all counted signers had said that they serve it, or stopped */
 	bool complete;   /* all have: time counts */
 	bool confirmed;  /* RECORD_DS: the parent can no longer be at work on an older CDS; all are looked at
 			    once more */
@@ -109,6 +113,14 @@ struct timeline_memory {
 };
 void timeline_memory_fini(struct timeline_memory *m);
 
+/* A signer that is to leave, of which something may be served or cached. */
+struct timeline_leaver {
+	uint8_t node[NODE_ID_LEN];
+	bool known;     /* its last word on the zone is; of this node itself: it serves nothing any more */
+	bool published; /* it served the zone, by that word */
+	uint32_t ttl;   /* largest of all that it published */
+};
+
 struct timeline_in {
 	const struct fact_state *facts;
 	struct zone_state *zone; /* probes are verified on the way */
@@ -119,9 +131,15 @@ struct timeline_in {
 	const struct timeline_published *making;  /* on its way, and not to be stopped; NULL: none */
 	const struct timeline_observer *observer; /* this node's secondaries, and the parent's servers */
 	size_t observers;
+	const struct timeline_leaver *leaver; /* whom timeline_watches names */
+	size_t leavers;
 	/* What people call a node, for timeline_why; NULL: its id. */
 	const char *(*name)(void *ctx, const uint8_t *node);
 	void *name_ctx;
+	/* The same of an observer; NULL: it is not named. */
+#define TIMELINE_SERVER_LEN 96
+	void (*server)(void *ctx, uint64_t observer, char out[TIMELINE_SERVER_LEN]);
+	void *server_ctx;
 };
 
 struct record_view {
@@ -143,6 +161,20 @@ struct timeline_key {
 	bool held, distributed, dead;
 	struct record_view record[KEY_RECORDS];
 };
+
+/*
+ * timeline_hold - what node self is to say of one key.  Of two keys with one tag, in revoked form too, it holds the one that
+ * it held first; so of two new ones the second is judged once the first is held.  Of two that it said to hold all the same,
+ * since it was set back between, it declines the one that nobody shows as soon as the other is shown.
+ */
+enum hold_word {
+	HOLD_WORD_NOTHING,    /* it was not created, was declined here, or is not sealed to this node */
+	HOLD_WORD_SAID,       /* held is said */
+	HOLD_WORD_HELD,       /* to be proven and said */
+	HOLD_WORD_DECLINED,   /* this node holds another one with its tag */
+	HOLD_WORD_MAKE_AGAIN, /* ours, and another signer declined it: one is made `instead` */
+};
+enum hold_word timeline_hold(const struct zone_state *z, const struct key_state *k, const uint8_t self[NODE_ID_LEN]);
 
 struct timeline_create {
 	const char *role; /* csk, ksk, zsk */
@@ -176,6 +208,9 @@ bool timeline_changes(const struct timeline *t, const struct timeline_published 
 /* The next version as a set, for who publishes. */
 void timeline_next(const struct timeline *t, const struct timeline_published *p,
 		   struct timeline_published *out);
+
+/* Some signer waits for what a DS, or a CDS, does; whoever has not heard that all have seen it has it so. */
+bool timeline_ds_moves(const struct timeline *t);
 
 /*
  * How far the zone's keys have come with the next version: how many records began to be shown, and ceased, and how many
@@ -219,6 +254,21 @@ bool timeline_looked(struct timeline_memory *m, const struct timeline_in *in,
 		     const struct timeline_look *look);
 /* Whether a look at this kind of observer is of use now. */
 bool timeline_wants(const struct timeline_in *in, const struct timeline_memory *m, uint64_t observer);
+
+/* ---- signers that leave (DESIGN section 4) ---- */
+
+/* Whether this node is to wait until nothing of that one is served or cached: of itself, when it is to leave; else of each other
+ * one that is and does not run. */
+bool timeline_watches(const struct fact_state *s, const uint8_t *self, const struct node_state *n);
+/* Whether all servers that this node looks at have shown the zone of signers that stay for as long as caches keep what the leaver
+ * published.  Servers are looked at all that time: one that shows something else begins it anew. */
+bool timeline_departed(const struct timeline_in *in, const struct timeline_memory *m, const uint8_t *node);
+/* What may be said of n.  departed: timeline_departed of every zone, which of another is enough only where it does not run: one
+ * that lives and has not heard that it is to leave may be asked again. */
+enum leave_word { LEAVE_NOTHING, LEAVE_STOPPED, LEAVE_RETIRED };
+enum leave_word timeline_leave(const struct fact_state *s, const uint8_t *self, const struct node_state *n, bool departed);
+/* For people: the wait for a leaver; NULL: none runs. */
+const struct timeline_wait *timeline_leave_wait(const struct timeline_memory *m, const uint8_t *node);
 
 /* One sentence: what the key waits for.  Returns out. */
 #define TIMELINE_WHY_LEN 240

@@ -32,18 +32,34 @@ struct timeline_key *timeline_find(const struct timeline *t, const uint8_t hash[
 
 /* ---- who counts ---- */
 
-static bool every(const struct timeline *t, const struct id_set *set, const uint8_t *except)
+/* Voters as bits. */
+static uint64_t voters_in(const struct timeline *t, const struct id_set *set)
 {
-	size_t n = 0;
+	uint64_t bits = 0;
 
-	for (size_t i = 0; i < t->voters; i++) {
-		if (except != NULL && memcmp(t->voter[i], except, NODE_ID_LEN) == 0)
-			continue;
-		if (!id_set_has(set, t->voter[i]))
-			return false;
-		n++;
-	}
-	return n > 0;
+	for (size_t i = 0; i < set->n; i++)
+		for (size_t v = 0; v < t->voters; v++)
+			bits |= (uint64_t)(memcmp(t->voter[v], set->id[i], NODE_ID_LEN) == 0) << v;
+	return bits;
+}
+
+static uint64_t all_voters(const struct timeline *t)
+{
+	return t->voters == 0 ? 0 : UINT64_MAX >> (64 - t->voters);
+}
+
+static uint64_t voter_bit(const struct timeline *t, const uint8_t *node)
+{
+	for (size_t v = 0; v < t->voters; v++)
+		if (memcmp(t->voter[v], node, NODE_ID_LEN) == 0)
+			return UINT64_C(1) << v;
+	return 0;
+}
+
+/* Of those asked all are there; and somebody is asked. */
+static bool every(uint64_t bits, uint64_t asked)
+{
+	return asked != 0 && (asked & ~bits) == 0;
 }
 
 static bool any(const struct timeline *t, const struct id_set *set)
@@ -80,15 +96,6 @@ static bool knows_uncounted(const struct timeline_in *in, const struct timeline 
 
 /* ---- keys ---- */
 
-/* This node's own word needs no proof. */
-static bool said_held(const struct timeline_in *in, const struct key_state *ks)
-{
-	for (size_t i = 0; i < ks->helds; i++)
-		if (memcmp(ks->held[i].node, in->self, NODE_ID_LEN) == 0)
-			return true;
-	return false;
-}
-
 static bool is_distributed(const struct timeline_in *in, const struct timeline *t, struct key_state *ks)
 {
 	if (any(t, &ks->declined))
@@ -96,7 +103,7 @@ static bool is_distributed(const struct timeline_in *in, const struct timeline *
 	for (size_t i = 0; i < t->counted_n; i++) {
 		const bool self = memcmp(t->counted[i], in->self, NODE_ID_LEN) == 0;
 
-		if (self ? !said_held(in, ks) : !FAULT(OWN_HELD_IS_ENOUGH) && !key_held_by(in->zone, ks, t->counted[i]))
+		if (self ? !key_said_held(ks, in->self) : !FAULT(OWN_HELD_IS_ENOUGH) && !key_held_by(in->zone, ks, t->counted[i]))
 			return false;
 	}
 	if (!ks->foreign && key_stored_count(in->facts, ks) < in->policy->require_backups && !FAULT(BACKUP_NOT_WAITED_FOR))
@@ -109,22 +116,9 @@ static bool is_distributed(const struct timeline_in *in, const struct timeline *
  * all whom it counted then had promised, and who was counted later held that promise of this node before it
  * began.  So what is over stays over when a signer joins.
  */
-static bool all_gone(const struct timeline *t, const struct record_state *s, const uint8_t *self,
-		     const uint8_t *except)
+static bool all_gone(uint64_t gone, uint64_t serves, bool own, uint64_t asked)
 {
-	const bool own = id_set_has(&s->gone, self);
-	size_t n = 0;
-
-	for (size_t i = 0; i < t->voters; i++) {
-		const uint8_t *id = t->voter[i];
-
-		if (except != NULL && memcmp(id, except, NODE_ID_LEN) == 0)
-			continue;
-		if (!id_set_has(&s->gone, id) && !(own && !id_set_has(&s->serves, id)))
-			return false;
-		n++;
-	}
-	return n > 0;
+	return every(own ? gone | ~serves : gone, asked);
 }
 
 static void view_record(const struct timeline_in *in, const struct timeline *t, struct timeline_key *k,
@@ -132,20 +126,23 @@ static void view_record(const struct timeline_in *in, const struct timeline *t, 
 {
 	const struct record_state *s = &k->key->record[r];
 	struct record_view *v = &k->record[r];
+	const uint64_t serves = voters_in(t, &s->serves), seen = voters_in(t, &s->seen);
+	const uint64_t stopped = voters_in(t, &s->stopped), gone = voters_in(t, &s->gone);
+	const uint64_t all = all_voters(t), self = voter_bit(t, in->self);
 	/* before its first version a signer takes the others' word for what is there */
-	const uint8_t *except = t->joining ? in->self : NULL;
+	const uint64_t asked = t->joining ? all & ~self : all;
 
-	v->all_serve = FAULT(ANY_SERVES_IS_ENOUGH) ? any(t, &s->serves) : every(t, &s->serves, except);
-	v->any_serves = any(t, &s->serves);
-	v->all_seen = FAULT(ANY_SEEN_IS_ENOUGH) ? any(t, &s->seen) : every(t, &s->seen, except);
-	v->any_stopped = any(t, &s->stopped);
-	v->all_stopped = every(t, &s->stopped, except);
-	v->all_gone = FAULT(ANY_GONE_IS_ENOUGH) ? any(t, &s->gone) : all_gone(t, s, in->self, except);
-	v->others_gone = every(t, &s->gone, in->self);
+	v->any_serves = serves != 0;
+	v->all_serve = FAULT(ANY_SERVES_IS_ENOUGH) ? v->any_serves : every(serves, asked);
+	v->all_seen = FAULT(ANY_SEEN_IS_ENOUGH) ? seen != 0 : every(seen, asked);
+	v->any_stopped = stopped != 0;
+	v->all_stopped = every(stopped, asked);
 	v->serves = id_set_has(&s->serves, in->self);
 	v->seen = id_set_has(&s->seen, in->self);
 	v->stopped = id_set_has(&s->stopped, in->self);
 	v->gone = id_set_has(&s->gone, in->self);
+	v->all_gone = FAULT(ANY_GONE_IS_ENOUGH) ? gone != 0 : all_gone(gone, serves, v->gone, asked);
+	v->others_gone = every(gone, all & ~self);
 	v->shown = key_set_has(&in->published->record[r], k->key->hash);
 	v->show = v->shown;
 }
@@ -166,12 +163,6 @@ static enum record_phase phase_of(const struct timeline *t, const struct timelin
 	return PHASE_HIDDEN;
 }
 
-static int by_hash(const void *a, const void *b)
-{
-	return memcmp(((const struct timeline_key *)a)->key->hash,
-		      ((const struct timeline_key *)b)->key->hash, 32);
-}
-
 static void view_key(const struct timeline_in *in, const struct timeline *t, struct key_state *ks,
 		     struct timeline_key *k)
 {
@@ -179,7 +170,7 @@ static void view_key(const struct timeline_in *in, const struct timeline *t, str
 	k->sep = strcmp(ks->role, "zsk") != 0;
 	k->zone_signing = strcmp(ks->role, "ksk") != 0;
 	k->foreign = ks->foreign;
-	k->held = said_held(in, ks);
+	k->held = key_said_held(ks, in->self);
 	for (enum key_record r = 0; r < KEY_RECORDS; r++)
 		view_record(in, t, k, r);
 	k->dead = true;
@@ -194,8 +185,33 @@ static bool is_shown(const struct timeline_key *k)
 	return k->record[RECORD_DNSKEY].shown || k->record[RECORD_ZONE].shown || k->record[RECORD_DS].shown;
 }
 
-/* Those that live first, and what an old copy shows of others: a zone may have had any number of keys. */
-static void choose_keys(const struct timeline_in *in, struct timeline *t)
+/* Places in zone.key of the keys that were made, by hash. */
+static size_t by_hash(const struct zone_state *z, size_t *at, size_t room)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < z->keys; i++) {
+		size_t to = n;
+
+		if (!z->key[i].created)
+			continue;
+		if (n == room)
+			return n + 1;
+		for (; to > 0 && memcmp(z->key[at[to - 1]].hash, z->key[i].hash, 32) > 0; to--)
+			at[to] = at[to - 1];
+		at[to] = i;
+		n++;
+	}
+	return n;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	return memcmp(((const struct timeline_key *)a)->key->hash, ((const struct timeline_key *)b)->key->hash, 32);
+}
+
+/* Those that live first, and what an old copy shows of others. */
+static void choose_of_many(const struct timeline_in *in, struct timeline *t)
 {
 	for (int round = 0; round < 2; round++)
 		for (size_t i = 0; i < in->zone->keys && t->n < TIMELINE_KEYS_MAX; i++) {
@@ -206,7 +222,21 @@ static void choose_keys(const struct timeline_in *in, struct timeline *t)
 			view_key(in, t, &in->zone->key[i], k);
 			t->n += (!k->dead || is_shown(k)) == (round == 0);
 		}
-	qsort(t->key, t->n, sizeof(t->key[0]), by_hash);
+	qsort(t->key, t->n, sizeof(t->key[0]), compare_keys);
+}
+
+/* All, as a rule; but a zone may have had any number of keys. */
+static void choose_keys(const struct timeline_in *in, struct timeline *t)
+{
+	size_t at[TIMELINE_KEYS_MAX];
+	const size_t n = by_hash(in->zone, at, TIMELINE_KEYS_MAX);
+
+	if (n > TIMELINE_KEYS_MAX) {
+		choose_of_many(in, t);
+		return;
+	}
+	for (; t->n < n; t->n++)
+		view_key(in, t, &in->zone->key[at[t->n]], &t->key[t->n]);
 }
 
 /* Of those that count nobody has served: what caches and secondaries have is of signers that are retired, all of them. */
@@ -233,7 +263,7 @@ static void view_keys(const struct timeline_in *in, struct timeline *t)
 	for (size_t i = 0; i < in->zone->keys; i++)
 		others_serve |= any(t, &in->zone->key[i].record[RECORD_DNSKEY].serves);
 	t->joining = !timeline_ever_served(in->zone, in->self) && (others_serve || revives(in, t));
-	t->may_serve = all_count_each_other(in, t) && !knows_uncounted(in, t);
+	t->may_serve = FAULT(ADMITTED_SERVES) || (all_count_each_other(in, t) && !knows_uncounted(in, t));
 	choose_keys(in, t);
 	for (size_t i = 0; i < t->n; i++) {
 		struct timeline_key *k = &t->key[i];
@@ -313,6 +343,7 @@ void timeline_view(const struct timeline_in *in, struct timeline *out)
 	out->stale = is_stale(in, out) && !FAULT(COPY_OVER_FACTS);
 	if (out->stale)
 		begin_from_facts(out);
+	out->stale = out->stale && !FAULT(STALE_RENEWED);
 	show_decide(in, out);
 }
 
@@ -352,4 +383,16 @@ void timeline_next(const struct timeline *t, const struct timeline_published *p,
 				key_set_add(&next.record[r], t->key[i].key->hash);
 	next.cds_delete = t->cds_delete;
 	*out = next;
+}
+
+bool timeline_ds_moves(const struct timeline *t)
+{
+	bool moves = t->cds_delete;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct record_view *v = &t->key[i].record[RECORD_DS];
+
+		moves |= t->key[i].sep && (v->phase == PHASE_RUMOURED || v->phase == PHASE_UNRETENTIVE || v->retiring);
+	}
+	return moves;
 }

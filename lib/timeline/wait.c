@@ -50,23 +50,37 @@ static size_t slot(struct timeline_memory *m, uint64_t observer)
 
 /* Whom a wait is about: the DS is at the parent, and its CDS at the secondaries, where a parent reads it.  A
  * parent that reads an old CDS takes the DS back, now or after its delay. */
-static bool concerns(const struct timeline_wait *w, enum observer_kind kind)
+static bool concerns(const struct timeline_policy *p, const struct timeline_wait *w, enum observer_kind kind)
 {
 	if (w->kind == WAIT_CREATE)
 		return false;
+	if (w->kind == WAIT_LEAVE)
+		return kind == OBSERVER_SECONDARY && !FAULT(LEAVE_NOT_LOOKED);
 	if (w->record != RECORD_DS)
 		return kind == OBSERVER_SECONDARY && !(FAULT(NOT_LOOKED_IN) && w->kind == WAIT_IN) &&
 		       !(FAULT(NOT_LOOKED_OUT) && w->kind == WAIT_OUT);
+	if (kind == OBSERVER_SECONDARY && w->kind == WAIT_IN && p->no_cds && !FAULT(CDS_AWAITED))
+		return false; /* there is none to be shown */
 	return kind == OBSERVER_PARENT || !FAULT(CDS_NOT_LOOKED_AT);
 }
 
 /* It has not answered for longer than it serves what it has (policy: more than the SOA's EXPIRE).  A parent's server has no
  * such end. */
-static bool given_up(const struct timeline_in *in, const struct timeline_memory *m, const struct timeline_observer *o,
-		     size_t s)
+static bool given_up(const struct timeline_in *in, const struct timeline_memory *m, const struct timeline_observer *o)
 {
-	return in->policy->limit_s > 0 && o->kind == OBSERVER_SECONDARY && m->observer[s] == o->id &&
-	       m->silent_ms[s] >= in->policy->limit_s * 1000;
+	for (size_t s = 0; s < m->observers && in->policy->limit_s > 0 && o->kind == OBSERVER_SECONDARY; s++)
+		if (m->observer[s] == o->id && m->silent_ms[s] >= in->policy->limit_s * 1000)
+			return true;
+	return false;
+}
+
+/* It has shown what is waited for. */
+static bool has_shown(const struct timeline_memory *m, const struct timeline_wait *w, const struct timeline_observer *o)
+{
+	for (size_t s = 0; s < m->observers; s++)
+		if (m->observer[s] == o->id && (w->looked >> s & 1) != 0)
+			return true;
+	return false;
 }
 
 static bool all_looked(const struct timeline_in *in, const struct timeline_memory *m,
@@ -76,12 +90,11 @@ static bool all_looked(const struct timeline_in *in, const struct timeline_memor
 
 	for (size_t i = 0; i < in->observers; i++) {
 		const struct timeline_observer *o = &in->observer[i];
-		bool has = false;
+		bool has;
 
-		if (!concerns(w, o->kind))
+		if (!concerns(in->policy, w, o->kind))
 			continue;
-		for (size_t s = 0; s < m->observers; s++)
-			has |= (m->observer[s] == o->id && (w->looked >> s & 1) != 0) || given_up(in, m, o, s);
+		has = has_shown(m, w, o) || given_up(in, m, o);
 		looked_secondary |= has && o->kind == OBSERVER_SECONDARY;
 		looked_parent |= has && o->kind == OBSERVER_PARENT;
 		if (!has && !(FAULT(ONE_SECONDARY) && o->kind == OBSERVER_SECONDARY) &&
@@ -91,6 +104,25 @@ static bool all_looked(const struct timeline_in *in, const struct timeline_memor
 	if (FAULT(ONE_SECONDARY) && w->record != RECORD_DS)
 		return looked_secondary;
 	return !FAULT(ONE_PARENT) || w->record != RECORD_DS || looked_parent;
+}
+
+struct wait_shown wait_shown(const struct timeline_in *in, const struct timeline_memory *m, const struct timeline_wait *w)
+{
+	struct wait_shown out = { 0 };
+
+	for (size_t i = 0; i < in->observers; i++) {
+		const struct timeline_observer *o = &in->observer[i];
+		bool has;
+
+		if (!concerns(in->policy, w, o->kind))
+			continue;
+		has = has_shown(m, w, o);
+		out.of++;
+		out.seen += has;
+		if (!has && out.missing == NULL)
+			out.missing = o;
+	}
+	return out;
 }
 
 bool parents_known(const struct timeline_in *in, const struct timeline_memory *m)
@@ -175,8 +207,7 @@ static bool wanted(const struct timeline_key *k, enum key_record r, enum wait_ki
 	return v->all_stopped && v->stopped && !v->gone;
 }
 
-static struct timeline_wait *open_wait(struct timeline_memory *m, const uint8_t key[32], enum key_record r,
-				       enum wait_kind kind)
+struct timeline_wait *wait_open(struct timeline_memory *m, const uint8_t key[32], enum key_record r, enum wait_kind kind)
 {
 	struct timeline_wait *w = timeline_wait_find(m, key, r, kind);
 
@@ -192,16 +223,16 @@ static struct timeline_wait *open_wait(struct timeline_memory *m, const uint8_t 
 	return w;
 }
 
-static void close_wait(struct timeline_memory *m, struct timeline_wait *w)
+void wait_close(struct timeline_memory *m, struct timeline_wait *w)
 {
 	if (w == NULL)
 		return;
-	if (w->record == RECORD_DS)
+	if (w->record == RECORD_DS && w->kind != WAIT_LEAVE)
 		m->parents = 0;
 	*w = m->wait[--m->waits];
 }
 
-static void judge(const struct timeline_in *in, const struct timeline_memory *m, struct timeline_wait *w)
+void wait_judge(const struct timeline_in *in, const struct timeline_memory *m, struct timeline_wait *w)
 {
 	const bool complete = w->kind == WAIT_CREATE || all_looked(in, m, w);
 
@@ -222,20 +253,20 @@ static void confirm(struct timeline_memory *m, struct timeline_wait *w)
 	w->opened = ++m->mark;
 }
 
-static void tend_create(const struct timeline_in *in, const struct timeline *t, struct timeline_memory *m)
+static void tend_create(const struct timeline_in *in, const struct timeline *t, struct timeline_memory *m, bool leaves)
 {
 	struct timeline_create create[2];
 	const struct timeline_key *rolled = NULL;
-	const size_t n = create_wanted(in, t, create, &rolled);
+	const size_t n = leaves ? 0 : create_wanted(in, t, create, &rolled);
 	struct timeline_wait *w;
 
 	for (size_t i = m->waits; i-- > 0;)
 		if (m->wait[i].kind == WAIT_CREATE &&
 		    (n == 0 || memcmp(m->wait[i].key, rolled->key->hash, 32) != 0))
-			close_wait(m, &m->wait[i]);
+			wait_close(m, &m->wait[i]);
 	if (n == 0)
 		return;
-	w = open_wait(m, rolled->key->hash, RECORD_DNSKEY, WAIT_CREATE);
+	w = wait_open(m, rolled->key->hash, RECORD_DNSKEY, WAIT_CREATE);
 	w->complete = true;
 	w->need_ms = (int64_t)create_rank(in, t, rolled->key->hash) * (rolled->key->roll_now ? MINUTE_MS : HOUR_MS);
 }
@@ -252,7 +283,10 @@ static void tend_silence(const struct timeline_in *in, struct timeline_memory *m
 
 void timeline_tend(const struct timeline_in *in, const struct timeline *t, struct timeline_memory *m)
 {
-	if (!in->published->any)
+	const struct node_state *me = state_node(in->facts, in->self);
+	const bool leaves = me != NULL && me->leaving; /* it says nothing of keys any more */
+
+	if (!in->published->any && !leaves)
 		return;
 	for (size_t i = 0; i < t->n; i++)
 		for (enum key_record r = 0; r < KEY_RECORDS; r++)
@@ -260,16 +294,17 @@ void timeline_tend(const struct timeline_in *in, const struct timeline *t, struc
 				const uint8_t *key = t->key[i].key->hash;
 				struct timeline_wait *w;
 
-				if (!wanted(&t->key[i], r, kind)) {
-					close_wait(m, timeline_wait_find(m, key, r, kind));
+				if (leaves || !wanted(&t->key[i], r, kind)) {
+					wait_close(m, timeline_wait_find(m, key, r, kind));
 					continue;
 				}
-				w = open_wait(m, key, r, kind);
+				w = wait_open(m, key, r, kind);
 				confirm(m, w);
 				w->need_ms = need_ms(in, m, w);
-				judge(in, m, w);
+				wait_judge(in, m, w);
 			}
-	tend_create(in, t, m);
+	tend_create(in, t, m, leaves);
+	leave_tend(in, m);
 	tend_silence(in, m);
 }
 
@@ -292,6 +327,8 @@ int64_t timeline_left(const struct timeline_memory *m)
 		const struct timeline_wait *w = &m->wait[i];
 		const int64_t left = w->need_ms > w->ran_ms ? w->need_ms - w->ran_ms : 0;
 
+		if (w->kind == WAIT_LEAVE && left == 0)
+			continue; /* it stands until the node is retired */
 		if (w->complete && (least < 0 || left < least))
 			least = left;
 	}
@@ -311,8 +348,8 @@ bool timeline_wants(const struct timeline_in *in, const struct timeline_memory *
 	if (kind == OBSERVER_PARENT && (s == m->observers || (m->parents >> s & 1) == 0))
 		return true;
 	for (size_t i = 0; i < m->waits; i++)
-		if (concerns(&m->wait[i], kind) && (s == m->observers || (m->wait[i].looked >> s & 1) == 0 ||
-						    m->wait[i].record == RECORD_DS))
+		if (concerns(in->policy, &m->wait[i], kind) && (s == m->observers || (m->wait[i].looked >> s & 1) == 0 ||
+						    m->wait[i].record == RECORD_DS || m->wait[i].kind == WAIT_LEAVE))
 			return true;
 	return false;
 }
@@ -340,14 +377,15 @@ bool timeline_looked(struct timeline_memory *m, const struct timeline_in *in,
 		m->parents |= bit;
 	for (size_t i = 0; i < m->waits; i++) {
 		struct timeline_wait *w = &m->wait[i];
-		const bool shows = key_set_has(&look->record[w->record], w->key);
+		const bool shows = w->kind == WAIT_LEAVE ? leave_shows(in, look) : key_set_has(&look->record[w->record], w->key);
+		const bool awaited = w->kind != WAIT_OUT;
 
-		if (!concerns(w, kind) || look->mark < w->opened)
+		if (!concerns(in->policy, w, kind) || look->mark < w->opened)
 			continue;
-		if ((shows == (w->kind == WAIT_IN)) == ((w->looked & bit) != 0))
+		if ((shows == awaited) == ((w->looked & bit) != 0))
 			continue;
 		w->looked ^= bit;
-		judge(in, m, w);
+		wait_judge(in, m, w);
 		news = true;
 	}
 	return news || m->parents != parents || m->ds_ttl != ds_ttl;

@@ -30,27 +30,43 @@ static size_t count(const struct timeline_in *in, const struct timeline *t, cons
 	return n;
 }
 
+/* Which server has not shown it. */
+static void of_server(const struct timeline_in *in, const struct wait_shown *shown, enum key_record r, bool comes,
+		      char out[TIMELINE_WHY_LEN])
+{
+	static const char *const versions[2][2] = { { "a version without", "a version with" },
+						    { "a DS RRset without", "a DS RRset with" } };
+	const bool secondary = shown->missing != NULL && shown->missing->kind == OBSERVER_SECONDARY;
+	char server[TIMELINE_SERVER_LEN] = "a server", limit[64] = "no time limit";
+
+	if (in->server != NULL && shown->missing != NULL)
+		in->server(in->server_ctx, shown->missing->id, server);
+	if (secondary && in->policy->limit_s > 0)
+		snprintf(limit, sizeof(limit), "not waited for after %lld days without an answer",
+			 (long long)(in->policy->limit_s / 86400));
+	snprintf(out, TIMELINE_WHY_LEN, "%s has not yet shown %s %s; seen %zu of %zu; %s", server,
+		 versions[r == RECORD_DS && !secondary][comes], r == RECORD_DS ? (secondary ? "CDS of it" : "its DS") : what[r],
+		 shown->seen, shown->of, limit);
+}
+
 /* A wait of this node: what is still to be shown, or how long it lasts. */
 static bool of_wait(const struct timeline_in *in, const struct timeline_memory *m,
 		    const struct timeline_key *k, enum key_record r, char out[TIMELINE_WHY_LEN])
 {
 	const struct timeline_wait *w = timeline_wait_find(m, k->key->hash, r, WAIT_IN);
-	size_t seen = 0;
+	struct wait_shown shown;
 
 	if (w == NULL)
 		w = timeline_wait_find(m, k->key->hash, r, WAIT_OUT);
 	if (w == NULL)
 		return false;
-	for (size_t s = 0; s < m->observers; s++)
-		seen += w->looked >> s & 1;
+	shown = wait_shown(in, m, w);
 	if (w->complete)
 		snprintf(out, TIMELINE_WHY_LEN, "%s %s: answers from before may be in caches for %lld s more", what[r],
 			 w->kind == WAIT_IN ? "is everywhere" : "is gone",
 			 (long long)((w->need_ms > w->ran_ms ? w->need_ms - w->ran_ms : 0) + 999) / 1000);
 	else
-		snprintf(out, TIMELINE_WHY_LEN, "not every server looked at has shown %s %s%s yet; seen %zu of %zu",
-			 r == RECORD_DS ? "" : "a version ", w->kind == WAIT_IN ? "with " : "without ", what[r], seen,
-			 in->observers);
+		of_server(in, &shown, r, w->kind == WAIT_IN, out);
 	return true;
 }
 
@@ -113,8 +129,12 @@ char *timeline_why(const struct timeline_in *in, const struct timeline *t, const
 	for (enum key_record r = 0; r < KEY_RECORDS; r++) {
 		if (!order_has(k, r) || k->record[r].phase == PHASE_OMNIPRESENT || k->record[r].retiring)
 			continue;
-		snprintf(out, TIMELINE_WHY_LEN,
-			 "%s may come in once what must be there before it is everywhere", what[r]);
+		if (r == RECORD_DS && order_all_ready(t, k, r) && !parents_known(in, m))
+			snprintf(out, TIMELINE_WHY_LEN,
+				 "the DS is asked for once every server of the parent has shown what it has now");
+		else
+			snprintf(out, TIMELINE_WHY_LEN,
+				 "%s may come in once what must be there before it is everywhere", what[r]);
 		return out;
 	}
 	snprintf(out, TIMELINE_WHY_LEN, "nothing: %s",

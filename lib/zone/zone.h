@@ -141,6 +141,11 @@ int zone_digester_end(struct zone_digester *d, uint8_t out[ZONE_HASHES][ZONE_DIG
 /* NULL does nothing. */
 void zone_digester_free(struct zone_digester *d);
 
+/* Of the ZONEMD records of a zone with this serial: hashes, as bits 1 << hash, of those that can be checked (RFC 8976 section 4);
+ * and whether one of these says this digest: ERR_REFUSED where none does. */
+unsigned zonemd_hashes(const struct rr *md, size_t n, uint32_t serial);
+int zonemd_check(const struct rr *md, size_t n, uint32_t serial, uint8_t digest[ZONE_HASHES][ZONE_DIGEST_MAX], struct err *e);
+
 /* SOA rdata helpers: the 5 numbers lie behind the two names. */
 uint32_t soa_serial(const uint8_t *rdata, size_t len);
 void soa_set_serial(uint8_t *rdata, size_t len, uint32_t serial);

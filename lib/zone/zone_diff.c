@@ -131,6 +131,7 @@ static int read_soa(struct reading *r, const struct rr *rr, struct err *e)
 		if (serial_distance(d->serial, serial) <= 0)
 			return err_set(e, ERR_REFUSED, "a difference from serial %u to %u", d->serial, serial);
 		r->adding = true;
+		d->zonemd_count = 0;
 	} else {
 		if (serial != d->serial)
 			return err_set(e, ERR_REFUSED, "a difference begins at serial %u, the one before ends at %u", serial,
@@ -139,6 +140,14 @@ static int read_soa(struct reading *r, const struct rr *rr, struct err *e)
 	}
 	d->serial = serial;
 	d->soa = *rr;
+	return 0;
+}
+
+static int keep_zonemd(struct zone_diff *d, const struct rr *rr, struct err *e)
+{
+	if (d->zonemd_count == ZONE_ZONEMD_MAX)
+		return err_set(e, ERR_LIMIT, "more than %d ZONEMD records", ZONE_ZONEMD_MAX);
+	d->zonemd[d->zonemd_count++] = *rr;
 	return 0;
 }
 
@@ -156,6 +165,8 @@ static int read_rr(struct reading *r, const struct rr *rr, struct err *e)
 	if (rr->type == TYPE_SOA || rr_type_is_meta(rr->type))
 		return err_set(e, ERR_REFUSED, "%s %s has no place there", dname_to_text(rr->owner, name),
 			       rr_type_text(rr->type, type));
+	if (rr->type == TYPE_ZONEMD && dname_equal(rr->owner, d->apex))
+		return r->adding ? keep_zonemd(d, rr, e) : 0;
 	if (rr_type_is_signing(rr->type)) {
 		d->dropped++;
 		return 0;

@@ -31,7 +31,9 @@ struct zone_diff {
 	size_t n;
 	struct zone_diff_owner *owner;
 	size_t owner_count;
-	size_t dropped; /* DNSSEC records that were left out */
+	size_t dropped; /* DNSSEC records that were left out, ZONEMD of the apex apart */
+	struct rr zonemd[ZONE_ZONEMD_MAX]; /* those of the apex that the last difference puts in */
+	size_t zonemd_count;
 	struct arena *arena;
 };
 

@@ -96,14 +96,45 @@ void api_ask_secondaries(struct zwork *z, waiter_fn *fn, void *ctx)
 	zwork_poke(z);
 }
 
+/* The RRset that the request names; *name stays NULL where it names none. */
+static int rrset_of(const struct zwork *z, const struct http_request *q, const uint8_t **name, uint8_t buf[DNAME_MAX],
+		    struct err *e)
+{
+	const char *owner, *word;
+	uint16_t type;
+
+	*name = NULL;
+	if (http_text_or(q->body, "name", "", &owner, e) != 0 || http_text_or(q->body, "type", "", &word, e) != 0)
+		return -1;
+	if (*owner == '\0' && *word == '\0')
+		return 0;
+	if (dname_from_text(owner, buf, e) != 0)
+		return -1;
+	if ((type = rr_type_from_text(word)) == 0)
+		return err_set(e, ERR_SYNTAX, "type: %.20s is no type", word);
+	if (z->version == NULL)
+		return err_set(e, ERR_NOTFOUND, "zone %s: nothing is published", z->name);
+	if (!dname_is_within(buf, z->apex))
+		return err_set(e, ERR_REFUSED, "%.200s is not in zone %s", owner, z->name);
+	if (z->again != NULL && !dname_equal(z->again, buf))
+		return err_set(e, ERR_NOTNOW, "zone %s: another RRset is being signed anew", z->name);
+	*name = buf;
+	return patch_signs(z->engine->store, z->version, buf, type, e);
+}
+
 static int on_sign(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
 {
 	struct zwork *z = zone_of(ctx, q, e);
+	uint8_t buf[DNAME_MAX];
+	const uint8_t *name;
 	bool full;
 
 	(void)a;
-	if (z == NULL || http_bool_or(q->body, "full", false, &full, e) != 0 || may_sign(z, e) != 0)
+	if (z == NULL || http_bool_or(q->body, "full", false, &full, e) != 0 || may_sign(z, e) != 0 ||
+	    rrset_of(z, q, &name, buf, e) != 0)
 		return -1;
+	if (name != NULL && z->again == NULL)
+		z->again = mem_dup(name, dname_len(name));
 	api_sign(z, full, api_answer, http_later(q), e);
 	return HTTP_LATER;
 }

@@ -54,6 +54,7 @@ bool audit_input_waits(const struct zwork *z)
 void audit_new_input(struct zwork *z)
 {
 	z->verdict.input_until_ms = 0;
+	z->retry_ms = 0;
 }
 
 static int feed(void *ctx, int fd, struct err *e)
@@ -61,8 +62,10 @@ static int feed(void *ctx, int fd, struct err *e)
 	struct feeding *f = ctx;
 	struct auditing *a = f->a;
 
-	if (a->parts.tags != NULL)
-		return auditjob_feed_parts(a->z->engine->store, a->made, &a->parts, fd, e);
+	if (a->parts.tags != NULL && auditjob_feed_parts(a->z->engine->store, a->made, &a->parts, fd, e) != 0)
+		return -1;
+	if (a->parts.tags != NULL && !a->parts.digested)
+		return 0;
 	return auditjob_feed(a->z->engine->store, &a->made->info, f->table, fd, e);
 }
 
@@ -72,7 +75,7 @@ static int feed(void *ctx, int fd, struct err *e)
 static uint64_t feed_octets(const struct feeding *f)
 {
 	const struct auditparts *p = &f->a->parts;
-	uint64_t octets = p->tags == NULL ? table_octets(f->table) : 0;
+	uint64_t octets = p->tags == NULL || p->digested ? table_octets(f->table) : 0;
 
 	for (size_t i = 0; i < p->n; i++)
 		octets += p->row[i]->len;
@@ -180,7 +183,8 @@ static void passed(struct zwork *z, struct auditing *a)
 	bool whole = a->parts.tags == NULL;
 
 	fail_point("engine-passed");
-	if (z->review.refusal == NULL) /* else it is a review that refuses, and its waits go on growing */
+	/* Else it is a review that refuses, or new content that waits while this renews what is published: waits go on growing. */
+	if (z->review.refusal == NULL && (made_is_new(a->made) || z->input == NULL))
 		z->verdict.refusals = 0;
 	history_note(z, a->made, "audit", "passed", whole ? "whole" : "changes");
 	a->made->passed = true;
@@ -282,11 +286,12 @@ static void choose_parts(struct zwork *z, struct auditing *a)
 	const struct made *m = a->made;
 	struct table *table;
 
-	if (m->whole || m->params.zonemd != 0 || m->plan->policy.audit == POLICY_AUDIT_WHOLE || !stands_on_passed(z, m) || whole_is_due(z, m))
+	if (m->whole || m->plan->policy.audit == POLICY_AUDIT_WHOLE || !stands_on_passed(z, m) || whole_is_due(z, m))
 		return;
 	if (change_table(m->change, &table, &a->err) != 0)
 		return; /* the whole says the same */
-	auditparts_make(version_table(m->base), table, &a->parts);
+	if (auditparts_make(version_table(m->base), table, &a->parts) == 0)
+		a->parts.digested = m->params.zonemd != 0;
 	table_unref(table);
 }
 
@@ -307,7 +312,7 @@ void audit_start(struct zwork *z, uint32_t serial)
 	a->z = z;
 	a->made = m;
 	choose_parts(z, a);
-	octets = m->stats.octets + (m->base == NULL || a->parts.tags != NULL ? 0 : table_octets(version_table(m->base)));
+	octets = m->stats.octets + (m->base == NULL || (a->parts.tags != NULL && !a->parts.digested) ? 0 : table_octets(version_table(m->base)));
 	a->work.large = octets > WORK_LARGE;
 	a->timeout_s = TIMEOUT_S + (int64_t)(octets / (a->work.large ? OCTETS_A_S_LARGE : OCTETS_A_S));
 	threads = a->work.large ? works_threads(z->engine->works) : 1;

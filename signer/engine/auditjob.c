@@ -10,10 +10,11 @@
 #include <unistd.h>
 
 #include "clock/clock.h"
+#include "fail/fail.h"
 #include "msg/msg.h"
+#include "signer/engine/look.h"
 
-/* Rdata as text that needs no type known (RFC 3597 section 5). */
-static json_t *rdata_text(const uint8_t *rdata, size_t len)
+json_t *auditjob_rdata(const uint8_t *rdata, size_t len)
 {
 	char *hex = mem_new(2 * len + 1, 1);
 	json_t *j;
@@ -30,7 +31,7 @@ static json_t *ready_set(const struct plan *p, uint16_t type)
 
 	for (size_t i = 0; i < p->ready_count; i++)
 		for (size_t k = 0; p->ready[i].rrs[0].type == type && k < p->ready[i].n; k++)
-			json_array_append_new(list, rdata_text(p->ready[i].rrs[k].rdata, p->ready[i].rrs[k].rdlen));
+			json_array_append_new(list, auditjob_rdata(p->ready[i].rrs[k].rdata, p->ready[i].rrs[k].rdlen));
 	return list;
 }
 
@@ -45,9 +46,9 @@ static void set_keys(json_t *o, const struct plan *p)
 
 		json_array_append_new(algorithms, json_integer(key_alg(p->keys[i])));
 		if ((key_flags(p->keys[i]) & DNSKEY_FLAG_SEP) != 0)
-			json_array_append_new(csk, rdata_text(rdata, len));
+			json_array_append_new(csk, auditjob_rdata(rdata, len));
 		if (p->unpublished[i])
-			json_array_append_new(signing, rdata_text(rdata, len));
+			json_array_append_new(signing, auditjob_rdata(rdata, len));
 	}
 	json_object_set_new(o, "algorithms", algorithms);
 	json_object_set_new(o, "csk", csk);
@@ -81,23 +82,70 @@ static json_t *children(const struct plan *p)
 		json_t *ds = json_array();
 
 		for (size_t k = 0; k < p->given[i].n; k++)
-			json_array_append_new(ds, rdata_text(p->given[i].rr[k].rdata, p->given[i].rr[k].rdlen));
+			json_array_append_new(ds, auditjob_rdata(p->given[i].rr[k].rdata, p->given[i].rr[k].rdlen));
 		json_array_append_new(list, json_pack("{s:s,s:o}", "zone", dname_to_text(p->given[i].owner, name), "ds", ds));
 	}
 	return list;
 }
 
-static json_t *plan_words(const struct zwork *z, const struct made *m)
+static void set_content(json_t *o, const struct content_id *c)
 {
-	const struct plan *p = m->plan;
-	const uint8_t *digest = made_is_new(m) ? made_content(z, m)->digest : version_info(m->base)->content_digest;
-	json_t *o = json_pack("{s:b,s:o,s:o}", "observed", 1, "policy", limits(&p->policy), "digest",
-			      msg_json_hex(digest, CONTENT_DIGEST_LEN));
+	json_object_set_new(o, "content", json_integer((json_int_t)c->number));
+	json_object_set_new(o, "epoch", json_integer((json_int_t)c->epoch));
+	if (!sodium_is_zero(c->digest, sizeof(c->digest)))
+		json_object_set_new(o, "digest", msg_json_hex(c->digest, sizeof(c->digest)));
+}
+
+static void add_known(json_t *list, const char *who, uint32_t serial, const struct content_id *content, bool served, bool self)
+{
+	json_t *o;
+
+	if (serial == 0)
+		return;
+	o = json_pack("{s:s,s:I,s:b,s:b}", "who", who, "serial", (json_int_t)serial, "served", (int)served, "self", (int)self);
+	set_content(o, content);
+	json_array_append_new(list, o);
+}
+
+/* What the serial rule knows, but for what nobody explains: of that the content is not known. */
+static json_t *known(const struct zwork *z)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < z->peer_count; i++) {
+		struct content_id content = z->peer[i].v.content;
+
+		content.number += (uint64_t)fail_number("peer-ahead");
+		add_known(list, z->peer[i].name, z->peer[i].v.serial, &content, true, false);
+	}
+	add_known(list, "this node", z->self_serial, &z->self_content, false, true);
+	for (size_t i = 0; i < z->shown_count; i++) {
+		const struct shown *s = &z->shown[i];
+		const struct past_version *v = s->configured && s->now.ok ? secondary_explained(z, s) : NULL;
+
+		if (v != NULL)
+			add_known(list, s->address, s->now.serial, &v->content, false, false);
+	}
+	return list;
+}
+
+/* What was published before, by all: what a new version is held against, and one that is published is not. */
+static void set_beside(json_t *o, const struct zwork *z)
+{
+	json_object_set_new(o, "known", known(z));
+	if (z->made->forced)
+		json_object_set_new(o, "forced", json_true());
+	if (z->kept.audit == NULL && z->made->plan->seeds != NULL)
+		json_object_set(o, "seeds", z->made->plan->seeds);
+}
+
+/* What each version made by the plan is held against. */
+static json_t *lasting_words(const struct plan *p)
+{
+	json_t *o = json_pack("{s:b,s:o}", "observed", 1, "policy", limits(&p->policy));
 
 	if (p->set_back)
 		json_object_set_new(o, "set_back", json_true());
-	if (m->content != NULL && m->content->plan != NULL)
-		json_object_set_new(o, "children", children(m->content->plan));
 	if (p->state != PLAN_SIGNED) {
 		json_object_set_new(o, "unsigned", json_true());
 		return o;
@@ -108,6 +156,25 @@ static json_t *plan_words(const struct zwork *z, const struct made *m)
 	set_keys(o, p);
 	if (p->foreign != NULL)
 		json_object_set(o, "foreign", p->foreign);
+	return o;
+}
+
+static json_t *plan_words(const struct zwork *z, const struct made *m)
+{
+	const uint8_t *digest = made_is_new(m) ? made_content(z, m)->digest : version_info(m->base)->content_digest;
+	struct plan *p = m->plan;
+	json_t *o, *ds = look_ds(z);
+
+	/* Kept from a zone's second version on: of thousands of zones most have one for long. */
+	if (p->audit_words == NULL && m->base != NULL)
+		p->audit_words = lasting_words(p);
+	o = p->audit_words != NULL ? json_copy(p->audit_words) : lasting_words(p);
+	set_content(o, made_content(z, m));
+	json_object_set_new(o, "digest", msg_json_hex(digest, CONTENT_DIGEST_LEN));
+	if (ds != NULL)
+		json_object_set_new(o, "ds", ds);
+	if (m->content != NULL && m->content->plan != NULL)
+		json_object_set_new(o, "children", children(m->content->plan));
 	return o;
 }
 
@@ -124,8 +191,12 @@ static const struct zone_sum *new_sum(const struct made *m)
 
 static json_t *changes_words(const struct made *m, const struct auditparts *p)
 {
-	return json_pack("{s:s,s:b,s:b,s:b}", "tags", p->tags, "last", (int)p->last, "closed3", (int)p->closed3, "sum",
-			 new_sum(m) != NULL);
+	json_t *o = json_pack("{s:s,s:b,s:b,s:b}", "tags", p->tags, "last", (int)p->last, "closed3", (int)p->closed3, "sum",
+			      new_sum(m) != NULL);
+
+	if (p->digested)
+		json_object_set_new(o, "digested", json_true());
+	return o;
 }
 
 char *auditjob_text(const struct zwork *z, const struct auditparts *parts, unsigned threads, int nice, int64_t timeout_s)
@@ -138,6 +209,7 @@ char *auditjob_text(const struct zwork *z, const struct auditparts *parts, unsig
 
 	if (parts != NULL)
 		json_object_set_new(o, "changes", changes_words(m, parts));
+	set_beside(json_object_get(o, "plan"), z);
 	text = json_dumps(o, JSON_COMPACT);
 	json_decref(o);
 	return text;
@@ -216,6 +288,32 @@ int auditjob_feed(struct store *s, const struct version_info *info, const struct
 	return feed_soa(&f, info, 0);
 }
 
+static size_t soa_octets(const struct version_info *info)
+{
+	size_t len = 2 + 12 + rr_wire_len(&info->soa);
+
+	for (size_t i = 0; i < info->with_soa_count; i++)
+		len += rr_wire_len(&info->with_soa[i]);
+	return len;
+}
+
+/* What auditjob_feed_parts writes, its own length apart. */
+static size_t parts_octets(const struct made *m, const struct auditparts *p)
+{
+	size_t len = soa_octets(&m->info) + soa_octets(version_info(m->base)) + (new_sum(m) != NULL ? 2 * ZONE_SUM_LANES : 0);
+
+	for (size_t i = 0; i < p->n; i++)
+		len += p->row[i]->len;
+	return len;
+}
+
+static int feed_length(struct feed *f, size_t len)
+{
+	const uint8_t octets[4] = { (uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len };
+
+	return write_all(f, octets, sizeof(octets));
+}
+
 static int feed_sum(struct feed *f, const struct zone_sum *sum)
 {
 	uint8_t octets[2 * ZONE_SUM_LANES];
@@ -232,11 +330,14 @@ int auditjob_feed_parts(struct store *s, const struct made *m, const struct audi
 	const struct version_info *info = &m->info, *was = version_info(m->base);
 	struct feed f = { fd, e };
 	uint8_t *page = mem_new(1, PAGE_OCTETS_MAX);
-	int rc = (new_sum(m) != NULL && feed_sum(&f, new_sum(m)) != 0) || feed_soa(&f, info, info->with_soa_count) != 0 ||
-				 feed_soa(&f, was, was->with_soa_count) != 0
-			 ? -1
-			 : 0;
+	int rc = p->digested ? feed_length(&f, parts_octets(m, p)) : 0;
 
+	if (rc == 0 && new_sum(m) != NULL)
+		rc = feed_sum(&f, new_sum(m));
+	if (rc == 0)
+		rc = feed_soa(&f, info, info->with_soa_count);
+	if (rc == 0)
+		rc = feed_soa(&f, was, was->with_soa_count);
 	for (size_t i = 0; i < p->n && rc == 0; i++) {
 		rc = store_read(s, p->row[i], page, e);
 		if (rc == 0)

@@ -17,11 +17,14 @@ struct auditparts {
 	const struct page_row **row; /* one for each tag; borrowed from the tables */
 	size_t n;
 	bool last, closed3;
+	bool digested; /* all of the version follows, for its ZONEMD */
 	struct table *was, *now;
 };
 /* -1: there is so much of it that the whole is looked at.  References to both tables are kept until auditparts_fini. */
 int auditparts_make(struct table *was, struct table *now, struct auditparts *out);
 void auditparts_fini(struct auditparts *p);
+/* Rdata as text that needs no type known (RFC 3597 section 5). */
+json_t *auditjob_rdata(const uint8_t *rdata, size_t len);
 /* Of z->made with its SOA; parts: what of it is to be looked at, NULL: all; nice: how much nicer the auditor becomes for it.
  * free(). */
 char *auditjob_text(const struct zwork *z, const struct auditparts *parts, unsigned threads, int nice, int64_t timeout_s);

@@ -53,13 +53,23 @@ static void context(struct choice *c, size_t i)
 		set_mark(c, i, MARK_CONTEXT);
 }
 
+/* Row i, beside what changed in this chain, and where there is no NSEC in it, what is beyond it. */
+static void neighbour(struct choice *c, size_t i, size_t step, uint8_t chain)
+{
+	const bool nsec = c->names == c->n && table_row(c->now, 0)->rrsigs > 0;
+
+	for (; i < c->n && table_row(c->now, i)->chain == chain; i += step) {
+		context(c, i);
+		if (!nsec || table_row(c->now, i)->rrsigs > 0)
+			return;
+	}
+}
+
 /* The neighbours of row i, or of a gap before it, in the same chain. */
 static void neighbours(struct choice *c, size_t before, size_t after, uint8_t chain)
 {
-	if (before < c->n && table_row(c->now, before)->chain == chain)
-		context(c, before);
-	if (after < c->n && table_row(c->now, after)->chain == chain)
-		context(c, after);
+	neighbour(c, before, SIZE_MAX, chain);
+	neighbour(c, after, 1, chain);
 }
 
 static int note(void *ctx, const struct page_row *was, const struct page_row *is)
@@ -126,10 +136,8 @@ static void above(struct choice *c, size_t run, size_t apex_len)
 
 static void choose(struct choice *c)
 {
-	const struct page_row end = { .chain = CHAIN_NSEC3, .key = (const uint8_t *)"" };
-	size_t names, apex_len = table_row(c->now, 0)->key_len;
+	size_t names = c->names, apex_len = table_row(c->now, 0)->key_len;
 
-	names = c->names = lower(c->now, &end);
 	context(c, 0);
 	for (size_t k = 0; k < c->marked_count; k++) {
 		size_t i = c->marked[k];
@@ -170,7 +178,8 @@ static void write_tags(const struct choice *c, struct auditparts *out)
 
 int auditparts_make(struct table *was, struct table *now, struct auditparts *out)
 {
-	struct choice c = { .now = now, .n = table_len(now) };
+	const struct page_row end = { .chain = CHAIN_NSEC3, .key = (const uint8_t *)"" };
+	struct choice c = { .now = now, .n = table_len(now), .names = lower(now, &end) };
 	size_t most;
 	int rc = -1;
 

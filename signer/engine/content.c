@@ -29,7 +29,7 @@ static int version_sum(struct store *s, const struct version *v, struct zone_sum
 	return 0;
 }
 
-int content_of_diff(struct store *s, const struct version *v, uint8_t *stream, size_t len,
+int content_of_diff(struct store *s, struct version *v, uint8_t *stream, size_t len,
 		    const struct zone_limits *limits, struct content **out, struct err *e)
 {
 	const struct version_info *info = version_info(v);
@@ -40,7 +40,7 @@ int content_of_diff(struct store *s, const struct version *v, uint8_t *stream, s
 	c->stream_len = len;
 	memcpy(c->base, info->content_digest, sizeof(c->base));
 	if (zone_diff_read(stream, len, info->soa.owner, limits, &c->diff, e) != 0 || version_sum(s, v, &sum, e) != 0 ||
-	    patch_content(s, v, &sum, c->diff, limits, &c->patched, e) != 0) {
+	    patch_content(s, v, &sum, c->diff, limits, &c->patched, e) != 0 || patch_zonemd(s, v, c->diff, e) != 0) {
 		content_free(c);
 		return -1;
 	}
@@ -51,7 +51,7 @@ int content_of_diff(struct store *s, const struct version *v, uint8_t *stream, s
 }
 
 /* What a whole zone changes of the version; c->diff stays NULL where that is much, or cannot be told. */
-static void find_diff(struct store *s, const struct version *v, struct patch_since *since, const struct zone *z,
+static void find_diff(struct store *s, struct version *v, struct patch_since *since, const struct zone *z,
 		      const struct zone_limits *limits, struct content *c)
 {
 	const struct version_info *info = version_info(v);
@@ -83,7 +83,7 @@ struct patch_since *content_since(struct store *s, struct version *v, const uint
 	return since;
 }
 
-int content_of_zone(struct store *s, const struct version *v, struct patch_since *since, struct zone *z,
+int content_of_zone(struct store *s, struct version *v, struct patch_since *since, struct zone *z,
 		    const struct zone_limits *limits, struct content **out, struct err *e)
 {
 	struct content *c = mem_new(1, sizeof(*c));
@@ -107,10 +107,17 @@ void content_free(struct content *c)
 	if (c == NULL)
 		return;
 	zone_free(c->zone);
+	patch_content_unread(&c->patched);
 	zone_diff_free(c->diff);
 	free(c->stream);
 	plan_unref(c->plan);
 	free(c);
+}
+
+void content_unread(struct content *c)
+{
+	if (c != NULL)
+		patch_content_unread(&c->patched);
 }
 
 uint32_t content_serial(const struct content *c)
@@ -189,7 +196,7 @@ bool content_is_much(const struct version *v, const struct content *c, const str
 	return (c != NULL && content_records(c) > MUCH_RECORDS) || many_due(version_table(v), p);
 }
 
-int content_sign(struct store *s, struct version *v, const struct content *c, const struct sign_params *p,
+int content_sign(struct store *s, struct version *v, struct content *c, const struct sign_params *p,
 		 struct change *change, struct version_info *info, struct sign_stats *stats, struct err *e)
 {
 	const struct rr *soa;
@@ -201,4 +208,13 @@ int content_sign(struct store *s, struct version *v, const struct content *c, co
 	if (!patch_is_possible(v, soa, p))
 		return sign_all(s, v, c, p, change, info, stats, e);
 	return zone_patch(s, v, c != NULL ? c->diff : NULL, c != NULL ? &c->patched : NULL, p, change, info, stats, e);
+}
+
+int content_unsigned(struct store *s, struct version *v, struct content *c, const struct sign_params *p,
+		     struct change *change, struct version_info *info, struct sign_stats *stats, struct err *e)
+{
+	if (c->zone != NULL)
+		return content_sign(s, v, c, p, change, info, stats, e);
+	info->sum = content_sum(c);
+	return zone_patch(s, v, c->diff, &c->patched, p, change, info, stats, e);
 }

@@ -32,14 +32,16 @@ struct patch_since *content_since(struct store *s, struct version *v, const uint
  * z       belongs to the content where content->zone is z, else to the caller
  * limits  that z was read with; without_sum where v is given, since a difference needs none
  */
-int content_of_zone(struct store *s, const struct version *v, struct patch_since *since, struct zone *z,
+int content_of_zone(struct store *s, struct version *v, struct patch_since *since, struct zone *z,
 		    const struct zone_limits *limits, struct content **out, struct err *e);
 /* Reads a difference (zone_diff.h), and applies it to the version's content, to see that it fits and what comes of it.
  * Takes over stream, in any case. */
-int content_of_diff(struct store *s, const struct version *v, uint8_t *stream, size_t len,
+int content_of_diff(struct store *s, struct version *v, uint8_t *stream, size_t len,
 		    const struct zone_limits *limits, struct content **out, struct err *e);
 /* NULL does nothing. */
 void content_free(struct content *c);
+/* It is not signed soon on the version that it was made for: it does not keep that one, nor pages of it.  NULL does nothing. */
+void content_unread(struct content *c);
 
 uint32_t content_serial(const struct content *c); /* of the input's SOA */
 const struct rr *content_soa(const struct content *c);
@@ -64,7 +66,16 @@ bool content_is_much(const struct version *v, const struct content *c, const str
  *
  * Sets what zone_sign sets of info, and its sum.
  */
-int content_sign(struct store *s, struct version *v, const struct content *c, const struct sign_params *p,
+int content_sign(struct store *s, struct version *v, struct content *c, const struct sign_params *p,
 		 struct change *change, struct version_info *info, struct sign_stats *stats, struct err *e);
+
+/*
+ * content_unsigned - the next version before it is signed, for a review; it cannot be published, since the pages that do not
+ * change are those of v, with what signing added to them: records of rr_type_is_signing do not count.
+ *
+ * All else as content_sign.
+ */
+int content_unsigned(struct store *s, struct version *v, struct content *c, const struct sign_params *p,
+		     struct change *change, struct version_info *info, struct sign_stats *stats, struct err *e);
 
 #endif

@@ -16,14 +16,14 @@
 #define FIRST_MS  300000 /* after a start */
 #define SECOND_MS 10000  /* a difference is looked at again */
 #define NAMED_MS  5000   /* so long a version may be in no status of its signer */
-#define ASKED_MAX 1024
 #define RRS_MAX   65535
+#define ROUNDS    3       /* in which two versions must fit once, without a reason why they need not */
 
 enum state { IDLE, FETCHING, NAMING, JUDGING, AGAIN };
 
 struct crosses {
 	struct engine *engine;
-	char *asked[ASKED_MAX]; /* zones that a command named, oldest first */
+	char *asked[CROSS_ASKED_MAX]; /* zones that a command named, oldest first */
 	size_t asked_count;
 	size_t next_zone;       /* of the round over all of them */
 	int64_t next_ms;
@@ -31,7 +31,9 @@ struct crosses {
 	enum state state;
 	char *zone;             /* that is compared */
 	size_t peer;            /* with which row of the configuration */
+	char *with;             /* its name: the configuration may be another by then */
 	bool second;            /* a difference was seen before */
+	bool explained;         /* the keys may differ */
 	uint64_t query;
 	int fd;                 /* FETCHING, NAMING: what was fetched; -1 */
 	uint32_t serial;
@@ -54,8 +56,9 @@ static void idle(struct crosses *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	free(c->zone);
+	free(c->with);
 	c->fd = -1;
-	c->zone = NULL;
+	c->zone = c->with = NULL;
 	c->second = false;
 	c->state = IDLE;
 }
@@ -80,7 +83,9 @@ static const struct conf_peer *peer_of(const struct crosses *c)
 {
 	const struct conf *conf = c->engine->conf;
 
-	return c->peer < conf->peer_count && serves(&conf->peers[c->peer]) ? &conf->peers[c->peer] : NULL;
+	return c->peer < conf->peer_count && serves(&conf->peers[c->peer]) && strcmp(conf->peers[c->peer].name, c->with) == 0
+		       ? &conf->peers[c->peer]
+		       : NULL;
 }
 
 /* ---- what was found ---- */
@@ -91,7 +96,7 @@ static struct cross_word *word_of(struct zwork *z, const char *peer)
 		if (strcmp(z->cross[i].peer, peer) == 0)
 			return &z->cross[i];
 	z->cross = mem_grow(z->cross, z->cross_count + 1, sizeof(*z->cross));
-	z->cross[z->cross_count] = (struct cross_word){ .peer = mem_strdup(peer) };
+	z->cross[z->cross_count] = (struct cross_word){ .peer = mem_strdup(peer), .fits_ms = clock_mono_ms() };
 	return &z->cross[z->cross_count++];
 }
 
@@ -101,10 +106,20 @@ void cross_forget(struct zwork *z)
 		free(z->cross[i].peer);
 		free(z->cross[i].result);
 		free(z->cross[i].why);
+		free(z->cross[i].difference);
 	}
 	free(z->cross);
 	z->cross = NULL;
 	z->cross_count = 0;
+}
+
+static bool is_peer(const struct conf *conf, const char *name)
+{
+	size_t i = 0;
+
+	while (i < conf->peer_count && (!serves(&conf->peers[i]) || strcmp(conf->peers[i].name, name) != 0))
+		i++;
+	return i < conf->peer_count;
 }
 
 json_t *cross_status(const struct zwork *z)
@@ -122,10 +137,19 @@ json_t *cross_status(const struct zwork *z)
 
 void cross_alarms(const struct zwork *z, json_t *list)
 {
-	for (size_t i = 0; i < z->cross_count; i++)
-		if (strcmp(z->cross[i].result, "differs") == 0)
-			json_array_append_new(list, json_sprintf("version %u of signer %s does not fit ours: %s", z->cross[i].serial,
-								 z->cross[i].peer, z->cross[i].why));
+	const int64_t most_ms = ROUNDS * 1000 * z->engine->conf->signer.cross_audit_interval_s;
+
+	for (size_t i = 0; i < z->cross_count; i++) {
+		const struct cross_word *w = &z->cross[i];
+
+		if (!is_peer(z->engine->conf, w->peer))
+			continue;
+		if (w->difference != NULL)
+			json_array_append_new(list, json_string(w->difference));
+		else if (most_ms > 0 && clock_mono_ms() - w->fits_ms > most_ms)
+			json_array_append_new(list, json_sprintf("signer %s has not been seen to fit ours for %d rounds: %s", w->peer, ROUNDS,
+								 w->why != NULL ? w->why : "other key steps explain its keys all the time"));
+	}
 }
 
 static void word_set(struct crosses *c, struct zwork *z, const char *result, const char *why)
@@ -140,6 +164,10 @@ static void word_set(struct crosses *c, struct zwork *z, const char *result, con
 	zwork_say(&w->why, why != NULL ? "%s" : NULL, why);
 	w->serial = c->serial;
 	w->at = clock_now_s();
+	if (strcmp(result, "differs") == 0)
+		zwork_say(&w->difference, "version %u of signer %s does not fit ours: %s", w->serial, w->peer, why);
+	else if (strcmp(result, "same") == 0)
+		zwork_say(&w->difference, NULL);
 	zwork_tell(z);
 }
 
@@ -154,6 +182,7 @@ static void next_peer(struct crosses *c, struct zwork *z, size_t from)
 
 	for (c->peer = from; c->peer < conf->peer_count; c->peer++)
 		if (serves(&conf->peers[c->peer])) {
+			zwork_say(&c->with, "%s", conf->peers[c->peer].name);
 			fetch(c, z);
 			return;
 		}
@@ -252,8 +281,11 @@ int crosses_ask(struct crosses *c, struct zwork *z, size_t *peers, struct err *e
 		*peers += serves(&conf->peers[i]);
 	if (*peers == 0)
 		return err_set(e, ERR_REFUSED, "no peer in %s has a dns: where it serves is not known", conf->path);
-	if (c->asked_count == ASKED_MAX)
-		return err_set(e, ERR_NOTNOW, "%d zones wait for it already: ask again later", ASKED_MAX);
+	for (size_t i = 0; i < c->asked_count; i++)
+		if (strcmp(c->asked[i], z->name) == 0)
+			return 0;
+	if (c->asked_count == CROSS_ASKED_MAX)
+		return err_set(e, ERR_NOTNOW, "%d zones wait for it already: ask again later", CROSS_ASKED_MAX);
 	c->asked[c->asked_count++] = mem_strdup(z->name);
 	return 0;
 }
@@ -281,6 +313,8 @@ static void judged(void *ctx, const json_t *answer, const char *why)
 			  c->serial, (int64_t)json_integer_value(json_object_get(answer, "sampled")),
 			  (int64_t)json_integer_value(json_object_get(answer, "verified")));
 		word_set(c, z, "same", NULL);
+		if (!c->explained)
+			word_of(z, p->name)->fits_ms = clock_mono_ms();
 		go_on(c);
 		return;
 	}
@@ -322,10 +356,11 @@ static void judge(struct crosses *c, struct zwork *z)
 	}
 	if (v != NULL)
 		snprintf(step, sizeof(step), "key steps %" PRIu64 " here, %" PRIu64 " there", mine->steps, v->content.steps);
+	c->explained = v == NULL || v->content.steps != mine->steps;
 	c->state = JUDGING;
 	lseek(c->fd, 0, SEEK_SET);
 	crossjob_start(z, v != NULL && v->content.epoch == mine->epoch && v->content.number == mine->number,
-		       v == NULL || v->content.steps != mine->steps ? step : NULL, c->fd, judged, c);
+		       c->explained ? step : NULL, c->fd, judged, c);
 }
 
 void crosses_fetched(struct crosses *c, const json_t *msg)

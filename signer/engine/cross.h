@@ -18,8 +18,9 @@ struct crosses *crosses_new(struct engine *e);
 void crosses_free(struct crosses *c);
 /* Each second. */
 void crosses_tick(struct crosses *c);
+#define CROSS_ASKED_MAX 1024
 /* The zone is compared next, with each signer of which it is known where it serves: how many these are.
- * ERR_REFUSED: none, ERR_NOTNOW: too many zones wait for it. */
+ * One that waits for it already waits once.  ERR_REFUSED: none, ERR_NOTNOW: CROSS_ASKED_MAX zones wait for it. */
 int crosses_ask(struct crosses *c, struct zwork *z, size_t *peers, struct err *e);
 /* net's `fetched`. */
 void crosses_fetched(struct crosses *c, const json_t *msg);
@@ -29,12 +30,14 @@ struct cross_word {
 	char *peer;
 	char *result; /* "same", "differs", "unknown" */
 	char *why;    /* NULL: same */
+	char *difference; /* the last one, until the two are the same; NULL: none */
 	uint32_t serial; /* of the other's version */
 	int64_t at;
+	int64_t fits_ms; /* monotonic: when they last were the same with no step of a rollover between; at first: when first compared */
 };
 /* New list, null when it was never compared. */
 json_t *cross_status(const struct zwork *z);
-/* Appends what differs. */
+/* Appends what differed last, and who of those that still are in the configuration has not been seen to fit for three intervals, whatever the reason. */
 void cross_alarms(const struct zwork *z, json_t *list);
 void cross_forget(struct zwork *z);
 

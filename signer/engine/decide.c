@@ -10,7 +10,9 @@
 #include "clock/clock.h"
 #include "signer/engine/api.h"
 #include "signer/engine/kdlink.h"
+#include "signer/engine/look.h"
 #include "signer/engine/netlink.h"
+#include "fail/fail.h"
 #include "log/log.h"
 
 #define FRESH_MS        5000
@@ -39,7 +41,7 @@ static bool all_explained(const struct zwork *z)
 	for (size_t i = 0; i < z->shown_count; i++) {
 		const struct shown *s = &z->shown[i];
 
-		if (s->configured && s->ok && secondary_explained(z, s) == NULL)
+		if (s->configured && s->now.ok && secondary_explained(z, s) == NULL)
 			return false;
 	}
 	return true;
@@ -73,27 +75,14 @@ static size_t gather(const struct zwork *z, struct serial_version known[KNOWN_MA
 	size_t n = 0;
 
 	for (size_t i = 0; i < z->peer_count; i++)
-		known[n++] = (struct serial_version){
-			.from = SERIAL_FROM_SIGNER, .serial = z->peer[i].v.serial, .explained = true,
-			.silent = z->peer[i].silent,
-			.content = z->peer[i].v.content, .earliest = z->peer[i].v.earliest };
+		known[n++] = known_signer(&z->peer[i].v, z->peer[i].silent);
 	if (z->self_serial != 0)
-		known[n++] = (struct serial_version){
-			.from = SERIAL_FROM_SELF, .serial = z->self_serial, .explained = true,
-			.content = z->self_content, .earliest = INT64_MAX };
+		known[n++] = known_self(z->self_serial, &z->self_content);
 	for (size_t i = 0; i < z->shown_count; i++) {
 		const struct shown *s = &z->shown[i];
-		const struct past_version *why = secondary_explained(z, s);
 
-		if (!s->ok || !s->configured)
-			continue;
-		known[n] = (struct serial_version){ .from = SERIAL_FROM_SECONDARY, .serial = s->serial,
-						    .explained = why != NULL, .earliest = INT64_MAX };
-		if (why != NULL) {
-			known[n].content = why->content;
-			known[n].earliest = why->earliest;
-		}
-		n++;
+		if (s->now.ok && s->configured)
+			known[n++] = known_secondary(&s->now, secondary_explained(z, s));
 	}
 	return n;
 }
@@ -118,9 +107,9 @@ static void watch_peers(struct zwork *z)
 	}
 }
 
-static void look_at_serials(struct zwork *z, int64_t now, struct serial_decision *d, bool signed_now)
+/* What is known, all but whether word of it is fresh.  The plan is there. */
+static struct serial_view view_of(struct zwork *z, int64_t now, struct serial_version known[KNOWN_MAX])
 {
-	struct serial_version known[KNOWN_MAX];
 	const struct version_info *info = z->version == NULL ? NULL : version_info(z->version);
 	int64_t now_ms = clock_mono_ms();
 	struct serial_view view = {
@@ -132,13 +121,21 @@ static void look_at_serials(struct zwork *z, int64_t now, struct serial_decision
 		.margin_s = (uint32_t)z->plan->policy.renewal_margin_s, .known = known,
 	};
 
-	/* A renewal that could not help (keydist has no fresh DNSKEY signatures) is not repeated at once. */
-	if (z->renewed_ms != 0 && now_ms - z->renewed_ms < RENEW_AGAIN_MS && !signed_now)
-		view.mine_earliest = INT64_MAX;
 	view.want.steps = z->plan->steps;
-	view.fresh = fresh(z);
 	watch_peers(z);
 	view.known_count = gather(z, known);
+	return view;
+}
+
+static void look_at_serials(struct zwork *z, int64_t now, struct serial_decision *d, bool signed_now)
+{
+	struct serial_version known[KNOWN_MAX];
+	struct serial_view view = view_of(z, now, known);
+
+	/* A renewal that could not help (keydist has no fresh DNSKEY signatures) is not repeated at once. */
+	if (z->renewed_ms != 0 && clock_mono_ms() - z->renewed_ms < RENEW_AGAIN_MS && !signed_now)
+		view.mine_earliest = INT64_MAX;
+	view.fresh = fresh(z);
 	serial_watch_look(&z->watch, &view);
 	serial_decide(&view, d);
 	d->cause = NULL; /* it points into this frame */
@@ -181,8 +178,10 @@ const char *decide_alarm_text(unsigned alarm)
 static const char *obstacle(struct zwork *z, int64_t now, bool *quiet)
 {
 	struct engine *e = z->engine;
-	bool half = zwork_within_half(z, now);
+	struct serial_version known[KNOWN_MAX];
+	struct serial_view view;
 	const char *why;
+	bool half;
 
 	*quiet = true;
 	if (z->plan == NULL)
@@ -200,13 +199,21 @@ static const char *obstacle(struct zwork *z, int64_t now, bool *quiet)
 		return z->source.error != NULL ? "the source has given nothing that could be published" : "the source is read";
 	if (z->version == NULL && z->review.halt != NULL && !review_lets(z))
 		return z->review.halt;
+	if (z->version == NULL && look_ds_awaited(z) != 0) {
+		z->look_ms = look_ds_awaited(z);
+		return "the parent is asked for the DS that it has";
+	}
 	if (z->version == NULL && audit_input_waits(z))
 		return z->error != NULL ? z->error : "refused: the next try is due later";
 	*quiet = false;
+	if (e->leaving)
+		return "this signer is to leave the cluster, and serves nothing any more";
 	if (e->hold != NULL && !e->alone)
 		return e->hold;
 	if (z->plan->hold)
 		return "keydist holds this zone";
+	view = view_of(z, now, known);
+	half = serial_within_half(&view);
 	if (!engine_may_make(e) && !half)
 		return "not yet compared with another node since the start: duetctl zone resume --alone goes without";
 	return engine_clock_ok(e, half, &why) ? NULL : why;
@@ -238,6 +245,14 @@ static void catch_up(struct zwork *z)
 static void sooner(struct zwork *z, int64_t until)
 {
 	z->look_s = until < z->look_s ? until : z->look_s;
+}
+
+/* A renewal below a version that nobody explains, or beside newer content that the source does not give, is one in need. */
+static void audit_as(struct zwork *z, const struct serial_decision *d)
+{
+	z->made->forced = d->why == SERIAL_WHY_RENEWAL_BELOW ||
+			  (d->why == SERIAL_WHY_RENEWAL && (d->alarms & (SERIAL_ALARM_BEHIND | SERIAL_ALARM_FORCED_UP)) != 0);
+	audit_start(z, d->serial - (uint32_t)fail_number("serial-back"));
 }
 
 static void act(struct zwork *z, const struct serial_decision *d)
@@ -275,7 +290,7 @@ static void act(struct zwork *z, const struct serial_decision *d)
 		else if (z->made == NULL)
 			pipeline_sign(z);
 		else if (!audit_passed(z->made, d->serial))
-			audit_start(z, d->serial);
+			audit_as(z, d);
 		else if (review_wanted(z, z->made))
 			review_candidate(z);
 		else

@@ -21,7 +21,6 @@ struct side {
 	const struct page_row **row;
 	size_t rows, at;
 	bool unsigned_only; /* no DNSSEC records */
-	const uint8_t *apex;
 	struct record *rec; /* of the page */
 	size_t n, next;
 	char **line;        /* of one owner */
@@ -57,7 +56,7 @@ static int add_record(void *ctx, const struct rr *rr)
 	struct side *s = ctx;
 	struct record *r;
 
-	if (s->unsigned_only && !stage_keeps(s->apex, rr))
+	if (s->unsigned_only && rr_type_is_signing(rr->type))
 		return 0;
 	s->rec = mem_grow(s->rec, s->n + 1, sizeof(*s->rec));
 	r = &s->rec[s->n];
@@ -173,7 +172,6 @@ struct difftext *difftext_open(struct store *s, struct version *was, struct vers
 
 	d->was.s = d->is.s = s;
 	d->was.unsigned_only = d->is.unsigned_only = unsigned_only;
-	d->was.apex = d->is.apex = version_info(is)->soa.owner;
 	d->from = was == NULL ? NULL : version_ref(was);
 	d->to = version_ref(is);
 	table_diff(was == NULL ? NULL : version_table(was), version_table(is), on_row, d);

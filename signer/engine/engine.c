@@ -61,7 +61,7 @@ void engine_serve_when_due(struct engine *e)
 	    (!engine_may_make(e) && waited_ms < e->conf->signer.serve_wait_s * 1000))
 		return;
 	e->serving = true;
-	netlink_hold_serve(e->net, false);
+	netlink_hold_serve(e->net, e->leaving);
 	log_event(LOG_NOTICE, "ready", "zones=%zu compared=%s", e->zone_count, e->compared ? "yes" : "no");
 	notify_systemd("READY=1");
 }

@@ -98,6 +98,7 @@ struct engine {
 	bool set_back;
 	char *hold;             /* keydist holds this node, and why */
 	bool serving;           /* net answers transfers */
+	bool leaving;           /* keydist says that this signer is to leave the cluster: net answers nothing */
 	int64_t upkeep_ms;      /* monotonic: next upkeep of the store */
 	int64_t wrote_ms;       /* monotonic: something was published last */
 	int64_t grew_ms;        /* monotonic: memory was last taken for many zones: a publication, plans */

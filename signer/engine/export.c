@@ -26,7 +26,6 @@ struct export {
 	char *text;  /* not yet taken */
 	size_t len, room, taken;
 	uint8_t *buf;
-	uint8_t apex[DNAME_MAX];
 	bool unsigned_only;
 	bool bad;
 };
@@ -70,7 +69,7 @@ static int add_text(void *ctx, const struct rr *rr)
 {
 	struct export *x = ctx;
 
-	return x->unsigned_only && !stage_keeps(x->apex, rr) ? 0 : add_line(x, rr_text(rr));
+	return x->unsigned_only && rr_type_is_signing(rr->type) ? 0 : add_line(x, rr_text(rr));
 }
 
 static void export_close(void *stream)
@@ -143,7 +142,6 @@ int export_open(struct zwork *z, const char *stage, struct http_answer *a, struc
 	info = version_info(which.version);
 	x = mem_new(1, sizeof(*x));
 	x->buf = mem_new(1, 65537 + 2);
-	memcpy(x->apex, z->apex, sizeof(x->apex));
 	x->unsigned_only = which.unsigned_only;
 	rc = open_pages(x, version_table(which.version), z, e);
 	x->bad = add_line(x, stage_soa_text(info, which.unsigned_only)) != 0;

@@ -71,6 +71,16 @@ static void on_peers(struct kdlink *k, const json_t *msg)
 	engine_clock_tick(e);
 }
 
+static void leave(struct engine *e, bool leaving)
+{
+	if (leaving == e->leaving)
+		return;
+	e->leaving = leaving;
+	log_event(LOG_NOTICE, "leaving", "on=%s msg=%s", leaving ? "yes" : "no",
+		  leaving ? "this signer is to leave the cluster: it answers no query, and makes no version" : "serving again");
+	netlink_hold_serve(e->net, !e->serving || leaving);
+}
+
 static void on_synced(struct kdlink *k, const json_t *msg)
 {
 	struct engine *e = k->engine;
@@ -86,6 +96,7 @@ static void on_synced(struct kdlink *k, const json_t *msg)
 	e->set_back = json_is_true(json_object_get(msg, "set_back"));
 	if (hold != NULL && (e->hold == NULL || strcmp(hold, e->hold) != 0))
 		log_event(LOG_ERROR, "held", "msg=%s", hold);
+	leave(e, json_is_true(json_object_get(msg, "leaving")));
 	if (hold == NULL)
 		zwork_say(&e->hold, NULL);
 	else

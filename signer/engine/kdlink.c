@@ -16,7 +16,7 @@
 
 #define SILENT_MS 5000 /* keydist says who is there every second */
 #define STATUS_MS 1000
-#define SOON_MS   2   /* what is published meanwhile goes along */
+#define SOON_MS   2   /* where work waits: what is published meanwhile goes along.  Else at once, beside what has just begun */
 #define LIST_MAX  256
 
 int kdlink_say(struct kdlink *k, const char *type, json_t *body, struct err *e)
@@ -137,7 +137,7 @@ static void on_soon(uv_timer_t *timer)
 static void say_soon(struct kdlink *k)
 {
 	if (k != NULL && !uv_is_active((uv_handle_t *)&k->soon) && !uv_is_closing((uv_handle_t *)&k->soon))
-		uv_timer_start(&k->soon, on_soon, SOON_MS, 0);
+		uv_timer_start(&k->soon, on_soon, works_waiting(k->engine->works) > 0 ? SOON_MS : 0, 0);
 }
 
 void kdlink_status(struct kdlink *k, struct zwork *z)
@@ -220,7 +220,7 @@ void kdlink_tick(struct kdlink *k)
 {
 	const int64_t now_ms = clock_mono_ms();
 
-	kdlink_say(k, "clock", json_pack("{s:I}", "now", (json_int_t)clock_now_s()), NULL);
+	kdlink_say(k, "clock", json_pack("{s:I,s:b}", "now", (json_int_t)clock_now_s(), "silent", (int)k->engine->leaving), NULL);
 	say_due(k, true);
 	if (k->up && now_ms - k->heard_ms > SILENT_MS) {
 		k->up = false;

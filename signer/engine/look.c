@@ -13,6 +13,7 @@
 #define TICK_MS    100
 #define LIST_MAX   64    /* looks in one message */
 #define TRIES_MAX  3     /* of a look during which the version changed */
+#define DS_WAIT_MS (2 * LOOK_TIMEOUT_MS) /* a first version for the parent's servers; one that does not answer is not waited for longer */
 #define SERVERS_MS 60000 /* keydist is told again who is looked at */
 
 /* Waits between looks at one server, by the number of looks since something happened. */
@@ -38,6 +39,8 @@ struct look_zone {
 	bool keys, ds;
 	struct target **target;
 	size_t targets, cap;
+	struct ds_list ds_shown;      /* by the parent's servers */
+	int64_t began_ms;
 	struct observed_servers said; /* what keydist was told */
 	int64_t said_ms;              /* 0: never */
 };
@@ -96,6 +99,21 @@ static void list_add(struct observed_servers *out, const struct addr *addr, enum
 		out->server[out->n++] = (struct observed_server){ *addr, role };
 }
 
+/* The same server may be a secondary here, too. */
+static void list_watched(const struct look_zone *lz, struct observed_servers *out)
+{
+	const struct plan *p = lz->z->plan;
+
+	for (size_t i = 0; i < p->watches; i++) {
+		size_t at = 0;
+
+		while (at < out->n && !addr_equal(&out->server[at].addr, &p->watch[i]))
+			at++;
+		if (at == out->n)
+			list_add(out, &p->watch[i], OBSERVED_SECONDARY, &out->children_whole);
+	}
+}
+
 /* All that are to be looked at now. */
 static void list_make(struct look_zone *lz, struct observed_servers *out)
 {
@@ -110,6 +128,7 @@ static void list_make(struct look_zone *lz, struct observed_servers *out)
 		if (lz->z->shown[i].configured && addr_parse(lz->z->shown[i].address, 53, &addr, NULL) == 0)
 			list_add(out, &addr, OBSERVED_SECONDARY, &out->children_whole);
 	}
+	list_watched(lz, out);
 	if (!lz->ds || p == NULL)
 		return;
 	out->parents_whole = p->whole;
@@ -137,12 +156,15 @@ static void list_use(struct look_zone *lz)
 
 /* ---- one look ---- */
 
+static bool is_parent(const struct target *t)
+{
+	return t->server.role == OBSERVED_PARENT || t->server.role == OBSERVED_RESOLVER;
+}
+
 /* It is on the list, and its side of the cut is asked for. */
 static bool wanted(const struct target *t)
 {
-	const bool parent = t->server.role == OBSERVED_PARENT || t->server.role == OBSERVED_RESOLVER;
-
-	return t->there && (parent ? t->of->ds : t->of->keys);
+	return t->there && (is_parent(t) ? t->of->ds : t->of->keys);
 }
 
 static void schedule(struct look_zone *lz)
@@ -182,6 +204,8 @@ static void done(struct target *t)
 	tell_look(t);
 	end(t);
 	schedule(t->of);
+	if (t->of->z->version == NULL && is_parent(t))
+		zwork_poke(t->of->z); /* its first version may have waited for this */
 }
 
 static void fail(struct target *t, enum observed_outcome outcome, const char *why)
@@ -285,6 +309,7 @@ static void take_ds(struct target *t, const json_t *msg, const uint8_t *octets, 
 	a.auth = auth;
 	parent_judge(&a, &(struct parent_keys){ p->trust, p->name, p->keys, p->keys_len }, clock_now_s(), t->arena, t->look);
 	free(auth);
+	ds_list_take(&t->of->ds_shown, t->look);
 	done(t);
 }
 
@@ -322,7 +347,6 @@ static void on_answer(void *ctx, const json_t *msg)
 static void begin(struct target *t)
 {
 	struct lookers *l = t->of->z->engine->looks;
-	const bool parent = t->server.role == OBSERVED_PARENT || t->server.role == OBSERVED_RESOLVER;
 
 	t->arena = arena_new();
 	t->look = arena_alloc(t->arena, 1, sizeof(*t->look));
@@ -334,7 +358,7 @@ static void begin(struct target *t)
 	t->tries = 0;
 	l->running++;
 	l->begun++;
-	ask(t, parent ? ASK_DS : ASK_SOA);
+	ask(t, is_parent(t) ? ASK_DS : ASK_SOA);
 }
 
 /* ---- the agenda ---- */
@@ -390,8 +414,31 @@ void look_forget(struct zwork *z)
 		free(lz->target[i]);
 	}
 	free(lz->target);
+	ds_list_fini(&lz->ds_shown);
 	free(lz);
 	z->looks = NULL;
+}
+
+json_t *look_ds(const struct zwork *z)
+{
+	return z->looks == NULL ? NULL : ds_list_known(&z->looks->ds_shown, z->engine->conf->signer.look_interval_s);
+}
+
+int64_t look_ds_awaited(const struct zwork *z)
+{
+	const struct look_zone *lz = z->looks;
+	const int64_t until = lz == NULL || !lz->ds ? 0 : lz->began_ms + DS_WAIT_MS;
+	size_t parents = 0;
+	bool all = true;
+
+	if (until <= clock_mono_ms())
+		return 0;
+	for (size_t i = 0; i < lz->targets; i++)
+		if (lz->target[i]->there && is_parent(lz->target[i])) {
+			parents++;
+			all &= lz->target[i]->looks > 0;
+		}
+	return parents > 0 && all ? 0 : until;
 }
 
 void look_plan(struct zwork *z)
@@ -408,6 +455,7 @@ void look_plan(struct zwork *z)
 		lz = z->looks = mem_new(1, sizeof(*lz));
 		lz->z = z;
 		lz->due.of = lz;
+		lz->began_ms = clock_mono_ms();
 	}
 	lz->keys = keys;
 	lz->ds = ds;

@@ -28,6 +28,10 @@ void lookers_reload(struct engine *e);
 
 /* The plan has come, or the configuration: looks begin or end. */
 void look_plan(struct zwork *z);
+/* What servers of the zone's parent show, as ds_list_known. */
+json_t *look_ds(const struct zwork *z);
+/* Until when (monotonic) a first version waits for the first word of the parent's servers; 0: it has come, or nobody asks. */
+int64_t look_ds_awaited(const struct zwork *z);
 /* Something happened to the zone, or (address not NULL) to one server: looks are due soon. */
 void look_soon(struct zwork *z, const char *address);
 /* The link to keydist came up: it knows of no server. */
@@ -48,6 +52,22 @@ void look_ask_forget(struct engine *e, const void *ctx);
 uint8_t *look_octets(const json_t *msg, const char *field, size_t *len);
 /* NULL where the answer is one, else the outcome and a sentence why not. */
 enum observed_outcome look_failed(const json_t *msg, char *why, size_t cap);
+
+/* ---- look_ds.c: DS RRsets that servers of a parent showed ---- */
+
+struct ds_shown;
+struct ds_list {
+	struct ds_shown *row; /* one a server */
+	size_t n;
+};
+/* A look at one of them; one that does not count changes nothing. */
+void ds_list_take(struct ds_list *l, const struct observed *look);
+/*
+ * A list of DS RRsets, each once, each a list of rdata as text (RFC 3597): of servers that were looked at of late, which is
+ * a few times the interval between looks.  NULL: of none.  A new reference.
+ */
+json_t *ds_list_known(const struct ds_list *l, int64_t interval_s);
+void ds_list_fini(struct ds_list *l);
 
 /* ---- look_parents.c: parent zones, their servers and keys ---- */
 

@@ -15,7 +15,7 @@ static void on_ready(struct netlink *n)
 
 	n->ready = true;
 	log_event(LOG_NOTICE, "net-ready", "zones=%zu", e->zone_count);
-	netlink_hold_serve(n, !e->serving);
+	netlink_hold_serve(n, !e->serving || e->leaving);
 	netlink_peers(n);
 	for (size_t i = 0; i < e->zone_count; i++) {
 		netlink_version(n, e->zone[i]);

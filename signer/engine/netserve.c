@@ -128,7 +128,10 @@ void netlink_candidate(struct netlink *n, struct zwork *z)
 	if (r->stage == REVIEW_NONE)
 		netlink_send(n, "candidate-gone", json_pack("{s:s}", "zone", z->name), -1);
 	else
-		send_version(n, z, r->version, "candidate", json_pack("{s:s}", "stage", review_stage_text(r->stage)));
+		/* What is to be signed may lie in pages of the signed version. */
+		send_version(n, z, r->version, "candidate",
+			     json_pack("{s:s,s:b}", "stage", review_stage_text(r->stage), "unsigned", r->stage == REVIEW_LOAD &&
+				       table_earliest(version_table(r->version)) != INT64_MAX));
 }
 
 void netlink_unserve(struct netlink *n, struct zwork *z)

@@ -2,7 +2,9 @@
 /* past: a ring of versions, and its form in the state that is kept with each publication. */
 #include "signer/engine/past.h"
 
+#include <inttypes.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,21 +84,36 @@ void content_from_json(struct content_id *c, const json_t *o)
 		memset(c->digest, 0, sizeof(c->digest));
 }
 
-json_t *past_to_json(const struct past *p)
+/* Of one version, with all numbers at their longest. */
+#define VERSION_TEXT (2 * (VERSION_ID_LEN + CONTENT_DIGEST_LEN) + 256)
+
+static size_t version_text(const struct past_version *v, char *out)
 {
-	json_t *list = json_array();
+	char digest[2 * CONTENT_DIGEST_LEN + 1], id[2 * VERSION_ID_LEN + 1], earliest[40] = "";
 
+	if (v->earliest != INT64_MAX)
+		snprintf(earliest, sizeof(earliest), ",\"earliest\":%" PRId64, v->earliest);
+	return (size_t)snprintf(out, VERSION_TEXT, "{\"epoch\":%" PRIu64 ",\"content\":%" PRIu64 ",\"steps\":%" PRIu64
+				",\"digest\":\"%s\",\"serial\":%" PRIu32 ",\"id\":\"%s\"%s}",
+				v->content.epoch, v->content.number, v->content.steps,
+				sodium_bin2hex(digest, sizeof(digest), v->content.digest, CONTENT_DIGEST_LEN), v->serial,
+				sodium_bin2hex(id, sizeof(id), v->id, VERSION_ID_LEN), earliest);
+}
+
+char *past_text(const struct past *p)
+{
+	char *out = mem_grow(NULL, p->n + 1, VERSION_TEXT);
+	size_t len = 0;
+
+	out[len++] = '[';
 	for (size_t i = 0; i < p->n; i++) {
-		const struct past_version *v = &p->v[(p->next + PAST_MAX - p->n + i) % PAST_MAX];
-		json_t *o = content_to_json(&v->content);
-
-		json_object_set_new(o, "serial", json_integer(v->serial));
-		json_object_set_new(o, "id", msg_json_hex(v->id, sizeof(v->id)));
-		if (v->earliest != INT64_MAX)
-			json_object_set_new(o, "earliest", json_integer(v->earliest));
-		json_array_append_new(list, o);
+		len += i > 0;
+		len += version_text(&p->v[(p->next + PAST_MAX - p->n + i) % PAST_MAX], out + len);
+		out[len] = ',';
 	}
-	return list;
+	out[len++] = ']';
+	out[len] = '\0';
+	return out;
 }
 
 void past_from_json(struct past *p, const json_t *list)

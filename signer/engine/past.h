@@ -34,7 +34,9 @@ void past_add(struct past *p, const struct past_version *v);
 /* The newest with this serial and id; id NULL: any id.  NULL: not explained. */
 const struct past_version *past_find(const struct past *p, uint32_t serial, const uint8_t *id);
 
-json_t *past_to_json(const struct past *p);
+/* The text of the JSON that past_from_json reads; the caller frees it.  It is made with each publication: json_t would take
+ * ten times as long. */
+char *past_text(const struct past *p);
 void past_from_json(struct past *p, const json_t *list);
 
 json_t *content_to_json(const struct content_id *c);

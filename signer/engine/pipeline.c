@@ -13,7 +13,6 @@
 #include "log/log.h"
 
 #define RETRY_FIRST_MS  5000
-#define PASSED_MS       600000 /* what depends on the time of day has not become another by then */
 #define REFUSED_LAST_MS (600 * 1000)
 
 struct signing {
@@ -31,6 +30,7 @@ void made_free(struct made *m)
 		return;
 	arena_free(m->arena);
 	free(m->past);
+	free(m->again);
 	change_drop(m->change);
 	version_unref(m->base);
 	if (m->keys_open)
@@ -157,6 +157,12 @@ void pipeline_sign(struct zwork *z)
 	m->content = review_lets(z) ? z->input : NULL;
 	m->base = z->version == NULL ? NULL : version_ref(z->version);
 	params_set(z, &m->params);
+	if (z->again != NULL && m->content != NULL && m->content->zone != NULL) {
+		m->params.full = true; /* nearly all pages are others anyway */
+	} else if (z->again != NULL) {
+		m->again = mem_dup(z->again, dname_len(z->again));
+		m->params.again = m->again;
+	}
 	s->z = z;
 	s->made = m;
 	s->verify = z->damage != NULL && z->version != NULL;
@@ -178,12 +184,15 @@ bool made_is_new(const struct made *m)
 	return m->content != NULL || m->candidate;
 }
 
-/* As it is, with its serial and SOA, the auditor passed it a moment ago: with another serial, or later, it is asked again. */
+/* As it is, with its serial and SOA, the auditor passed it in this run: it has the same octets, the same keys and policy, or it
+ * would have been dropped, and the same version stands before it, or its serial would be another.  Only time has gone by: as
+ * long as no signature is due, and the clock was not set back, that has made nothing of it wrong. */
 static void passed_before(const struct zwork *z, struct made *m)
 {
 	const struct review *r = &z->review;
+	const int64_t now = clock_now_s();
 
-	if (r->past == NULL || clock_mono_ms() - r->past_ms > PASSED_MS)
+	if (r->past == NULL || now < r->past_at || version_info(r->version)->earliest <= now + z->plan->policy.renewal_margin_s)
 		return;
 	m->arena = arena_new();
 	m->past = mem_strdup(r->past);
@@ -227,7 +236,7 @@ void pipeline_back_off(struct zwork *z)
 		wait_ms *= 2;
 	wait_ms = wait_ms < REFUSED_LAST_MS ? wait_ms : REFUSED_LAST_MS;
 	z->verdict.refusals++;
-	z->verdict.input_until_ms = clock_mono_ms() + wait_ms;
+	z->verdict.input_until_ms = clock_mono_ms() + wait_ms / (1 + fail_number("hasten"));
 	zwork_say(&z->next, "next try at %s, or when the input changes", clock_text(clock_now_s() + wait_ms / 1000, at));
 }
 

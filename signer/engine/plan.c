@@ -60,7 +60,9 @@ void plan_unref(struct plan *p)
 	free(p->keys);
 	free(p->unpublished);
 	free(p->source);
+	json_decref(p->seeds);
 	json_decref(p->foreign);
+	json_decref(p->audit_words);
 	free(p->shows);
 	arena_free(p->arena);
 	free(p);
@@ -405,6 +407,18 @@ static int override_read(struct plan *p, const json_t *msg, struct err *e)
 	return 0;
 }
 
+static void watch_read(struct plan *p, const json_t *list)
+{
+	const json_t *o;
+	size_t i;
+
+	p->watch = arena_alloc(p->arena, json_array_size(list) + 1, sizeof(*p->watch));
+	json_array_foreach(list, i, o)
+		if (i < OBSERVED_SERVERS_MAX && json_is_string(o) &&
+		    addr_parse(json_string_value(o), 53, &p->watch[p->watches], NULL) == 0)
+			p->watches++;
+}
+
 int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identity *id, const struct plan *before,
 	      int64_t now, struct plan **out, struct err *e)
 {
@@ -419,6 +433,7 @@ int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identi
 	p->set_back = json_is_true(json_object_get(msg, "set_back"));
 	p->look_keys = json_is_true(json_object_get(json_object_get(msg, "look"), "dnskey"));
 	p->look_ds = json_is_true(json_object_get(json_object_get(msg, "look"), "ds"));
+	watch_read(p, json_object_get(json_object_get(msg, "look"), "watch"));
 	if (msg_uint(msg, "rev", INT64_MAX, &p->rev, e) != 0)
 		p->rev = 0;
 	if (p->gone)
@@ -430,6 +445,7 @@ int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identi
 	    msg_uint(msg, "steps", INT64_MAX, &p->steps, e) != 0 || msg_uint(msg, "epoch", INT64_MAX, &p->epoch, e) != 0)
 		goto bad;
 	p->source = mem_strdup(source);
+	p->seeds = json_incref(json_object_get(msg, "seeds"));
 	p->foreign = json_incref(json_object_get(msg, "foreign"));
 	if (children_read(p, msg, apex, e) != 0)
 		goto bad;

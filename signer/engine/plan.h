@@ -4,8 +4,10 @@
 
 #include <jansson.h>
 
+#include "addr/addr.h"
 #include "identity/identity.h"
 #include "key/key.h"
+#include "msg/observed.h"
 #include "policy/policy.h"
 #include "serial/serial.h"
 #include "sign/zonesign.h"
@@ -41,6 +43,7 @@ struct plan {
 	struct ready_rrset *ready;
 	size_t ready_count;
 	int64_t ready_until;  /* earliest expiration of the ready RRSIGs; INT64_MAX without */
+	json_t *seeds;        /* what others publish and published, as the auditor reads it, while nothing is published here; NULL */
 	json_t *foreign;      /* DNSKEYs of another signer, in presentation format; NULL: none */
 	struct key **keys;    /* borrowed from `held`; they sign only between plan_keys_use and plan_keys_done */
 	struct ring_key **held; /* shared by plans that follow each other */
@@ -57,12 +60,15 @@ struct plan {
 	uint64_t epoch;
 	bool hold;
 	bool look_keys, look_ds; /* secondaries and name servers, or the parent, are to be looked at */
+	struct addr *watch; /* secondaries of other signers, that are to be looked at besides */
+	size_t watches;
 	struct zone_given *given; /* DS of zones below that this cluster signs, too; for input-order: seen alone */
 	size_t given_count;
 	uint8_t given_hash[32];
 	char *shows;          /* what a version made by it shows, in keydist's words: kept with the version, and said back */
 	uint8_t hash[32];     /* over all that a version is made of, RRSIGs aside */
 	struct arena *arena;  /* owns ready */
+	json_t *audit_words;  /* auditjob's, the loop's alone; NULL: none are kept */
 };
 
 /*

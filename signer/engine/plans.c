@@ -34,13 +34,16 @@ struct reading {
 static void read_work(struct work *w)
 {
 	struct reading *r = (struct reading *)w;
+	const struct engine_identity *id = &r->engine->identity;
 
+	secret_open(id->box_sk); /* for all boxes: each time interrupts every core */
 	for (size_t i = 0; i < r->n; i++) {
 		struct one *o = &r->one[i];
 
-		if (plan_read(o->msg, o->apex, &r->engine->identity, o->before, r->now, &o->plan, &o->why) != 0)
+		if (plan_read(o->msg, o->apex, id, o->before, r->now, &o->plan, &o->why) != 0)
 			o->plan = NULL;
 	}
+	secret_close(id->box_sk);
 }
 
 static void take(struct engine *e, struct one *o)

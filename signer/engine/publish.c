@@ -83,9 +83,16 @@ static void published(struct zwork *z, struct publishing *p)
 		taken(z);
 		review_published(z);
 	}
+	content_unread(z->input);
+	content_unread(z->loaded);
 	/* A plan that came meanwhile is not what was published. */
 	z->forced = z->plan->state != PLAN_KEEP && memcmp(z->plan->hash, z->kept.plan_hash, sizeof(z->plan->hash)) != 0;
 	z->full = false;
+	if ((p->made->params.full && !p->made->candidate) || (p->made->again != NULL && z->again != NULL && dname_equal(p->made->again, z->again))) {
+		free(z->again);
+		z->again = NULL;
+	}
+	z->forced = z->forced || z->again != NULL;
 	z->retry_ms = 0;
 	z->ask_until_ms = 0;
 	z->renewed_ms = p->why == SERIAL_WHY_RENEWAL || p->why == SERIAL_WHY_RENEWAL_BELOW ? clock_mono_ms() : 0;

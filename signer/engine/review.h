@@ -32,7 +32,7 @@ struct review {
 	uint8_t plan_hash[32];     /* sign: that it was signed by */
 	bool passed;
 	char *past;                /* sign: what the auditor is to remember of it, said in this run; NULL: it is asked again */
-	int64_t past_ms, whole_at; /* monotonic: when it said so; of struct made */
+	int64_t past_at, whole_at; /* when it said so; of struct made */
 	bool ends_due;             /* the store is to forget it, with the next write */
 	/* the question */
 	bool asked;

@@ -40,7 +40,7 @@ static void stored(struct zwork *z, struct storing *s)
 	r->past = NULL;
 	if (s->made != NULL && s->made->past != NULL) {
 		r->past = mem_strdup(s->made->past);
-		r->past_ms = clock_mono_ms();
+		r->past_at = clock_now_s();
 		r->whole_at = s->made->whole_at;
 	}
 	r->since = clock_now_s();
@@ -107,18 +107,20 @@ struct unsigning {
 	struct work work;
 	struct zwork *z;
 	struct sign_params params;
+	struct sign_stats stats;
 	struct storing *s;
 	struct err err;
 	int rc;
 };
 
-/* Pages of its own: those of the published version have its DNSSEC records between the others. */
+/* No page is due, whenever its signatures end. */
+#define ANY_VALIDITY_S INT32_MAX
+
 static void unsigned_work(struct work *w)
 {
 	struct unsigning *u = (struct unsigning *)w;
 	struct zwork *z = u->z;
 	struct storing *s = u->s;
-	struct sign_stats stats = { 0 };
 	struct version *base;
 
 	fail_point("review-unsigned");
@@ -126,7 +128,7 @@ static void unsigned_work(struct work *w)
 	if (change_begin(z->engine->store, z->apex, &s->change, &u->err) != 0)
 		return;
 	base = store_current(z->engine->store, z->apex);
-	u->rc = content_sign(z->engine->store, base, z->input, &u->params, s->change, &s->info, &stats, &u->err);
+	u->rc = content_unsigned(z->engine->store, base, z->input, &u->params, s->change, &s->info, &u->stats, &u->err);
 	version_unref(base);
 	if (u->rc != 0)
 		return;
@@ -154,6 +156,8 @@ static void unsigned_done(struct work *w)
 		free(s);
 		zwork_poke(z);
 	} else {
+		log_event(LOG_INFO, "unsigned", "zone=%s kept-pages=%" PRIu64 " new-pages=%" PRIu64 " octets=%" PRIu64, z->name,
+			  u->stats.kept_pages, u->stats.new_pages, u->stats.octets);
 		history_note(z, NULL, "load-review", "waits", z->plan->policy.load_review);
 		store_it(z, s, s->change, &s->info);
 	}
@@ -168,8 +172,8 @@ void review_unsigned(struct zwork *z)
 	u->s = mem_new(1, sizeof(*u->s));
 	u->s->arena = arena_new();
 	u->s->stage = REVIEW_LOAD;
-	u->params = (struct sign_params){ .now = clock_now_s(), .validity_s = (uint32_t)z->plan->policy.validity_s, .threads = 1 };
-	u->work.large = content_is_much(z->version, z->input, &u->params);
+	u->params = (struct sign_params){ .now = clock_now_s(), .validity_s = ANY_VALIDITY_S, .threads = 1 };
+	u->work.large = z->input->zone != NULL && content_is_much(z->version, z->input, &u->params);
 	u->work.run = unsigned_work;
 	u->work.done = unsigned_done;
 	z->busy = true;

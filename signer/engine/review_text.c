@@ -42,13 +42,21 @@ static int file_close(FILE *f, const char *path, struct err *e)
 	return fclose(f) != 0 || bad ? err_errno(e, "%s", path) : 0;
 }
 
+struct lines {
+	FILE *f;
+	bool unsigned_only; /* its pages may be those of the signed version */
+};
+
 static int put_line(void *ctx, const struct rr *rr)
 {
-	char *line = rr_text(rr);
+	const struct lines *to = ctx;
+	char *line;
 
-	if (line == NULL)
+	if (to->unsigned_only && rr_type_is_signing(rr->type))
+		return 0;
+	if ((line = rr_text(rr)) == NULL)
 		return -1;
-	fprintf(ctx, "%s\n", line);
+	fprintf(to->f, "%s\n", line);
 	free(line);
 	return 0;
 }
@@ -71,6 +79,7 @@ static int put_diff(struct store *s, enum review_stage stage, struct version *pu
 int review_text(struct store *s, const char *dir, const char *zone, enum review_stage stage, struct version *published,
 		struct version *candidate, char **whole, char **diff, struct err *e)
 {
+	struct lines lines = { .unsigned_only = stage == REVIEW_LOAD };
 	FILE *f;
 	int rc;
 
@@ -81,7 +90,8 @@ int review_text(struct store *s, const char *dir, const char *zone, enum review_
 	if ((f = file_open(*whole, e)) == NULL)
 		return -1;
 	fail_point("review-text");
-	rc = store_walk(s, candidate, put_line, f, e);
+	lines.f = f;
+	rc = store_walk(s, candidate, put_line, &lines, e);
 	if (file_close(f, *whole, e) != 0 || rc != 0 || (f = file_open(*diff, e)) == NULL)
 		return -1;
 	rc = put_diff(s, stage, published, candidate, f, e);

@@ -70,19 +70,14 @@ void secondary_configure(struct zwork *z)
 
 const struct past_version *secondary_explained(const struct zwork *z, const struct shown *s)
 {
-	const uint8_t *id = s->has_id ? s->id : NULL;
-	const struct past_version *v = past_find(&z->kept.own, s->serial, id);
-
-	if (v == NULL)
-		v = past_find(&z->others, s->serial, id);
-	return v;
+	return known_explains(&z->kept.own, &z->others, &s->now);
 }
 
 static bool in_step(const struct zwork *z, const struct shown *s)
 {
 	const struct past_version *v = secondary_explained(z, s);
 
-	return s->ok && z->version != NULL && v != NULL && serial_distance(z->kept.last, s->serial) >= 0 &&
+	return s->now.ok && z->version != NULL && v != NULL && serial_distance(z->kept.last, s->now.serial) >= 0 &&
 	       content_cmp_steps(&v->content, &z->kept.mine) >= 0;
 }
 
@@ -199,13 +194,9 @@ bool secondary_version(const uint8_t *apex, const uint8_t *octets, size_t len, u
 
 static void took(struct zwork *z, struct shown *s, uint32_t serial, const uint8_t id[VERSION_ID_LEN])
 {
-	bool changed = !s->ok || s->serial != serial || memcmp(s->id, id, VERSION_ID_LEN) != 0;
+	const bool changed = known_answer(&s->now, serial, id);
 	char hex[2 * VERSION_ID_LEN + 1];
 
-	s->ok = true;
-	s->serial = serial;
-	s->has_id = true;
-	memcpy(s->id, id, VERSION_ID_LEN);
 	s->seen_at = clock_now_s();
 	s->error[0] = '\0';
 	s->in_step = in_step(z, s);
@@ -219,11 +210,11 @@ static void took(struct zwork *z, struct shown *s, uint32_t serial, const uint8_
 
 static void lost(struct zwork *z, struct shown *s, const char *why)
 {
-	if (s->ok || s->error[0] == '\0') {
+	if (s->now.ok || s->error[0] == '\0') {
 		log_event(LOG_WARNING, "secondary", "zone=%s address=%s result=%s msg=asked again by and by", z->name, s->address, why);
 		zwork_tell(z);
 	}
-	s->ok = false;
+	s->now.ok = false;
 	s->in_step = false;
 	snprintf(s->error, sizeof(s->error), "%s", why);
 }
@@ -233,7 +224,7 @@ static void tell_again(struct zwork *z, struct shown *s)
 {
 	int64_t now_ms = clock_mono_ms();
 
-	if (!s->notify || !s->ok || s->tries < NOTIFY_TRIES || z->version == NULL || now_ms - s->told_ms < NOTIFY_AGAIN_MS)
+	if (!s->notify || !s->now.ok || s->tries < NOTIFY_TRIES || z->version == NULL || now_ms - s->told_ms < NOTIFY_AGAIN_MS)
 		return;
 	s->told_ms = now_ms;
 	netlink_notify(z->engine->net, z->name, s->address);
@@ -242,7 +233,7 @@ static void tell_again(struct zwork *z, struct shown *s)
 /* Its DNSKEY RRset, once for each version that it has taken. */
 static void look_at_keys(struct zwork *z, struct shown *s)
 {
-	if (s->key_query == 0 && s->in_step && s->key_serial != s->serial && version_info(z->version)->soa_sig_count > 0)
+	if (s->key_query == 0 && s->in_step && s->key_serial != s->now.serial && version_info(z->version)->soa_sig_count > 0)
 		s->key_query = netlink_query(z->engine->net, z, s->address, s->key, "dnskey", TIMEOUT_MS);
 }
 
@@ -260,7 +251,7 @@ static void keys_answered(struct zwork *z, struct shown *s, const json_t *msg)
 		if (rr.type == TYPE_DNSKEY && dname_equal(rr.owner, z->apex))
 			keys[n++] = rr;
 	if (n > 0 && key_set_hash(keys, n, keyset, NULL) == 0) {
-		s->key_serial = s->serial;
+		s->key_serial = s->now.serial;
 		if (memcmp(s->keyset, keyset, sizeof(keyset)) != 0)
 			zwork_tell(z);
 		memcpy(s->keyset, keyset, sizeof(keyset));
@@ -352,7 +343,7 @@ void secondary_asked(struct zwork *z, const json_t *msg)
 	if (s == NULL || !json_is_true(json_object_get(msg, "authenticated")) ||
 	    msg_uint(msg, "serial", UINT32_MAX, &serial, NULL) != 0)
 		return;
-	if (s->ok && s->serial == (uint32_t)serial)
+	if (s->now.ok && s->now.serial == (uint32_t)serial)
 		return;
 	/* It says a serial that it did not show: ask for the version itself. */
 	s->poll_mono_ms = clock_mono_ms() + 200;

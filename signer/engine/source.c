@@ -157,13 +157,15 @@ void source_files(struct zwork *z, const struct zone_files *read)
 	struct source *s = &z->source;
 
 	files_free(s);
-	s->files = mem_new(read->n + 1, sizeof(*s->files));
+	if (read->n > 1)
+		s->files = mem_new(read->n, sizeof(*s->files));
 	s->loaded = 0;
 	for (size_t i = 0; i < read->n; i++) {
 		const struct zone_file *f = &read->file[i];
 		const struct stamp stamp = { .mtime_ns = f->mtime_ns, .size = f->size, .dev = f->dev, .ino = f->ino };
 
-		s->files[s->file_count++] = mem_strdup(f->path);
+		if (read->n > 1)
+			s->files[s->file_count++] = mem_strdup(f->path);
 		s->loaded = add_stamp(s->loaded, &stamp);
 	}
 	s->seen = s->loaded;
@@ -186,9 +188,8 @@ static void look(struct zwork *z)
 		return;
 	}
 	size = stamp.size;
-	if (s->file_count == 0)
-		seen = add_stamp(0, &stamp);
-	for (size_t i = 0; i < s->file_count; i++) {
+	seen = add_stamp(0, &stamp); /* the first of all that is read */
+	for (size_t i = 1; i < s->file_count; i++) {
 		stamp_of(s->files[i], &stamp);
 		seen = add_stamp(seen, &stamp);
 	}

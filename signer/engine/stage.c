@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* stage: which version is meant, and which of its records signing adds. */
+/* stage: which version is meant. */
 #include "signer/engine/stage.h"
 
 #include <errno.h>
@@ -7,24 +7,6 @@
 #include <string.h>
 
 #include "signer/engine/zwork.h"
-
-bool stage_keeps(const uint8_t *apex, const struct rr *rr)
-{
-	switch (rr->type) {
-	case TYPE_RRSIG:
-	case TYPE_NSEC:
-	case TYPE_NSEC3:
-	case TYPE_NSEC3PARAM:
-		return false;
-	case TYPE_DNSKEY:
-	case TYPE_CDS:
-	case TYPE_CDNSKEY:
-	case TYPE_ZONEMD:
-		return !dname_equal(rr->owner, apex);
-	default:
-		return true;
-	}
-}
 
 char *stage_soa_text(const struct version_info *info, bool unsigned_only)
 {

@@ -16,13 +16,11 @@
 struct zwork;
 struct stage {
 	struct version *version; /* a reference */
-	bool unsigned_only;      /* stage_keeps says what of it counts */
+	bool unsigned_only;      /* records of rr_type_is_signing do not count */
 };
 
 /* ERR_NOTFOUND says which there are. */
 int stage_find(const struct zwork *z, const char *word, struct stage *out, struct err *e);
-/* Whether a record is there without signing. */
-bool stage_keeps(const uint8_t *apex, const struct rr *rr);
 /* The SOA as a line, of the unsigned zone with the input's serial; free(). */
 char *stage_soa_text(const struct version_info *info, bool unsigned_only);
 

@@ -36,11 +36,11 @@ static json_t *secondaries(const struct zwork *z)
 
 		if (!s->configured)
 			continue;
-		o = json_pack("{s:s,s:b,s:b,s:b,s:s?}", "address", s->address, "ok", (int)s->ok, "in_step", (int)s->in_step,
+		o = json_pack("{s:s,s:b,s:b,s:b,s:s?}", "address", s->address, "ok", (int)s->now.ok, "in_step", (int)s->in_step,
 			      "notify", (int)s->notify, "error", s->error[0] == '\0' ? NULL : s->error);
 		if (s->seen_at != 0) {
-			json_object_set_new(o, "serial", json_integer(s->serial));
-			json_object_set_new(o, "id", msg_json_hex(s->id, sizeof(s->id)));
+			json_object_set_new(o, "serial", json_integer(s->now.serial));
+			json_object_set_new(o, "id", msg_json_hex(s->now.id, sizeof(s->now.id)));
 			json_object_set_new(o, "seen_at", json_integer(s->seen_at));
 			if (s->key_serial != 0)
 				json_object_set_new(o, "dnskey", msg_json_hex(s->keyset, sizeof(s->keyset)));
@@ -208,7 +208,7 @@ json_t *status_engine(const struct engine *e)
 	json_object_set_new(o, "alone", json_boolean(e->alone));
 	json_object_set_new(o, "set_back", json_boolean(e->set_back));
 	json_object_set_new(o, "hold", e->hold == NULL ? json_null() : json_string(e->hold));
-	json_object_set_new(o, "serving", json_boolean(e->serving && e->drain_until_ms == 0));
+	json_object_set_new(o, "serving", json_boolean(e->serving && !e->leaving && e->drain_until_ms == 0));
 	json_object_set_new(o, "draining_ms", json_integer(e->drain_until_ms == 0 ? 0 :
 							    (json_int_t)(e->drain_until_ms - clock_mono_ms())));
 	json_object_set_new(o, "clock", json_pack("{s:b,s:s}", "vouched", (int)e->clock.vouched, "why", e->clock.why));

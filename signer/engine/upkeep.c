@@ -34,6 +34,8 @@ static void versions_again(struct engine *e)
 		}
 		version_unref(z->version);
 		z->version = now;
+		content_unread(z->input);
+		content_unread(z->loaded);
 		netlink_version(e->net, z);
 	}
 }

@@ -82,6 +82,7 @@ void zwork_free(struct zwork *z)
 	free(z->damage);
 	free(z->hold);
 	free(z->salt);
+	free(z->again);
 	free(z->error);
 	free(z->next);
 	free(z->kept.audit);
@@ -92,14 +93,6 @@ void zwork_free(struct zwork *z)
 	free(z->disagrees);
 	whole_forget(z);
 	free(z);
-}
-
-bool zwork_within_half(const struct zwork *z, int64_t now)
-{
-	const struct version_info *info = z->version == NULL ? NULL : version_info(z->version);
-	int64_t margin_s = z->plan != NULL ? z->plan->policy.renewal_margin_s : policy_default().renewal_margin_s;
-
-	return info != NULL && info->earliest != INT64_MAX && info->earliest - margin_s / 2 <= now;
 }
 
 static void shows_read(struct shows *s, const json_t *o)
@@ -149,16 +142,14 @@ static void keep_read(struct zwork *z, const char *text)
 
 char *zwork_keep(const struct zwork *z, const struct kept *kept)
 {
+	char *own = past_text(&kept->own), *others = past_text(&z->others), *rest, *text;
 	json_t *o = json_object();
-	char *text;
 
 	json_object_set_new(o, "v", json_integer(1));
 	json_object_set_new(o, "last", json_integer(kept->last));
 	json_object_set_new(o, "shows", shows_json(&kept->shows));
 	json_object_set_new(o, "mine", content_to_json(&kept->mine));
 	json_object_set_new(o, "plan", msg_json_hex(kept->plan_hash, sizeof(kept->plan_hash)));
-	json_object_set_new(o, "own", past_to_json(&kept->own));
-	json_object_set_new(o, "others", past_to_json(&z->others));
 	if (kept->audit != NULL)
 		json_object_set_new(o, "audit", json_string(kept->audit));
 	json_object_set_new(o, "audit_whole", json_integer(kept->whole_at));
@@ -170,8 +161,12 @@ char *zwork_keep(const struct zwork *z, const struct kept *kept)
 		json_object_set_new(o, "hold", json_string(z->hold));
 	if (z->salt_len > 0)
 		json_object_set_new(o, "salt", msg_json_hex(z->salt, z->salt_len));
-	text = json_dumps(o, JSON_COMPACT);
+	rest = json_dumps(o, JSON_COMPACT);
+	text = mem_printf("{\"own\":%s,\"others\":%s,%s", own, others, rest + 1);
 	json_decref(o);
+	free(rest);
+	free(own);
+	free(others);
 	return text;
 }
 
@@ -342,9 +337,7 @@ static void ttls_of_self(struct zwork *z, const json_t *status)
 
 static void word_of_self(struct zwork *z, const struct past_version *v)
 {
-	bool known = past_find(&z->kept.own, v->serial, v->id) != NULL;
-
-	if (v->serial == 0 || known || !serial_set_back(z->kept.last, v->serial))
+	if (!known_set_back(&z->kept.own, z->kept.last, v))
 		return;
 	if (!z->set_back)
 		log_event(LOG_ERROR, "set-back", "zone=%s serial=%u known=%u msg=others remember a version of ours that "

@@ -6,7 +6,7 @@
 #include "signer/engine/content.h"
 #include "signer/engine/engine.h"
 #include "signer/engine/history.h"
-#include "signer/engine/past.h"
+#include "signer/engine/known.h"
 #include "signer/engine/plan.h"
 #include "signer/engine/review.h"
 #include "sign/zonesign.h"
@@ -28,10 +28,7 @@ struct shown {
 	bool notify;
 	bool configured;        /* still in the configuration */
 	uint64_t query;         /* running query to net, 0: none */
-	bool ok;                /* the last answer was one: serial and id are what it shows now */
-	uint32_t serial;
-	bool has_id;            /* false: serial came from an IXFR query alone */
-	uint8_t id[VERSION_ID_LEN];
+	struct known_shown now;
 	int64_t seen_at;        /* wall clock, for people; 0: never */
 	int64_t seen_mono_ms;
 	int64_t poll_mono_ms;   /* next poll */
@@ -65,7 +62,7 @@ struct source {
 	enum source_kind kind;
 	char *path;             /* file: absolute */
 	char *primaries;        /* primary: as primaries.h has them */
-	char **files;           /* file: all that was read when it was loaded last, $INCLUDE among it; NULL: path alone */
+	char **files;           /* file: path and what it included when it was loaded last; NULL: path alone */
 	size_t file_count;
 	uint64_t loaded, seen;  /* hash of their time stamps, sizes and places: when loaded last, when last looked */
 	bool exists;
@@ -97,14 +94,16 @@ struct made {
 	struct sign_stats stats;
 	struct plan *plan;
 	bool keys_open;         /* the plan's keys are in use, for the SOA to come */
-	const struct content *content; /* what was signed: the zone's input; NULL: what the version has, or */
+	struct content *content; /* what was signed: the zone's input; NULL: what the version has, or */
 	bool candidate;         /* what waited for its review */
 	struct version *base;   /* that it was made from, or NULL */
 	struct sign_params params;
 	uint8_t salt[255];
+	uint8_t *again;         /* the zone's, as it was then; params has it */
 	struct arena *arena;    /* of the SOA and its RRSIGs in info; NULL: they are not made */
 	bool passed;            /* the auditor has nothing against it, with info's SOA */
 	bool whole;             /* its changes alone did not pass */
+	bool forced;            /* a renewal in need, where the serial rule would not have it otherwise */
 	int64_t whole_at;       /* passed: when all of it, or of a version that it stands on, was looked at last */
 	char *past;             /* then: what the auditor is to remember once it is published */
 };
@@ -187,6 +186,7 @@ struct zwork {
 	uint64_t saved;
 	struct made *made;
 	bool forced, full;      /* an operator or a new plan wants a new version */
+	uint8_t *again;         /* name whose signatures an operator wants made anew; NULL: none */
 	char *damage;           /* what of the published version is not what was written; NULL: nothing that is known */
 	bool stale;             /* made may have kept what is damaged */
 	int64_t ask_until_ms;   /* asking for fresh word until; 0: not asking */
@@ -256,7 +256,6 @@ void zwork_save(struct zwork *z);
 bool zwork_save_step(struct zwork *z);
 /* Replaces *slot by a printed sentence; fmt NULL: by nothing. */
 void zwork_say(char **slot, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-bool zwork_within_half(const struct zwork *z, int64_t now);
 
 /* source.c */
 void source_set(struct zwork *z, const char *text);

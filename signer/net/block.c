@@ -3,12 +3,13 @@
  * block: reads pages for transfers.
  *
  * Invariants: 1. a block that is ready, without a bad page, holds what was written, whole: xxh3-64 and length octets of
- * each page are right.  2. while `reading` is set, octets, bad and err are who reads', the loop or a thread; they change at no other time.
+ * each page are right.  2. while `reading` is set, octets, messages, bad and err are who reads', the loop or a thread; they change at no other time.
  * 3. `pages` lives, since its version forgets its blocks before it goes, and `reading` is a reference.
  */
 #include "signer/net/block.h"
 
 #include "arena/arena.h"
+#include "signer/net/unsigned.h"
 #include "store/page_sum.h"
 
 #include <errno.h>
@@ -148,7 +149,7 @@ static size_t choose(const struct pages *pages, size_t first, const struct page 
 	return n;
 }
 
-/* Sets octets, bad and err.  In any thread. */
+/* Sets octets, messages, bad and err.  In any thread. */
 static void read_pages(struct block *b, int flags)
 {
 	const struct page *page[BLOCK_PAGES];
@@ -164,6 +165,11 @@ static void read_pages(struct block *b, int flags)
 				return;
 		}
 	}
+	b->bad = page[0];
+	if (!pages_unsigned(b->reading))
+		b->messages = n;
+	else if (unsigned_pages(b->octets, n, &b->messages, &b->err) != 0)
+		return;
 	b->bad = NULL;
 }
 
@@ -230,8 +236,9 @@ struct block *block_get(struct net *net, struct pages *pages, size_t first)
 		return b;
 	}
 	b = new_block(net, pages, first);
-	read_pages(b, RWF_NOWAIT);
-	if (b->bad != NULL && b->err.code == ERR_NOTNOW)
+	if (!pages_unsigned(pages)) /* which is work for a thread */
+		read_pages(b, RWF_NOWAIT);
+	if (pages_unsigned(pages) || (b->bad != NULL && b->err.code == ERR_NOTNOW))
 		crew_queue(net->readers, &b->job);
 	else
 		block_read(&b->job);

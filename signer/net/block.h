@@ -33,6 +33,7 @@ struct block {
 	const struct page *bad;        /* the page that is not what was written, or NULL */
 	struct err err;
 	struct block_waiter *waiting;
+	size_t messages;               /* in octets; fewer than pages where some have but what signing adds, and that is left out */
 	uint8_t octets[BLOCK_OCTETS];  /* messages with their length octets, one behind the other */
 };
 

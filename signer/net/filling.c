@@ -30,7 +30,7 @@ void filling_add_block(struct filling *f, uint16_t id)
 {
 	const uint8_t *p = f->block->octets;
 
-	for (size_t i = 0; i < f->block->count; i++) {
+	for (size_t i = 0; i < f->block->messages; i++) {
 		size_t len = 2 + ((size_t)p[0] << 8 | p[1]);
 
 		filling_add(f, p, len, id);

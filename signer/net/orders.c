@@ -169,8 +169,11 @@ static int on_candidate(struct order *o, struct err *e)
 	    (soa = get_octets(o, "soa", &len, e)) == NULL)
 		return -1;
 	zone = net_zone_get(o->net, apex);
-	if ((pages = get_pages(o, zone->now, e)) != NULL)
+	if ((pages = get_pages(o, zone->now, e)) != NULL) {
+		if (json_is_true(json_object_get(o->json, "unsigned")))
+			pages_set_unsigned(pages);
 		v = served_new(o->net, apex, serial, soa, len, pages, e);
+	}
 	free(soa);
 	if (v == NULL)
 		return err_ctx(e, "candidate %u of %s", serial, zone->text);
@@ -314,8 +317,12 @@ static int on_hold_serve(struct order *o, struct err *e)
 	if (!json_is_boolean(on))
 		return err_set(e, ERR_SYNTAX, "on is neither true nor false");
 	o->net->holding = json_is_true(on);
-	if (before && !o->net->holding)
+	if (before && !o->net->holding) {
 		notify_all(o->net);
+	} else if (!before && o->net->holding) {
+		notify_cancel_all(o->net);
+		tcp_cut_all(o->net);
+	}
 	return 0;
 }
 

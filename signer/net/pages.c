@@ -31,6 +31,7 @@ struct chunk {
 
 struct pages {
 	unsigned refs;
+	bool is_unsigned;
 	size_t n;
 	size_t chunk_count;
 	struct chunk **chunk;
@@ -83,6 +84,16 @@ void pages_unref(struct net *net, struct pages *p)
 	free(p->chunk);
 	free(p->start);
 	free(p);
+}
+
+void pages_set_unsigned(struct pages *p)
+{
+	p->is_unsigned = true;
+}
+
+bool pages_unsigned(const struct pages *p)
+{
+	return p->is_unsigned;
 }
 
 size_t pages_count(const struct pages *p)

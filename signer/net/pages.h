@@ -2,6 +2,7 @@
 #ifndef DUET_NET_PAGES_H
 #define DUET_NET_PAGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,9 @@ struct pages *pages_splice(struct net *net, const struct pages *old, const uint8
 			   struct err *e);
 struct pages *pages_ref(struct pages *p);
 void pages_unref(struct net *net, struct pages *p); /* NULL does nothing */
+/* Who transfers it gets the pages without records of rr_type_is_signing; said once, before anybody reads it. */
+void pages_set_unsigned(struct pages *p);
+bool pages_unsigned(const struct pages *p);
 
 size_t pages_count(const struct pages *p);
 /* Page i, i < pages_count; *behind: as many of the table follow it in memory, at least itself. */

@@ -35,6 +35,11 @@ static const int allowed[] = {
 	SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(sched_yield),
 };
 
+#ifdef __SANITIZE_THREAD__
+/* The sanitizer's own thread. */
+static const int waits[] = { SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep) };
+#endif
+
 #ifdef SANITIZED
 /* What a report asks for on its way out: it goes on without. */
 static const int refused[] = {
@@ -93,6 +98,10 @@ int sandbox_enter(struct err *e)
 	rc |= seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
 	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
 		rc |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
+#ifdef __SANITIZE_THREAD__
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
+		rc |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, waits[i], 0);
+#endif
 #ifdef SANITIZED
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		rc |= seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), refused[i], 0);

@@ -47,7 +47,7 @@ def run_case(program, case, folder):
         options += ["--plan", write(folder, "plan.json", json.dumps(case.plan))]
     if case.policy is not None:
         options += ["--policy", write(folder, "policy.yaml", case.policy)]
-    if case.before:
+    if case.before or case.remembers:
         state = os.path.join(folder, "state")
         for f in (os.listdir(state) if os.path.isdir(state) else ()):
             os.unlink(os.path.join(state, f))

@@ -34,18 +34,26 @@ class Worker:
         self.sock.close()
         self.process.wait(20)
 
-    def run(self, job, stream):
-        """The answer, an object."""
+    def run(self, job, stream, other=None):
+        """The answer, an object.  other: a stream besides, of another signer."""
         text = json.dumps(job).encode()
         out, into = os.pipe()
 
         def feed():
-            with os.fdopen(into, "wb") as f:
-                f.write(stream)
+            try:
+                with os.fdopen(into, "wb") as f:
+                    f.write(stream)
+            except BrokenPipeError:     # it has seen enough
+                pass
         feeder = threading.Thread(target=feed)
         feeder.start()
-        socket.send_fds(self.sock, [struct.pack("!I", len(text))], [out])
-        os.close(out)
+        fds = [out]
+        if other is not None:
+            fds.append(os.memfd_create("other"))
+            os.pwrite(fds[1], other, 0)
+        socket.send_fds(self.sock, [struct.pack("!I", len(text))], fds)
+        for fd in fds:
+            os.close(fd)
         self.sock.sendall(text)
         length = struct.unpack("!I", self.read(4))[0]
         feeder.join()
@@ -97,13 +105,13 @@ def message(records):
 
 
 def records_of(z):
-    """(owner, covers, octets) of all records, those of the SOA apart from the others."""
+    """(owner, chain, octets) of all records, those of the SOA apart from the others."""
     soa, rest = [], []
     for (name, rdtype), (ttl, rdatas) in sorted(z.records.items(), key=lambda x: x[0]):
         for r in rdatas:
             covers = r.type_covered if rdtype == T.RRSIG else rdtype
             its_ttl = z.sig_ttl.get((name, covers), r.original_ttl) if rdtype == T.RRSIG else ttl
-            (soa if name == z.origin and covers == T.SOA else rest).append((name, record(name, rdtype, its_ttl, r)))
+            (soa if name == z.origin and covers == T.SOA else rest).append((name, int(covers == T.NSEC3), record(name, rdtype, its_ttl, r)))
     return soa, rest
 
 
@@ -112,13 +120,11 @@ class Pages:
 
     def __init__(self, z, like=None):
         soa, rest = records_of(z)
-        names = sorted({n for n, _ in rest if not z.is_hash(n)})
-        hashes = sorted({n for n, _ in rest if z.is_hash(n)})
+        names, hashes = (sorted({n for n, c, _ in rest if c == chain}) for chain in (0, 1))
         self.starts = like.starts if like else (names[::OWNERS], hashes[::OWNERS])
-        self.soa, self.closing = message([w for _, w in soa]), message([w for _, w in soa[:1]])
+        self.soa, self.closing = message([w for *_, w in soa]), message([w for *_, w in soa[:1]])
         found = {}
-        for name, wire in rest:
-            chain = int(z.is_hash(name))
+        for name, chain, wire in rest:
             found.setdefault((chain, self.place(chain, name)), []).append((name, wire))
         self.pages = {k: (message([w for _, w in v]), v[0][0]) for k, v in found.items()}     # octets, first owner
         self.order = sorted(self.pages)

@@ -27,6 +27,7 @@ class Case:
         self.ours = None        # Signed: what our signer publishes, where the zone is another's
         self.text = None        # of the signed zone, where it is not that of z
         self.at = now
+        self.remembers = False  # a folder for the past, if with nothing in it
 
     # ---- shorthands ----
 
@@ -79,6 +80,14 @@ class Case:
         old.sign_all()
         self.before.append((old, seconds_ago))
         self.serial(self.get_serial() + 1)
+
+    def seeded(self, **words):
+        """Nothing was published here; others publish its keys."""
+        self.remembers = True
+        seeds = [{"dnskey": k.rdata().to_text(), "visible": True, "used": True, "retired": False} for k in self.z.keys]
+        for seed in seeds:
+            seed.update(words)
+        self.good_plan()["seeds"] = seeds
 
     def get_serial(self):
         return self.z.get(self.z.origin, T.SOA)[0].serial
@@ -428,6 +437,27 @@ def content_older_than_what_a_peer_serves(c):
     known(c, 8, -1, 9, True)
 
 
+@fault("SERIAL-02", setups=("csk",))
+def serial_not_above_content_of_the_epoch_before(c):
+    known(c, 8, 0, 9)
+    c.plan["epoch"] = 1
+
+
+@fault("SERIAL-01", setups=("csk",))
+def serial_that_this_node_forgot(c):
+    known(c, 8, 0, 8)
+    c.plan["known"][0]["self"] = True
+
+
+@fault("SERIAL-02", setups=("csk",))
+def new_content_that_says_it_is_a_renewal_in_need(c):
+    c.published()
+    c.both("new", T.TXT, 3600, ['"content"'])
+    c.changed("new", T.TXT)
+    known(c, 8, 0, 7)
+    c.plan["forced"] = True
+
+
 @fault("SERIAL-05", setups=("csk",))
 def serial_years_ahead(c):
     c.serial(2099010100)
@@ -562,6 +592,27 @@ def ds_with_a_wrong_digest(c):
     c.plan["ds"] = [ds[:-1] + ("0" if ds[-1] != "0" else "1")]
 
 
+@fault("KEY-06", setups=("csk", "split"))
+def ds_of_one_of_the_parents_servers_names_another_key(c):
+    ds = c.good_plan()["ds"]
+    other = c.extra_key(c.z.keys[0].algorithm, 257)
+    c.plan["ds"] = [ds, [other.ds(c.z.origin).to_text()]]
+
+
+@fault("KEY-06", setups=("csk",))
+def ds_of_a_digest_that_nobody_knows_beside_another_keys(c):
+    ds = c.good_plan()["ds"]
+    other = c.extra_key(c.z.keys[0].algorithm, 257)
+    c.plan["ds"] = [ds[0].replace(" 2 ", " 3 ", 1), other.ds(c.z.origin).to_text()]
+
+
+@fault("KEY-06", setups=("csk",))
+def unsigned_while_the_parent_has_a_ds(c):
+    ds = c.good_plan()["ds"]
+    c.plan = {"unsigned": True, "ds": ds}
+    c.z.records = dict(c.z.input)
+
+
 @fault("KEY-07", ("CDS-02", "CDS-03"), setups=("split", "roll"))
 def dnskey_signed_by_zsks_alone(c):
     c.z.sign(c.z.origin, T.DNSKEY, [k for k in c.z.keys if not k.sep()])
@@ -650,6 +701,13 @@ def zsk_signs_at_once(c):
     c.z.keys.insert(1, basezones.keys("split")[1])
 
 
+@fault("HIST-01", setups=("csk", "split"))
+def key_signs_that_others_have_only_begun_to_publish(c):
+    c.seeded(visible=False, used=False)
+    other = c.extra_key(c.z.keys[0].algorithm, c.z.keys[0].flags)
+    c.plan["seeds"].append({"dnskey": other.rdata().to_text(), "visible": True, "used": True, "retired": True})
+
+
 @fault("HIST-02", ("KEY-02",), setups=("split",))
 def zsk_removed_while_its_signatures_are_cached(c):
     new = c.extra_key(8, 256)
@@ -662,6 +720,18 @@ def zsk_removed_while_its_signatures_are_cached(c):
     c.z.keys = [c.z.keys[0], new]
     c.z.put(c.z.origin, T.DNSKEY, 3600, [k.rdata() for k in c.z.keys])
     c.z.sign_all()
+
+
+@fault("HIST-02", setups=("csk", "split"))
+def key_that_others_sign_with_is_not_there(c):
+    c.seeded()
+    other = c.extra_key(c.z.keys[0].algorithm, 256)
+    c.plan["seeds"].append({"dnskey": other.rdata().to_text(), "visible": True, "used": True, "retired": False})
+
+
+@fault("HIST-03", setups=("csk", "split"))
+def key_that_others_have_retired_signs(c):
+    c.seeded(retired=True)
 
 
 @fault("HIST-03", ("KEY-02",), setups=("split",))
@@ -1382,6 +1452,38 @@ def wrong_signature_of_the_other(c):
 def expired_signature_of_the_other(c):
     beside(c)
     c.z.sign(c.name("www"), T.A, expiration=c.now - 10)
+
+
+@fault("CROSS-04")
+def labels_of_a_signature_of_the_other(c):
+    """validators make a wildcard of the name, and the signature is over the name"""
+    beside(c)
+    c.z.sign(c.name("www"), T.A, labels=1)
+
+
+def signed_by_a_key_that_nobody_uses(c, flags, protocol=3):
+    k = c.extra_key(c.data_key().algorithm, flags)
+    k.protocol = protocol
+    c.z.put(c.z.origin, T.DNSKEY, 3600, c.z.get(c.z.origin, T.DNSKEY) + [k.rdata()])
+    c.z.sign(c.z.origin, T.DNSKEY, c.z.signers(T.DNSKEY) + [k])
+    beside(c)
+    c.z.sign(c.name("www"), T.A, [k])
+
+
+@fault("CROSS-04", setups=("csk", "split"))
+def revoked_key_that_signs_data_at_the_other(c):
+    signed_by_a_key_that_nobody_uses(c, 0x181)
+
+
+@fault("CROSS-04", setups=("csk", "split"))
+def key_of_another_protocol_that_signs_data_at_the_other(c):
+    signed_by_a_key_that_nobody_uses(c, 256, protocol=2)
+
+
+@fault("FRAME-01", ("CROSS-01",))
+def two_soas_at_the_other(c):
+    beside(c)
+    two_soas(c)
 
 
 @fault("CROSS-04", ("CROSS-02", "CROSS-03"), setups=("csk", "split"))

@@ -54,28 +54,36 @@ class Stopping:
             signal.signal(number, on_signal)
 
 
-def anonymous_kib(pid):
+def memory_kib(pid, what):
     try:
         with open("/proc/%d/status" % pid, encoding="ascii") as f:
             for line in f:
-                if line.startswith("RssAnon:"):
+                if line.startswith(what + ":"):
                     return int(line.split()[1])
     except OSError:
         pass
     return 0
 
 
-class MemoryWatch(threading.Thread):
-    """The largest anonymous memory that a process has had, looked at every 10 ms."""
+def anonymous_kib(pid):
+    return memory_kib(pid, "RssAnon")
 
-    def __init__(self, pid):
+
+def resident_kib(pid):
+    return memory_kib(pid, "VmRSS")
+
+
+class MemoryWatch(threading.Thread):
+    """The largest anonymous, or other, memory that processes have had together, looked at so often."""
+
+    def __init__(self, *pids, of=anonymous_kib, every=0.01):
         super().__init__(daemon=True)
-        self.pid, self.most_kib, self.ended = pid, 0, threading.Event()
+        self.pids, self.of, self.every, self.most_kib, self.ended = pids, of, every, 0, threading.Event()
 
     def run(self):
         while not self.ended.is_set():
-            self.most_kib = max(self.most_kib, anonymous_kib(self.pid))
-            self.ended.wait(0.01)
+            self.most_kib = max(self.most_kib, sum(self.of(p) for p in self.pids))
+            self.ended.wait(self.every)
 
 
 # Two of OpenSSL's, of which it takes the first one where both are possible: with ADX, and with AVX2.

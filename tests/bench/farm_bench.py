@@ -7,7 +7,7 @@ import re
 import statistics
 import time
 
-from benchlib import MIB, MemoryWatch, Table, anonymous_kib, judge, progress
+from benchlib import MIB, MemoryWatch, Table, anonymous_kib, judge, progress, resident_kib
 from duetlab import DNS_PORT, Cluster, Lab, axfr, query, run, wait_until
 
 KNOWN = 20          # of all zones, looked at by name
@@ -16,8 +16,7 @@ JUDGED_ZONES = 10   # of all, verified by programs of others
 
 
 def resident_mib(pid):
-    with open("/proc/%d/status" % pid, encoding="ascii") as f:
-        return int(re.search(r"^VmRSS:\s+(\d+)", f.read(), re.M).group(1)) / 1024
+    return resident_kib(pid) / MIB
 
 
 class Served:
@@ -87,9 +86,26 @@ def settle(pids, for_s):
         time.sleep(0.2)
 
 
+def engine_and_net(host):
+    return host.signer.popen.pid, host.signer.children()[0]
+
+
+def watch(*pids):
+    """Looks at what they have resident from now on; it takes its time beside what is measured."""
+    w = MemoryWatch(*pids, of=resident_kib, every=0.05)
+    w.start()
+    return w
+
+
+def most_mib(w):
+    w.ended.set()
+    w.join()
+    return w.most_kib / MIB
+
+
 def memory(table, host, when, args):
     """Engine and net together, resident, MiB, once they are at rest."""
-    engine, net = host.signer.popen.pid, host.signer.children()[0]
+    engine, net = engine_and_net(host)
     settle((engine, net), 0 if args.smoke else SETTLED_S)
     resident, anonymous = [resident_mib(p) for p in (engine, net)], [anonymous_kib(p) / 1024 for p in (engine, net)]
     table.add("engine + net, at rest %s, resident (anonymous), MiB" % when,
@@ -121,9 +137,7 @@ def farm(lab, table, args, folder, names, signers):
         s1.ctl("policy", "apply", lab.write("policy.yaml", "name: default\nrequire-backups: 0\n"))
     for host in cluster.signers():
         host.since = host.signer.mark()
-    watches = [MemoryWatch(p) for p in (s1.signer.popen.pid, s1.keydist.popen.pid)]
-    for w in watches:
-        w.start()
+    both, alone = watch(*engine_and_net(s1)), watch(s1.keydist.popen.pid)
     progress("adding %d zones to %d signers" % (len(names), signers))
     begin = time.monotonic()
     s1.ctl("zone", "add", "--from", os.path.join(folder, "zones.txt"), "--key", timeout=600)
@@ -135,10 +149,9 @@ def farm(lab, table, args, folder, names, signers):
     table.figure(what + "served", len(names), [served_s])
     table.add("until the command had ended, s", "%.1f" % (told - begin))
     table.add("CPU for each zone, ms", cpu_ms(lab, len(names)))
-    for w in watches:
-        w.ended.set()
-        w.join()
-    table.add("most anonymous memory meanwhile, engine; keydist, MiB", "%.0f; %.0f" % tuple(w.most_kib / MIB for w in watches))
+    most = most_mib(both)
+    table.add("engine + net, the most at any moment meanwhile, resident, MiB", "%.0f" % most)
+    table.add("keydist, the same", "%.0f" % most_mib(alone))
     loaded = memory(table, s1, "after that", args)
     zone = names[len(names) // 2]
     with open(os.path.join(folder, zone + ".zone"), encoding="ascii") as f:
@@ -150,11 +163,13 @@ def farm(lab, table, args, folder, names, signers):
     s1.since = s1.signer.mark()
     begin = time.monotonic()
     s1.start("signer", timeout=120)
+    both = watch(*engine_and_net(s1))
     wait_served(s1, names, 120)
     restart_s = time.monotonic() - begin
     table.add("restart until all are served, s", "%.2f" % restart_s)
     table.figure(what + "restart", len(names), [restart_s])
-    table.figure(what + "memory", len(names), [max(loaded, memory(table, s1, "after a restart", args))])
+    table.figure(what + "memory", len(names), [max(most, loaded, memory(table, s1, "after a restart", args))])
+    table.add("engine + net, the most at any moment after it, resident, MiB", "%.0f" % most_mib(both))
     for name in names[:: max(1, len(names) // JUDGED_ZONES)]:
         judge(lab, s1.addr, name)
     if len(list(axfr(s1.addr, names[-1], DNS_PORT).nodes)) < 6:

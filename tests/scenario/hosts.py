@@ -8,7 +8,7 @@ import struct
 import time
 
 from dnstools import is_signed, serial_of
-from lab import DNS_PORT, MSG_PORT, run, wait_until
+from lab import DNS_PORT, MSG_PORT, find_event, run, wait_until
 
 
 def yaml(value, indent=0):
@@ -93,6 +93,12 @@ class Host:
         with open(self.clock, mode) as f:
             f.write(struct.pack("=q", int(offset_s)))
 
+    def past_midnight(self):
+        """Where midnight (UTC) is near, it is over from now on: serials have the date, and a test counts them."""
+        left_s = 86400 - time.time() % 86400
+        if left_s < 480:
+            self.set_clock(left_s + 60)     # less than what other nodes' clocks may be off by
+
     def now(self):
         with open(self.clock, "rb") as f:
             return time.time() + struct.unpack("=q", f.read(8))[0]
@@ -105,6 +111,15 @@ class Host:
         if fail:
             e["DUET_TEST_FAIL"] = fail
         return e
+
+    def arm(self, point=None):
+        """From now on a daemon of the host dies at the fail-point; None: at none."""
+        path = os.path.join(self.dir, "numbers", "fail-point")
+        if point is None:
+            os.unlink(path)
+        else:
+            self.lab.write(path + ".new", point)
+            os.rename(path + ".new", path)
 
     # daemons
     DAEMONS = {"signer": ("duet-keydist", "duet-signer"), "backup": ("duet-backupd",)}
@@ -123,7 +138,9 @@ class Host:
             else:
                 since, p.env = p.mark(), self.env(fail)
                 p.start()
-            if wait:
+            if wait and fail:       # which may be on its way to being ready
+                wait_until(lambda q=p, at=since: not q.running() or find_event(q.log, "event=ready", at), timeout, "%s is up" % short)
+            elif wait:
                 p.wait_event("event=ready", timeout, since)
         return self
 

@@ -221,11 +221,8 @@ class Process:
         """Waits until nobody is alive in the process group of its last run."""
         if self.popen is None:
             return
-        try:
-            os.killpg(self.popen.pid, signal.SIGCONT)       # its children may have been paused
-        except ProcessLookupError:
-            return
-        wait_until(lambda: not alive_in(self.popen.pid), 10, "what %s had started is gone" % self.name, every=0.005)
+        wait_until(lambda: not [resumed(pid) for pid in alive_in(self.popen.pid)], 10, "what %s had started is gone" % self.name,
+                   every=0.005)
 
     def pause(self):
         self.send(signal.SIGSTOP)
@@ -240,6 +237,18 @@ class Process:
                 return [int(w) for w in f.read().split()]
         except OSError:
             return []
+
+
+def resumed(pid):
+    """It may have been paused.  Only then: SIGCONT takes the stop away by which a sanitizer attaches to a process at its end,
+    and that would wait for ever."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as f:
+            if f.read().rsplit(")", 1)[1].split()[0] == "T":
+                os.kill(pid, signal.SIGCONT)
+    except OSError:
+        pass
+    return pid
 
 
 def alive_in(group):

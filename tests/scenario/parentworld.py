@@ -16,7 +16,9 @@ import dns.rdatatype
 from duetlab import (NSD, Bind, BindPrimary, Cluster, Failed, Knot, KnotPrimary, KnotResolver, Unbound, find_program, run,
                      small_zone, wait_until)
 from dnstools import query
+from netns import Net
 from steady import Steady
+from witness import Witness
 
 ZONE, PARENT = "example.org", "org"
 HOSTS = 400
@@ -30,7 +32,7 @@ dnskey-ttl: 2s
 propagation: 1s
 max-ttl-unsigned: 1h
 max-ttl-signed: 10s
-renewal-margin: 1h
+renewal-margin: 7d
 """
 SECRET = base64.b64encode(b"k" * 32).decode()
 
@@ -51,8 +53,8 @@ def label_of(zone):
 class KnotParent(KnotPrimary):
     """knotd signs it."""
 
-    def __init__(self, lab, name, notify, zones):
-        super().__init__(lab, name, {}, notify)
+    def __init__(self, lab, name, notify, zones, addr=None):
+        super().__init__(lab, name, {}, notify, addr)
         self.zones = [PARENT]
         lab.write(os.path.join(self.dir, PARENT + ".zone"), parent_text(self.addr, zones))
 
@@ -68,9 +70,9 @@ class KnotParent(KnotPrimary):
 class BindParent(BindPrimary):
     """named signs it."""
 
-    def __init__(self, lab, name, notify, zones):
-        super().__init__(lab, name, {}, keys={"up": SECRET}, notify=notify, update_key="up")
-        self.set_zone(PARENT, parent_text("127.0.0.1", zones))
+    def __init__(self, lab, name, notify, zones, addr=None):
+        super().__init__(lab, name, {}, keys={"up": SECRET}, notify=notify, update_key="up", addr=addr)
+        self.set_zone(PARENT, parent_text(self.addr, zones))
 
     def config(self):
         return 'dnssec-policy p { keys { csk lifetime unlimited algorithm 13; }; dnskey-ttl %d; max-zone-ttl %d; };\n' % (
@@ -124,19 +126,27 @@ class World:
     """Zones signed by two signers, NSD behind the first, Knot behind the second, BIND behind both; the parent org at Knot or
     BIND, with NSD and Knot as its secondaries; resolvers that trust org's key."""
 
-    def __init__(self, lab, zones=None, parent=KnotParent, tell="update", rate=20, bind=True, **policy):
-        """zones: {name: its policy}, else ZONE with `policy`; rate: questions a second to each resolver."""
+    def __init__(self, lab, zones=None, parent=KnotParent, tell="update", rate=20, bind=True, apart=False, **policy):
+        """zones: {name: its policy}, else ZONE with `policy`; rate: questions a second to each resolver; apart: each on a host of
+        its own, so that they can be cut off."""
         self.policies = zones or {ZONE: policy}
         self.lab, self.rate, self.tell, self.zones = lab, rate, tell, list(self.policies)
-        self.cluster = cluster = Cluster(lab, signers=2, backups=1).init()
+        self.net = Net(lab) if apart else None
+        self.cluster = cluster = Cluster(lab, signers=2, backups=1, conf={
+            "signer": {"signer": {"transfer": [{"prefix": "10.53.0.0/24"}]}}} if apart else None)
+        for h in cluster.hosts.values():
+            self.host(h.name, h.addr)
+        cluster.init()
         self.s1, self.s2 = cluster.signer1, cluster.signer2
         nsd_addr, knot_addr = lab.addr(), lab.addr()
-        self.parent = parent(lab, "parent", [(nsd_addr, 5300), (knot_addr, 5300)], self.zones)
+        self.parent = parent(lab, "parent", [(nsd_addr, 5300), (knot_addr, 5300)], self.zones, lab.addr() if apart else None)
         above = {PARENT: [(self.parent.addr, self.parent.port)]}
         self.nsd = NSD(lab, "nsd", self.zones, [self.s1.addr], addr=nsd_addr, others=above)
         self.knot = Knot(lab, "knot", self.zones, [self.s2.addr], addr=knot_addr, others=above)
-        self.bind = Bind(lab, "bind", self.zones, [self.s1.addr, self.s2.addr]) if bind else None
+        self.bind = Bind(lab, "bind", self.zones, [self.s1.addr, self.s2.addr], addr=lab.addr() if apart else None) if bind else None
         self.secondaries = [self.nsd, self.knot] + ([self.bind] if bind else [])
+        for s in [self.parent] + self.secondaries:
+            self.host(s.name, s.addr)
         cluster.add_secondary(self.nsd, of=[self.s1])
         cluster.add_secondary(self.knot, of=[self.s2])
         if bind:
@@ -145,17 +155,25 @@ class World:
             s.start()
         wait_until(lambda: all(s.signed(PARENT) for s in (self.parent, self.nsd, self.knot)), 20, "the parent is signed")
         self.anchors = [self.anchor()]
-        self.above = Unbound(lab, "above", {PARENT: (self.parent.addr, self.parent.port)}, self.anchors).start()
+        self.above = Unbound(lab, "above", {PARENT: (self.parent.addr, self.parent.port)}, self.anchors, addr=self.here()).start()
         self.configure()
         cluster.write_confs()
         cluster.start()
         for h in (self.s1, self.s2):    # of the parent's primary, so that updates are taken
             self.key(h)
-        self.streams = []
+        self.streams, self.witness = [], None
         self.reader = CdsReader(self) if tell == "cds" else None
         if self.reader is not None:
             lab.closers.append(self.reader.stopping.set)
             self.reader.start()
+
+    def host(self, name, addr):
+        if self.net is not None:
+            self.net.host(name, addr)
+
+    def here(self):
+        """An address for who is on no host; None: any."""
+        return None if self.net is None else self.net.here(self.lab.addr())
 
     def configure(self):
         for h in (self.s1, self.s2):
@@ -205,8 +223,12 @@ class World:
                  ("kresd-knot", CachingKnotResolver, {PARENT: self.at(self.knot)})]
         if self.bind is not None:
             where += [("unbound-bind", Unbound, stubs(self.nsd, self.bind))]
+        self.witness = Witness([(s.name, *self.at(s), PARENT) for s in [self.parent, self.nsd, self.knot]] +
+                               [(s.name, *self.at(s), self.zones[0]) for s in self.secondaries[2:]])
+        self.lab.closers.append(self.witness.stopping.set)
+        self.witness.start()
         for name, kind, at in where:
-            r = kind(self.lab, name, at, self.anchors).start()
+            r = kind(self.lab, name, at, self.anchors, addr=self.here()).start()
             for zone in self.zones:
                 self.streams.append(Steady(name + "-" + label_of(zone), r.addr, r.port, zone, HOSTS,
                                            rate=self.rate / len(self.zones), again=True).start())
@@ -281,14 +303,24 @@ class World:
                                      ", ".join(map(str, courses))), flush=True)
 
     def judge(self):
-        bad = [str(s) for s in self.streams if s.bogus()]
+        bad = [str(s) for s in self.streams if s.bogus()] + self.unexplained()
         if bad:
             raise Failed("\n".join(bad) + "\n" + self.explain(self.zones))
+
+    def unexplained(self):
+        """SERVFAIL and lost answers while every authoritative server answered a question of ours."""
+        if self.witness is None:
+            return []
+        return ["while all servers answered: " + words for s in self.streams for asked, ended, words in s.failures
+                if not self.witness.explains(asked, ended)]
 
     def end(self, notice=False):
         self.judge()
         for s in self.streams:
             print(s)
+        if self.witness is not None:
+            print("stood still: %s" % (", ".join("%s %.1f s" % w for w in self.witness.seconds().items()) or "nobody"))
+            self.witness.stop()
         if notice:
             self.notice()
         for s in self.streams:
@@ -396,6 +428,22 @@ class InAndOut:
 # ---- trouble in the middle ----
 
 def cut_off(w):
+    """signer2 reaches nobody, and nobody reaches it."""
+    w.net.isolate("signer2")
+    w.net.unreachable("signer2", "signer1")
+    w.longer_than_caches()
+    w.net.heal()
+
+
+def parent_cut_off(w):
+    """The signers do not get through to the parent's primary, to look or to tell; all others do."""
+    for h in w.hosts():
+        w.net.cut("parent", h.name)
+    w.longer_than_caches()
+    w.net.heal()
+
+
+def stands_still(w):
     """signer2's keydist says and hears nothing, while what its signer serves goes on."""
     w.s2.keydist.pause()
     w.longer_than_caches()

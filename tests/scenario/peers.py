@@ -101,6 +101,16 @@ class Secondary(Peer):
         return self.others.get(zone, self.masters)
 
 
+def nsd_server(peer):
+    """Lines of a configuration, up to what else its server: has."""
+    os.makedirs(os.path.join(peer.dir, "xfr"), exist_ok=True)
+    return ["remote-control:", "\tcontrol-enable: no",
+            "server:", "\tip-address: %s@%d" % (peer.addr, peer.port), '\tusername: ""', '\tchroot: ""',
+            '\tzonesdir: "%s"' % peer.dir, '\tdatabase: ""', '\tpidfile: "%s/nsd.pid"' % peer.dir,
+            '\txfrdfile: "%s/xfrd.state"' % peer.dir, '\tzonelistfile: "%s/zone.list"' % peer.dir,
+            '\txfrdir: "%s/xfr"' % peer.dir, "\tserver-count: 1", "\tverbosity: 2", "\txfrd-reload-timeout: 0"]
+
+
 class NSD(Secondary):
     program = "nsd"
 
@@ -108,13 +118,7 @@ class NSD(Secondary):
         return ["-d", "-c", self.conf_path()]
 
     def config(self):
-        os.makedirs(os.path.join(self.dir, "xfr"), exist_ok=True)
-        out = ["server:", "\tip-address: %s@%d" % (self.addr, self.port), '\tusername: ""', '\tchroot: ""',
-               '\tzonesdir: "%s"' % self.dir, '\tdatabase: ""', '\tpidfile: "%s/nsd.pid"' % self.dir,
-               '\txfrdfile: "%s/xfrd.state"' % self.dir, '\tzonelistfile: "%s/zone.list"' % self.dir,
-               '\txfrdir: "%s/xfr"' % self.dir, "\tserver-count: 1", "\tverbosity: 2", "\txfrd-reload-timeout: 0",
-               "\tzonefiles-write: 5",
-               "remote-control:", "\tcontrol-enable: no"]
+        out = nsd_server(self) + ["\tzonefiles-write: 5"]
         for key, secret in self.keys.items():
             out += ["key:", '\tname: "%s"' % key.rstrip("."), "\talgorithm: hmac-sha256", '\tsecret: "%s"' % secret]
         for zone in self.zones:
@@ -211,7 +215,7 @@ class KnotPrimary(DynamicUpdate, Peer):
                "  timer-db-max-size: 4M", "control:", "  listen: %s/run/knot.sock" % self.dir, "remote:"]
         out += ["  - id: n%d\n    address: %s@%d\n    via: %s" % (i, m.addr, m.port, self.source)
                 for i, m in enumerate(self.notify)]
-        out += ["acl:", "  - id: any", "    address: 127.0.0.0/8", "    action: [transfer, update]", "zone:"]
+        out += ["acl:", "  - id: any", "    address: [127.0.0.0/8, 10.53.0.0/24]", "    action: [transfer, update]", "zone:"]
         for zone in self.zones:
             out += ["  - domain: %s" % zone, "    storage: " + self.dir, "    file: %s.zone" % zone.strip("."),
                     *(["    notify: [%s]" % ", ".join("n%d" % i for i in range(len(self.notify)))] if self.notify else []),
@@ -267,8 +271,8 @@ class BindPrimary(DynamicUpdate, BindBase):
     dynamic is set."""
 
     def __init__(self, lab, name, zones, keys=None, transfer_key=None, notify=(), dynamic=False,
-                 update_key=None):
-        super().__init__(lab, name)
+                 update_key=None, addr=None):
+        super().__init__(lab, name, addr)
         self.dynamic, self.update_key = dynamic, update_key
         self.zones, self.keys, self.transfer_key, self.notify = {}, keys or {}, transfer_key, primaries(notify)
         for zone, text in zones.items():
@@ -316,7 +320,7 @@ class Unbound(Resolver):
                '  module-config: "validator iterator"', "  aggressive-nsec: no", "  qname-minimisation: no",
                "  access-control: 127.0.0.0/8 allow", "  access-control: 10.53.0.0/24 allow", '  target-fetch-policy: "0 0 0 0 0"',
                "  outgoing-interface: " + self.source, "  do-ip6: no", "  msg-cache-size: 4m", "  rrset-cache-size: 4m",
-               "  infra-cache-numhosts: 100", "  unwanted-reply-threshold: 0"]
+               "  infra-cache-numhosts: 100", "  unwanted-reply-threshold: 0", "  max-udp-size: 4096"]
         if self.at:
             out += ['  val-override-date: "%s"' % time.strftime("%Y%m%d%H%M%S", time.gmtime(self.at))]
         for zone in self.stubs:
@@ -373,12 +377,14 @@ class KnotResolver(Resolver):
 
     def config(self):
         out = ["net.listen('%s', %d, { kind = 'dns' })" % (self.addr, self.port), "net.ipv6 = false",
-               "net.outgoing_v4('%s')" % self.source, "cache.open(10 * MB, 'lmdb://%s/cache')" % self.dir,
+               "net.outgoing_v4('%s')" % self.source, "net.bufsize(4096, 4096)", "cache.open(10 * MB, 'lmdb://%s/cache')" % self.dir,
                "log_level('notice')", "modules.unload('priming')", "modules.unload('ta_update')",
                "modules.unload('ta_signal_query')", "modules.unload('ta_sentinel')", "modules.load('policy')",
                # kresd always uses NSEC aggressively; without a cache each answer is asked for.
                "policy.add(policy.all(policy.FLAGS({'NO_CACHE', 'NO_0X20'})))"]
-        out += ["trust_anchors.remove('.')"]
+        # What went before a SERVFAIL is in the log.
+        out += ["policy.add(policy.all(policy.DEBUG_IF(function (req) return req.answer ~= nil and req.answer:rcode() == "
+                "kres.rcode.SERVFAIL end)))", "trust_anchors.remove('.')"]
         out += ["trust_anchors.add([[%s]])" % a for a in self.anchors]
         for zone, (addr, port) in self.stubs.items():
             out += ["policy.add(policy.suffix(policy.FORWARD({'%s@%d'}), {todname('%s')}))" % (addr, port, zone)]

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """soak_rollover.py --programs DIR [PATTERN]
 
-Every rollover beside a real parent, each with signer2 cut off in the middle, killed, with its clock off by a day, and
-restored from an older copy; ends with status 1 when one failed.  All zones of a world roll side by side through the same
+Every rollover beside a real parent, each with signer2 cut off in the middle, both signers cut off from the parent, signer2's keydist
+stopped, signer2 killed, with its clock off by a day, and restored from an older copy; ends with status 1 when one failed.  All zones of a world roll side by side through the same
 trouble.  PATTERN: only zones whose name has it."""
 
 import argparse
@@ -44,7 +44,8 @@ def courses(world):
 
 def through_all_trouble(world, pattern):
     from duetlab import Lab
-    from parentworld import BindParent, KnotParent, World, clock_off_by_a_day, cut_off, killed, set_back
+    from parentworld import (BindParent, KnotParent, World, clock_off_by_a_day, cut_off, killed, parent_cut_off, set_back,
+                             stands_still)
     chosen = [(c, policy) for c, policy in courses(world) if pattern in c.zone]
     if not chosen:
         return
@@ -52,8 +53,8 @@ def through_all_trouble(world, pattern):
     try:
         with lab:
             w = World(lab, {c.zone: policy for c, policy in chosen}, rate=RATE, tell=world,
-                      parent=KnotParent if world == "update" else BindParent).begin()
-            for number, trouble in enumerate([None, cut_off, killed, clock_off_by_a_day, set_back]):
+                      parent=KnotParent if world == "update" else BindParent, apart=True).begin()
+            for number, trouble in enumerate([None, cut_off, parent_cut_off, stands_still, killed, clock_off_by_a_day, set_back]):
                 w.turn([c for c, _ in chosen], number, trouble)
             counts = sum((s.counts for s in w.streams), collections.Counter())
             print("%s: %s" % (world, ", ".join("%d %s" % (n, what) for what, n in sorted(counts.items()))))

@@ -21,27 +21,29 @@ from flood import make_query
 BOGUS = {1, 2, 5, 6, 7, 8, 9, 10, 11, 12}
 
 
-def says_bogus(answer):
+def extended_errors(answer):
+    """{code: text} of RFC 8914; None: the answer cannot be read."""
     try:
         m = dns.message.from_wire(answer)
     except dns.exception.DNSException:
-        return True
-    codes = {int.from_bytes(o.to_wire()[:2], "big") for o in m.options if o.otype == 15}
-    return bool(codes & BOGUS)
+        return None
+    said = [o.to_wire() for o in m.options if o.otype == 15]
+    return {int.from_bytes(o[:2], "big"): o[2:].decode("utf-8", "replace") for o in said}
 
 
 class Steady:
     """rate queries a second to (addr, port) from start() to stop(): in turn an existing name host<N>.zone A, a name that
     does not exist, and a type that does not exist.  counts by rcode ("NOERROR", ..., "lost", "no-ad").
 
-    A resolver that says (RFC 8914) that what it got is bogus counts as "bogus", SERVFAIL for other reasons as "SERVFAIL".
+    A resolver that says (RFC 8914) that what it got is bogus counts as "bogus", SERVFAIL for other reasons as "SERVFAIL": each of
+    these and of the lost ones is in `failures`, as (asked at, ended at by time.monotonic, in words).
     again: as a fourth, a name that was asked a moment ago, and names begin anew when all were asked.
     secure: whether AD has to be there; None: either (may be set at any time)."""
 
     def __init__(self, name, addr, port, zone, hosts, rate=100, timeout=10.0, again=False, secure=True):
         self.name, self.zone, self.rate, self.timeout = name, zone, rate, timeout
         self.hosts, self.again, self.secure = hosts, again, secure
-        self.counts, self.samples, self.sent = collections.Counter(), [], 0
+        self.counts, self.samples, self.failures, self.sent = collections.Counter(), [], [], 0
         self.slowest = 0.0
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.connect((addr, port))
@@ -118,8 +120,11 @@ class Steady:
             asked = pending.pop(ident)
             rcode = dns.rcode.to_text(dns.rcode.Rcode(flags & 15))
             self.slowest = max(self.slowest, time.monotonic() - asked[3])
-            if rcode == "SERVFAIL":
-                self.note("bogus" if says_bogus(a) else rcode, asked)
+            if flags & 0x200:   # whoever asks by UDP alone must not get this: kresd's rcode is SERVFAIL then
+                self.note("truncated", asked)
+            elif rcode == "SERVFAIL":
+                said = extended_errors(a)
+                self.note("bogus" if said is None or BOGUS & set(said) else rcode, asked, said)
             elif rcode != asked[2]:
                 self.note(rcode + "-wrong", asked)
             elif self.secure is not None and bool(flags & 0x20) != self.secure:
@@ -127,8 +132,11 @@ class Steady:
             else:
                 self.counts[rcode] += 1
 
-    def note(self, what, asked):
+    def note(self, what, asked, said=None):
         self.counts[what] += 1
+        if what in ("SERVFAIL", "lost"):
+            self.failures.append((asked[3], time.monotonic(), "%s: %s %s: %s, %.2f s, %s %s" % (
+                self.name, asked[0], asked[1], what, time.monotonic() - asked[3], time.strftime("%H:%M:%S"), said or "")))
         if len(self.samples) < 10:
             self.samples.append("%s: %s %s" % (what, asked[0], asked[1]))
 

@@ -96,6 +96,39 @@ def test_a_zone_in_an_algorithm_roll_needs_what_the_plan_says(lab):
     expect(r.code == 0 and not r.found, "with the plan: %d %s %s" % (r.code, r.found, r.stderr))
 
 
+def test_what_is_no_worse_than_before_is_a_warning(lab):
+    """A DS that names no key, and a renewal in need: held back, what is published would run out for nothing."""
+    now, program = int(time.time()), lab.program("duet-audit")
+
+    def judged(change, row, code, published=True):
+        case = faults.Case("nsec", "csk", now)
+        if published:
+            case.published()
+        case.good_plan()
+        change(case)
+        r = auditrun.run_case(program, case, lab.dir)
+        expect(r.found == ({row: "error" if code else "warning"} if row else {}) and r.code == code,
+               "%s: %d %s %s" % (row, r.code, r.found, r.stderr))
+
+    def another_ds(case):
+        case.plan["ds"] = [[case.extra_key(13, 257).ds(case.z.origin).to_text()], case.plan["ds"]]
+
+    def in_need(case, content):
+        case.plan.update({"content": 8, "forced": True, "known": [
+            {"who": "signer2", "serial": case.get_serial() + (1 if content == 8 else 0), "content": content, "served": True}]})
+
+    judged(another_ds, "AUD-KEY-06", 0)
+    judged(another_ds, "AUD-KEY-06", 3, published=False)
+    for content, row in ((7, "AUD-SERIAL-02"), (8, "AUD-SERIAL-03"), (9, "AUD-SERIAL-04")):
+        judged(lambda case, c=content: in_need(case, c), row, 0)
+        judged(lambda case, c=content: (in_need(case, c), case.plan.pop("forced")), row, 3)
+    # Others began just as this node does; and they go on with what it has.
+    case = faults.Case("nsec", "csk", now)
+    case.seeded()
+    r = auditrun.run_case(program, case, lab.dir)
+    expect(r.code == 0 and not r.found, "as others have it: %s" % r.found)
+
+
 def frames(lab, name, text, origin):
     """Text -> a stream of messages, as named sends it, one record in each."""
     path = goodzones.wire_of(lab.write(name + ".zone", text), origin, lab.folder("named-" + name), lab.port(), name,

@@ -3,8 +3,12 @@
 
 import hashlib
 import os
+import struct
 import sys
 import time
+
+import dns.rdatatype
+import dns.zone
 
 from duetlab import Failed, limit
 
@@ -14,6 +18,9 @@ import basezones            # noqa: E402
 import changes              # noqa: E402
 import faults               # noqa: E402
 from pysign import T        # noqa: E402
+
+
+ZONEMD = dns.rdatatype.ZONEMD
 
 
 def gone(c, name, *types):
@@ -26,6 +33,24 @@ def gone(c, name, *types):
 def added(c, name, rdtype, ttl, *texts):
     c.both(name, rdtype, ttl, texts)
     c.changed(name, rdtype)
+
+
+def like_hash(c):
+    """A name that the zone's NSEC3 of www has, or would have."""
+    return str(c.z.hash_name(c.name("www")).labels[0], "ascii")
+
+
+def hash_without_nsec3(c):
+    """A name that is the hash of another has none of its own."""
+    name = c.name(like_hash(c))
+    c.both(like_hash(c), T.TXT, 300, ['"text"'])
+    c.changed(like_hash(c), T.TXT)
+    c.z.drop(c.z.hash_name(name), T.NSEC3)
+    before = max([d for d in (c.z.hash(n) for n, _ in c.z.hashed().values()) if d < c.z.hash(name)] or [max(c.z.hashed())])
+    following = min([d for d in c.z.hashed() if d > c.z.hash(name)] or [min(c.z.hashed())])
+    owner, types = c.z.hashed()[before]
+    c.z.put_nsec3(before, following, types)
+    c.z.sign(c.z.hash_name(owner), T.NSEC3)
 
 
 GOOD = [
@@ -44,8 +69,14 @@ GOOD = [
     ("a name becomes a delegation", lambda c: (added(c, "c.deep", T.NS, 3600, "ns.elsewhere.test."), c.z.unsign(c.name("a.b.c.deep"), T.TXT),
                                                c.z.unsign(c.name("x.c.deep"), T.TXT))),
     ("a delegation goes", lambda c: gone(c, "x.empty", T.NS)),
+    ("a delegation becomes a name", lambda c: (gone(c, "sub", T.NS), added(c, "sub", T.TXT, 60, '"text"'), c.changed("ns.sub", T.A),
+                                              c.changed("ns.sub", T.AAAA))),
     ("a delegation becomes secure", lambda c: added(c, "x.empty", T.DS, 3600, "12345 13 2 " + "ab" * 32)),
     ("a delegation becomes insecure", lambda c: gone(c, "sec", T.DS)),
+    ("a name that is the hash of another", lambda c: added(c, like_hash(c), T.TXT, 300, '"text"')),
+    ("a delegation that is the hash of another", lambda c: added(c, like_hash(c), T.NS, 3600, "ns.elsewhere.test.")),
+    ("a secure delegation that is the hash of another", lambda c: (added(c, like_hash(c), T.NS, 3600, "ns.elsewhere.test."),
+                                                                  added(c, like_hash(c), T.DS, 3600, "12345 13 2 " + "ab" * 32))),
 ]
 # Faults of the change itself: what it leaves as it was counts otherwise now.
 BAD = [
@@ -64,6 +95,29 @@ def span_without_flag(c):
     c.edit_wire(c.z.hash_name(name), T.NSEC3, lambda w: w[:1] + b"\x00" + w[2:])
 
 
+def with_record(c):
+    """An insecure delegation may have an NSEC3 in a zone with opt-out, too (RFC 5155 section 6)."""
+    hashed, digest = c.z.hashed(), c.z.hash(c.name("sub"))
+    before = max([d for d in hashed if d < digest] or hashed)
+    following = min([d for d in hashed if d > digest] or hashed)
+    for d, to, types in ((before, digest, hashed[before][1]), (digest, following, {T.NS})):
+        c.z.sign(c.z.put_nsec3(d, to, types), T.NSEC3)
+    return c
+
+
+def its_delegation_goes(c):
+    for name, types in ("sub", (T.NS,)), ("ns.sub", (T.A, T.AAAA)):
+        for t in types:
+            c.z.records.pop((c.name(name), t), None)
+            c.z.input.pop((c.name(name), t), None)
+
+
+def its_delegation_becomes_secure(c):
+    c.both("sub", T.DS, 3600, ["12345 13 2 " + "ab" * 32])
+    c.z.sign(c.name("sub"), T.DS)
+
+
+BAD_HASHED = [("a name that is the hash of another has no NSEC3", hash_without_nsec3)]
 BAD_OPTOUT = [("a span over an insecure delegation loses its flag with a change of its name", span_without_flag)]
 # What stands in parts that both versions have cannot be a change; these break what is not in the signed zone's pages, or all of it.
 NOT_BY_PAGES = {"AUD-FRAME-01", "AUD-FRAME-02", "AUD-FRAME-03", "AUD-FRAME-04"}
@@ -95,7 +149,11 @@ def both_ways(worker, base, past, c):
     whole = worker.run(job, now.whole())
     job["changes"], stream = changes.changes_of(now, was, base.origin)
     job["changes"]["sum"] = True
-    return whole, worker.run(job, lanes + stream), sum(tag in "CN" for tag in job["changes"]["tags"]) > 1
+    stream = lanes + stream
+    if c.z.get(c.z.origin, ZONEMD):
+        job["changes"]["digested"] = True
+        stream = struct.pack("!I", len(stream)) + stream + now.whole()
+    return whole, worker.run(job, stream), sum(tag in "CN" for tag in job["changes"]["tags"]) > 1
 
 
 def passed(worker, z, now):
@@ -103,6 +161,15 @@ def passed(worker, z, now):
     if answer.get("result") != "fine":
         raise Failed("the zone before: %s" % answer)
     return answer["past"]
+
+
+def beside_each_other(worker, base, c):
+    """What is wrong with them as two signers' versions: of different content numbers they fit, under one content differs alone."""
+    was, new = changes.Pages(base).whole(), changes.Pages(c.z).whole()
+    for ours, other, same in (was, new, False), (new, was, False), (new, was, True):
+        got = worker.run({"zone": "example", "now": c.at, "threads": 1, "timeout_s": 60, "cross": {"same": same, "sample": 0}}, ours, other)
+        if got["result"] == "unknown" or rows(got) - ({"AUD-CROSS-01"} if same else set()):
+            yield "%s is ours, %s: %s" % ("the new one" if ours is new else "the old one", "one number" if same else "two numbers", got)
 
 
 @limit(300)
@@ -113,13 +180,15 @@ def test_changes_are_judged_as_the_whole_is(lab):
             base = basezones.zone(denial, "csk", now)
             past = passed(worker, base, now)
             for name, make in GOOD:
-                whole, parts, gap = both_ways(worker, base, past, case_of(denial, now, make))
+                c = case_of(denial, now, make)
+                whole, parts, gap = both_ways(worker, base, past, c)
                 told, gaps = told + 1, gaps + gap
+                wrong += ["beside each other, %s: %s: %s" % (denial, name, w) for w in beside_each_other(worker, base, c)]
                 if (whole["result"], parts["result"]) != ("fine", "fine"):
                     wrong.append("good, %s: %s: %s %s" % (denial, name, whole, parts))
                 elif (whole["records"], whole["content"], whole["serial"]) != (parts["records"], parts["content"], parts["serial"]):
                     wrong.append("%s: %s: %s is not %s" % (denial, name, whole, parts))
-            for name, make in BAD + (BAD_OPTOUT if denial == "optout" else []):
+            for name, make in BAD + (BAD_HASHED if denial != "nsec" else []) + (BAD_OPTOUT if denial == "optout" else []):
                 whole, parts, gap = both_ways(worker, base, past, case_of(denial, now, make))
                 if (whole["result"], parts["result"]) != ("refused", "refused"):
                     wrong.append("bad, %s: %s: %s %s" % (denial, name, whole, parts))
@@ -138,3 +207,62 @@ def test_changes_are_judged_as_the_whole_is(lab):
         raise Failed("\n".join(wrong))
     if told < 100 or refused < 60 or gaps < 20:
         raise Failed("only %d versions, %d of them refused; %d good ones with a gap" % (told, refused, gaps))
+
+
+@limit(60)
+def test_a_record_that_opt_out_could_do_without_is_not_forgotten(lab):
+    """It stays while its delegation goes, or is another: in parts, which do not have it, nothing is to be seen of it."""
+    now = int(time.time())
+    with changes.Worker(lab.program("duet-audit")) as worker:
+        base = with_record(faults.Case("optout", "csk", now)).z
+        past = passed(worker, base, now)
+        for make in its_delegation_goes, its_delegation_becomes_secure:
+            c = faults.Case("optout", "csk", now)
+            c.z = base.clone()
+            make(c)
+            c.serial(c.get_serial() + 1)
+            whole, parts, _ = both_ways(worker, base, past, c)
+            if whole["result"] != "refused" or parts["result"] == "fine":
+                raise Failed("%s: %s %s" % (make.__name__, whole, parts))
+
+
+def digested(c, spoil=False):
+    """With the digest of what it is, or of one that has another octet."""
+    z, origin = c.z, c.z.origin
+    z.put(origin, ZONEMD, 3600, [c.wire(ZONEMD, struct.pack("!IBB", c.get_serial(), 1, 1) + bytes(48))])
+    c.changed(origin, ZONEMD)
+    whole = dns.zone.from_text(z.text(), origin=origin, relativize=False)
+    digest = bytearray(whole.compute_digest(1).digest)
+    digest[-1] ^= spoil
+    z.put(origin, ZONEMD, 3600, [c.wire(ZONEMD, struct.pack("!IBB", c.get_serial(), 1, 1) + digest)])
+    z.sign(origin, ZONEMD)
+    return c
+
+
+@limit(120)
+def test_a_digest_is_held_against_all_messages(lab):
+    """With a ZONEMD a change verifies what changed, and digests all; what is wrong anywhere in the messages is found."""
+    now = int(time.time())
+    with changes.Worker(lab.program("duet-audit")) as worker:
+        for denial in faults.ALL:
+            base = digested(faults.Case(denial, "csk", now)).z
+            past = passed(worker, base, now)
+            c = digested(case_of(denial, now, GOOD[1][1]))
+            whole, parts, _ = both_ways(worker, base, past, c)
+            if whole["result"] != "fine" or parts["result"] != "fine" or parts["verified"] >= whole["verified"] / 2:
+                raise Failed("%s: %s\n%s" % (denial, whole, parts))
+            if parts["past"] != whole["past"]:
+                raise Failed("%s: another past\n%s\n%s" % (denial, parts["past"], whole["past"]))
+            for answer in both_ways(worker, base, past, digested(case_of(denial, now, GOOD[1][1]), spoil=True))[:2]:
+                if rows(answer) != {"AUD-ZONEMD-01"}:
+                    raise Failed("%s: a wrong digest: %s" % (denial, answer))
+            # Messages that lack a page which has not changed; that are of another version; that are not there.
+            lanes, was = changes.lanes(c.z), changes.Pages(base)
+            is_now, job = changes.Pages(c.z, was), job_of(c.plan, c.at, past, lanes)
+            job["changes"], stream = changes.changes_of(is_now, was, base.origin)
+            job["changes"].update(sum=True, digested=True)
+            head = struct.pack("!I", len(lanes + stream)) + lanes + stream
+            lacks = b"".join(is_now.pages[k][0] for k in is_now.order[:-1])
+            for name, more in (("a page", is_now.soa + lacks + is_now.closing), ("this version", was.whole()), ("anything", b"")):
+                if worker.run(job, head + more)["result"] == "fine":
+                    raise Failed("%s: all messages are without %s" % (denial, name))

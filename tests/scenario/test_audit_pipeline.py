@@ -3,10 +3,14 @@
 
 import json
 import os
+import time
 
 from duetlab import *
 
 ZONE = "example.org"
+PARENT = "$ORIGIN org.\n@ 60 SOA ns.org. h.org. 1 3600 600 86400 30\n@ 60 NS ns\nns 60 A 127.0.0.1\nexample 60 NS ns.example\n" \
+         "ns.example 60 A 127.0.0.1\n"
+DS = "example 60 DS 4711 13 2 " + "AB" * 32
 MODES = ("nsec", "nsec3", "nsec3-optout")
 
 # Each is the zone from then on; the one before is taken back.
@@ -95,29 +99,186 @@ def test_what_the_auditor_refuses_is_not_published(lab):
             raise Failed("history lacks %s: %s" % (word, told))
 
 
+SUBMITTED = "example.net"
+BOTH = (ZONE, SUBMITTED)
+
+
+def give(s, n, name, rdata):
+    """A change of each: one in its file, one submitted, which is acknowledged."""
+    more = "%s TXT %s\n" % (name, rdata)
+    s.put_zone(ZONE + ".zone", small_zone(ZONE, serial=n, more=more))
+    s.ctl("zone", "submit", SUBMITTED, s.lab.write("submitted.zone", small_zone(SUBMITTED, serial=n, more=more)))
+
+
+def of_both(what, s):
+    return {z: what(s, z) for z in BOTH}
+
+
+def shown(s, zone):
+    return axfr_text(s.addr, zone)
+
+
+def unpassed(s, zone):
+    """Serials that its history says were published without having passed an audit before."""
+    passed, bad = set(), []
+    for w in reversed(json.loads(s.ctl("--json", "zone", "history", zone).stdout)["history"]):
+        if (w["step"], w["result"]) == ("audit", "passed"):
+            passed.add(w["serial"])
+        elif (w["step"], w["result"]) == ("publish", "done") and w["serial"] not in passed:
+            bad.append(w["serial"])
+    return bad
+
+
+def refused_for(host, row, mark):
+    """The next version is refused, for this."""
+    found = host.signer.wait_event("event=audit-refused zone=%s. result=refused" % ZONE, 30, mark)["msg"]
+    if row not in found:
+        raise Failed("not for %s: %s" % (row, found))
+
+
+@limit(180)
+def test_serials_are_held_against_what_the_peers_have(lab):
+    """Wrong serials, and a peer whose content is newer, by test controls: AUD-SERIAL-02 to 04, and what follows is published."""
+    cluster = Cluster(lab, signers=2, backups=1).init()
+    s1, s2 = cluster.signers()
+    for host in cluster.hosts.values():
+        host.past_midnight()
+    cluster.start()
+    cluster.add_zone(ZONE, small_zone(ZONE, serial=1))
+    s1.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    wait_until(lambda: s1.serial(ZONE) == s2.serial(ZONE), 30, "one serial")
+
+    def control(name, number):
+        lab.write(os.path.join(s1.dir, "numbers", name), "%d\n" % number)
+
+    def knows(serial):
+        wait_until(lambda: [p["serial"] for p in status(s1)["peers"]] == [serial], 20, "signer1 knows what signer2 has")
+
+    def put(host, n):
+        host.put_zone(ZONE + ".zone", small_zone(ZONE, serial=n, more="v%d TXT x\n" % n))
+
+    # signer2 publishes the same content again and again.
+    for _ in range(2):
+        s2.ctl("zone", "sign", ZONE)
+    knows(s2.serial(ZONE))
+    control("serial-back", 1)
+    mark = s1.signer.mark()
+    s1.ctl("zone", "sign", ZONE, check=False)
+    refused_for(s1, "AUD-SERIAL-03", mark)
+    # signer1 alone gets new content.
+    mark = s1.signer.mark()
+    s2.ctl("zone", "hold", ZONE, "--reason", "test")
+    put(s1, 2)
+    refused_for(s1, "AUD-SERIAL-02", mark)
+    s1.signer.wait_event("event=audit-refused zone=%s. result=refused msg=AUD-SERIAL-03" % ZONE, 30, mark)
+    since = time.monotonic()     # that is tried again in 20 s, its third time
+    control("serial-back", 0)
+    control("peer-ahead", 9)
+    mark = s1.signer.mark()
+    put(s1, 3)
+    refused_for(s1, "AUD-SERIAL-04", mark)
+    if time.monotonic() - since > 18:
+        raise Failed("new content waited for what was refused before")
+    control("peer-ahead", 0)
+    mark = s1.signer.mark()
+    put(s1, 4)
+    s1.signer.wait_event("event=published zone=%s." % ZONE, 30, mark)
+    put(s2, 4)
+    s2.ctl("zone", "resume", ZONE)
+    for s in s1, s2:
+        wait_until(lambda: "v4." in axfr_text(s.addr, ZONE), 30, "%s publishes" % s.name)
+
+
+@limit(150)
+def test_a_node_that_begins_knows_what_others_published(lab):
+    """Its first version is held against their facts: by a test control they say that they have ceased to use the key."""
+    cluster = Cluster(lab, signers=2, backups=1).init()
+    s1, s2 = cluster.signers()
+    cluster.start()
+    s2.stop("signer")
+    lab.write(os.path.join(s2.dir, "numbers", "seed-retired"), "1\n")
+    s1.put_zone(ZONE + ".zone", small_zone(ZONE))
+    s2.put_zone(ZONE + ".zone", small_zone(ZONE))
+    s1.ctl("zone", "add", ZONE, "--source", "file:%s.zone" % ZONE)
+    s1.ctl("key", "create", ZONE)
+    wait_until(lambda: s1.signed(ZONE), 60, "signer1 publishes")
+    mark = s2.signer.mark()
+    s2.start("signer")
+    refused_for(s2, "AUD-HIST-03", mark)
+    lab.write(os.path.join(s2.dir, "numbers", "seed-retired"), "0\n")
+    s2.stop()
+    s2.start()
+    wait_until(lambda: s2.signed(ZONE), 60, "signer2 publishes")
+    verify(axfr_file(lab, s2.addr, ZONE), ZONE)
+
+
+@limit(150)
+def test_a_chain_that_the_parent_does_not_name_is_not_published(lab):
+    """A DS of a key that is not ours: the first version is refused, and passes when the DS has gone; what is published is renewed
+    and changed whatever the parent shows."""
+    parent = KnotPrimary(lab, "parent", {"org": PARENT}).start()
+    parent.update("org", add=[DS])
+    cluster = Cluster(lab, signers=1, backups=0).init()
+    s = cluster.signer1
+    s.conf["signer"].update({"parents": [{"zone": "org", "servers": ["%s#%d" % (parent.addr, parent.port)], "validate": False}],
+                             "look-interval-s": 1})
+    cluster.write_confs()
+    cluster.start()
+    s.ctl("policy", "apply", lab.write("policy.yaml", "name: default\nrequire-backups: 0\npropagation: 0\n"))
+    mark = s.signer.mark()
+    cluster.add_zone(ZONE, small_zone(ZONE))
+    s.ctl("key", "create", ZONE)
+    refused_for(s, "AUD-KEY-06", mark)
+    if s.signer.count("event=published zone=%s." % ZONE):
+        raise Failed("published under a DS that names another key")
+    parent.update("org", delete=[DS])
+    cluster.wait_signed(ZONE)
+    wait_until(lambda: s.signer.count("event=published zone=%s." % ZONE) >= 2, 30, "CDS come")
+    parent.update("org", add=[DS])
+    s.keydist.wait_event("event=ds-unknown zone=%s." % ZONE, 30)
+    mark = s.signer.mark()
+    s.ctl("zone", "sign", ZONE, "--full")
+    s.put_zone(ZONE + ".zone", small_zone(ZONE, serial=2, more="v2 TXT x\n"))
+    wait_until(lambda: "v2." in axfr_text(s.addr, ZONE), 30, "what is no worse is published")
+    if s.signer.count("event=audit-refused zone=%s." % ZONE, mark):
+        raise Failed("what is no worse than what is published was refused")
+
+
 def publishes_after(s, n, point, spoiled=0):
-    """The signer dies at the fail-point while a change is on its way, and after a restart goes on by itself."""
+    """The signer dies at the fail-point while two changes are on their way, and after a restart goes on by itself."""
     name = "%s%d" % (point.replace("-", ""), n)
-    served, serial = axfr_text(s.addr, ZONE), s.serial(ZONE)
-    s.stop("signer")
+    served, serial = of_both(shown, s), of_both(Host.serial, s)
     spoil(s, spoiled)
-    s.start("signer", fail=point)
-    s.signer.expect_failure = True
-    s.put_zone(ZONE + ".zone", small_zone(ZONE, serial=100 + n, more="%s TXT x\n" % name))
+    mark = s.signer.mark()
+    s.arm(point)
+    if not s.signer.running():
+        raise Failed("%s is reached before the change" % point)
+    give(s, 100 + n, name, "x")
     wait_until(lambda: not s.signer.running(), 30, "%s is reached" % point, every=0.05)
+    if s.signer.count("event=fail-point name=%s" % point, mark) != 1:
+        raise Failed("%s: it ended elsewhere" % point)
+    s.arm(None)
+    mark = s.signer.mark()
     s.start("signer")
-    now = axfr_text(s.addr, ZONE)
-    if now != served and (spoiled or name not in now):
-        raise Failed("%s: something else is served than before, or than what was to come" % point)
-    if s.serial(ZONE) < serial:
-        raise Failed("%s: the serial went back" % point)
+    for z, now in of_both(shown, s).items():
+        if now != served[z] and (spoiled or name not in now):
+            raise Failed("%s: something else is served than before, or than what was to come" % point)
+        if s.serial(z) < serial[z]:
+            raise Failed("%s: the serial went back" % point)
     if spoiled:
-        s.signer.wait_event("event=audit-refused zone=%s. result=refused" % ZONE, 30)
+        for z in BOTH:
+            s.signer.wait_event("event=audit-refused zone=%s. result=refused" % z, 30, mark)
+        if of_both(shown, s) != served:
+            raise Failed("%s: what was refused is served" % point)
         spoil(s, 0)
-        s.put_zone(ZONE + ".zone", small_zone(ZONE, serial=200 + n, more="%s TXT y\n" % name))
-    wait_until(lambda: name in axfr_text(s.addr, ZONE), 30, "%s: goes on by itself" % point, every=0.05)
-    if s.serial(ZONE) <= serial:
-        raise Failed("%s: the serial did not go up" % point)
+        give(s, 200 + n, name, "y")
+    for z in BOTH:
+        wait_until(lambda zone=z: name in shown(s, zone), 30, "%s: %s goes on by itself" % (point, z), every=0.05)
+        if s.serial(z) <= serial[z]:
+            raise Failed("%s: the serial did not go up" % point)
+        if unpassed(s, z):
+            raise Failed("%s: published without an audit: %s" % (point, unpassed(s, z)))
 
 
 def one_signer(lab):
@@ -134,6 +295,11 @@ def one_signer(lab):
 @limit(400)
 def test_killed_at_each_step(lab):
     s = one_signer(lab)
+    s.ctl("zone", "add", SUBMITTED, "--source", "submit:")
+    s.ctl("key", "create", SUBMITTED)
+    s.ctl("zone", "submit", SUBMITTED, lab.write("submitted.zone", small_zone(SUBMITTED)))
+    s.signer.expect_failure = True
+    wait_until(lambda: s.signed(SUBMITTED) and status(s, SUBMITTED)["steps"] >= 2, 60, "%s has its key in use" % SUBMITTED)
     points = ("engine-loaded", "engine-taken", "engine-sign", "store-after-append", "engine-signed", "engine-soa", "engine-audit",
               "auditor-taken", "audit-sent", "audit-answered", "engine-passed", "engine-publish", "store-before-sync",
               "store-after-sync", "store-before-commit", "store-after-commit", "engine-published", "engine-told")
@@ -142,7 +308,8 @@ def test_killed_at_each_step(lab):
             publishes_after(s, 300 * turn + n, point)
         for n, point in enumerate(("engine-refused", "engine-save")):
             publishes_after(s, 300 * turn + 50 + n, point, spoiled=1)
-    verify(axfr_file(lab, s.addr, ZONE), ZONE)
+    for z in BOTH:
+        verify(axfr_file(lab, s.addr, z), z)
 
 
 @limit(120)

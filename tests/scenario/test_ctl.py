@@ -102,8 +102,16 @@ def test_every_command(lab):
         raise Failed(j)
     text, j = both(s1, "policy", "apply", policy)
     p = expect(s1.ctl("policy", "apply", wrong, check=False), 1, "wrong policy")
+    q = expect(s1.ctl("--json", "policy", "apply", wrong, check=False), 1, "wrong policy")
     for part in ("wrong.yaml:3: algorithm:", "renewal-margin: 7d does not fit"):
-        if part not in p.stderr:
+        if part not in p.stderr or not any(part in row for row in json.loads(q.stderr)["mistakes"]):
+            raise Failed("not said: %s\n%s\n%s" % (part, p.stderr, q.stderr))
+    # Times that contradict each other, with the inequality; nothing of it is applied.
+    for more, part in (("keys: ksk+zsk\nzsk-lifetime: 28h\n", "zsk-lifetime: 28h is too short: a roll takes dnskey-ttl 1h"),
+                       ("dnskey-ttl: 2d\n", "dnskey-ttl: 2d is more than max-ttl-signed, must be at most 1d"),
+                       ("renewal-margin: 1d\n", "renewal-margin: 1d is too short")):
+        p = expect(s1.ctl("policy", "apply", lab.write("wrong.yaml", "name: bad\n" + more), check=False), 1, "wrong policy")
+        if part not in p.stderr or "bad" in s1.ctl("policy", "list").stdout:
             raise Failed("not said: %s\n%s" % (part, p.stderr))
     text, j = both(s2, "policy", "list")
     wait_until(lambda: "fast" in s2.ctl("policy", "list").stdout, 10, "the policy reaches signer2")
@@ -138,7 +146,19 @@ def test_every_command(lab):
         j = json.loads(s1.ctl("--json", "key", "export", ZONE, key[:8], "--dir", folder, "--format", form).stdout)
         if not j["files"] or any(os.stat(f).st_mode & 0o077 for f in j["files"] if not f.endswith(".key")):
             raise Failed(j)
-    p = s1.ctl("policy", "apply", lab.write("policy.yaml", open(policy).read().replace("10d", "8d")))
+    # A secondary expires after 7 days: signatures that are renewed 6 days before their end may have ended by then.
+    text = open(policy).read()
+    short = lab.write("policy.yaml", text.replace("10d", "6d"))
+    p = expect(s2.ctl("policy", "apply", short, check=False), 1, "a margin below the SOA expire")
+    if "renewal-margin 6d is below the SOA expire 7d of example.org.:" not in p.stderr or "--force" not in p.stderr or \
+            json.loads(s2.ctl("policy", "show", "fast", "--json").stdout)["renewal_margin_s"] != 864000:
+        raise Failed(p.stderr)
+    s2.ctl("policy", "apply", short, "--force")
+    wait_until(lambda: "WARNING: example.org.: renewal-margin 6d is below the SOA expire 7d" in s1.ctl("status").stdout, 10,
+               "status warns")
+    p = s1.ctl("policy", "apply", lab.write("policy.yaml", text.replace("10d", "8d")))
+    if "WARNING" in s1.ctl("status").stdout:
+        raise Failed("status warns still")
     if "example.org.: renewal-margin 8d 0h < propagation + max-ttl-signed 24h 0m + SOA expire 7d 0h" not in p.stderr:
         raise Failed(p.stderr)
     text, j = both(s2, "zone", "status", ZONE)
@@ -424,3 +444,7 @@ def test_many_zones_from_a_file(lab):
     if len(listed) != 300 or any(z["keys"] != 1 for z in listed):
         raise Failed("%d zones, keys %s" % (len(listed), {z["keys"] for z in listed}))
     expect(s1.ctl("zone", "add", "x.example", "--from", "zones.txt", check=False), 2, "ZONE and --from")
+    lab.write("keyless.txt", "".join("k%d.example\n" % i for i in range(200)))     # whose plans are put off, once
+    mark = s1.signer.mark()
+    s1.ctl("zone", "add", "--from", lab.path("keyless.txt"))
+    wait_until(lambda: s1.signer.count("event=plan state=held", mark) >= 200, 30, "the signer has all without a key")

@@ -7,7 +7,7 @@ import http.server
 import json
 import threading
 
-from duetlab import Cluster, Failed, limit, small_zone, wait_until
+from duetlab import BindPrimary, Cluster, Failed, limit, small_zone, wait_until
 
 ZONE = "example.org"
 POLICY = "name: default\nkeys: ksk+zsk\nrequire-backups: 0\npropagation: 0\ndnskey-ttl: 1s\nmax-ttl-signed: 2s\n" \
@@ -49,10 +49,8 @@ def steps(web, role):
     return list(out.values())
 
 
-@limit(150)
-def test_steps_of_keys_are_posted(lab):
-    web = receiver()
-    web.refuses = True
+def posting(lab, web):
+    """One signer, whose events go there."""
     cluster = Cluster(lab, signers=1, backups=0).init()
     s1 = cluster.signer1
     s1.conf["fetch"] = {"socket": s1.run_dir + "/fetch.sock"}
@@ -60,6 +58,21 @@ def test_steps_of_keys_are_posted(lab):
                                      "webhook-secret": lab.write("secret", "hush\n", mode=0o600)}]
     cluster.write_confs()
     lab.start("duet-fetch", [lab.program("duet-fetch"), "-c", s1.yaml]).wait_event("event=ready", 20)
+    return cluster, s1
+
+
+def check_numbers(web):
+    """All was signed, something was refused, and none is left out."""
+    numbers = [word["number"] for word in web.got]
+    if web.forged or not web.refused or sorted(set(numbers)) != list(range(1, len(set(numbers)) + 1)) or numbers != sorted(numbers):
+        raise Failed("%d forged, %d refused, numbers %s" % (web.forged, web.refused, numbers))
+
+
+@limit(150)
+def test_steps_of_keys_are_posted(lab):
+    web = receiver()
+    web.refuses = True
+    cluster, s1 = posting(lab, web)
     cluster.start()
     s1.ctl("policy", "apply", lab.write("fast.yaml", POLICY))
     cluster.add_zone(ZONE, small_zone(ZONE, n=2, ttl=1, minimum=1))
@@ -78,6 +91,65 @@ def test_steps_of_keys_are_posted(lab):
     s1.ctl("key", "roll", ZONE, "--role", "zsk")
     wait_until(lambda: steps(web, "zsk") == [["created", "published", "active", "retired", "removed"],
                                              ["created", "published", "active"]], 60, "the roll's steps are posted", every=0.2)
-    numbers = [word["number"] for word in web.got]
-    if web.forged or not web.refused or sorted(set(numbers)) != list(range(1, len(set(numbers)) + 1)) or numbers != sorted(numbers):
-        raise Failed("%d forged, %d refused, numbers %s" % (web.forged, web.refused, numbers))
+    check_numbers(web)
+
+
+def org(ds, serial=None):
+    """The zone above, and there the DS of that key tag."""
+    return small_zone("org", more="example NS ns.example\nns.example A 127.0.0.1\n" +
+                      ("example DS %d 13 2 %s\n" % (ds, "ab" * 32) if ds else ""), serial=serial or ds or 9999)
+
+
+@limit(150)
+def test_alarms_are_posted_until_they_are_over(lab):
+    """A DS at the parent that names no key: told again and again until it is taken, over a crash, and then no more, over another;
+    another DS; and its end, which comes while nobody looks."""
+    web = receiver()
+    web.refuses = True
+    cluster, s1 = posting(lab, web)
+    parent = BindPrimary(lab, "parent", {"org": org(None, 1)}).start()
+    s1.conf["signer"].update({"look-interval-s": 1, "parents": [
+        {"zone": "org", "servers": ["%s#%d" % (parent.addr, parent.port)], "validate": False}]})
+    cluster.write_confs()
+    cluster.start()
+    s1.ctl("policy", "apply", lab.write("fast.yaml", POLICY))
+    cluster.add_zone(ZONE, small_zone(ZONE, n=2, ttl=1, minimum=1))
+    s1.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    parent.set_zone("org", org(4711))
+    parent.reload()
+
+    def alarms():
+        return [(w["event"], w["zone"]) for w in web.got if w["event"].startswith("alarm") and w["zone"]
+                and "names no key" in w["message"]]
+
+    def told(tag):
+        return any(w["event"] == "alarm" and "key tag %d," % tag in w["message"] for w in web.got)
+
+    s1.keydist.wait_event("event=ds-unknown zone=example.org. tag 4711,", 30)
+    wait_until(lambda: web.refused > 2, 30, "it is told again")
+    s1.kill("keydist")
+    web.refuses = False
+    s1.start("keydist")
+    wait_until(lambda: told(4711), 60, "the alarm is posted", every=0.2)
+    s1.keydist.wait_event("event=event-told", 10)
+    s1.kill("keydist")
+    mark = s1.keydist.mark()
+    s1.start("keydist")
+    s1.keydist.wait_event("event=ds-unknown zone=example.org. tag 4711,", 30, mark)
+    parent.set_zone("org", org(4712))
+    parent.reload()
+    wait_until(lambda: told(4712), 60, "the alarm is another one", every=0.2)
+    if ("alarm-over", ZONE + ".") in alarms():
+        raise Failed("over, and it is not: %s" % web.got)
+    s1.kill("keydist")
+    parent.set_zone("org", org(None))
+    parent.reload()
+    wait_until(lambda: not parent.query(ZONE, "DS").answer, 20, "the DS is gone", every=0.2)
+    s1.start("keydist")
+    wait_until(lambda: alarms()[-1] == ("alarm-over", ZONE + "."), 60, "it is over", every=0.2)
+    check_numbers(web)
+    # What is posted twice has the number that it had.
+    once = {w["number"]: w["event"] for w in web.got if w["event"].startswith("alarm") and w["zone"]}
+    if sorted(once.values()) != ["alarm", "alarm", "alarm-over"]:
+        raise Failed("%s" % [w for w in web.got if w["event"].startswith("alarm")])

@@ -9,7 +9,8 @@ import dns.name
 import dns.rdatatype
 
 from dnstools import query
-from duetlab import Failed, KnotPrimary, Unbound, find_program, limit, run, small_zone, wait_until
+from duetlab import Failed, Knot, KnotPrimary, Unbound, find_program, limit, run, small_zone, wait_until
+from opendnssec import OpenDNSSEC
 from parentworld import HOSTS, PARENT, TTL, ZONE, World, label_of
 from steady import Steady
 
@@ -44,11 +45,8 @@ def refused(r, want):
         raise Failed("status %d, %s%s" % (r.returncode, r.stdout, r.stderr))
 
 
-@limit(300)
-def test_a_zone_moves_from_a_signer_whose_keys_stay_there(lab):
-    w = World(lab, keys="ksk+zsk", bind=False)
-    theirs = KnotSigner(lab, "theirs-knot", {ZONE: small_zone(ZONE, n=HOSTS, ttl=TTL, minimum=1)})
-    theirs.start()
+def moves(lab, w, theirs, show):
+    """theirs: a server of the other signer, which runs; show(ours): has it show these DNSKEYs, too."""
     wait_until(lambda: theirs.signed(ZONE), 20, "the zone is signed elsewhere")
     old = dnskeys(theirs)
     w.parent.update(PARENT, add=["%s %d DS %s" % (label_of(ZONE), TTL, dns.dnssec.make_ds(dns.name.from_text(ZONE + "."), rd, 2))
@@ -68,11 +66,8 @@ def test_a_zone_moves_from_a_signer_whose_keys_stay_there(lab):
         wait_until(lambda s=s: set(old) < set(dnskeys(s)), 60, "%s shows the keys of both" % s.name, every=0.3)
     refused(w.s1.ctl("key", "roll", ZONE, "--role", "zsk", check=False), "has a key of another signer")
     ours = {tag: rd for tag, rd in dnskeys(w.nsd).items() if tag not in old}
-    for tag, rd in ours.items():
-        path = lab.write("K%d.key" % tag, "%s. %d IN DNSKEY %s\n" % (ZONE, TTL, rd))
-        theirs.tool("keymgr", ZONE, "import-pub", path)
-    theirs.tool("knotc", "-s", os.path.join(theirs.dir, "run", "knot.sock"), "zone-sign", ZONE)
-    wait_until(lambda: set(dnskeys(theirs)) == set(old) | set(ours), 30, "the other signer shows the keys of both")
+    show(ours)
+    wait_until(lambda: set(dnskeys(theirs)) == set(old) | set(ours), 60, "the other signer shows the keys of both")
 
     # The parent names both; from here on it does not matter whom a validator asks.
     seps = {tag for tag, rd in {**old, **ours}.items() if rd.flags & 1}
@@ -102,3 +97,36 @@ def test_a_zone_moves_from_a_signer_whose_keys_stay_there(lab):
     print(gone)
     if gone.bogus():
         raise Failed(str(gone))
+
+
+@limit(300)
+def test_a_zone_moves_from_a_signer_whose_keys_stay_there(lab):
+    w = World(lab, keys="ksk+zsk", bind=False)
+    theirs = KnotSigner(lab, "theirs-knot", {ZONE: small_zone(ZONE, n=HOSTS, ttl=TTL, minimum=1)})
+
+    def show(ours):
+        for tag, rd in ours.items():
+            path = lab.write("K%d.key" % tag, "%s. %d IN DNSKEY %s\n" % (ZONE, TTL, rd))
+            theirs.tool("keymgr", ZONE, "import-pub", path)
+        theirs.tool("knotc", "-s", os.path.join(theirs.dir, "run", "knot.sock"), "zone-sign", ZONE)
+    moves(lab, w, theirs.start(), show)
+
+
+@limit(300)
+def test_a_zone_moves_from_opendnssec_whose_keys_stay_there(lab):
+    """SoftHSM gives no key away; Knot has the zone from OpenDNSSEC, which answers transfers alone."""
+    w = World(lab, keys="ksk+zsk", bind=False)
+    text = small_zone(ZONE, n=HOSTS, ttl=TTL, minimum=1)
+    ods = OpenDNSSEC(lab, ZONE, text, ttl=TTL, extraction=False).start()
+    r = ods.export(lab.folder("odskeys"), ods.keys()[0][2], check=False)
+    if r.returncode != 1 or "may not leave the token" not in r.stderr:
+        raise Failed("status %d, %s%s" % (r.returncode, r.stdout, r.stderr))
+
+    def show(ours):
+        ods.set_text(text + "".join("@ %d DNSKEY %s\n" % (TTL, rd) for rd in ours.values()))
+        ods.sign_again()
+        wait_until(lambda: all(" DNSKEY %s\n" % rd in ods.served() for rd in ours.values()), 60, "OpenDNSSEC shows them", every=0.3)
+        # Its NOTIFY may name the serial of the version before.
+        run([find_program("knotc"), "-s", os.path.join(knot.dir, "run", "knot.sock"), "zone-refresh", ZONE])
+    knot = Knot(lab, "theirs-knot", [ZONE], [(ods.addr, ods.port)], addr=ods.told)
+    moves(lab, w, knot.start(), show)

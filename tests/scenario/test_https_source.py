@@ -15,15 +15,16 @@ DOT = "zone=example.org."
 
 
 class Texts(http.server.BaseHTTPRequestHandler):
-    """Serves server.text with an ETag, packed; server.status in its place."""
+    """Serves server.text, packed, with an ETag or, where server.dated is set, a date alone; server.status in its place."""
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
         s, etag = self.server, '"%s"' % hashlib.sha256(self.server.text).hexdigest()
-        status = s.status or (304 if self.headers.get("If-None-Match") == etag else 200)
+        same = self.headers.get("If-Modified-Since") == s.dated if s.dated else self.headers.get("If-None-Match") == etag
+        status = s.status or (304 if same else 200)
         body = gzip.compress(s.text) if status == 200 else b""
         self.send_response(status)
-        self.send_header("ETag", etag)
+        self.send_header("Last-Modified" if s.dated else "ETag", s.dated or etag)
         if status == 200:
             self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(body)))
@@ -47,7 +48,7 @@ def web_server(cert, key, text, port=0):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
     web.socket = context.wrap_socket(web.socket, server_side=True)
-    web.text, web.status, web.answered = text, 0, []
+    web.text, web.status, web.dated, web.answered = text, 0, None, []
     threading.Thread(target=web.serve_forever, daemon=True).start()
     return web
 
@@ -135,4 +136,12 @@ def test_a_zone_from_a_web_server(lab):
     status = json.loads(s1.ctl("zone", "status", ZONE, "--json").stdout)
     if status.get("error"):
         raise Failed("still in trouble: %s" % status["error"])
+    # A server that has dates and no ETags is asked by these.
+    mark = log.mark()
+    web.dated, before = "Sat, 01 Nov 2025 10:00:00 GMT", len(web.answered)
+    web.text += b"dated 60 TXT \"by date\"\n"
+    log.wait_event("event=published %s" % DOT, 40, mark)
+    wait_until(lambda: web.answered[before:].count(304) >= 2, 20)
+    if web.answered[before:].count(200) != 1:
+        raise Failed("the text was sent %s" % web.answered[before:])
     stop(web)

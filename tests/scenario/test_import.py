@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Keys of others come in through files, and a running zone moves here from BIND, Knot and PowerDNS while validators ask."""
+"""Keys of others come in through files, and a running zone moves here from BIND, Knot, PowerDNS and OpenDNSSEC while validators ask."""
 
 import json
 import os
@@ -9,6 +9,7 @@ import sqlite3
 import dns.rdatatype
 
 from duetlab import *
+from opendnssec import OpenDNSSEC
 from peers import Peer
 from steady import Steady
 
@@ -58,11 +59,16 @@ def test_files_that_are_no_good_are_refused(lab):
         p = s1.ctl("key", "import", ZONE, *args, check=False)
         if p.returncode != 1 or words not in p.stderr:
             raise Failed("%s: exit status %d, not refused with \"%s\":\n%s" % (args, p.returncode, words, p.stderr))
-    public = text(good + ".key")
+    public, private = text(good + ".key"), text(good + ".private")
     cut = re.sub(r"(DNSKEY 257 3 13 .*)[^ ]{8}\n", r"\1\n", public)
     refuse("DNSKEY of another name", other + ".key")
     refuse("algorithm 7, must be", sha1 + ".key")
     refuse("octets, must be 64", copy("short", key=cut))
+    refuse("algorithm 99, must be", copy("alg99", key=public.replace("257 3 13 ", "257 3 99 ")))
+    refuse("Algorithm is not 13", copy("alg98", private=private.replace("Algorithm: 13", "Algorithm: 98")))
+    refuse("do not belong together", copy("shortprivate", private=re.sub(r"PrivateKey: .{8}", "PrivateKey: ", private)))
+    refuse("PrivateKey of 38 octets, must be 32",
+           copy("longprivate", private=private.replace("PrivateKey: ", "PrivateKey: AAAAAAAA")))
     refuse("public half alone", copy("public", private=False))
     refuse("lets others in", copy("mode", mode=0o640))
     refuse("octets", copy("large", private="x" * 20000))
@@ -137,10 +143,12 @@ class Move:
         answer = self.nsd.query(ZONE + ".", "DNSKEY", tcp=True).answer
         return sorted(rd.to_text() for rrset in answer if rrset.rdtype == dns.rdatatype.DNSKEY for rd in rrset)
 
-    def go(self, *files):
+    def go(self, *imports):
+        """imports: what `key import` is given, each time that it is called."""
         self.more(80)
         self.cluster.add_zone(ZONE, small_zone(ZONE, n=HOSTS, serial=2, ttl=5, minimum=5), policy="quick")
-        self.s1.ctl("key", "import", ZONE, *files)
+        for args in imports:
+            self.s1.ctl("key", "import", ZONE, *args)
         self.cluster.wait_signed(ZONE)
         self.nsd.wait_serial(ZONE, lambda s: s > self.before and s == self.s1.serial(ZONE), 30)
         self.more(80)
@@ -187,7 +195,7 @@ def test_a_zone_moves_here_from_bind(lab):
     old = SigningBind(lab).start()
     wait_until(lambda: old.signed(ZONE), 30, "named signs")
     m = Move(lab, old, "ksk+zsk")
-    m.go(*old.files())
+    m.go(old.files())
     # And away again: what comes out is what named's tools take.
     out = lab.folder("out")
     for k in json.loads(m.s1.ctl("key", "list", ZONE, "--json").stdout)["keys"]:
@@ -225,7 +233,7 @@ def test_a_zone_moves_here_from_knot(lab):
     for name in os.listdir(old.dir + "/db/keys/keys"):
         with open(old.dir + "/db/keys/keys/" + name, encoding="ascii") as f:
             lab.write("knotkeys/" + name, f.read(), mode=0o600)
-    m.go(lab.write("knotkeys/list.json", old.keymgr("-j", ZONE, "list")))
+    m.go([lab.write("knotkeys/list.json", old.keymgr("-j", ZONE, "list"))])
     # And away again.
     out, fresh = lab.folder("out"), lab.folder("fresh")
     for k in json.loads(m.s1.ctl("key", "list", ZONE, "--json").stdout)["keys"]:
@@ -285,7 +293,7 @@ def test_a_zone_moves_here_from_powerdns(lab):
     for i in old.ids():
         lab.write("pdnskeys/%s.private" % i, old.util("export-zone-key", ZONE, i), mode=0o600)
         lab.write("pdnskeys/%s.key" % i, old.util("export-zone-dnskey", ZONE, i))
-    m.go(*[lab.path("pdnskeys", i + ".key") for i in old.ids()])
+    m.go([lab.path("pdnskeys", i + ".key") for i in old.ids()])
     # And away again.
     out = lab.folder("out")
     key, = json.loads(m.s1.ctl("key", "list", ZONE, "--json").stdout)["keys"]
@@ -295,3 +303,24 @@ def test_a_zone_moves_here_from_powerdns(lab):
     old.util("import-zone-key", "example.net", private, "active", "ksk")
     if str(key["tag"]) not in old.util("list-keys", "example.net"):
         raise Failed(old.util("list-keys", "example.net"))
+
+
+def move_from_opendnssec(lab, alg):
+    """Its keys may leave their token: PKCS #8 in PEM, one by one, nothing of which says what they are."""
+    old = OpenDNSSEC(lab, ZONE, small_zone(ZONE, n=HOSTS, ttl=5, minimum=5), alg=alg).start()
+    m = Move(lab, old, "ksk+zsk")
+    keys, folder = old.keys(), lab.folder("odskeys")
+    if sorted(role for role, _, _ in keys) != ["ksk", "zsk"]:
+        raise Failed("the enforcer has %s" % keys)
+    old.export(folder, *[i for _, _, i in keys])
+    m.go(*[[os.path.join(folder, i + ".pem"), "--algorithm", str(alg), "--role", role] for role, alg, i in keys])
+
+
+@limit(180)
+def test_a_zone_moves_here_from_opendnssec(lab):
+    move_from_opendnssec(lab, (13, 256))
+
+
+@limit(240)
+def test_a_zone_moves_here_from_opendnssec_with_rsa(lab):
+    move_from_opendnssec(lab, (8, 2048))

@@ -6,8 +6,9 @@ import json
 
 import dns.rdatatype
 
-from duetlab import NSD, Cluster, Failed, Knot, Unbound, limit, small_zone, wait_until
-from dnstools import query
+from duetlab import NSD, BindPrimary, Cluster, Failed, Knot, Primary, Unbound, limit, small_zone, wait_until
+from dnstools import axfr_file, axfr_text, query, verify
+from netns import Net
 from steady import Steady
 
 TOP, MIDDLE, ZONE = "org", "example.org", "sub.example.org"
@@ -31,14 +32,20 @@ def zone_text(origin, child=None):
 
 
 class World:
-    """NSD behind signer1 and Knot behind signer2, each with all three zones, which both signers look at as parents."""
+    """NSD behind signer1 and Knot behind signer2, each with all three zones, which both signers look at as parents; each of them, and
+    the backup, on a host of its own."""
 
     def __init__(self, lab):
-        self.lab = lab
-        self.cluster = Cluster(lab, signers=2, backups=1).init()
+        self.lab, self.net = lab, Net(lab)
+        self.cluster = Cluster(lab, signers=2, backups=1, conf={"signer": {"signer": {"transfer": [{"prefix": "10.53.0.0/24"}]}}})
+        for h in self.cluster.hosts.values():
+            self.net.host(h.name, h.addr)
+        self.cluster.init()
         self.s1, self.s2 = self.cluster.signer1, self.cluster.signer2
         zones = [TOP, MIDDLE, ZONE]
         self.servers = [NSD(lab, "nsd", zones, [self.s1.addr]), Knot(lab, "knot", zones, [self.s2.addr])]
+        for s in self.servers:
+            self.net.host(s.name, s.addr)
         self.cluster.add_secondary(self.servers[0], of=[self.s1])
         self.cluster.add_secondary(self.servers[1], of=[self.s2])
         both = ["%s#%d" % (s.addr, s.port) for s in self.servers]
@@ -91,7 +98,8 @@ class World:
             raise Failed("%s has keys %s, its parent names %s" % (zone, self.tags(zone), self.ds(zone)))
 
     def roll(self, *zones):
-        """signer2 is killed when the new keys are there, and its keydist hears nothing for a while when it is back."""
+        """signer2 is killed when the new keys are there; when it is back its keydist stands still for a while, and then nobody reaches
+        it and it reaches nobody, not even the parents' servers."""
         old = {zone: self.tags(zone) for zone in zones}
         for zone in zones:
             self.s2.ctl("key", "roll", zone)
@@ -107,6 +115,13 @@ class World:
         self.s2.keydist.pause()
         self.meanwhile()
         self.s2.keydist.resume()
+        self.net.isolate("signer2")
+        self.net.unreachable("signer2", "signer1")
+        self.meanwhile()
+        for zone in zones:
+            if not old[zone] < self.tags(zone):
+                raise Failed("%s: without a word of signer2 the old key is gone: %s, %s" % (zone, old[zone], self.tags(zone)))
+        self.net.heal()
         for zone in zones:
             self.wait(lambda z=zone: not any(k["tag"] in old[z] for h in (self.s1, self.s2) for k in self.live(h, z)),
                       "the old key of %s is gone" % zone)
@@ -128,8 +143,8 @@ def test_ds_of_zones_in_the_same_cluster_come_and_go_by_themselves(lab):
     nsd, knot = w.servers
     streams = w.streams
     for name, s in (("unbound-nsd", nsd), ("unbound-knot", knot)):
-        r = Unbound(lab, name, {z: (s.addr, s.port) for z in (TOP, MIDDLE, ZONE)}, [anchor(s)]).start()
-        streams.append(Steady(name, r.addr, r.port, ZONE, HOSTS, rate=10, again=True, secure=True).start())
+        r = Unbound(lab, name, {z: (s.addr, s.port) for z in (TOP, MIDDLE, ZONE)}, [anchor(s)], addr=w.net.here(lab.addr())).start()
+        streams.append(Steady(name, r.addr, r.port, ZONE, HOSTS, rate=20, again=True, secure=True).start())
     w.roll(ZONE, MIDDLE)
     if any(s.bogus() for s in streams):
         raise Failed("\n".join(map(str, streams)))
@@ -149,3 +164,41 @@ def test_ds_of_zones_in_the_same_cluster_come_and_go_by_themselves(lab):
             with open("%s/%s.zone" % (h.zones, zone), encoding="utf-8") as f:
                 if f.read() != text:
                     raise Failed("the file of %s was touched" % zone)
+
+
+@limit(150)
+def test_ds_go_into_a_zone_of_a_primary(lab):
+    """Whose serial does not tell of them: both signers agree on what is newer, and the primary's changes come in besides."""
+    def text(serial, more=""):
+        return zone_text(TOP, "example").replace(" 1 3600", " %d 3600" % serial) + more
+
+    cluster = Cluster(lab, signers=2, backups=1).init()
+    signers = cluster.signers()
+    primary = BindPrimary(lab, "primary", {TOP: text(7)}, {}, None, notify=[Primary(s.addr) for s in signers])
+    for s in signers:
+        s.conf["signer"]["transfer"] = [{"prefix": "127.0.0.0/8"}]
+    cluster.write_confs()
+    primary.start()
+    cluster.start()
+    s1, s2 = signers
+    s1.ctl("policy", "apply", lab.write("quick.yaml", POLICY))
+    s1.ctl("zone", "add", TOP, "--source", "primary:%s#%d" % (primary.addr, primary.port), "--policy", "quick")
+    s1.ctl("key", "create", TOP)
+    cluster.wait_signed(TOP, timeout=60)
+    cluster.add_zone(MIDDLE, small_zone(MIDDLE, ttl=2, minimum=1), policy="quick")
+    s2.ctl("key", "create", MIDDLE)
+    cluster.wait_signed(MIDDLE, timeout=60)
+
+    def has(s, *words):
+        return all(w in axfr_text(s.addr, TOP) for w in words)
+
+    for s in signers:
+        wait_until(lambda: has(s, " IN DS "), 60, "%s has the DS of the zone below" % s.name, every=0.3)
+    primary.set_zone(TOP, text(8, 'changed TXT "yes"\n'))
+    primary.reload()
+    for s in signers:
+        wait_until(lambda: has(s, '"yes"', " IN DS "), 60, "%s has the primary's change and the DS" % s.name, every=0.3)
+        verify(axfr_file(lab, s.addr, TOP), TOP)
+    for s in signers:
+        wait_until(lambda: not [z["alarms"] for z in json.loads(s.ctl("zone", "status", TOP, "--json").stdout).get("zones", [])
+                                if z["alarms"]], 20, "no alarm at %s" % s.name)

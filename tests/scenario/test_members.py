@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A third signer joins a cluster that signs, one of the first is retired: keys, TSIG secrets, zones, and validators asking."""
+"""Signers join and leave: keys, TSIG secrets, zones, secondaries, and validators asking."""
 
 import json
 
@@ -96,10 +96,10 @@ def test_a_signer_joins_and_another_retires(lab):
     wait_until(lambda: nsd.query("new." + ZONE, "A").answer, 30, "a change reaches NSD by signer3")
 
     # ---- retiring
-    refused(s2, "--fenced", "node", "retire", "signer1")
     refused(s2, "was heard", "node", "retire", "signer1", "--fenced")
     refused(s2, "no backup but", "node", "retire", "vault")
     refused(s2, "is this node", "node", "retire", "signer2", "--fenced")
+    refused(s2, "was heard", "node", "retire", "signer1", "--dead")
     s1.kill()
     for p in s1.procs.values():
         p.expect_failure = True
@@ -131,6 +131,99 @@ def test_a_signer_joins_and_another_retires(lab):
         if s.bad() or s.counts["NOERROR"] < 100:
             raise Failed(str(s))
         print(s)
+
+
+# Waits of seconds, not of days.
+QUICK = "name: quick\ndnskey-ttl: 3s\npropagation: 1s\n"
+
+
+def leaving_pair(lab):
+    """Two signers, of which signer1 has a secondary of its own, that shows the zone."""
+    cluster = Cluster(lab, signers=2, backups=1).init()
+    knot = Knot(lab, "knot", [ZONE], [cluster.signer1.addr])
+    cluster.add_secondary(knot, of=[cluster.signer1])
+    cluster.write_confs()
+    cluster.start()
+    cluster.signer1.ctl("policy", "apply", lab.write("quick.yaml", QUICK))
+    cluster.add_zone(ZONE, small_zone(ZONE, ttl=5, minimum=5), "quick")
+    cluster.signer2.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    knot.start()
+    wait_until(lambda: knot.signed(ZONE), 30, "%s serves %s" % (knot.name, ZONE))
+    return cluster, knot
+
+
+def waits(host, name, text):
+    wait_until(lambda: text in standing(host, name).get("waits", ""), 60, '%s: %s waits: "%s"' % (host.name, name, text), every=0.2)
+
+
+def give_over(cluster, knot, to, *others):
+    """The secondary is another signer's from now on, and takes the next version from it."""
+    knot.stop()
+    knot.masters = primaries([to.addr])
+    cluster.add_secondary(knot, of=[to])
+    cluster.write_confs()
+    to.ctl("reload")
+    knot.start()
+    for h in (to, *others):
+        h.put_zone(ZONE + ".zone", small_zone(ZONE, serial=2, ttl=5, minimum=5, more="new A 192.0.2.77\n"))
+    wait_until(lambda: knot.query("new." + ZONE, "A").answer, 60, "a change reaches %s by %s" % (knot.name, to.name))
+
+
+def signs_alone(cluster, host):
+    """A key is distributed without the one that has left."""
+    cluster.add_zone(LATER[0], small_zone(LATER[0]), on=host)
+    host.ctl("key", "create", LATER[0])
+    cluster.wait_signed(LATER[0], 30, (host,))
+
+
+@limit(200)
+def test_a_signer_leaves_and_says_when_it_has(lab):
+    """It serves nothing from the first moment on, and is retired once its secondary shows another's version and caches are empty."""
+    cluster, knot = leaving_pair(lab)
+    s1, s2 = cluster.signer1, cluster.signer2
+    s2.ctl("node", "retire", "signer1")
+    refused(s2, "is to leave already", "node", "retire", "signer1")
+    refused(s2, "no signer would be left", "node", "retire", "signer2")
+    refused(s1, "no signer would be left", "node", "retire", "signer2", "--fenced")
+    wait_until(lambda: s1.serial(ZONE) is None, 30, "signer1 answers nobody")
+    waits(s1, "signer1", "not every server")
+    waits(s2, "signer1", "waited until it says")
+    if not standing(s2, "signer1")["counted"] or standing(s2, "signer1")["retired"]:
+        raise Failed("signer1 has left although its secondary shows its version")
+    # Both daemons are killed meanwhile: what comes back serves nothing, and knows that it is to leave.
+    s1.kill()
+    s1.start()
+    waits(s1, "signer1", "not every server")
+    if s1.serial(ZONE) is not None:
+        raise Failed("signer1 serves again")
+    give_over(cluster, knot, s2, s1)
+    waits(s1, "signer1", "s more")
+    s1.keydist.wait_event("event=node-stopped", 60)
+    s2.keydist.wait_event("event=node-retired node=signer1 why=stopped", 30)
+    wait_until(lambda: standing(s1, "signer1").get("retired"), 30, "signer1 knows that it is retired")
+    signs_alone(cluster, s2)
+    refused(s2, "retired already", "node", "retire", "signer1")
+
+
+@limit(200)
+def test_a_dead_signer_leaves_when_its_secondaries_show_others(lab):
+    """Nobody swears to what is cached: the one that lives looks at the secondary that the dead one named."""
+    cluster, knot = leaving_pair(lab)
+    s1, s2 = cluster.signer1, cluster.signer2
+    s1.kill()
+    for p in s1.procs.values():
+        p.expect_failure = True
+    wait_until(lambda: standing(s2, "signer1")["heard_ms"] > 10000, 30, "signer1 is silent")
+    refused(s2, "--dead", "node", "retire", "signer1")
+    s2.ctl("node", "retire", "signer1", "--dead")
+    waits(s2, "signer1", "not every server")
+    s2.kill("keydist")
+    s2.start("keydist")
+    waits(s2, "signer1", "not every server")
+    give_over(cluster, knot, s2)
+    s2.keydist.wait_event("event=node-retired node=signer1 why=observed", 90)
+    signs_alone(cluster, s2)
 
 
 @limit(200)

@@ -103,11 +103,13 @@ def s1_as_server(host):
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
-    """A webhook's other end: refuses the first, and remembers all."""
+    """A webhook's other end: refuses the first, takes the second when it is late, and remembers all."""
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.got.append((self.headers, body))
+        if len(self.server.got) == 2:
+            self.server.late.wait()
         self.send_response(500 if len(self.server.got) == 1 else 204)
         self.end_headers()
 
@@ -137,18 +139,19 @@ def script(folder, name, text):
 
 @limit(120)
 def test_the_parent_is_told_until_it_has_understood(lab):
-    """A hook that fails, then hangs, then is well; a webhook that answers 500 first; an UPDATE with TSIG to BIND."""
+    """A hook that fails, then hangs and will not end, then is well; a webhook that answers 500, then too late; an UPDATE with TSIG to
+    BIND."""
     secret = base64.b64encode(b"k" * 32).decode()
     bind = BindPrimary(lab, "bind", {"org": parent_text()}, keys={"up": secret}, update_key="up").start()
     web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    web.got = []
+    web.got, web.late = [], threading.Event()
     threading.Thread(target=web.serve_forever, daemon=True).start()
     cluster = Cluster(lab, signers=1, backups=0).init()
     s1 = cluster.signer1
     hooks = runners(lab, s1)
     out = lab.path("told")
     script(hooks, "ds", "n=$(cat %s.n 2>/dev/null || echo 0); echo $((n+1)) >%s.n\n[ $n = 0 ] && exit 1\n"
-           "[ $n = 1 ] && sleep 1000\n(echo $DUET_ZONE $DUET_PARENT $DUET_DS_COUNT; cat) >%s\n" % (out, out, out))
+           "[ $n = 1 ] && trap '' TERM && sleep 1000\n(echo $DUET_ZONE $DUET_PARENT $DUET_DS_COUNT; cat) >%s\n" % (out, out, out))
     lab.write("secret", "hush\n", mode=0o600)
     s1.conf["signer"].update({"parents": [row(bind)], "look-interval-s": 1})
     s1.conf["keydist"]["tell-parents"] = [{
@@ -185,7 +188,11 @@ def test_the_parent_is_told_until_it_has_understood(lab):
         raise Failed("the hook got %s %s, want %s" % (first, lines, want))
     # The webhook, signed.
     log.wait_event("event=parent-not-told %s by=webhook msg=HTTP status" % DOT, 20)
+    log.wait_event("event=parent-not-told %s by=webhook msg=timeout:" % DOT, 20)
+    web.late.set()
     log.wait_event("event=parent-told %s by=webhook" % DOT, 30)
+    if log.count("event=parent-told %s by=webhook" % DOT) != 1 or len(web.got) != 3:
+        raise Failed("an answer that came too late counted: %d were posted" % len(web.got))
     for headers, body in web.got:
         t, mac = (w.split("=", 1)[1] for w in headers["X-Duet-Signature"].split(","))
         if hmac.new(b"hush", t.encode() + b"." + body, hashlib.sha256).hexdigest() != mac:

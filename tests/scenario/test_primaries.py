@@ -2,6 +2,8 @@
 """A zone from several primaries, BIND and Knot: the first is dead, lags behind, is first again, sends garbage; in the end all are silent."""
 
 import json
+import os
+import signal
 import socket
 import threading
 
@@ -55,13 +57,18 @@ def status(host):
     return json.loads(host.ctl("--json", "zone", "status", ZONE).stdout)
 
 
+def alone(lab):
+    """One signer that no other vouches for, and waits for none."""
+    cluster = Cluster(lab, signers=1, backups=0, conf={"signer1": {"node": {"clock": "trust"}}}).init()
+    cluster.start()
+    cluster.signer1.ctl("policy", "apply", lab.write("policy.yaml", "name: default\nrequire-backups: 0\npropagation: 0\n"))
+    return cluster.signer1
+
+
 @limit(300)
 def test_primaries_in_order(lab):
-    cluster = Cluster(lab, signers=1, backups=0, conf={"signer1": {"node": {"clock": "trust"}}}).init()
-    host = cluster.signer1
-    cluster.start()
+    host = alone(lab)
     log = host.signer
-    host.ctl("policy", "apply", lab.write("policy.yaml", "name: default\nrequire-backups: 0\npropagation: 0\n"))
     first = BindPrimary(lab, "first", {ZONE: text(1)}, notify=[Primary(host.addr)])
     second = BindPrimary(lab, "second", {ZONE: text(1)}, notify=[Primary(host.addr)]).start()
     third = KnotPrimary(lab, "third", {ZONE: text(4)})
@@ -123,6 +130,85 @@ def test_primaries_in_order(lab):
     mark = log.mark()
     second.set_zone(ZONE, text(9))
     second.start()
+    log.wait_event("event=input %s serial=9 primary=%s" % (DOT, at[1]), 60, mark)
+    shows(9)
+    verify(axfr_file(lab, host.addr, ZONE), ZONE)
+
+
+class NSDPrimary(Peer):
+    """zones: {name: text}; give() rewrites one and has it read."""
+    program = "nsd"
+
+    def __init__(self, lab, name, zones, notify=()):
+        super().__init__(lab, name)
+        self.zones, self.notify = list(zones), [Primary(a) for a in notify]
+        for zone, text in zones.items():
+            lab.write(os.path.join(self.dir, zone + ".zone"), text)
+
+    def argv(self):
+        return ["-d", "-c", self.conf_path()]
+
+    def config(self):
+        out = nsd_server(self)
+        for zone in self.zones:
+            out += ["zone:", '\tname: "%s"' % zone, '\tzonefile: "%s.zone"' % zone, "\toutgoing-interface: " + self.source,
+                    "\tprovide-xfr: 127.0.0.0/8 NOKEY"] + ["\tnotify: %s@%d NOKEY" % (m.addr, m.port) for m in self.notify]
+        return "\n".join(out) + "\n"
+
+    def give(self, zone, text):
+        path = os.path.join(self.dir, zone + ".zone")
+        with open(path + ".new", "w") as f:
+            f.write(text)
+        os.rename(path + ".new", path)
+        self.process.send(signal.SIGHUP)
+
+
+class Closed(BindPrimary):
+    """Answers REFUSED: to everything, or to transfers alone."""
+    closed = "query"
+
+    def config(self):
+        out = super().config().replace("allow-transfer { any; }", "allow-transfer { none; }")
+        return out.replace("allow-query { any; }", "allow-query { none; }") if self.closed == "query" else out
+
+
+@limit(200)
+def test_primaries_that_refuse_and_nsd(lab):
+    """The first refuses every question, the second every transfer: NSD, the third, gives the zone and its changes; then the second opens."""
+    host = alone(lab)
+    log = host.signer
+    deaf, shut = Closed(lab, "deaf", {ZONE: text(8)}), Closed(lab, "shut", {ZONE: text(9)}, notify=[Primary(host.addr)])
+    shut.closed = "transfer"
+    nsd = NSDPrimary(lab, "nsd", {ZONE: text(1)}, notify=[host.addr])
+    for peer in deaf, shut, nsd:
+        peer.start()
+    at = ["%s#%d" % (p.addr, p.port) for p in (deaf, shut, nsd)]
+
+    def shows(n):
+        wait_until(lambda: "v%d." % n in axfr_text(host.addr, ZONE), 60, "version %d is published" % n, every=0.1)
+
+    host.ctl("zone", "add", ZONE, "--source", "primary:" + ",".join(at))
+    host.ctl("key", "create", ZONE)
+    log.wait_event("event=primary-failed %s primary=%s msg=primary answers REFUSED to a SOA query;" % (DOT, at[0]), 60)
+    said = log.wait_event("event=primary-failed %s primary=%s" % (DOT, at[1]), 60)
+    if "REFUSED" not in said["msg"]:
+        raise Failed("the second failed otherwise: %s" % said)
+    log.wait_event("event=input %s serial=1 primary=%s" % (DOT, at[2]), 60)
+    wait_until(lambda: host.signed(ZONE), 60, "the zone is served signed")
+    # NSD keeps no differences: asked for one it gives the whole, by its word or once it is asked for that.
+    mark = log.mark()
+    nsd.give(ZONE, text(2))
+    log.wait_event("event=input %s serial=2 primary=%s" % (DOT, at[2]), 60, mark)
+    shows(2)
+    # Both refuse still; who has the newest is told, and nothing is lost.
+    st = status(host)
+    if st["error"] is not None:
+        raise Failed("a zone that one primary gives is in trouble: %s" % st["error"])
+    shut.kill()
+    last = BindPrimary(lab, "open", {ZONE: text(9)}, notify=[Primary(host.addr)])
+    last.port = shut.port
+    mark = log.mark()
+    last.start()
     log.wait_event("event=input %s serial=9 primary=%s" % (DOT, at[1]), 60, mark)
     shows(9)
     verify(axfr_file(lab, host.addr, ZONE), ZONE)

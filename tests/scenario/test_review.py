@@ -41,9 +41,10 @@ def text(n, more=""):
 
 
 class Site:
-    """One signer with reviews, and a folder of hooks.  source(host): where the zone comes from, if not from a file."""
+    """One signer with reviews, and a folder of hooks.  source(host): where the zone comes from, if not from a file;
+    first: its text; key: of TSIG, without which nobody sees a candidate."""
 
-    def __init__(self, lab, policy, hooks=None, secret=None, source=None):
+    def __init__(self, lab, policy, hooks=None, secret=None, source=None, first=None, key=None):
         self.lab = lab
         self.cluster = Cluster(lab, signers=1, backups=0).init()
         self.host = self.cluster.signer1
@@ -55,20 +56,25 @@ class Site:
             "load": ["%s#%d" % (self.host.addr, LOAD_PORT)], "sign": ["%s#%d" % (self.host.addr, SIGN_PORT)],
             "transfer": [{"prefix": self.host.addr + "/32"}, {"prefix": "127.0.0.1/32"}], "dir": lab.path("review"),
             "socket": self.host.run_dir + "/review.sock"}
+        if key:
+            self.host.conf["signer"]["review"]["transfer"] = [{"prefix": "127.0.0.0/8", "key": key}]
         if secret:
             self.host.conf["signer"]["review"]["webhook-secret"] = secret
         self.cluster.write_confs()
         for name, body in (hooks or {}).items():
             self.script(name, body)
         if hooks:
-            self.hook = lab.start("duet-hook", [lab.program("duet-hook"), "-c", self.host.yaml])
+            self.hook = self.start_hook()
             self.hook.wait_event("event=ready", 20)
         self.cluster.start()
         self.policy(policy)
-        self.put(1)
+        self.host.put_zone(ZONE + ".zone", first or text(1))
         self.host.ctl("zone", "add", ZONE, "--source", source(self.host) if source else "file:" + ZONE + ".zone")
         self.host.ctl("key", "create", ZONE)
         self.log = self.host.signer
+
+    def start_hook(self):
+        return self.lab.start("duet-hook", [self.lab.program("duet-hook"), "-c", self.host.yaml])
 
     def policy(self, more):
         self.lab.write("policy.yaml", "name: default\nrequire-backups: 0\npropagation: 0\n" + more)
@@ -86,6 +92,10 @@ class Site:
 
     def wait_shown(self, n, timeout=30):
         wait_until(lambda: "v%d." % n in seen(self.host.addr, ZONE), timeout, "version %d is published" % n)
+
+    def wait_first_ds(self):
+        """Once what is published is seen, its content is published again with CDS: from here on no version comes by itself."""
+        wait_until(lambda: self.log.count("event=published " + DOT) >= 2, 30, "the key's first DS is asked for")
 
     def shown(self, n):
         return "v%d." % n in seen(self.host.addr, ZONE)
@@ -146,6 +156,7 @@ def test_an_operator_reviews_both(lab):
         raise Failed("not approved")
     site.wait_shown(1)
     wait_until(lambda: not seen(host.addr, ZONE, SIGN_PORT), 10, "nothing waits any more")
+    site.wait_first_ds()
     # The next one is rejected once it is signed, and is not tried again; then there is another.
     mark = log.mark()
     site.put(2)
@@ -170,7 +181,10 @@ def test_an_operator_reviews_both(lab):
         raise Failed("published without a word")
     verify(axfr_file(lab, host.addr, ZONE), ZONE)
     before = host.serial(ZONE)
-    site.verb("approve", {"serial": serial})
+    if site.verb("approve", {"serial": serial}) != 200:
+        raise Failed("not approved")
+    host.kill("signer")                 # acknowledged: it counts
+    host.start("signer")
     site.wait_shown(3)
     if host.serial(ZONE) <= before:
         raise Failed("the candidate took a serial that was used")
@@ -344,13 +358,17 @@ def test_killed_at_each_step_of_a_review(lab):
         for point in POINTS + ("review-refused",):
             n += 1
             name = "k%d." % n
-            host.stop("signer")
-            host.start("signer", fail=point)
             if point == "review-refused":
                 site.script("hook", "exit 1\n")
-            served = seen(host.addr, ZONE)
+            served, mark = seen(host.addr, ZONE), host.signer.mark()
+            host.arm(point)
+            if not host.signer.running():
+                raise Failed("%s is reached before the change" % point)
             host.put_zone(ZONE + ".zone", text(100 + n, "k%d TXT x\n" % n))
             wait_until(lambda: not host.signer.running(), 30, "%s is reached" % point, every=0.05)
+            if host.signer.count("event=fail-point name=%s" % point, mark) != 1:
+                raise Failed("%s: it ended elsewhere" % point)
+            host.arm(None)
             site.script("hook", ok)
             host.start("signer")
             now = seen(host.addr, ZONE)

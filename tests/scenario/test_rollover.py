@@ -2,6 +2,8 @@
 """Keys are rolled while a validator asks all the time for fresh and cached names; nothing is bogus."""
 
 import json
+import re
+import threading
 import time
 
 from duetlab import NSD, Cluster, Failed, Knot, Unbound, limit, small_zone, wait_until
@@ -85,22 +87,60 @@ class World:
             raise Failed("\n".join(bad))
 
 
+def zsk_calendar(tag):
+    """dnskey-ttl, and then the TTL of the zone, with propagation: 3 s each."""
+    old, new = "zsk %d/13: " % tag, "the new zsk: "
+    return [(0, "the new key is made, proven by every signer and stored by the backups"), (0, new + "its DNSKEY is published"),
+            (3, new + "its DNSKEY is everywhere"), (3, new + "it signs the zone"), (3, old + "it signs the zone no more"),
+            (6, new + "its RRSIGs over the zone are everywhere"), (6, old + "no cache has its RRSIGs any more"),
+            (6, old + "its DNSKEY goes"), (9, old + "no cache has its DNSKEY any more"), (9, "the roll is over")]
+
+
+def check_chart(host, old):
+    """`key timeline` of a roll that is over has what its calendar said, in this order, and nothing of it earlier; and it is drawn."""
+    chart = json.loads(host.ctl("key", "timeline", ZONE, "--json").stdout)
+    fresh, = [k["records"] for k in chart["keys"] if k["role"] == "zsk" and k["hash"] not in old]
+    gone, = [k["records"] for k in chart["keys"] if k["hash"] in old]
+
+    def at(records, record, phase):
+        return next(s["at"] for s in records[record] if s["phase"] == phase and not s["expected"])
+    turns = [at(fresh, "dnskey", "rumoured"), at(fresh, "dnskey", "omnipresent"), at(fresh, "zone", "rumoured"),
+             at(gone, "zone", "hidden"), at(gone, "dnskey", "unretentive"), at(gone, "dnskey", "hidden")]
+    if turns != sorted(turns) or any(b - a < 2 for a, b in ((turns[0], turns[2]), (turns[2], turns[4]), (turns[4], turns[5]))):
+        raise Failed("key timeline: %s" % chart)
+    rows = host.ctl("key", "timeline", ZONE).stdout.splitlines()
+    drawn = [row for row in rows if re.search(r" (dnskey|zone|ds) ", row) and "|" in row]
+    old_rows = [row for i, row in enumerate(drawn) if re.search(r"dnskey .*#\\\\.*\.\|\.", row)]
+    if len(drawn) != 6 or len(old_rows) != 1 or not any("zone  unretentive" in re.sub(" +", "  ", row) for row in rows):
+        raise Failed("key timeline draws\n%s" % "\n".join(rows))
+
+
 @limit(240)
 def test_zsk_roll(lab):
     """The ZSK is rolled on both nodes at once, and signer2 is cut off in the middle."""
     w = World(lab, split=True)
     old = {k["hash"] for k in live(w.s1) if k["role"] == "zsk"}
-    plan = json.loads(w.s1.ctl("key", "roll", ZONE, "--role", "zsk", "--dry-run", "--json").stdout)
-    if len(plan["keys"]) != 1 or len(plan["keys"][0]["calendar"]) < 4 or any(k["roll"] for k in live(w.s1)):
+    plan, = json.loads(w.s1.ctl("key", "roll", ZONE, "--role", "zsk", "--dry-run", "--json").stdout)["keys"]
+    if [(s["after_s"], s["what"]) for s in plan["calendar"]] != zsk_calendar(plan["tag"]) or any(k["roll"] for k in live(w.s1)):
         raise Failed("--dry-run: %s" % plan)
+    for row in w.s1.ctl("key", "roll", ZONE, "--role", "zsk", "--dry-run").stdout.splitlines()[2:]:
+        if not re.fullmatch(r"  \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  in [0369]s {9}\S.*", row):
+            raise Failed("--dry-run prints %s" % row)
     chart = json.loads(w.s1.ctl("key", "timeline", ZONE, "--json").stdout)
     if {k["hash"] for k in chart["keys"]} != {k["hash"] for k in live(w.s1)} or any(
             not r or any(s["expected"] for s in r) for k in chart["keys"] for r in k["records"].values()):
         raise Failed("key timeline of a zone at rest: %s" % chart)
-    for h in (w.s1, w.s2):
-        h.ctl("key", "roll", ZONE, "--role", "zsk")
+    # Two operators, at the same time.
+    asked = [threading.Thread(target=h.ctl, args=("key", "roll", ZONE, "--role", "zsk")) for h in (w.s1, w.s2)]
+    for a in asked:
+        a.start()
+    for a in asked:
+        a.join()
     wait_until(lambda: len([k for k in live(w.s1) if k["role"] == "zsk" and k["published"]]) == 2, 60,
                "the new key is published")
+    again, = json.loads(w.s2.ctl("key", "roll", ZONE, "--role", "zsk", "--json").stdout)["keys"]
+    if not again["existing"] or again["hash"] not in old:
+        raise Failed("asked again, it is another roll: %s" % again)
     w.s2.kill("keydist")
     began = time.monotonic()
     before = [s.answered() for s in w.streams]
@@ -112,6 +152,8 @@ def test_zsk_roll(lab):
     w.rolled(old)
     if len([k for k in keys(w.s1) if k["role"] == "zsk" and not k["gone"]]) != 1:
         raise Failed("two nodes that were asked made two keys: %s" % keys(w.s1))
+    for h in (w.s1, w.s2):
+        check_chart(h, old)
     w.end()
 
 

@@ -5,6 +5,7 @@ import json
 import os
 
 from duetlab import *
+from netns import Net
 
 ZONE = "example.org"
 DOT = "zone=example.org."
@@ -88,6 +89,22 @@ def test_one_signer_is_given_what_all_sign(lab):
         raise Failed("two submissions have one number: %s" % revs)
 
 
+@limit(120)
+def test_it_is_signed_where_nobody_transfers(lab):
+    """One signer, no secondary, no backup: what is submitted is published and seen, then the next one, by standard input."""
+    cluster = Cluster(lab, signers=1, backups=0).init()
+    host = cluster.signer1
+    cluster.start()
+    host.ctl("policy", "apply", lab.write("policy.yaml", "name: default\nrequire-backups: 0\n"))
+    host.ctl("zone", "add", ZONE, "--source", "submit:")
+    host.ctl("key", "create", ZONE)
+    host.ctl("zone", "submit", ZONE, lab.write("v1.zone", text(1)))
+    wait_until(lambda: shows(host.addr, 1), 40, "the first is published")
+    run(host.ctl_argv("zone", "submit", ZONE, "-"), env=host.env(), stdin=text(2))
+    wait_until(lambda: shows(host.addr, 2), 40, "the second is published")
+    verify(axfr_file(lab, host.addr, ZONE), ZONE)
+
+
 POINTS = ("submit-chunk", "submit-synced", "submit-kept", "submit-said")
 
 
@@ -144,3 +161,62 @@ def test_what_was_acknowledged_is_kept(lab):
     for h in s1, s2:
         wait_until(lambda host=h: shows(host.addr, 40), 60, "%s has the large one" % h.name)
         verify(axfr_file(lab, h.addr, ZONE), ZONE)
+
+
+def said(host):
+    """Revs and digests of the submissions that it knows of."""
+    facts = [json.loads(row) for row in host.ctl("status", "--facts", "--zone", ZONE).stdout.splitlines()]
+    return {(f["body"]["rev"], f["body"]["digest"]) for f in facts if f["kind"] == "submission"}
+
+
+@limit(300)
+def test_submissions_on_both_sides_of_a_cut(lab):
+    """Two under one number, one on each side: one of them wins on all nodes.  One that a node hears of and cannot fetch comes when
+    the way is free; what is submitted then wins over all before."""
+    net = Net(lab)
+    reach = {"signer": {"transfer": [{"prefix": "10.53.0.0/24"}]}}
+    cluster = Cluster(lab, signers=2, backups=1, conf={"signer": reach})
+    for h in cluster.hosts.values():
+        net.host(h.name, h.addr)
+    cluster.init()
+    cluster.write_confs()
+    cluster.start()
+    s1, s2 = cluster.signers()
+
+    def submit(host, n, more=""):
+        host.ctl("zone", "submit", ZONE, lab.write("v%d.zone" % n, text(n, more)))
+
+    def wait_shown(n, *hosts):
+        for h in hosts:
+            wait_until(lambda host=h: shows(host.addr, n), 60, "%s shows submission %d" % (h.name, n), every=0.2)
+    s1.ctl("zone", "add", ZONE, "--source", "submit:")
+    cluster.wait_zone(ZONE)
+    s1.ctl("key", "create", ZONE)
+    submit(s1, 1)
+    cluster.wait_signed(ZONE, 60)
+    wait_shown(1, s1, s2)
+    before = said(s1)
+    net.isolate("signer1")
+    submit(s1, 10)
+    submit(s2, 11)
+    wait_shown(10, s1)
+    wait_shown(11, s2)
+    revs = [{rev for rev, _ in said(h) - before} for h in (s1, s2)]
+    if len(revs[0]) != 1 or revs[0] != revs[1]:
+        raise Failed("not one number: %s" % revs)
+    net.heal()
+    wait_until(lambda: said(s1) == said(s2) and len(said(s1) - before) >= 3, 60, "the one that counts is said again")
+    wait_until(lambda: any(shows(s1.addr, n) and shows(s2.addr, n) for n in (10, 11)), 60, "both show the same", every=0.2)
+    for h in s1, s2:
+        verify(axfr_file(lab, h.addr, ZONE), ZONE)
+    # Heard of through the backup, and out of reach.
+    net.cut("signer1", "signer2")
+    mark = s2.keydist.mark()
+    submit(s1, 20, (";" + "w" * 62 + "\n") * 10000)
+    wait_shown(20, s1)
+    s2.keydist.wait_event("event=submission-waits %s" % DOT, 60, mark)
+    net.heal()
+    wait_shown(20, s2)
+    submit(s2, 21)
+    wait_shown(21, s1, s2)
+    verify(axfr_file(lab, s1.addr, ZONE), ZONE)

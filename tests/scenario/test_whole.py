@@ -23,18 +23,23 @@ def alarms(host, word):
     return [a for a in status(host)["alarms"] if word in a]
 
 
+def signed(lab, signers, rules, text):
+    """A cluster with the zone, signed; its key is from the last of the signers."""
+    cluster = Cluster(lab, signers=signers, backups=0).init()
+    cluster.write_confs()
+    cluster.start()
+    policy(cluster.signer1, lab, rules)
+    cluster.add_zone(ZONE, text)
+    cluster.signers()[-1].ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    return cluster
+
+
 @limit(120)
 def test_what_is_published_is_audited_again(lab):
     """After a start, on demand; what fails is an alarm and is signed anew, and then it passes."""
     os.environ["DUET_TEST_ERRNO"] = "engine-whole:1"    # without waiting for a quiet moment
-    cluster = Cluster(lab, signers=1, backups=0).init()
-    s1 = cluster.signer1
-    cluster.write_confs()
-    cluster.start()
-    cluster.add_zone(ZONE, small_zone(ZONE))
-    policy(s1, lab, "")
-    s1.ctl("key", "create", ZONE)
-    cluster.wait_signed(ZONE)
+    s1 = signed(lab, 1, "", small_zone(ZONE)).signer1
     said = s1.ctl("zone", "audit", ZONE).stdout
     if "is fine" not in said or "signatures verified" not in said:
         raise Failed("zone audit: " + said)
@@ -64,14 +69,8 @@ def test_what_is_published_is_audited_again(lab):
 @limit(120)
 def test_an_override_is_a_fact(lab):
     """duet-audit refuses on both signers; a word on one of them counts there, once, and is shown on both."""
-    cluster = Cluster(lab, signers=2, backups=0).init()
+    cluster = signed(lab, 2, "change-refuse: 20\n", small_zone(ZONE, n=40))
     s1, s2 = cluster.signers()
-    cluster.write_confs()
-    cluster.start()
-    policy(s1, lab, "change-refuse: 20\n")
-    cluster.add_zone(ZONE, small_zone(ZONE, n=40))
-    s2.ctl("key", "create", ZONE)
-    cluster.wait_signed(ZONE)
     marks = [s.signer.mark() for s in (s1, s2)]
     cluster.put_zone(ZONE + ".zone", small_zone(ZONE, n=10))
     serials = [s.signer.wait_event("event=audit-refused " + DOT, 40, m)["serial"] for s, m in zip((s1, s2), marks)]
@@ -103,14 +102,7 @@ def test_an_override_is_a_fact(lab):
 @limit(120)
 def test_sources_that_are_not_the_same(lab):
     """One serial, two contents: an alarm on both signers, until it is mended."""
-    cluster = Cluster(lab, signers=2, backups=0).init()
-    s1, s2 = cluster.signers()
-    cluster.write_confs()
-    cluster.start()
-    policy(s1, lab, "input-order: serial\n")
-    cluster.add_zone(ZONE, small_zone(ZONE, serial=5))
-    s2.ctl("key", "create", ZONE)
-    cluster.wait_signed(ZONE)
+    s1, s2 = signed(lab, 2, "input-order: serial\n", small_zone(ZONE, serial=5)).signers()
     s1.put_zone(ZONE + ".zone", small_zone(ZONE, serial=6, more="here TXT one\n"))
     s2.put_zone(ZONE + ".zone", small_zone(ZONE, serial=6, more="here TXT two\n"))
     for s in s1, s2:

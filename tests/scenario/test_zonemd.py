@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The digest of a zone (RFC 8976): made by policy, judged by ldns and Knot, checked where an input brings one."""
 
+import json
+import os
 import re
 import time
 
@@ -97,8 +99,17 @@ def test_each_version_has_its_digest(lab):
     log = s1.signer.tail(100000)
     if len(re.findall(r"event=zone-loaded zone=\S+ .*kind=difference", log)) < 3:
         raise Failed("no differences were taken")
-    if re.search(r"event=audited zone=\S+ serial=\d+ by=changes", log):
-        raise Failed("a version with a ZONEMD was audited by its changes")
+    by = [(int(n), int(of)) for n, of in re.findall(r"event=audited zone=\S+ serial=\d+ by=changes records=(\d+) verified=(\d+)", log)]
+    if len(by) < 3 or any(verified > records / 4 for records, verified in by) or "event=audit-changes-refused" in log:
+        raise Failed("versions with a ZONEMD are not audited by their changes: %s" % by)
+    # What the signer gets wrong is not published.
+    mark, last = s1.signer.mark(), zone_of("nsec")
+    s1.lab.write(os.path.join(s1.dir, "numbers", "spoil-zonemd"), "1\n")
+    bind.update(last, ["wrong 300 TXT x"], tcp=True)
+    found = s1.signer.wait_event("event=audit-refused zone=%s. result=refused" % last, 40, mark)["msg"]
+    if "AUD-ZONEMD-01" not in found or shows(s1.addr, last, "wrong"):
+        raise Failed("a wrong digest: %s" % found)
+    s1.lab.write(os.path.join(s1.dir, "numbers", "spoil-zonemd"), "0\n")
     # Off again: it is gone, from the bitmap too.
     mark = s1.signer.mark()
     policy(s1, lab, "nsec3", "nsec3", "off")
@@ -193,3 +204,90 @@ def test_duet_sign_makes_it(lab):
              lab.write("t.zone", zonegen.tiny())], check=False)
     if p.returncode != 2:
         raise Failed("--zonemd to standard output is not refused")
+
+
+@limit(150)
+def test_a_key_roll_keeps_it(lab):
+    """Whatever keys the versions of a ZSK's roll have and are signed by, each that is seen has its digests, signed."""
+    cluster = Cluster(lab, signers=1, backups=0).init()
+    s1, zone = cluster.signer1, "example.org"
+    cluster.write_confs()
+    cluster.start()
+    policy(s1, lab, "default", "nsec3", "both", "keys: ksk+zsk\ndnskey-ttl: 2s\nmax-ttl-unsigned: 1h\nmax-ttl-signed: 10s\nrenewal-margin: 7d\n")
+    cluster.add_zone(zone, small_zone(zone, ttl=2, minimum=1))
+    s1.ctl("key", "create", zone)
+    cluster.wait_signed(zone)
+
+    def keys():
+        return [k for k in json.loads(s1.ctl("key", "list", zone, "--json").stdout)["keys"] if not k["gone"] and k["role"] == "zsk"]
+
+    old, judged = {k["hash"] for k in keys()}, set()
+
+    def over():
+        serial = s1.serial(zone)
+        if serial not in judged:
+            path = axfr_file(lab, s1.addr, zone)
+            judge(path, zone, {1, 2})
+            with open(path) as f:
+                by = [row.split()[10] for row in f if "RRSIG ZONEMD" in row]
+            if not by:
+                raise Failed("a ZONEMD RRset without RRSIG")
+            judged.add(serial)
+            signers.update(by)
+        return keys() and not {k["hash"] for k in keys()} & old
+
+    signers = set()
+    over()
+    s1.ctl("key", "roll", zone, "--role", "zsk")
+    wait_until(over, 90, "the roll is over", every=0.3)
+    if len(judged) < 3 or len(signers) != 2:
+        raise Failed("%d versions were seen, signed by %s" % (len(judged), signers))
+
+
+class WithDigest(KnotPrimary):
+    """Puts a ZONEMD into each version that it makes."""
+
+    def config(self):
+        return super().config().replace("    semantic-checks: off", "    semantic-checks: off\n    zonemd-generate: zonemd-sha384")
+
+
+@limit(150)
+def test_differences_that_bring_one(lab):
+    """Knot's digest comes with each of its differences and is right; one that BIND was told, and is wrong, refuses the
+    difference, and then the whole, until it is mended."""
+    cluster = Cluster(lab, signers=1, backups=0).init()
+    s1 = cluster.signer1
+    cluster.write_confs()
+    cluster.start()
+    policy(s1, lab, "default", "nsec3", "sha384")
+    knot = WithDigest(lab, "knot", {"knot.example": small_zone("knot.example", serial=5)}, notify=[Primary(s1.addr)]).start()
+    bind = BindPrimary(lab, "bind", {"bind.example": small_zone("bind.example", serial=5)}, notify=[Primary(s1.addr)], dynamic=True).start()
+    for zone, primary in ("knot.example", knot), ("bind.example", bind):
+        s1.ctl("zone", "add", zone, "--source", "primary:%s#%d" % (primary.addr, primary.port))
+        s1.ctl("key", "create", zone)
+        cluster.wait_signed(zone)
+    log = s1.signer
+    for n in range(2):
+        mark = log.mark()
+        knot.update("knot.example", ["new%d.knot.example. 300 TXT here" % n], [], tcp=True)
+        log.wait_event("event=zone-loaded zone=knot.example. kind=difference", 30, mark)
+        wait_until(lambda: shows(s1.addr, "knot.example", "new%d" % n), 30, "the difference is published")
+        judge(axfr_file(lab, s1.addr, "knot.example"), "knot.example", {1})
+    if "ZONEMD" not in axfr_text(knot.addr, "knot.example", knot.port) or log.count("event=ixfr-refused zone=knot.example."):
+        raise Failed("Knot gives no digest, or it was refused")
+    # BIND's next serial is 6.
+    mark = log.mark()
+    wrong = "bind.example. 300 ZONEMD 6 1 1 " + "ab" * 48
+    bind.update("bind.example", ["new.bind.example. 300 TXT here", wrong], [], tcp=True)
+    said = log.wait_event("event=ixfr-refused zone=bind.example.", 30, mark)
+    log.wait_event("event=zone-refused zone=bind.example.", 30, mark)
+    if "RFC 8976" not in str(said) or shows(s1.addr, "bind.example", "new"):
+        raise Failed("refused for something else, or published: %s" % said)
+    # What it is at serial 7 without it, as dnspython has it.
+    right = dns.zone.from_text("".join(row for row in axfr_text(bind.addr, "bind.example", bind.port).replace(" 6 3600 ", " 7 3600 ")
+                                       .splitlines(True) if "ZONEMD" not in row), origin="bind.example.", relativize=False)
+    mark = log.mark()
+    bind.update("bind.example", ["bind.example. 300 ZONEMD 7 1 1 " + right.compute_digest(1).digest.hex()], [wrong], tcp=True)
+    log.wait_event("event=zone-loaded zone=bind.example. serial=7", 30, mark)
+    wait_until(lambda: shows(s1.addr, "bind.example", "new"), 30, "it is published")
+    judge(axfr_file(lab, s1.addr, "bind.example"), "bind.example", {1})

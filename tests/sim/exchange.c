@@ -26,10 +26,15 @@ static bool takes(const struct node *to, const struct sim_fact *f)
 
 static bool has(const struct node *n, const struct sim_fact *f)
 {
-	for (int i = 0; i < n->disk.facts; i++)
-		if (n->log[i] == f)
-			return true;
-	return false;
+	return (n->has[f->nr / 64] >> f->nr % 64 & 1) != 0;
+}
+
+void exchange_holds(struct node *n, const struct sim_fact *f)
+{
+	n->log[n->disk.facts++] = f;
+	n->has[f->nr / 64] |= UINT64_C(1) << f->nr % 64;
+	n->told++;
+	fact_state_apply(n->state, &f->f);
 }
 
 static void larger(uint32_t *ttl, uint32_t other)
@@ -50,21 +55,20 @@ bool exchange_all(struct sim *s, struct node *from, struct node *to, int upto)
 		if (!has(to, f) && takes(to, f) && fact_state_closed(to->state, &f->f) == NULL) {
 			if (to->disk.facts == FACTS_MAX)
 				sim_fail(s, "limit", "too many facts");
-			if (f->origin == to->i)
-				to->set_back = true; /* what this node said itself, and lacks */
-			to->log[to->disk.facts++] = f;
-			fact_state_apply(to->state, &f->f);
+			exchange_holds(to, f);
+			if (f->origin == to->who)
+				clone_hears(s, to, f);
 			fresh = true;
 		}
 		to->heard[from->i] = i + 1;
 	}
-	serve_hears(to, from->disk.version);
-	larger(&to->disk.heard_dnskey_ttl[from->i], from->disk.dnskey_ttl);
-	larger(&to->disk.heard_zone_ttl[from->i], from->disk.zone_ttl);
+	learn_hears(to, from->disk.version);
+	larger(&to->disk.heard_dnskey_ttl[from->who], from->disk.dnskey_ttl);
+	larger(&to->disk.heard_zone_ttl[from->who], from->disk.zone_ttl);
 	for (int i = 0; i < s->nodes; i++) { /* status is relayed */
 		larger(&to->disk.heard_dnskey_ttl[i], from->disk.heard_dnskey_ttl[i]);
 		larger(&to->disk.heard_zone_ttl[i], from->disk.heard_zone_ttl[i]);
-		serve_hears(to, from->heard_of[i]);
+		learn_hears(to, from->heard_of[i]);
 	}
 	if (fresh)
 		exchange_push(s, to);
@@ -96,7 +100,7 @@ void exchange_push(struct sim *s, struct node *n)
 	for (int i = 0; i < s->nodes && !s->quiet; i++) {
 		int64_t delay = chance_between(&s->chance, 0, 3);
 
-		if (i == n->i || s->node[i].gone)
+		if (s->node[i].who == n->who || s->node[i].gone)
 			continue;
 		if (chance_of(&s->chance, 5))
 			delay = chance_between(&s->chance, 0, 2 * HOUR); /* lost, and made up for later */

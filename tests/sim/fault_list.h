@@ -34,7 +34,7 @@
 	X(COPY_OVER_FACTS, "after a set-back, what the old copy shows counts more than the node's own facts")     \
 	X(DNSKEY_BEFORE_DS, "the old KSK's DNSKEY goes while its DS may be in caches")                            \
 	X(DNSKEY_BEFORE_SIGNATURES, "the old ZSK's DNSKEY goes while its RRSIGs may be in caches")                \
-	X(RETIREMENT_AT_ONCE, "a dead signer leaves the conjunctions while caches have what it served")           \
+	X(RETIREMENT_AT_ONCE, "a signer leaves the conjunctions at once, while caches have what it served")           \
 	X(DEAD_WITH_DNSKEY, "a key is forgotten when its DNSKEY is gone, whatever it still signs") \
 	X(POLICY_TTL, "waits are as long as policy has it, not as what was published") \
 	X(TIME_BEFORE_LOOKS, "a wait counts time before all servers have shown the record") \
@@ -64,6 +64,13 @@
 	X(TAG_FOR_HASH, "a key is known by a part of its hash, which two may share") \
 	X(STATUS_OPENS, "a signer whose status shows a record no more counts as having stopped") \
 	X(SAME_INCARNATION, "the same incarnation after a set-back") \
+	X(LEARNED_MAX, "the highest serial that a secondary ever showed is remembered") \
+	X(LEAVE_NO_WAIT, "a signer that leaves does not wait for what caches have of it") \
+	X(LEAVE_NOT_LOOKED, "a signer leaves though secondaries show its version") \
+	X(HELD_TWICE, "held is said for two keys of one tag") \
+	X(ADMITTED_SERVES, "a joiner serves on `admitted` alone") \
+	X(CLONE_ACCEPTED, "a cloned identity is accepted") \
+	X(CDS_AWAITED, "a CDS is waited for where policy has none published") \
 	/* end */
 
 enum fault_name {

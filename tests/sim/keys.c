@@ -11,8 +11,21 @@
 
 const uint8_t sim_zone[] = "\7example\3org";
 
-static struct sim_key pool[SIM_KEYS_MAX * 2 * 3];
-#define PER_KIND (sizeof(pool) / sizeof(pool[0]) / 6)
+#define POOL (SIM_KEYS_MAX * 2 * 3)
+static struct sim_key pool[POOL];
+static size_t place[256][256]; /* the first key with these last octets; POOL: none */
+#define UNLUCKY_MAX 12 /* keys: a history needs some for its rolls */
+#define PER_KIND (POOL / 6)
+
+/* Another key with the same tag: two of its words change places. */
+static void make_twin(struct sim_key *k, const struct sim_key *of)
+{
+	const size_t at = of->len / 2 & ~(size_t)1;
+
+	memcpy(k->rdata, of->rdata, of->len);
+	memcpy(k->rdata + at, of->rdata + at + 2, 2);
+	memcpy(k->rdata + at + 2, of->rdata + at, 2);
+}
 
 /* By algorithm and role, so that any history may take what it needs. */
 void keys_make(void)
@@ -20,7 +33,9 @@ void keys_make(void)
 	static const unsigned algs[] = { ALG_RSASHA256, ALG_ED25519 };
 	static const char *const roles[] = { "csk", "ksk", "zsk" };
 
-	for (size_t i = 0; i < sizeof(pool) / sizeof(pool[0]); i++) {
+	for (size_t i = 0; i < 65536; i++)
+		place[i / 256][i % 256] = POOL;
+	for (size_t i = 0; i < POOL; i++) {
 		struct sim_key *k = &pool[i];
 		const size_t kind = i / PER_KIND;
 		uint8_t seed[32] = { 0 };
@@ -43,27 +58,65 @@ void keys_make(void)
 			randombytes_buf_deterministic(k->rdata + 4, 32, seed);
 			k->len = 4 + 32;
 		}
+		if (i % 2 == 1)
+			make_twin(k, &pool[i - 1]);
 		dnskey_hash(k->rdata, k->len, k->hash);
+		k->tags = dnskey_tags(k->rdata, k->len);
+		k->next = place[k->rdata[k->len - 2]][k->rdata[k->len - 1]];
+		place[k->rdata[k->len - 2]][k->rdata[k->len - 1]] = i;
 	}
 }
 
-/* A key that this history has not had yet; its index, -1 when there is none. */
-int keys_take(struct sim *s, unsigned alg, const char *role)
+bool keys_clash(const struct sim_key *a, const struct sim_key *b)
+{
+	return dnskey_tags_clash(a->tags, b->tags);
+}
+
+/* Its tag is that of a key which the node knows, as production looks before it makes one. */
+static bool tag_is_taken(const struct sim *s, const struct node *n, const struct sim_key *k)
+{
+	const struct zone_state *z = node_zone(n);
+
+	for (int i = 0; i < s->keys && z != NULL; i++) {
+		const struct key_state *known = zone_key(z, s->key[i]->hash);
+
+		if (known != NULL && known->created && keys_clash(k, s->key[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The tag is that of a key of which the node has not heard. */
+static bool tag_is_unlucky(const struct sim *s, const struct sim_key *k)
+{
+	for (int i = 0; i < s->keys; i++)
+		if (keys_clash(k, s->key[i]))
+			return true;
+	return false;
+}
+
+/* A key that this history has not had yet; its index, -1 when there is none.  Tags meet as often as they can. */
+int keys_take(struct sim *s, const struct node *n, unsigned alg, const char *role)
 {
 	const size_t start = chance_below(&s->chance, PER_KIND);
+	const bool unlucky = chance_of(&s->chance, 50) && s->keys < UNLUCKY_MAX;
+	const struct sim_key *best = NULL;
 
 	for (size_t i = 0; i < PER_KIND * 6; i++) {
 		const struct sim_key *k = &pool[(i / PER_KIND) * PER_KIND + (i + start) % PER_KIND];
 
 		if (k->alg != alg || k->sep != (strcmp(role, "zsk") != 0) ||
-		    k->zone_signing != (strcmp(role, "ksk") != 0) || keys_find(s, k->hash) >= 0)
+		    k->zone_signing != (strcmp(role, "ksk") != 0) || keys_find(s, k->hash) >= 0 || tag_is_taken(s, n, k))
 			continue;
-		if (s->keys == SIM_KEYS_MAX)
-			return -1;
-		s->key[s->keys] = k;
-		return s->keys++;
+		if (best == NULL || (unlucky && tag_is_unlucky(s, k)))
+			best = k;
+		if (!unlucky)
+			break;
 	}
-	return -1;
+	if (best == NULL || s->keys == SIM_KEYS_MAX)
+		return -1;
+	s->key[s->keys] = best;
+	return s->keys++;
 }
 
 int keys_find(const struct sim *s, const uint8_t hash[32])
@@ -127,21 +180,28 @@ int __wrap_key_verify(const struct key *k, const uint8_t *data, size_t len, cons
 }
 
 /* OpenSSL's part of a key is made once for all histories, and never freed. */
-static struct key *made[sizeof(pool) / sizeof(pool[0])];
+static struct key *made[POOL];
+
+/* Where the one of this rdata is, or is to be; NULL: it is none of the pool. */
+static struct key **made_of(const uint8_t *rdata, size_t len)
+{
+	for (size_t i = len < 6 ? POOL : place[rdata[len - 2]][rdata[len - 1]]; i < POOL; i = pool[i].next)
+		if (pool[i].len == len && memcmp(pool[i].rdata, rdata, len) == 0)
+			return &made[i];
+	return NULL;
+}
 
 int __real_key_from_dnskey(const uint8_t *rdata, size_t len, struct key **out, struct err *e);
 int __wrap_key_from_dnskey(const uint8_t *rdata, size_t len, struct key **out, struct err *e);
 int __wrap_key_from_dnskey(const uint8_t *rdata, size_t len, struct key **out, struct err *e)
 {
-	size_t i = 0;
+	struct key **known = made_of(rdata, len);
 
-	while (i < sizeof(pool) / sizeof(pool[0]) && (pool[i].len != len || memcmp(pool[i].rdata, rdata, len) != 0))
-		i++;
-	if (i == sizeof(pool) / sizeof(pool[0]))
+	if (known == NULL)
 		return __real_key_from_dnskey(rdata, len, out, e);
-	if (made[i] == NULL && __real_key_from_dnskey(rdata, len, &made[i], e) != 0)
+	if (*known == NULL && __real_key_from_dnskey(rdata, len, known, e) != 0)
 		return -1;
-	*out = made[i];
+	*out = *known;
 	return 0;
 }
 
@@ -149,10 +209,11 @@ void __real_key_free(struct key *k);
 void __wrap_key_free(struct key *k);
 void __wrap_key_free(struct key *k)
 {
-	for (size_t i = 0; i < sizeof(pool) / sizeof(pool[0]); i++)
-		if (made[i] == k)
-			return;
-	__real_key_free(k);
+	size_t len;
+	const uint8_t *rdata = k == NULL ? NULL : key_rdata(k, &len);
+
+	if (k != NULL && made_of(rdata, len) == NULL)
+		__real_key_free(k);
 }
 
 /* Signatures of facts are not what is simulated: log.c verifies them before anything else sees a fact. */

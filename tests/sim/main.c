@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * duet-sim [--runs N] [--seed S] [--jobs J] [--fault NAME] [--all] [--story] | --faults [--runs N]
+ * duet-sim [--runs N] [--seed S] [--jobs J] [--fault NAME] [--all] [--story] [--digest] | --faults [--runs N]
  *
  * Runs histories of seeds S, S + 1, ...; ends with the first that breaks an invariant, made as small as it
  * gets and told as a story.  --all: goes on behind those that fail, and tells how far it is.
+ * --digest: what each history came to, to be compared with that of another build.
  * --faults puts each mistake of fault_list.h into the engine and wants it found.
  */
 #include "tests/sim/sim.h"
@@ -21,6 +22,7 @@
 #define PROGRESS 10000 /* histories */
 
 enum fault_name fault_now;
+static bool tell_digests;
 
 static const struct {
 	const char *name, *text;
@@ -34,12 +36,14 @@ static void run_history(struct sim *s, uint64_t seed, bool story)
 {
 	struct arena *arena = s->arena;
 
-	memset(s, 0, sizeof(*s));
+	memset(s, 0, offsetof(struct sim, node));
 	s->arena = arena;
 	arena_reset(arena);
 	s->seed = seed;
 	s->story = story;
 	sim_run(s);
+	if (tell_digests)
+		printf("%llu %016llx\n", (unsigned long long)seed, (unsigned long long)s->digest);
 }
 
 struct shrunk {
@@ -224,6 +228,7 @@ int main(int argc, char **argv)
 		{ "faults", no_argument, NULL, 'F' },
 		{ "all", no_argument, NULL, 'a' },
 		{ "story", no_argument, NULL, 't' },
+		{ "digest", no_argument, NULL, 'd' },
 		{ NULL, 0, NULL, 0 },
 	};
 	uint64_t runs = 0, seed = 1, jobs = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
@@ -243,6 +248,8 @@ int main(int argc, char **argv)
 			all = true;
 		else if (c == 't')
 			story = true;
+		else if (c == 'd')
+			tell_digests = true;
 		else if (c != 'f')
 			return 2;
 		for (int f = 0; c == 'f' && f < FAULTS; f++)

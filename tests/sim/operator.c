@@ -3,7 +3,6 @@
 #include "tests/sim/sim.h"
 
 #include "msg/msg.h"
-#include "fail/fault.h"
 
 #include <sodium.h>
 #include <string.h>
@@ -59,13 +58,13 @@ static void on_release(struct sim *s, const struct event *ev)
 {
 	struct node *n = &s->node[chance_below(&s->chance, (uint32_t)s->signers)];
 	struct timeline_in in;
-	struct timeline t;
+	const struct timeline *t;
 
 	(void)ev;
 	if (n->up && !n->gone && n->compared && node_is_signer(state_node(n->state, n->id.id)) &&
-	    state_zone(n->state, sim_zone) != NULL) {
-		node_view(s, n, &in, &t);
-		release(s, n, &t);
+	    node_zone(n) != NULL) {
+		t = node_view(s, n, &in);
+		release(s, n, t);
 		node_wake(s, n);
 	}
 	sim_later(s, chance_between(&s->chance, MINUTE, 2 * DAY), on_release, 0, 0, 0, NULL);
@@ -83,11 +82,11 @@ static void roll_keys(struct sim *s, struct node *n, bool all)
 {
 	const size_t start = chance_below(&s->chance, TIMELINE_KEYS_MAX);
 	struct timeline_in in;
-	struct timeline t;
+	const struct timeline *t;
 
-	node_view(s, n, &in, &t);
-	for (size_t i = 0; i < t.n; i++) {
-		const struct timeline_key *k = &t.key[(i + start) % t.n];
+	t = node_view(s, n, &in);
+	for (size_t i = 0; i < t->n; i++) {
+		const struct timeline_key *k = &t->key[(i + start) % t->n];
 
 		if (k->dead || k->record[RECORD_DNSKEY].retiring)
 			continue;
@@ -100,10 +99,9 @@ static void roll_keys(struct sim *s, struct node *n, bool all)
 static void change_policy(struct sim *s, struct node *n, int64_t value)
 {
 	struct timeline_in in;
-	struct timeline t;
 	uint64_t rev = n->state->policies == 0 ? 0 : n->state->policy[0].reg.rev;
 
-	node_view(s, n, &in, &t);
+	node_in(s, n, &in); /* its policy */
 	node_say(s, n, "policy", false,
 		 json_pack("{s:{s:s,s:i,s:b},s:I}", "policy", "name", "p", "algorithm",
 			   value % 3 != 0 ? 8 + 15 - (int)n->policy.algorithm : (int)n->policy.algorithm,
@@ -116,7 +114,7 @@ static void change_policy(struct sim *s, struct node *n, int64_t value)
 
 static void set_secure(struct sim *s, struct node *n, bool secure)
 {
-	const struct fact_reg *r = &state_zone(n->state, sim_zone)->secure;
+	const struct fact_reg *r = &node_zone(n)->secure;
 
 	node_say(s, n, "zone.secure", true,
 		 json_pack("{s:b,s:I}", "secure", secure, "rev", (json_int_t)(r->set ? r->rev + 1 : 1)));
@@ -130,18 +128,18 @@ static void on_first_keys(struct sim *s, const struct event *ev)
 	struct node *n = &s->node[ev->a];
 	struct timeline_create c = { .method = METHOD_FIRST };
 	struct timeline_in in;
-	struct timeline t;
+	const struct timeline *t;
 	bool dead = true;
 
 	if (n->gone)
 		return;
 	if (n->up && n->compared) {
-		node_view(s, n, &in, &t);
-		for (size_t i = 0; i < t.n; i++)
-			dead &= t.key[i].dead;
-		if (!dead && t.secure)
+		t = node_view(s, n, &in);
+		for (size_t i = 0; i < t->n; i++)
+			dead &= t->key[i].dead;
+		if (!dead && t->secure)
 			return; /* somebody else did */
-		if (dead && t.secure) {
+		if (dead && t->secure) {
 			c.alg = n->policy.algorithm;
 			c.role = n->policy.split ? "ksk" : "csk";
 			node_create(s, n, &c);
@@ -155,7 +153,7 @@ static void on_first_keys(struct sim *s, const struct event *ev)
 	sim_later(s, DAY, on_first_keys, ev->a, 0, 0, NULL);
 }
 
-static void admit(struct sim *s, struct node *n)
+void operator_admits(struct sim *s, struct node *n)
 {
 	struct node *x = &s->node[s->members];
 
@@ -187,17 +185,17 @@ static json_t *upto_of(const struct node *n, const struct node *dead)
 	return upto;
 }
 
-static void say_retired(struct sim *s, struct node *n, const struct node *dead)
+void operator_says_retired(struct sim *s, struct node *n, const struct node *dead, const char *why)
 {
 	node_say(s, n, "retired", false,
-		 json_pack("{s:s,s:s,s:s,s:o}", "node", dead->id.id_text, "line", dead->line, "why", "fenced",
+		 json_pack("{s:s,s:s,s:s,s:o}", "node", dead->id.id_text, "line", dead->line, "why", why,
 			   "upto", upto_of(n, dead)));
 }
 
 static void swear(struct sim *s, struct node *n, const struct node *dead)
 {
 	node_observe(s, n);
-	say_retired(s, n, dead);
+	operator_says_retired(s, n, dead, "fenced");
 	node_wake(s, n);
 }
 
@@ -213,7 +211,7 @@ static void on_restore(struct sim *s, const struct event *ev)
 	}
 	sim_say(s, "-- the backup restores node %d", fresh->i);
 	for (int i = 0; i < s->members; i++, facts++)
-		say_retired(s, b, &s->node[i]);
+		operator_says_retired(s, b, &s->node[i], "fenced");
 	node_say(s, b, "admitted", false,
 		 json_pack("{s:s,s:s,s:s}", "line", fresh->line, "name", fresh->id.id_text, "role", "signer"));
 	node_say(s, b, "restored", false, json_pack("{s:i}", "facts", facts));
@@ -264,28 +262,45 @@ static void on_oath(struct sim *s, const struct event *ev)
 	sim_later(s, over ? 4 * DAY : HOUR, on_oath, ev->a, ev->b, ev->value, over ? s : NULL);
 }
 
-/* The node is dead for good, and its secondaries are given to another. */
-static void retire(struct sim *s, struct node *n, struct node *dead)
+/* A dead node is to leave.  Where all have lost what it last said, no look can tell, and the operator swears after all. */
+static void on_unknown(struct sim *s, const struct event *ev)
+{
+	const struct node *dead = &s->node[ev->b];
+
+	if (!node_is_signer(state_node(s->node[ev->a].state, dead->id.id)))
+		return;
+	if (leave_is_known(s, dead))
+		sim_later(s, 10 * DAY, on_unknown, ev->a, ev->b, ev->value, NULL);
+	else
+		sim_later(s, HOUR, on_oath, ev->a, ev->b, ev->value, NULL);
+}
+
+/* The node is dead for good, and its secondaries are given to another; or it is to leave. */
+static void retire(struct sim *s, struct node *n, struct node *dead, int64_t value)
 {
 	uint8_t ids[NODES_MAX * 2][NODE_ID_LEN];
 
-	if (dead == n || dead->backup || dead->gone || !node_is_signer(state_node(n->state, dead->id.id)) ||
+	if (dead == n || dead->backup || dead->gone || node_leaves(n) || !node_is_signer(state_node(n->state, dead->id.id)) ||
 	    state_counted(n->state, n->id.id, ids) < 3)
 		return;
+	if (value % 4 > 1) {
+		leave_begin(s, n, dead, value % 4 == 2, value % 8 > 3);
+		if (dead->gone)
+			sim_later(s, 10 * DAY, on_unknown, n->i, dead->i, (uint64_t)s->now, NULL);
+		return;
+	}
 	dead->gone = true;
 	dead->up = false;
 	for (int i = 0; i < s->secondaries; i++) {
 		if ((s->secondary[i].primaries >> n->i & 1) == 0)
-			s->secondary[i].well_at = s->now; /* it has not asked this one yet */
+			s->secondary[i].given_at[n->i] = s->now;
 		s->secondary[i].primaries &= ~(1 << dead->i);
 		s->secondary[i].primaries |= 1 << n->i;
 		s->secondary[i].watchers |= 1 << n->i;
 		secondary_notify(s, i);
 	}
-	if (FAULT(RETIREMENT_AT_ONCE))
-		swear(s, n, dead);
-	else
-		sim_later(s, HOUR, on_oath, n->i, dead->i, (uint64_t)s->now, NULL);
+	node_observe(s, n);
+	sim_later(s, HOUR, on_oath, n->i, dead->i, (uint64_t)s->now, NULL);
 }
 
 void operator_acts(struct sim *s, const struct trouble *t)
@@ -304,9 +319,9 @@ void operator_acts(struct sim *s, const struct trouble *t)
 		set_secure(s, n, true);
 		sim_later(s, HOUR, on_first_keys, n->i, 0, 0, NULL);
 	} else if (t->kind == TROUBLE_JOIN) {
-		admit(s, n);
+		operator_admits(s, n);
 	} else if (t->kind == TROUBLE_RETIRE) {
-		retire(s, n, &s->node[t->b]);
+		retire(s, n, &s->node[t->b], t->value);
 	}
 	node_wake(s, n);
 }

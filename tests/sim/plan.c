@@ -29,6 +29,9 @@ static const struct {
 	/* planned beside all else */
 	[TROUBLE_CONTENT] = { "the source changes", 0 },
 	[TROUBLE_SOURCE] = { "signer %d does not reach the source", 0 },
+	[TROUBLE_CLAIM] = { "(%d) secondary %d shows a serial that no signer gave", 0 },
+	[TROUBLE_CLONE] = { "node %d is copied, and the copy is started at the end", 0 },
+	[TROUBLE_SURPRISE] = { "an operator at node %d admits the newcomer in the middle of a roll, while node %d is cut off", 0 },
 };
 
 const char *trouble_text(const struct trouble *t, char out[128])
@@ -61,14 +64,14 @@ static void plan_one(struct sim *s, enum trouble_kind kind, int64_t from, int64_
 	t->to = from + length;
 	t->a = (int)chance_below(&s->chance, (uint32_t)(kind >= TROUBLE_RESTORE ? s->members : s->nodes));
 	t->b = (int)chance_below(&s->chance, (uint32_t)s->nodes);
-	if (kind == TROUBLE_SECONDARY)
+	if (kind == TROUBLE_SECONDARY || kind == TROUBLE_CLAIM)
 		t->b = (int)chance_below(&s->chance, (uint32_t)s->secondaries);
 	if (kind == TROUBLE_RETIRE)
 		t->b = (int)chance_below(&s->chance, (uint32_t)s->members);
 	if (kind == TROUBLE_PARENT)
 		t->b = (int)chance_below(&s->chance, (uint32_t)s->parents);
 	t->value = chance_between(&s->chance, 0, 1000000);
-	if (kind >= TROUBLE_ROLL && kind != TROUBLE_SOURCE)
+	if (kind >= TROUBLE_ROLL && kind < TROUBLE_SOURCE)
 		t->to = t->from;
 	t->off = (kind == TROUBLE_CUT || kind == TROUBLE_SPLIT) && t->a == t->b;
 	if (kind == TROUBLE_RETIRE && chance_of(&s->chance, 60)) /* what dies was often ill before */
@@ -101,7 +104,7 @@ static void plan_some(struct sim *s, enum trouble_kind kind, size_t n, int64_t s
 
 bool plan_is_of_deaths(const struct sim *s)
 {
-	return s->seed % 10 == 7;
+	return s->seed % 10 == 7 || s->seed % 20 == 1;
 }
 
 /* Changes of the source, often close together, and signers that do not get them. */
@@ -116,6 +119,13 @@ static void plan_content(struct sim *s, size_t changes, int64_t span)
 			at += chance_between(&s->chance, 0, 6 * HOUR);
 		plan_one(s, TROUBLE_CONTENT, at, 0);
 	}
+}
+
+/* Of minutes, or of days. */
+static void plan_claims(struct sim *s, size_t n, int64_t span)
+{
+	for (size_t i = 0; i < n; i++)
+		plan_some(s, TROUBLE_CLAIM, 1, span, chance_of(&s->chance, 50) ? HOUR : 2 * DAY);
 }
 
 /* A year without a change of content, in which signers are cut off and dead for long; then one change. */
@@ -137,6 +147,7 @@ static void plan_torn(struct sim *s)
 	const int64_t span = 30 * (int64_t)DAY;
 
 	plan_content(s, 6, span);
+	plan_claims(s, chance_below(&s->chance, 4), span);
 	plan_some(s, TROUBLE_SOURCE, 6, span, 12 * DAY);
 	plan_some(s, TROUBLE_SPLIT, 12, span, 12 * DAY);
 	plan_some(s, TROUBLE_SECONDARY, 3, span, 3 * DAY);
@@ -169,6 +180,7 @@ static void plan_usual(struct sim *s)
 			 chance_between(&s->chance, 0, span), length);
 	}
 	plan_content(s, chance_below(&s->chance, 5), span);
+	plan_claims(s, chance_below(&s->chance, 3), span);
 	plan_some(s, TROUBLE_SOURCE, chance_below(&s->chance, 3), span, 10 * DAY);
 }
 
@@ -186,7 +198,7 @@ static void plan_deaths(struct sim *s)
 
 static void later(struct sim *s, enum trouble_kind kind, int a, int b, int64_t from, int64_t to, int64_t value)
 {
-	s->trouble[s->troubles++] = (struct trouble){ kind, false, a, b, from, to, value };
+	s->trouble[s->troubles++] = (struct trouble){ kind, false, a, b, from < 0 ? 0 : from, to, value };
 }
 
 static void roll_at(struct sim *s, int a, int64_t at)
@@ -247,6 +259,63 @@ static void plan_slow(struct sim *s)
 	plan_some(s, TROUBLE_TTL, chance_below(&s->chance, 2), span, HOUR);
 }
 
+/* Signers that do not hear each other, each with an operator who has the same rolled. */
+static void plan_rivals(struct sim *s)
+{
+	int64_t at = chance_between(&s->chance, HOUR, 3 * DAY);
+
+	/* nobody relays */
+	for (int round = 0; round < 2; round++) {
+		const int64_t end = at + chance_between(&s->chance, 2 * HOUR, 2 * DAY);
+
+		const enum trouble_kind roll = chance_of(&s->chance, 50) ? TROUBLE_ROLL : TROUBLE_POLICY;
+		const int64_t value = chance_between(&s->chance, 0, 100);
+
+		for (int a = 0; a < s->nodes; a++)
+			for (int b = 0; b < a; b++)
+				later(s, TROUBLE_SPLIT, a, b, at, end, 0);
+		for (int a = 0; a < s->members; a++) {
+			const int64_t then = at + chance_between(&s->chance, 0, HOUR);
+
+			later(s, roll, a, 0, then, then, value);
+		}
+		at = end + chance_between(&s->chance, 0, 8 * DAY);
+	}
+	plan_some(s, TROUBLE_POLICY, chance_below(&s->chance, 2), 4 * DAY, HOUR);
+	plan_some(s, TROUBLE_CRASH, chance_below(&s->chance, 3), 12 * DAY, 2 * DAY);
+	plan_some(s, TROUBLE_SPLIT, chance_below(&s->chance, 3), 12 * DAY, 2 * DAY);
+	plan_some(s, TROUBLE_JOIN, chance_below(&s->chance, 2), 12 * DAY, HOUR);
+	plan_content(s, chance_below(&s->chance, 3), 12 * DAY);
+}
+
+/* A copy of a node that runs, which everybody hears. */
+static void plan_clones(struct sim *s)
+{
+	const int64_t span = 10 * DAY;
+	const int a = (int)chance_below(&s->chance, (uint32_t)s->members);
+	const int64_t at = chance_between(&s->chance, DAY, span);
+
+	later(s, TROUBLE_CLONE, a, 0, at - chance_between(&s->chance, 0, DAY), at, 0);
+	for (int i = 0; i < 4; i++)
+		roll_at(s, (int)chance_below(&s->chance, (uint32_t)s->members), chance_between(&s->chance, 0, span + DAY));
+	plan_content(s, chance_below(&s->chance, 6), span);
+	plan_some(s, TROUBLE_SECONDARY, chance_below(&s->chance, 3), span, 2 * DAY);
+	plan_some(s, TROUBLE_TTL, chance_below(&s->chance, 2), span, HOUR);
+}
+
+/* Another algorithm, and a newcomer at a moment at which a signer that does not hear of it is about to take the next step. */
+static void plan_joiners(struct sim *s)
+{
+	const int a = (int)chance_below(&s->chance, (uint32_t)s->members);
+	const int b = (a + 1 + (int)chance_below(&s->chance, (uint32_t)s->members - 1)) % s->members;
+	const int64_t at = chance_between(&s->chance, HOUR, DAY);
+
+	later(s, TROUBLE_POLICY, a, 0, at, at, 1 + (int64_t)chance_below(&s->chance, 2));
+	later(s, TROUBLE_SURPRISE, a, b, at, at + 30 * DAY, chance_between(&s->chance, 1, 5));
+	plan_content(s, chance_below(&s->chance, 4), 30 * DAY);
+	plan_some(s, TROUBLE_SECONDARY, chance_below(&s->chance, 3), 12 * DAY, 2 * DAY);
+}
+
 void sim_plan(struct sim *s)
 {
 	s->troubles = 0;
@@ -260,6 +329,12 @@ void sim_plan(struct sim *s)
 		plan_copies(s);
 	else if (s->seed % 20 == 3)
 		plan_slow(s);
+	else if (s->seed % 20 == 9)
+		plan_rivals(s);
+	else if (s->seed % 20 == 11)
+		plan_joiners(s);
+	else if (s->seed % 20 == 19)
+		plan_clones(s);
 	else
 		plan_usual(s);
 	s->healed_at = 0;

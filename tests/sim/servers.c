@@ -12,9 +12,10 @@ static void shows(struct sim *s, const struct version *v, int delta)
 	validator_shows(s, RECORD_ZONE, v->mask[RECORD_ZONE], delta, v->zone_ttl);
 }
 
-static bool newer(const struct version *v, const struct version *than)
+static bool newer(const struct version *v, const struct secondary *than)
 {
-	return than == NULL || serial_gt(v->word.serial, than->word.serial);
+	return than->version == NULL ||
+	       serial_gt(v->word.serial, than->claim != 0 ? than->claim : than->version->word.serial);
 }
 
 static void on_poll(struct sim *s, const struct event *ev)
@@ -27,13 +28,14 @@ static void on_poll(struct sim *s, const struct event *ev)
 		const struct node *n = &s->node[i];
 		const struct version *v = n->disk.version, *old = sec->version;
 
-		if ((sec->primaries >> i & 1) == 0 || n->gone || v == NULL || !newer(v, old))
+		if ((sec->primaries >> i & 1) == 0 || n->gone || node_leaves(n) || v == NULL || !newer(v, sec))
 			continue;
 		if (!n->up || s->secondary_off[ev->a] > 0) {
 			again = true;
 			continue;
 		}
 		sec->version = v;
+		sec->claim = 0;
 		if (s->now < s->healed_at + 20 * DAY)
 			sim_say(s, "secondary %d takes serial %u of signer %d", ev->a, v->word.serial, i);
 		shows(s, v, 1);
@@ -54,6 +56,25 @@ void secondary_notify(struct sim *s, int secondary)
 		return;
 	sec->busy = true;
 	sim_later(s, chance_between(&s->chance, 1, most), on_poll, secondary, 0, 0, NULL);
+}
+
+/* Its serial was raised by hand there, or it had the zone from somewhere else. */
+void secondary_claims(struct sim *s, int secondary, uint32_t above)
+{
+	s->secondary[secondary].claim = serial_add(s->top_serial, above);
+	sim_say(s, "secondary %d claims serial %u", secondary, s->secondary[secondary].claim);
+	for (int i = 0; i < s->signers; i++)
+		if ((s->secondary[secondary].primaries >> i & 1) != 0)
+			serve_soon(s, i);
+}
+
+void secondary_relents(struct sim *s, int secondary)
+{
+	if (s->secondary[secondary].claim == 0)
+		return;
+	sim_say(s, "secondary %d shows its serial %u again", secondary, s->secondary[secondary].version->word.serial);
+	s->secondary[secondary].claim = 0;
+	secondary_notify(s, secondary); /* what came meanwhile lies below the claim */
 }
 
 /* ---- the parent ---- */
@@ -81,36 +102,79 @@ static void on_parent_server(struct sim *s, const struct event *ev)
 	validator_shows(s, RECORD_DS, old, -1, old_ttl);
 }
 
-/* What CDS asks for, as RFC 7344 section 4.1 and RFC 8078 section 4 allow it. */
-static bool accepts(const struct sim *s, const struct version *v, uint32_t *ds)
+/* What the parent is asked for, and the keys that the zone has. */
+struct wish {
+	bool any, none; /* none: no DS at all */
+	uint32_t ds, dnskey;
+};
+
+static struct wish cds_of(const struct version *v)
 {
-	*ds = v->published.cds_delete ? 0 : v->mask[RECORD_DS];
-	if (!v->published.cds_delete && *ds == 0)
-		return false; /* no CDS: no wish */
-	if (s->parent_ds != 0 && (s->parent_ds & v->mask[RECORD_DNSKEY]) == 0)
+	return (struct wish){ v != NULL && v->cds, v != NULL && v->published.cds_delete, v == NULL ? 0 : v->mask[RECORD_DS],
+			      v == NULL ? 0 : v->mask[RECORD_DNSKEY] };
+}
+
+/* Where there is no CDS, an operator tells the parent what `key ds` prints at the signer that has come furthest. */
+static struct wish told_by_hand(struct sim *s)
+{
+	struct wish wish = { .any = false };
+	uint64_t best = 0;
+
+	for (int i = 0; i < s->signers; i++) {
+		struct node *n = &s->node[i];
+		const struct timeline *t;
+		struct timeline_in in;
+
+		if (!n->up || !n->compared || n->gone || n->disk.version == NULL || node_zone(n) == NULL)
+			continue;
+		t = node_view(s, n, &in);
+		if (timeline_steps(&in, t) <= best)
+			continue;
+		best = timeline_steps(&in, t);
+		wish = (struct wish){ .any = true, .none = t->cds_delete };
+		for (size_t k = 0; k < t->n; k++) {
+			const uint32_t bit = UINT32_C(1) << keys_find(s, t->key[k].key->hash);
+
+			wish.ds |= t->key[k].record[RECORD_DS].show ? bit : 0;
+			wish.dnskey |= t->key[k].record[RECORD_DNSKEY].shown ? bit : 0;
+		}
+	}
+	return wish;
+}
+
+/* As RFC 7344 section 4.1 and RFC 8078 section 4 allow it. */
+static bool accepts(const struct sim *s, struct wish *w)
+{
+	if (w->none)
+		w->ds = 0;
+	if (!w->any || (!w->none && w->ds == 0))
+		return false; /* no wish */
+	if (s->parent_ds != 0 && (s->parent_ds & w->dnskey) == 0)
 		return false; /* not signed by what the parent trusts */
-	if (*ds != 0 && (*ds & v->mask[RECORD_DNSKEY]) == 0)
+	if (w->ds != 0 && (w->ds & w->dnskey) == 0)
 		return false; /* would break the delegation */
-	return *ds != s->parent_ds;
+	return w->ds != s->parent_ds;
 }
 
 static void on_parent_reads(struct sim *s, const struct event *ev)
 {
 	const int from = (int)chance_below(&s->chance, (uint32_t)s->secondaries);
-	const struct version *v = s->secondary[from].version;
-	uint32_t ds;
+	struct wish wish = s->cds_when == CDS_NEVER ? told_by_hand(s) : cds_of(s->secondary[from].version);
 	char text[96];
 
 	(void)ev;
-	if (!s->parent_off && v != NULL && accepts(s, v, &ds)) {
+	if (!s->parent_off && accepts(s, &wish)) {
 		const int64_t think = chance_between(&s->chance, 1, s->parent_delay / 2);
 
-		s->parent_ds = ds;
+		s->parent_ds = wish.ds;
 		s->parent_rev++;
-		sim_say(s, "the parent reads CDS %s from secondary %d", mask_text(s, ds, text), from);
+		if (s->cds_when == CDS_NEVER)
+			sim_say(s, "the parent is told of DS %s by hand", mask_text(s, wish.ds, text));
+		else
+			sim_say(s, "the parent reads CDS %s from secondary %d", mask_text(s, wish.ds, text), from);
 		for (int i = 0; i < s->parents; i++)
 			sim_later(s, think + chance_between(&s->chance, 1, s->parent_delay / 2),
-				  on_parent_server, i, (int)s->parent_ttl, (uint64_t)s->parent_rev << 32 | ds,
+				  on_parent_server, i, (int)s->parent_ttl, (uint64_t)s->parent_rev << 32 | wish.ds,
 				  NULL);
 	}
 	sim_later(s, chance_between(&s->chance, HOUR / 3, DAY / 2), on_parent_reads, 0, 0, 0, NULL);
@@ -143,7 +207,7 @@ static void on_look_ends(struct sim *s, const struct event *ev)
 	if (!n->up || n->gone || n->boot != ev->b >> 8)
 		return; /* whoever asked is no more */
 	n->looking &= ~(UINT64_C(1) << (ev->b & 255));
-	if (ev->what != NULL && state_zone(n->state, sim_zone) != NULL) {
+	if (ev->what != NULL && node_zone(n) != NULL) {
 		node_count_time(s, n);
 		node_in(s, n, &in);
 		if (!timeline_looked(&n->disk.memory, &in, ev->what)) {
@@ -161,9 +225,10 @@ static void fill_secondary(struct sim *s, const struct node *n, int i, struct ti
 
 	if (v == NULL)
 		return;
-	look->explained = serve_explains(s, n, v);
+	look->explained = learn_explains(s, n, &s->secondary[i]);
+	look->stays = leave_stays(s, n, v);
 	for (enum key_record r = 0; r < KEY_RECORDS; r++)
-		set_of(s, v->mask[r], &look->record[r]);
+		set_of(s, r != RECORD_DS || v->cds ? v->mask[r] : 0, &look->record[r]);
 }
 
 /* The server's answer is made at once or a little later; it may be long on its way. */
@@ -181,7 +246,8 @@ static void on_look_answered(struct sim *s, const struct event *ev)
 		return;
 	if (!off && n->up) {
 		look = &n->look[ev->b & 255];
-		look->explained = false;
+		look->explained = look->stays = false;
+		look->ds_ttl = 0;
 		for (enum key_record r = 0; r < KEY_RECORDS; r++)
 			look->record[r].n = 0;
 		look->observer = n->observer[ev->b & 255].id;

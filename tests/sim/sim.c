@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* sim: one history: chance, the queue of events, and when it is over. */
+/* sim: one history: the queue of events, and when it is over. */
 #include "tests/sim/sim.h"
 
 #include <stdarg.h>
@@ -11,55 +11,27 @@
 
 bool sim_is_off(size_t trouble);
 
-/* ---- chance: splitmix64 ---- */
-
-uint64_t chance_u64(struct chance *c)
-{
-	uint64_t z = c->state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
-uint32_t chance_below(struct chance *c, uint32_t n)
-{
-	return (uint32_t)(chance_u64(c) % n);
-}
-
-int64_t chance_between(struct chance *c, int64_t least, int64_t most)
-{
-	return least + (int64_t)(chance_u64(c) % (uint64_t)(most - least + 1));
-}
-
-bool chance_of(struct chance *c, uint32_t percent)
-{
-	return chance_below(c, 100) < percent;
-}
-
-/* ---- events: a heap by (time, order) ---- */
-
-static bool before(const struct event *a, const struct event *b)
-{
-	return a->at != b->at ? a->at < b->at : a->order < b->order;
-}
+/* ---- events: a heap ---- */
 
 void sim_later(struct sim *s, int64_t delay, void (*run)(struct sim *s, const struct event *ev), int a, int b,
 	       uint64_t value, const void *what)
 {
-	struct event ev = { s->now + delay, s->order++, run, a, b, value, what };
+	const struct event ev = { s->now + delay, run, a, b, value, what };
 	size_t i = s->events++;
+	struct event_turn new = { (uint64_t)ev.at << 32 | (uint32_t)s->order++, 0 };
 
 	if (i == EVENTS_MAX)
 		sim_fail(s, "limit", "too many events wait");
-	for (; i > 0 && before(&ev, &s->heap[(i - 1) / 2]); i = (i - 1) / 2)
+	new.event = i < s->event_room ? s->heap[i].event : (uint32_t)s->event_room++;
+	s->event[new.event] = ev;
+	for (; i > 0 && new.turn < s->heap[(i - 1) / 2].turn; i = (i - 1) / 2)
 		s->heap[i] = s->heap[(i - 1) / 2];
-	s->heap[i] = ev;
+	s->heap[i] = new;
 }
 
 static struct event take(struct sim *s)
 {
-	const struct event top = s->heap[0], last = s->heap[--s->events];
+	const struct event_turn top = s->heap[0], last = s->heap[--s->events];
 	size_t i = 0;
 
 	for (;;) {
@@ -67,15 +39,15 @@ static struct event take(struct sim *s)
 
 		if (child >= s->events)
 			break;
-		if (child + 1 < s->events && before(&s->heap[child + 1], &s->heap[child]))
-			child++;
-		if (!before(&s->heap[child], &last))
+		child += child + 1 < s->events && s->heap[child + 1].turn < s->heap[child].turn;
+		if (s->heap[child].turn >= last.turn)
 			break;
 		s->heap[i] = s->heap[child];
 		i = child;
 	}
 	s->heap[i] = last;
-	return top;
+	s->heap[s->events].event = top.event; /* free now */
+	return s->event[top.event];
 }
 
 /* ---- the story ---- */
@@ -122,15 +94,16 @@ static void fail_liveness(struct sim *s)
 	for (int i = 0; i < s->signers; i++) {
 		struct node *n = &s->node[i];
 		struct timeline_in in;
-		struct timeline t;
+		const struct timeline *t;
 		char why[TIMELINE_WHY_LEN];
 
-		if (n->gone || state_zone(n->state, sim_zone) == NULL)
+		if (n->gone || node_zone(n) == NULL)
 			continue;
-		node_view(s, n, &in, &t);
-		for (size_t k = 0; k < t.n; k++)
-			sim_say(s, "signer %d: k%d: %s", i, keys_find(s, t.key[k].key->hash),
-				timeline_why(&in, &t, &n->disk.memory, &t.key[k], why));
+		t = node_view(s, n, &in);
+		leave_tell(s, n);
+		for (size_t k = 0; k < t->n; k++)
+			sim_say(s, "signer %d: k%d: %s", i, keys_find(s, t->key[k].key->hash),
+				timeline_why(&in, t, &n->disk.memory, &t->key[k], why));
 	}
 	sim_fail(s, "liveness", "%lld days after all trouble a rollover has not ended",
 		 (long long)((s->now - s->healed_at) / DAY));
@@ -146,6 +119,14 @@ static void on_end(struct sim *s, const struct event *ev)
 		fail_liveness(s);
 	else
 		sim_later(s, DAY, on_end, 0, 0, 0, NULL);
+}
+
+/* Two builds that do the same have drawn as often when each event came. */
+static void digest(struct sim *s, const struct event *ev)
+{
+	s->digest = (s->digest ^ (uint64_t)ev->at) * UINT64_C(0x9e3779b97f4a7c15);
+	s->digest = (s->digest ^ s->chance.state ^ ev->value) * UINT64_C(0xbf58476d1ce4e5b9);
+	s->digest ^= s->digest >> 29;
 }
 
 static void go(struct sim *s)
@@ -167,6 +148,7 @@ static void go(struct sim *s)
 			sim_fail(s, "livelock", "%d events and no end", EVENTS_RUN_MAX);
 		s->now = ev.at;
 		ev.run(s, &ev);
+		digest(s, &ev);
 	}
 }
 

@@ -10,9 +10,10 @@
 #include "arena/arena.h"
 #include "fact/fact.h"
 #include "fact/state.h"
-#include "signer/engine/past.h"
+#include "signer/engine/known.h"
 #include "serial/serial.h"
 #include "timeline/timeline.h"
+#include "tests/sim/chance.h"
 #include "tests/sim/fault_list.h"
 
 #include <setjmp.h>
@@ -22,24 +23,14 @@
 #define PARENTS_MAX     3
 #define SIM_KEYS_MAX    32
 #define FACTS_MAX       1500
-#define EVENTS_MAX      1024
-#define TROUBLES_MAX    48
+#define EVENTS_MAX      4096
+#define TROUBLES_MAX    64
 #define CONTENTS_MAX    256
 
 #define MINUTE 60
 #define HOUR   3600
 #define DAY    86400
 #define SIM_EPOCH INT64_C(1767225600) /* when each history begins */
-
-/* ---- chance ---- */
-
-struct chance {
-	uint64_t state;
-};
-uint64_t chance_u64(struct chance *c);
-uint32_t chance_below(struct chance *c, uint32_t n); /* 0 .. n - 1 */
-int64_t chance_between(struct chance *c, int64_t least, int64_t most);
-bool chance_of(struct chance *c, uint32_t percent);
 
 /* ---- keys and versions ---- */
 
@@ -48,20 +39,23 @@ struct sim_key {
 	uint8_t rdata[300];
 	size_t len;
 	uint8_t hash[32];
+	struct dnskey_tags tags;
 	unsigned alg;
 	bool sep, zone_signing;
+	size_t next; /* key of the pool with the same last octets */
 };
 
 struct sim;
 
 struct version {
-	int signer;
+	int signer, who; /* the host; whose identity that has */
 	struct past_version word; /* serial, id, content, and when its signatures end */
 	int source; /* the source's content that it has, of 1, 2, .. */
 	uint64_t nr;
 	int64_t at; /* published */
 	uint32_t dnskey_ttl, zone_ttl;
 	uint32_t mask[KEY_RECORDS]; /* bits of sim.key */
+	bool cds; /* stand in it, for mask[RECORD_DS] */
 	struct timeline_published published;
 };
 
@@ -70,6 +64,7 @@ struct version {
 struct sim_fact {
 	struct fact f;
 	int origin;
+	unsigned nr;
 };
 
 struct node_disk {
@@ -85,19 +80,30 @@ struct node_disk {
 	struct timeline_memory memory;
 };
 
+/* All that a timeline comes from, besides policy, which is in the facts. */
+struct node_view {
+	uint64_t told;
+	const struct version *version;
+	uint64_t parents, slots, observers;
+};
+
 struct node {
-	int i;
-	bool backup, up, compared, set_back, gone, restored;
+	int i, who; /* who: the node whose identity it has: itself, unless it is a copy of another */
+	bool elsewhere; /* it holds, since its identity is in use elsewhere */
+	bool backup, up, compared, set_back, gone;
+	uint32_t lost; /* bits of keys: it had them, and a copy that was put back does not */
 	struct timeline_policy policy; /* as its facts have it */
 	uint8_t policy_fact[FACT_HASH_LEN];
 	int halted;
 	bool frozen;
 	uint32_t highest_serial; /* that it published, as far as it can know after a set-back */
 	uint64_t next_steps;
+	bool next_cds;
 	struct serial_watch watch;
 	const struct version *heard_of[NODES_MAX]; /* newest status of each */
 	struct past_version self; /* a version of its own that others remember; serial 0: none */
 	bool silent[NODES_MAX];
+	struct known_shown shown[SECONDARIES_MAX];
 	int source_off;    /* how many troubles cut its source off */
 	bool asking;       /* the source */
 	int64_t step_at;   /* the serial rule is asked again */
@@ -109,9 +115,10 @@ struct node {
 	struct identity id;
 	char line[NODE_LINE_TEXT];
 	struct incarnation inc; /* number 0: none since the start */
-	struct incarnation used; /* the last */
-	const struct sim_fact *log[FACTS_MAX];
 	struct fact_state *state;
+	struct node_view viewed; /* of this is `view` */
+	uint64_t told;           /* how often its state changed */
+	uint64_t has[FACTS_MAX / 64 + 1]; /* bits of facts by their numbers: those in log */
 	struct node_disk disk;
 	struct node_disk snapshot;
 	bool has_snapshot;
@@ -127,6 +134,11 @@ struct node {
 	int64_t wake_at;
 	struct timeline_observer observer[SECONDARIES_MAX + PARENTS_MAX];
 	size_t observers;
+	struct timeline_leaver leaver[NODES_MAX];
+	int watched; /* bits of nodes that leave, whose secondaries are among the observers */
+	/* Not cleared by node_init: */
+	struct timeline view;
+	const struct sim_fact *log[FACTS_MAX]; /* as many as disk.facts */
 	struct timeline_look look[SECONDARIES_MAX + PARENTS_MAX]; /* the answer under way, by observer */
 };
 
@@ -134,9 +146,11 @@ struct secondary {
 	int primaries; /* bits of nodes whose versions come to it, maybe by way of others */
 	int watchers;  /* bits of nodes that look at it */
 	const struct version *version;
+	uint32_t claim; /* a serial that it shows in place of its version's, and that no signer gave; 0: none */
 	int64_t refresh;
 	int64_t well_at; /* since when it can be reached */
 	int64_t took_at; /* the version */
+	int64_t given_at[NODES_MAX]; /* since when this node is a primary of it; 0: all the time */
 	bool busy;
 };
 
@@ -178,6 +192,9 @@ enum trouble_kind {
 	TROUBLE_DISASTER, /* all signers are gone for good; the newcomer is restored from the backup */
 	TROUBLE_CONTENT,  /* the source has new content */
 	TROUBLE_SOURCE,   /* a does not reach the source */
+	TROUBLE_CLAIM,    /* secondary b shows a serial that no signer gave */
+	TROUBLE_CLONE,    /* a's disk is copied, and the copy is started elsewhere at the end */
+	TROUBLE_SURPRISE, /* a admits the newcomer once it has seen a record everywhere, and b, which it hears no more, has not */
 	TROUBLES
 };
 
@@ -192,11 +209,23 @@ struct trouble {
 
 struct event {
 	int64_t at;
-	uint64_t order;
 	void (*run)(struct sim *s, const struct event *ev);
 	int a, b;
 	uint64_t value;
 	const void *what;
+};
+
+/* Events by time, and of one time as they were asked for: both in one number, and where the event lies. */
+struct event_turn {
+	uint64_t turn;
+	uint32_t event;
+};
+
+/* The last key that was made in place of another. */
+struct made {
+	int by;
+	unsigned alg;
+	char role[4]; /* "": none */
 };
 
 struct sim {
@@ -205,11 +234,11 @@ struct sim {
 	struct arena *arena; /* of one history */
 	int64_t now;
 	uint64_t order;
-	struct event heap[EVENTS_MAX];
-	size_t events, ran;
+	size_t events, ran; /* in heap; and those that are over */
+	size_t event_room;  /* used of event[] */
+	uint64_t digest; /* of all that happened and when */
 	bool story, quiet; /* quiet: facts are handed on by hand */
 
-	struct node node[NODES_MAX];
 	int nodes, signers; /* signers first, then those that join, then backups */
 	int members;        /* signers at the beginning */
 	struct secondary secondary[SECONDARIES_MAX];
@@ -222,10 +251,11 @@ struct sim {
 	uint32_t top_serial; /* highest that was ever published */
 	uint64_t versions;
 	bool parent_off;
+	enum { CDS_ALWAYS, CDS_AROUND_ROLLS, CDS_NEVER } cds_when;
 	uint32_t parent_ds, parent_rev, parent_ttl;
 	int64_t parent_delay;
-	int64_t rolled_at[SIM_KEYS_MAX], made_at[SIM_KEYS_MAX]; /* first said; successor made */
-	int made_by[SIM_KEYS_MAX];
+	int64_t rolled_at[SIM_KEYS_MAX]; /* first said */
+	struct made made[SIM_KEYS_MAX];  /* its successor */
 	json_t *body[FACTS_MAX]; /* of all facts */
 	size_t bodies;
 	const struct sim_key *key[SIM_KEYS_MAX]; /* made so far */
@@ -240,6 +270,8 @@ struct sim {
 	size_t contents;
 	struct trouble trouble[TROUBLES_MAX];
 	size_t troubles;
+	const struct trouble *surprise; /* waited for; NULL: none */
+	int surprise_words;             /* until then */
 	int cut[NODES_MAX][NODES_MAX]; /* how many troubles cut this way */
 	int secondary_off[SECONDARIES_MAX], parent_server_off[PARENTS_MAX];
 	int64_t healed_at;
@@ -247,6 +279,11 @@ struct sim {
 	jmp_buf end;
 	const char *failed; /* which invariant */
 	char failure[512];
+
+	/* Not cleared between histories: */
+	struct node node[NODES_MAX]; /* node_init does */
+	struct event_turn heap[EVENTS_MAX]; /* heap[events ..]: what event[] has free, as far as it was used */
+	struct event event[EVENTS_MAX];
 };
 
 /* main parts */
@@ -262,7 +299,8 @@ char *mask_text(const struct sim *s, uint32_t mask, char out[96]);
 
 /* keys.c */
 void keys_make(void);
-int keys_take(struct sim *s, unsigned alg, const char *role);
+int keys_take(struct sim *s, const struct node *n, unsigned alg, const char *role);
+bool keys_clash(const struct sim_key *a, const struct sim_key *b); /* have one tag */
 int keys_find(const struct sim *s, const uint8_t hash[32]);
 uint32_t keys_mask(const struct sim *s, const struct key_set *set);
 void keys_probe(const struct sim_key *k, const uint8_t *data, size_t len, uint8_t sig[32]);
@@ -279,20 +317,55 @@ void trouble_ends(struct sim *s, const struct event *ev);
 /* operator.c */
 void operator_acts(struct sim *s, const struct trouble *t);
 void operator_restores(struct sim *s);
+void operator_admits(struct sim *s, struct node *n);
 void operator_begin(struct sim *s); /* who releases what waits for a word, by and by */
 
-/* start.c, node.c */
+void operator_says_retired(struct sim *s, struct node *n, const struct node *x, const char *why);
+
+/* clone.c: a copy of a node runs beside it */
+void clone_made(struct sim *s, struct node *of);
+void clone_starts(struct sim *s);
+void clone_hears(struct sim *s, struct node *n, const struct sim_fact *own); /* that it lacked */
+void clone_check(struct sim *s, const struct node *n);                       /* it acts */
+
+/* surprise.c: a newcomer in the middle of a step */
+void surprise_begins(struct sim *s, const struct trouble *t);
+void surprise_ends(struct sim *s);
+void surprise_word(struct sim *s, const struct node *n, const uint8_t key[32], enum key_record r); /* it says `seen` */
+
+/* leave.c: signers that are to be retired */
+bool node_leaves(const struct node *n); /* as far as it knows: it serves nothing */
+bool leave_is_known(const struct sim *s, const struct node *x); /* somebody knows who had what the dead x published */
+void leave_in(struct sim *s, struct node *n, struct timeline_in *in);
+bool leave_stays(struct sim *s, const struct node *n, const struct version *v);
+int leave_watched(struct sim *s, const struct node *n);
+bool leave_step(struct sim *s, struct node *n, const struct timeline_in *in); /* true: something was said */
+void leave_tell(struct sim *s, const struct node *n); /* why it has not ended */
+void leave_end(struct sim *s, struct node *n);
+void leave_begin(struct sim *s, struct node *n, struct node *x, bool dead, bool besides);
+
+/* Of the one zone that there is; NULL: nothing was said of it. */
+static inline struct zone_state *node_zone(const struct node *n)
+{
+	return n->state->zones == 0 ? NULL : n->state->zone;
+}
+
+/* start.c, say.c, node.c */
 void node_init(struct sim *s, int i, bool backup);
 void node_fini(struct node *n);
 bool node_say(struct sim *s, struct node *n, const char *kind, bool zone, json_t *body);
+void node_says(struct sim *s, struct node *n, const struct timeline_say *w);
+void node_says_held(struct sim *s, struct node *n, const struct key_state *k);
+void node_makes_again(struct sim *s, struct node *n, const struct key_state *k);
 void node_wake(struct sim *s, struct node *n);
 void node_count_time(const struct sim *s, struct node *n);
 void node_start(struct sim *s, struct node *n);
 void node_stop(struct sim *s, struct node *n);
 void node_snapshot(struct sim *s, struct node *n);
 void node_restore(struct sim *s, struct node *n);
+void node_copy(struct node *to, const struct node *of); /* its disk */
 void node_in(struct sim *s, struct node *n, struct timeline_in *in);
-void node_view(struct sim *s, struct node *n, struct timeline_in *in, struct timeline *t);
+const struct timeline *node_view(struct sim *s, struct node *n, struct timeline_in *in); /* until the next one of n */
 bool node_reaches(const struct sim *s, int a, int b);
 bool node_is_settled(struct sim *s, struct node *n);
 void node_check_held(struct sim *s, uint32_t mask);
@@ -301,16 +374,23 @@ void node_observe(struct sim *s, struct node *n);
 
 /* serve.c: what signers publish, and under which serial */
 int64_t serve_clock(const struct sim *s, const struct node *n);
-void serve_first(struct sim *s, struct node *n);
 void serve_set_up(struct sim *s, struct node *n, struct version *v);
-void serve_hears(struct node *n, const struct version *v);
-bool serve_explains(struct sim *s, const struct node *n, const struct version *v);
 void serve_step(struct sim *s, struct node *n); /* as often as anything may have changed */
 void serve_soon(struct sim *s, int node);
 void serve_tick(struct sim *s, const struct event *ev);
 void serve_next(struct sim *s, struct node *n, const struct timeline_in *in, const struct timeline *t);
-void serve_source_changes(struct sim *s);
-void serve_starts(struct sim *s, struct node *n);
+
+/* learn.c: what signers know */
+#define LEARN_MAX (NODES_MAX + 1 + SECONDARIES_MAX)
+void learn_first(struct sim *s, struct node *n);
+void learn_starts(struct sim *s, struct node *n); /* it reads its source */
+void learn_from_source(struct sim *s, struct node *n, int64_t least, int64_t most);
+void learn_source_changes(struct sim *s);
+void learn_numbers(const struct sim *s, struct node *n); /* that others have given to the same content */
+void learn_hears(struct node *n, const struct version *v);
+void learn_of_peers(const struct sim *s, struct node *n);
+size_t learn_known(const struct sim *s, struct node *n, struct serial_version known[LEARN_MAX]);
+bool learn_explains(struct sim *s, const struct node *n, const struct secondary *sec);
 
 /* serials.c: DESIGN section 8, number 4 */
 void serials_check_new(struct sim *s, struct node *n, const struct serial_decision *d,
@@ -321,11 +401,15 @@ void serials_shown(struct sim *s, int secondary); /* it has taken a version */
 
 /* exchange.c: facts between nodes */
 void exchange_push(struct sim *s, struct node *n);
+/* It is the node's own from now on. */
+void exchange_holds(struct node *n, const struct sim_fact *f);
 /* True when the other one got something new. */
 bool exchange_all(struct sim *s, struct node *from, struct node *to, int upto);
 
 /* servers.c: secondaries and the parent */
 void secondary_notify(struct sim *s, int secondary);
+void secondary_claims(struct sim *s, int secondary, uint32_t above);
+void secondary_relents(struct sim *s, int secondary);
 void parent_begin(struct sim *s);
 void look_begin(struct sim *s, struct node *n, size_t observer);
 

@@ -3,7 +3,7 @@
  * "Set back"). */
 #include "tests/sim/sim.h"
 
-#include "fail/fault.h"
+#include "fact/own.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +30,10 @@ static void rebuild(struct node *n)
 {
 	fact_state_free(n->state);
 	n->state = fact_state_new();
+	memset(n->has, 0, sizeof(n->has));
+	n->told++;
+	for (int i = 0; i < n->disk.facts; i++)
+		n->has[n->log[i]->nr / 64] |= UINT64_C(1) << n->log[i]->nr % 64;
 	for (int i = 0; i < n->disk.facts; i++)
 		if (strcmp(n->log[i]->f.kind, "retired") == 0)
 			fact_state_apply(n->state, &n->log[i]->f);
@@ -58,9 +62,9 @@ static void look_at_secondaries(struct sim *s, struct node *n)
 		const struct version *v = s->secondary[i].version;
 
 		if ((s->secondary[i].primaries >> n->i & 1) == 0 || v == NULL || s->secondary_off[i] > 0 ||
-		    v->signer != n->i)
+		    v->who != n->who || s->secondary[i].claim != 0)
 			continue;
-		serve_hears(n, v);
+		learn_hears(n, v);
 	}
 }
 
@@ -79,7 +83,7 @@ static void on_compare(struct sim *s, const struct event *ev)
 	for (int i = 0; i < s->nodes; i++) {
 		struct node *o = &s->node[i];
 
-		if (i == n->i || o->gone)
+		if (o->who == n->who || o->gone)
 			continue;
 		if (node_reaches(s, i, n->i) && node_reaches(s, n->i, i)) {
 			exchange_all(s, o, n, o->disk.facts);
@@ -91,7 +95,7 @@ static void on_compare(struct sim *s, const struct event *ev)
 		sim_say(s, "node %d has compared%s", n->i, n->set_back ? " and was set back" : "");
 		n->compared = true;
 		n->well_at = s->now;
-		serve_starts(s, n);
+		learn_starts(s, n);
 		exchange_push(s, n);
 		node_wake(s, n);
 		return;
@@ -111,17 +115,27 @@ void node_start(struct sim *s, struct node *n)
 	n->looking = 0;
 	n->wake_at = 0;
 	n->inc.number = 0;
-	n->compared = FAULT(NO_HOLD_AFTER_START) && !n->backup;
+	n->compared = own_may_speak((size_t)s->nodes - 1, 0, false) && !n->backup;
+	n->elsewhere = false;
 	n->set_back = false;
 	n->compared_with = 0;
 	memset(n->heard, 0, sizeof(n->heard));
 	memset(n->heard_of, 0, sizeof(n->heard_of));
 	n->self.serial = 0;
+	memset(n->shown, 0, sizeof(n->shown));
 	n->step_at = 0;
 	serial_watch_init(&n->watch);
 	for (int i = 0; i < s->nodes; i++)
 		s->node[i].heard[n->i] = 0;
 	sim_later(s, chance_between(&s->chance, 0, 5), on_compare, n->i, n->boot, 0, NULL);
+}
+
+void node_copy(struct node *to, const struct node *of)
+{
+	copy_disk(&to->disk, &of->disk);
+	memcpy(to->log, of->log, (size_t)of->disk.facts * sizeof(to->log[0]));
+	to->highest_serial = to->disk.last;
+	rebuild(to);
 }
 
 void node_snapshot(struct sim *s, struct node *n)
@@ -131,16 +145,33 @@ void node_snapshot(struct sim *s, struct node *n)
 	n->has_snapshot = true;
 }
 
+static uint32_t keys_held(const struct sim *s, const struct node *n)
+{
+	const struct zone_state *z = node_zone(n);
+	uint32_t held = 0;
+
+	for (int k = 0; k < s->keys && z != NULL; k++) {
+		struct key_state *ks = zone_key(z, s->key[k]->hash);
+
+		if (ks != NULL && ks->created && key_held_by(z, ks, n->id.id))
+			held |= UINT32_C(1) << k;
+	}
+	return held;
+}
+
 void node_restore(struct sim *s, struct node *n)
 {
+	uint32_t had;
+
 	if (!n->has_snapshot || n->gone)
 		return;
 	if (n->up || n->frozen)
 		node_stop(s, n);
-	n->restored = true;
+	had = keys_held(s, n);
 	sim_say(s, "node %d is set back to the copy: %d of %d facts", n->i, n->snapshot.facts, n->disk.facts);
 	copy_disk(&n->disk, &n->snapshot);
 	n->highest_serial = n->disk.last;
 	rebuild(n);
+	n->lost = (n->lost | had) & ~keys_held(s, n);
 	node_start(s, n);
 }

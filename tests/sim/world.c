@@ -80,10 +80,19 @@ void trouble_begins(struct sim *s, const struct event *ev)
 		operator_restores(s);
 		break;
 	case TROUBLE_CONTENT:
-		serve_source_changes(s);
+		learn_source_changes(s);
 		break;
 	case TROUBLE_SOURCE:
 		n->source_off++;
+		break;
+	case TROUBLE_CLAIM:
+		secondary_claims(s, t->b, 1 + (uint32_t)t->value % 900);
+		break;
+	case TROUBLE_CLONE:
+		clone_made(s, n);
+		break;
+	case TROUBLE_SURPRISE:
+		surprise_begins(s, t);
 		break;
 	case TROUBLES:
 		break;
@@ -120,6 +129,12 @@ void trouble_ends(struct sim *s, const struct event *ev)
 	}
 	if (t->kind == TROUBLE_SOURCE)
 		n->source_off--;
+	if (t->kind == TROUBLE_CLAIM)
+		secondary_relents(s, t->b);
+	if (t->kind == TROUBLE_CLONE)
+		clone_starts(s);
+	if (t->kind == TROUBLE_SURPRISE)
+		surprise_ends(s);
 	if (t->kind < TROUBLE_ROLL || t->kind == TROUBLE_SOURCE) {
 		n->well_at = s->now;
 		serve_soon(s, n->i);
@@ -166,13 +181,16 @@ static void set_up_nodes(struct sim *s)
 
 static int set_up_key(struct sim *s, const char *role)
 {
-	const int at = keys_take(s, s->policy.algorithm, role);
+	const int at = keys_take(s, &s->node[0], s->policy.algorithm, role);
 	const struct sim_key *k = s->key[at];
+	json_t *boxes = json_array();
 	uint8_t data[KEY_PROBE_MAX], sig[32];
 
+	for (int i = 0; i < s->signers; i++)
+		json_array_append_new(boxes, json_pack("{s:s,s:s}", "to", s->node[i].id.id_text, "box", "AA"));
 	node_say(s, &s->node[0], "key.created", true,
-		 json_pack("{s:o,s:o,s:s,s:[],s:[{s:s,s:s}]}", "key", msg_json_hex(k->hash, 32), "dnskey",
-			   msg_json_base64(k->rdata, k->len), "role", role, "boxes", "recovery", "id",
+		 json_pack("{s:o,s:o,s:s,s:o,s:[{s:s,s:s}]}", "key", msg_json_hex(k->hash, 32), "dnskey",
+			   msg_json_base64(k->rdata, k->len), "role", role, "boxes", boxes, "recovery", "id",
 			   "8899aabbccddeeff", "box", "BB"));
 	share(s);
 	node_say(s, &s->node[s->nodes - 1], "key.stored", true,
@@ -202,8 +220,9 @@ static void set_up_versions(struct sim *s)
 		struct version *v = arena_alloc(s->arena, 1, sizeof(*v));
 		struct node *n = &s->node[i];
 
-		v->signer = i;
+		v->signer = v->who = i;
 		v->published.any = true;
+		v->cds = s->cds_when == CDS_ALWAYS;
 		v->dnskey_ttl = v->published.dnskey_ttl = n->disk.dnskey_ttl = s->dnskey_ttl;
 		v->zone_ttl = v->published.zone_ttl = n->disk.zone_ttl = s->zone_ttl;
 		for (int k = 0; k < s->keys; k++) {
@@ -243,6 +262,7 @@ static void set_up_servers(struct sim *s)
 void world_build(struct sim *s)
 {
 	draw_ttls(s);
+	s->cds_when = s->seed / 20 % 8 == 6 ? CDS_AROUND_ROLLS : s->seed / 20 % 8 == 7 ? CDS_NEVER : CDS_ALWAYS;
 	s->parent_delay = chance_of(&s->chance, 25) ? chance_between(&s->chance, 3 * DAY, 4 * DAY)
 						      : chance_between(&s->chance, HOUR, 2 * DAY);
 	s->policy = (struct timeline_policy){
@@ -252,6 +272,7 @@ void world_build(struct sim *s)
 		.algorithm_method = chance_of(&s->chance, 60) ? METHOD_CONSERVATIVE : METHOD_LIBERAL,
 		.parent_delay_s = s->parent_delay,
 		.require_backups = 1,
+		.no_cds = s->cds_when == CDS_NEVER,
 	};
 	s->strict = s->policy.algorithm_method == METHOD_CONSERVATIVE;
 	s->quiet = true;

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "cluster/impl.h"
+#include "msg/word.h"
 #include "wire/wire.h"
 
 struct speaker {
@@ -367,6 +368,46 @@ static void own_facts_that_only_others_have_mean_set_back(void **state)
 	free(fact.octets);
 }
 
+/* The status of a zone under an earlier start of this node, as the peer remembers it. */
+static void give_back_word(struct fixture *x, uint32_t start, const char *status)
+{
+	struct msg_word w = { .start = start, .counter = 7, .zone = "example.", .status = status, .status_len = strlen(status) };
+	json_t *msg = json_pack("{s:s,s:i,s:i,s:i,s:i}", "session", "0011223344556677", "run", 1, "part", 0, "since", 0, "upto", 1);
+	struct msg_words words = { .n = 0 };
+
+	memcpy(w.node, x->self.id, NODE_ID_LEN);
+	memset(w.random, 5, sizeof(w.random));
+	msg_words_add(&words, &w);
+	msg_set_tail(msg, words.octets, words.len);
+	gossip_on_status(x->c, &x->c->peer[0].peer, msg);
+	json_decref(msg);
+	msg_words_fini(&words);
+}
+
+/* What a peer has said is not sent back to it; what this node says afterwards is. */
+static void who_gave_back_an_old_word_is_told_the_new_one(void **state)
+{
+	struct fixture *x = *state;
+	json_t *status = json_pack("{s:i}", "serial", 9);
+	const struct status_entry *s;
+	struct err e;
+
+	give_back_word(x, x->c->start.number + 3, "{\"serial\":5}");
+	assert_string_equal(cluster_status_text(x->c, x->self.id, "example."), "{\"serial\":5}");
+	assert_true(x->c->start.number > 3); /* this node's own count above what it had forgotten */
+	s = &x->c->status[x->c->status_newest];
+	assert_memory_equal(s->from, x->peer.id.id, NODE_ID_LEN);
+	assert_int_equal(cluster_status_put(x->c, "example.", status, &e), 0);
+	s = &x->c->status[x->c->status_newest];
+	assert_string_equal(s->status, "{\"serial\":9}");
+	assert_true(s->own);
+	assert_true(sodium_is_zero(s->from, NODE_ID_LEN));
+	/* Its old word comes once more, and changes nothing. */
+	give_back_word(x, 3, "{\"serial\":5}");
+	assert_string_equal(cluster_status_text(x->c, x->self.id, "example."), "{\"serial\":9}");
+	json_decref(status);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -379,6 +420,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_retired_nodes_later_fact_is_told_of_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_said_before_the_comparison, setup, teardown),
 		cmocka_unit_test_setup_teardown(more_at_the_peer_must_be_fetched_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_gave_back_an_old_word_is_told_the_new_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(own_facts_that_only_others_have_mean_set_back, setup,
 						teardown),
 	};

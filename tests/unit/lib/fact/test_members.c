@@ -210,6 +210,75 @@ static void the_last_one_does_not_retire_itself(void **state)
 	assert_true(w->state->void_retirements);
 }
 
+static void ask_to_leave(struct world *w, int by, int whom, bool dead)
+{
+	world_say(w, by, "retiring", NULL, json_pack("{s:s,s:b}", "node", w->node[whom].id.id_text, "dead", (int)dead));
+}
+
+static const struct node_state *standing(const struct world *w, int i)
+{
+	return state_node(w->state, w->node[i].id.id);
+}
+
+static void who_is_to_leave_counts_until_it_is_retired(void **state)
+{
+	struct world *w = *state;
+
+	admit(w, 0, 0, "signer");
+	admit(w, 0, 1, "signer");
+	admit(w, 0, 2, "backup");
+	ask_to_leave(w, 0, 1, false);
+	ask_to_leave(w, 0, 2, false); /* a backup is retired at once, or not */
+	any_order(w);
+	assert_true(signer(w, 1));
+	assert_true(standing(w, 1)->leaving);
+	assert_false(standing(w, 1)->left || standing(w, 1)->dead);
+	assert_false(standing(w, 0)->leaving || standing(w, 2)->leaving);
+	assert_false(w->state->void_retirements);
+	world_say(w, 1, "node.stopped", NULL, json_object());
+	fact_state_free(w->state);
+	any_order(w);
+	assert_true(standing(w, 1)->left);
+	retire(w, 0, 1, 9);
+	fact_state_free(w->state);
+	any_order(w);
+	assert_false(signer(w, 1));
+	assert_false(standing(w, 1)->leaving);
+}
+
+static void only_an_admitted_signer_makes_another_leave(void **state)
+{
+	struct world *w = *state;
+
+	admit(w, 0, 0, "signer");
+	admit(w, 0, 1, "signer");
+	admit(w, 0, 2, "backup");
+	ask_to_leave(w, 2, 1, true);
+	ask_to_leave(w, 3, 1, true);
+	world_say(w, 1, "node.stopped", NULL, json_object()); /* nobody has asked it to */
+	any_order(w);
+	assert_false(standing(w, 1)->leaving || standing(w, 1)->dead || standing(w, 1)->left);
+}
+
+static void not_all_are_to_leave(void **state)
+{
+	struct world *w = *state;
+
+	admit(w, 0, 0, "signer");
+	admit(w, 0, 1, "signer");
+	ask_to_leave(w, 0, 1, true);
+	ask_to_leave(w, 1, 0, false);
+	any_order(w);
+	assert_false(standing(w, 0)->leaving || standing(w, 1)->leaving);
+	assert_true(w->state->void_retirements);
+	admit(w, 1, 2, "signer");
+	fact_state_free(w->state);
+	any_order(w);
+	assert_true(standing(w, 0)->leaving && standing(w, 1)->leaving && !standing(w, 2)->leaving);
+	assert_true(standing(w, 1)->dead && !standing(w, 0)->dead);
+	assert_false(w->state->void_retirements);
+}
+
 static void who_is_retired_admits_nobody_behind_its_end(void **state)
 {
 	struct world *w = *state;
@@ -374,6 +443,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_was_retired_before_stays_retired, setup, teardown),
 		cmocka_unit_test_setup_teardown(with_a_third_that_stays_two_may_retire_each_other, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_last_one_does_not_retire_itself, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_is_to_leave_counts_until_it_is_retired, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_an_admitted_signer_makes_another_leave, setup, teardown),
+		cmocka_unit_test_setup_teardown(not_all_are_to_leave, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_is_retired_admits_nobody_behind_its_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_restore_retires_all_and_admits_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(half_a_restore_says_nothing, setup, teardown),

@@ -27,6 +27,7 @@ static struct key *key_of(const struct vector *v)
 	struct key *k = NULL;
 	struct err e;
 
+	assert_int_equal(dnskey_check(rr.rdata, rr.rdlen, &e), 0);
 	if (key_from_dnskey(rr.rdata, rr.rdlen, &k, &e) != 0)
 		fail_msg("%s: %s", v->name, e.text);
 	return k;
@@ -81,7 +82,10 @@ static void hash_ignores_revoke(void **state)
 	rdata[1] |= DNSKEY_FLAG_REVOKE;
 	assert_int_equal(key_from_dnskey(rdata, len, &revoked, &e), 0);
 	assert_memory_equal(key_hash(k), key_hash(revoked), KEY_HASH_LEN);
-	assert_int_equal(key_tag(revoked), (uint16_t)(key_tag(k) + 128));
+	assert_int_equal(dnskey_tags(p, len).tag, key_tag(k));
+	assert_int_equal(dnskey_tags(p, len).revoked, key_tag(revoked));
+	assert_int_equal(dnskey_tags(rdata, len).tag, key_tag(revoked));
+	assert_int_equal(dnskey_tags(rdata, len).revoked, key_tag(revoked));
 	key_free(k);
 	key_free(revoked);
 }
@@ -214,6 +218,7 @@ static void dnskeys_that_are_not_sane_are_refused(void **state)
 		struct err e;
 
 		assert_int_equal(key_from_dnskey(rr.rdata, rr.rdlen, &k, &e), -1);
+		assert_int_equal(dnskey_check(rr.rdata, rr.rdlen, &e), -1);
 		assert_int_equal(e.code, bad[i].code);
 		assert_null(k);
 	}

@@ -267,6 +267,28 @@ static void who_left_the_list_is_not_heard(void **state)
 	assert_int_equal(w->facts, 1);
 }
 
+static void hex_is_of_digits_in_either_case(void **state)
+{
+	static const struct { const char *text; int rc; } cases[] = {
+		{ "0123456789abcdef", 0 }, { "0123456789ABCDEF", 0 }, { "0123456789aBcDeF", 0 },
+		{ "0123456789abcdeg", -1 }, { "/123456789abcdef", -1 }, { "0123456789:bcdef", -1 }, { "0123456789@bcdef", -1 },
+		{ "0123456789`bcdef", -1 }, { "0123456789 bcdef", -1 }, { "0123456789abcd\xc3\xa9", -1 },
+	};
+	static const uint8_t octets[] = { 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef };
+	uint8_t out[8];
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_t *o = json_pack("{s:s}", "hex", cases[i].text);
+
+		assert_int_equal(msg_hex(o, "hex", out, sizeof(out), &e), cases[i].rc);
+		if (cases[i].rc == 0)
+			assert_memory_equal(out, octets, sizeof(octets));
+		json_decref(o);
+	}
+}
+
 static void fields_are_bounded_and_typed(void **state)
 {
 	json_t *o = json_pack("{s:s,s:i,s:s,s:s,s:s}", "text", "abcd", "n", 5, "hex", "0aff", "name",
@@ -333,6 +355,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(engine_and_keydist_talk, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_stranger_never_gets_in, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_left_the_list_is_not_heard, setup, teardown),
+		cmocka_unit_test(hex_is_of_digits_in_either_case),
 		cmocka_unit_test(fields_are_bounded_and_typed),
 		cmocka_unit_test(what_is_no_message_is_refused),
 	};

@@ -343,6 +343,35 @@ static void two_signers_settle(void **state)
 	}
 }
 
+static void signatures_about_to_expire_are_ours_or_a_peers_that_secondaries_have(void **state)
+{
+	const struct {
+		const char *what;
+		struct serial_view view;
+		bool within;
+	} cases[] = {
+		{ "nothing is served", { FIRST(C(5, 0)), LIST(SIGNER(TODAY, C(5, 0), LATE)) }, false },
+		{ "all are fresh", { BASE(TODAY, C(5, 0), C(5, 0), FRESH), LIST(SIGNER(TODAY + 1, C(5, 0), FRESH)) }, false },
+		{ "ours are due, not late", { BASE(TODAY, C(5, 0), C(5, 0), DUE) }, false },
+		{ "ours are late", { BASE(TODAY, C(5, 0), C(5, 0), LATE) }, true },
+		{ "unsigned", { BASE(TODAY, C(5, 0), C(5, 0), INT64_MAX) }, false },
+		{ "a peer's above ours are late", { BASE(TODAY, C(5, 0), C(5, 0), FRESH), LIST(SIGNER(TODAY + 1, C(5, 0), LATE)) },
+		  true },
+		{ "a peer's at our serial are late", { BASE(TODAY, C(5, 0), C(5, 0), FRESH), LIST(SIGNER(TODAY, C(5, 0), LATE)) },
+		  true },
+		{ "a peer's are due, not late", { BASE(TODAY, C(5, 0), C(5, 0), FRESH), LIST(SIGNER(TODAY, C(5, 0), DUE)) }, false },
+		{ "a peer's below ours are late", { BASE(TODAY, C(5, 0), C(5, 0), FRESH), LIST(SIGNER(TODAY - 1, C(5, 0), LATE)) },
+		  false },
+		{ "what a secondary shows is late", { BASE(TODAY, C(5, 0), C(5, 0), FRESH), LIST(SHOWN(TODAY, C(5, 0), LATE)) },
+		  true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (serial_within_half(&cases[i].view) != cases[i].within)
+			fail_msg("%s", cases[i].what);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -354,6 +383,7 @@ int main(void)
 		cmocka_unit_test(renewal_goes_above_what_expires),
 		cmocka_unit_test(the_newest_content_overtakes),
 		cmocka_unit_test(two_signers_settle),
+		cmocka_unit_test(signatures_about_to_expire_are_ours_or_a_peers_that_secondaries_have),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -44,6 +45,19 @@ static void zero_is_skipped_and_the_date_is_utc(void **state)
 	assert_int_equal(serial_today(1772323199), 2026022800); /* 2026-02-28T23:59:59Z */
 	assert_int_equal(serial_today(1772323200), 2026030100);
 	assert_int_equal(serial_today(1709164800), 2024022900);
+}
+
+static void dates_are_those_of_the_calendar(void **state)
+{
+	(void)state;
+	for (int64_t day = -200000; day < 3000000; day += 7) { /* the years 1422 to 10183 */
+		const time_t last = (time_t)(day * 86400 + 86399);
+		struct tm tm;
+
+		assert_non_null(gmtime_r(&last, &tm));
+		assert_int_equal(serial_today(last), (uint32_t)((((tm.tm_year + INT64_C(1900)) * 100 + tm.tm_mon + 1) * 100 + tm.tm_mday) * 100));
+		assert_int_equal(serial_today(day * 86400), serial_today(last));
+	}
 }
 
 static struct content_id id(uint64_t epoch, uint64_t number, uint8_t digest, uint64_t steps)
@@ -229,6 +243,7 @@ int main(void)
 		cmocka_unit_test(serial_addition_wraps),
 		cmocka_unit_test(comparison_goes_by_distance),
 		cmocka_unit_test(zero_is_skipped_and_the_date_is_utc),
+		cmocka_unit_test(dates_are_those_of_the_calendar),
 		cmocka_unit_test(content_is_ordered_by_epoch_number_digest_and_then_steps),
 		cmocka_unit_test(a_digest_that_is_not_known_equals_any),
 		cmocka_unit_test(content_is_numbered_by_whoever_sees_a_digest_first),

@@ -297,6 +297,30 @@ static void due_pages_are_renewed(void **state)
 	}
 }
 
+static void a_renewal_comes_between(void **state)
+{
+	(void)state;
+	for (size_t m = 0; m < 3; m++) {
+		struct patch_content content;
+		struct key *keys[KEYS];
+		struct zone_diff *d;
+		struct signer s;
+
+		open_signed(&s, modes[m].denial, keys);
+		change_model(4);
+		d = diff_of(&before, &now);
+		apply(&s, d, &content);
+		s.p.now = NOW + 13 * DAY / 2;
+		sign_patch(&s, NULL, 2);
+		sign_content(&s, d, &content, 3);
+		assert_true(version_info(s.current)->earliest > s.p.now + s.p.margin_s);
+		is_what_whole_is(&s, modes[m].denial, keys);
+		zone_diff_free(d);
+		signer_close(&s);
+		key_free(keys[0]);
+	}
+}
+
 static void a_new_dnskey_rrset_touches_the_apex(void **state)
 {
 	struct key *keys[KEYS];
@@ -473,6 +497,7 @@ int main(void)
 		cmocka_unit_test(one_change_touches_few_pages),
 		cmocka_unit_test(the_first_of_a_page_goes_and_comes),
 		cmocka_unit_test(due_pages_are_renewed),
+		cmocka_unit_test(a_renewal_comes_between),
 		cmocka_unit_test(a_new_dnskey_rrset_touches_the_apex),
 		cmocka_unit_test(another_context_is_not_patched),
 		cmocka_unit_test(what_does_not_fit_is_refused),

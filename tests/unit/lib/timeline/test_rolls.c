@@ -49,6 +49,7 @@ static struct key_state *add_key(const char *role, const struct key_state *inste
 	w.dnskey[i][3] = 13;
 	k->dnskey = w.dnskey[i];
 	k->dnskey_len = 4;
+	k->tags = dnskey_tags(k->dnskey, 4);
 	k->method = METHOD_PREPUBLICATION;
 	if (instead != NULL)
 		memcpy(k->replaces[0], instead->hash, 32);
@@ -226,6 +227,54 @@ static void a_silent_secondary_is_given_up_by_policy_alone(void **state)
 	assert_true(wait_for(fresh, DAY)->complete);
 	assert_int_equal(only_wait()->ran_ms, 0); /* and only then the caches' time begins */
 	w.observer.kind = OBSERVER_PARENT; /* that one never */
+	fresh->record[RECORD_DNSKEY].serves = (struct id_set){ NULL, 0 };
+}
+
+static void a_ds_waits_for_cds_at_secondaries_where_there_are_any(void **state)
+{
+	struct key_state *fresh;
+
+	(void)state;
+	zone_in_use();
+	fresh = add_key("ksk", &w.key[0]);
+	fresh->record[RECORD_DS].serves = both();
+	key_set_add(&w.published.record[RECORD_DS], fresh->hash);
+	assert_false(wait_for(fresh, 0)->complete);
+	w.policy.no_cds = true; /* the parent is told by people, and looked at */
+	assert_true(wait_for(fresh, 0)->complete);
+	w.observer.kind = OBSERVER_PARENT;
+	assert_false(wait_for(fresh, 0)->complete);
+}
+
+static void call_it(void *ctx, uint64_t observer, char out[TIMELINE_SERVER_LEN])
+{
+	(void)ctx;
+	snprintf(out, TIMELINE_SERVER_LEN, "server %llu", (unsigned long long)observer);
+}
+
+/* Of two servers one has shown the DNSKEY: the other is named, and whether it is waited for without an end. */
+static void a_wait_names_the_server_that_has_not_shown_it(void **state)
+{
+	struct key_state *fresh = add_key("zsk", zone_in_use());
+	const struct timeline_observer two[] = { { 7, OBSERVER_SECONDARY }, { 9, OBSERVER_SECONDARY } };
+	struct timeline_look look = { .observer = 7, .explained = true };
+	char why[TIMELINE_WHY_LEN];
+
+	(void)state;
+	fresh->record[RECORD_DNSKEY].serves = both();
+	key_set_add(&w.published.record[RECORD_DNSKEY], fresh->hash);
+	w.in.observer = two;
+	w.in.observers = 2;
+	w.in.server = call_it;
+	wait_for(fresh, 60);
+	look.mark = timeline_mark(&w.memory) + 1;
+	key_set_add(&look.record[RECORD_DNSKEY], fresh->hash);
+	timeline_looked(&w.memory, &w.in, &look);
+	assert_string_equal(timeline_why(&w.in, &w.t, &w.memory, view(fresh), why),
+			    "server 9 has not yet shown a version with the DNSKEY; seen 1 of 2; no time limit");
+	w.policy.limit_s = 20 * DAY;
+	assert_non_null(strstr(timeline_why(&w.in, &w.t, &w.memory, view(fresh), why),
+			       "; not waited for after 20 days without an answer"));
 	fresh->record[RECORD_DNSKEY].serves = (struct id_set){ NULL, 0 };
 }
 
@@ -523,13 +572,98 @@ static void signatures_by_two_that_compete_stay_until_one_is_to_go(void **state)
 	}
 }
 
+/* Made on both sides of a partition, under two policies: with the CSK for one use alone neither would ever be settled. */
+static void a_csk_wins_over_a_ksk_and_a_zsk_for_both_uses(void **state)
+{
+	struct key_state *ksk = add_key("ksk", NULL), *zsk = add_key("zsk", NULL), *csk = add_key("csk", NULL);
+
+	(void)state;
+	assert_true(csk->hash[0] > ksk->hash[0] && csk->hash[0] > zsk->hash[0]); /* by hash alone it would lose */
+	settle(ksk, RECORD_DNSKEY);
+	settle(zsk, RECORD_DNSKEY);
+	settle(csk, RECORD_DNSKEY);
+	assert_false(view(csk)->record[RECORD_ZONE].retiring);
+	assert_false(view(csk)->record[RECORD_DS].retiring);
+	assert_true(view(ksk)->record[RECORD_DNSKEY].retiring);
+	assert_true(view(zsk)->record[RECORD_DNSKEY].retiring);
+}
+
+static void over(struct key_state *k, enum key_record r)
+{
+	k->record[r].serves = k->record[r].seen = k->record[r].stopped = k->record[r].gone = both();
+}
+
+/* A CSK that signs the DNSKEY RRset alone, and a ZSK beside it: neither is shown without the other. */
+static void the_last_keys_of_an_algorithm_go_together(void **state)
+{
+	struct key_state *csk = add_key("csk", NULL), *zsk = add_key("zsk", NULL), *fresh = add_key("csk", csk);
+
+	(void)state;
+	w.dnskey[2][3] = 15;
+	memcpy(fresh->replaces[1], zsk->hash, 32);
+	fresh->method = METHOD_CONSERVATIVE;
+	fresh->hold = HOLD_STEPS;
+	settle(csk, RECORD_DNSKEY);
+	settle(zsk, RECORD_DNSKEY);
+	settle(zsk, RECORD_ZONE);
+	for (enum key_record r = 0; r < KEY_RECORDS; r++)
+		settle(fresh, r);
+	over(csk, RECORD_ZONE);
+	over(csk, RECORD_DS);
+	for (int released = 0; released < 2; released++) {
+		assert_int_equal(view(csk)->record[RECORD_DNSKEY].show, !released);
+		assert_int_equal(view(zsk)->record[RECORD_DNSKEY].show, !released);
+		csk->released = RELEASE_OUT(RECORD_DNSKEY);
+	}
+	/* one of the two is held for another reason: its DS may be in caches */
+	csk->record[RECORD_DS].gone.n = 1;
+	assert_true(view(csk)->record[RECORD_DNSKEY].show);
+	assert_true(view(zsk)->record[RECORD_DNSKEY].show);
+	assert_true(view(zsk)->record[RECORD_ZONE].show);
+}
+
+/* The other signer has declined it, which this one heard when it had begun to show it. */
+static void what_another_declined_and_gave_up_goes_though_it_is_shown(void **state)
+{
+	struct key_state *fresh = add_key("zsk", zone_in_use());
+	const struct id_set self = { &w.ids[0], 1 }, other = { &w.ids[1], 1 };
+
+	(void)state;
+	fresh->record[RECORD_DNSKEY].serves = self;
+	key_set_add(&w.published.record[RECORD_DNSKEY], fresh->hash);
+	fresh->declined = other;
+	assert_true(view(fresh)->record[RECORD_DNSKEY].show);
+	fresh->record[RECORD_DNSKEY].stopped = other;
+	assert_true(view(fresh)->record[RECORD_DNSKEY].retiring);
+	assert_false(view(fresh)->record[RECORD_DNSKEY].show);
+}
+
+/* Of two keys with one tag; this node may have said to hold both only where an old copy was put back between. */
+static void of_two_with_one_tag_the_one_that_is_shown_stays(void **state)
+{
+	struct key_state *zsk = zone_in_use(), *other = add_key("zsk", NULL);
+
+	(void)state;
+	w.dnskey[0][1] = 1; /* the KSK has another one */
+	w.key[0].tags = dnskey_tags(w.dnskey[0], 4);
+	assert_int_equal(timeline_hold(&w.zone, zsk, w.ids[0]), HOLD_WORD_SAID);
+	assert_int_equal(timeline_hold(&w.zone, other, w.ids[0]), HOLD_WORD_DECLINED);
+	zsk->record[RECORD_DNSKEY].serves.n = 0; /* neither is */
+	assert_int_equal(timeline_hold(&w.zone, other, w.ids[0]), HOLD_WORD_SAID);
+	other->record[RECORD_DNSKEY].serves = both();
+	assert_int_equal(timeline_hold(&w.zone, other, w.ids[0]), HOLD_WORD_SAID);
+	assert_int_equal(timeline_hold(&w.zone, zsk, w.ids[0]), HOLD_WORD_DECLINED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_step_waits_for_its_release, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_others_show_was_released, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_standby_key_takes_no_place_until_it_is_released, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_ds_waits_for_cds_at_secondaries_where_there_are_any, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_silent_secondary_is_given_up_by_policy_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_wait_names_the_server_that_has_not_shown_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(hurry_leaves_out_what_policy_adds, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_that_are_gone_do_not_crowd_out_those_that_live, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_restored_signer_goes_by_what_those_before_it_served, setup, teardown),
@@ -541,6 +675,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_key_that_never_signed_is_kept_for_who_joins_until_the_zone_is_insecure,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(signatures_by_two_that_compete_stay_until_one_is_to_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_csk_wins_over_a_ksk_and_a_zsk_for_both_uses, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_last_keys_of_an_algorithm_go_together, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_another_declined_and_gave_up_goes_though_it_is_shown, setup, teardown),
+		cmocka_unit_test_setup_teardown(of_two_with_one_tag_the_one_that_is_shown_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_roll_is_foretold_to_its_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_foretold_ksk_waits_for_the_ttls_of_the_parent, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_waits_for_a_word_is_not_foretold, setup, teardown),
