@@ -353,6 +353,7 @@ def test_killed_at_each_step_of_a_review(lab):
     host = site.host
     host.signer.expect_failure = True
     site.wait_shown(1)
+    site.wait_first_ds()
     n = 0
     for _ in range(int(os.environ.get("ROUNDS", "1"))):
         for point in POINTS + ("review-refused",):
