@@ -37,11 +37,6 @@ struct zone_looks {
 	size_t n;
 };
 
-static bool is_parent(enum observed_role role)
-{
-	return role == OBSERVED_PARENT || role == OBSERVED_RESOLVER;
-}
-
 static struct seen *find(const struct zone_looks *l, const struct addr *addr, enum observed_role role)
 {
 	for (size_t i = 0; i < l->n; i++)
@@ -143,7 +138,7 @@ static void look_whether_all_agree(struct zone_ctx *c)
 	for (size_t i = 0; i < l->n && agree; i++) {
 		const struct seen *s = &l->seen[i];
 
-		if (!is_parent(s->server.role))
+		if (!observed_of_parent(s->server.role))
 			continue;
 		if (first == NULL)
 			first = s;
@@ -212,13 +207,13 @@ static void take_signers(const struct zone_state *z, const struct observed *o, s
 static void look_make(struct keydist *k, const struct zone_ctx *c, const struct zone_state *z, const struct observed *o,
 		      struct timeline_look *out)
 {
-	const struct observed_set *ds = observed_set(o, is_parent(o->role) ? TYPE_DS : TYPE_CDS);
+	const struct observed_set *ds = observed_set(o, observed_of_parent(o->role) ? TYPE_DS : TYPE_CDS);
 
 	memset(out, 0, sizeof(*out));
 	out->observer = observed_server_id(&o->server, o->role);
 	out->mark = (uint64_t)o->asked_ms;
-	out->explained = is_parent(o->role) || o->explained;
-	out->stays = !is_parent(o->role) && leave_stays(k, c, o);
+	out->explained = observed_of_parent(o->role) || o->explained;
+	out->stays = !observed_of_parent(o->role) && leave_stays(k, c, o);
 	take_dnskeys(z, o, &out->record[RECORD_DNSKEY]);
 	take_signers(z, o, &out->record[RECORD_ZONE]);
 	for (size_t i = 0; ds != NULL && i < ds->n; i++) {
@@ -227,7 +222,7 @@ static void look_make(struct keydist *k, const struct zone_ctx *c, const struct 
 		if (ks != NULL)
 			key_set_add(&out->record[RECORD_DS], ks->hash);
 	}
-	if (is_parent(o->role) && ds != NULL && ds->n > 0)
+	if (observed_of_parent(o->role) && ds != NULL && ds->n > 0)
 		out->ds_ttl = ds->ttl;
 }
 
@@ -271,8 +266,8 @@ size_t looks_observers(struct keydist *k, const struct zone_ctx *c,
 		const struct observed_server *server = &l->seen[i].server;
 
 		out[n].id = observed_server_id(&server->addr, server->role);
-		out[n++].kind = is_parent(server->role) ? OBSERVER_PARENT : OBSERVER_SECONDARY;
-		parent |= is_parent(server->role);
+		out[n++].kind = observed_of_parent(server->role) ? OBSERVER_PARENT : OBSERVER_SECONDARY;
+		parent |= observed_of_parent(server->role);
 	}
 	n = add_watched(k, c, out, n);
 	/* Where no server of the parent is looked at, or not all are known, the operator's word is asked for. */
@@ -330,9 +325,9 @@ static void take_look(struct keydist *k, struct zone_ctx *c, const struct zone_s
 		log_event(LOG_WARNING, "look-failed", "zone=%s address=%s role=%s outcome=%s msg=%s; it does not count, and is "
 			  "looked at again", c->text, addr_text(&o->server, address), observed_role_text(o->role),
 			  observed_outcome_text(o->outcome), o->why);
-	if (is_parent(o->role) && o->outcome == OBSERVED_ANSWERED)
+	if (observed_of_parent(o->role) && o->outcome == OBSERVED_ANSWERED)
 		take_parent(c, z, s, o);
-	if (is_parent(o->role))
+	if (observed_of_parent(o->role))
 		look_whether_all_agree(c);
 	if (!observed_counts(o))
 		return;
@@ -435,9 +430,9 @@ bool looks_known(const struct keydist *k, const struct zone_ctx *c)
 	if (k->conf->signer.parent_count + k->conf->signer.resolver_count == 0)
 		return true;
 	for (size_t i = 0; l != NULL && i < l->n; i++) {
-		if (is_parent(l->seen[i].server.role) && !l->seen[i].answered)
+		if (observed_of_parent(l->seen[i].server.role) && !l->seen[i].answered)
 			return false;
-		any |= is_parent(l->seen[i].server.role);
+		any |= observed_of_parent(l->seen[i].server.role);
 	}
 	return any;
 }

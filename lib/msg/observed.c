@@ -37,15 +37,15 @@ const char *observed_outcome_text(enum observed_outcome outcome)
 	return outcome_text[outcome];
 }
 
-static bool is_parent(const struct observed *o)
+bool observed_of_parent(enum observed_role role)
 {
-	return o->role == OBSERVED_PARENT || o->role == OBSERVED_RESOLVER;
+	return role == OBSERVED_PARENT || role == OBSERVED_RESOLVER;
 }
 
 bool observed_counts(const struct observed *o)
 {
 	return o->outcome == OBSERVED_ANSWERED &&
-	       (is_parent(o) ? o->trust != OBSERVED_UNCHECKED : o->has_version);
+	       (observed_of_parent(o->role) ? o->trust != OBSERVED_UNCHECKED : o->has_version);
 }
 
 const struct observed_set *observed_set(const struct observed *o, uint16_t type)
@@ -201,7 +201,7 @@ static int get_words(struct rd *r, struct observed *o, struct err *e)
 		if ((id = rd_bytes(r, sizeof(o->id))) != NULL)
 			memcpy(o->id, id, sizeof(o->id));
 	}
-	if ((o->explained && !o->has_version) || (is_parent(o) && o->has_version))
+	if ((o->explained && !o->has_version) || (observed_of_parent(o->role) && o->has_version))
 		return err_set(e, ERR_SYNTAX, "a look has a version where there is none");
 	return get_text(r, o->why, sizeof(o->why), e);
 }
@@ -312,7 +312,7 @@ int observed_servers_unpack(const json_t *o, struct observed_servers *out, struc
 
 uint64_t observed_server_id(const struct addr *addr, enum observed_role role)
 {
-	const uint8_t side = role == OBSERVED_PARENT || role == OBSERVED_RESOLVER;
+	const uint8_t side = observed_of_parent(role);
 	char text[ADDR_TEXT_LEN];
 	crypto_hash_sha256_state st;
 	uint8_t sum[32];

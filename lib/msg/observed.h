@@ -74,6 +74,8 @@ struct observed {
 	char why[128]; /* a sentence when it was not answered; "" */
 };
 
+/* The server shows the parent's side of the cut. */
+bool observed_of_parent(enum observed_role role);
 /* Whether the look may count as having seen what it shows: answered, and validated where that is asked for.  A version
  * that is not explained is the caller's to refuse. */
 bool observed_counts(const struct observed *o);

@@ -98,22 +98,4 @@ struct parent_zone *parents_of(struct engine *e, const uint8_t *apex);
 void parents_tick(struct engine *e);
 void parents_free(struct engine *e);
 
-/* What the files of look share. */
-struct looker_question {
-	uint64_t id;
-	look_answer_fn *fn;
-	void *ctx;
-};
-struct lookers {
-	struct agenda agenda;
-	uv_timer_t timer;
-	size_t running;
-	int64_t second_ms; /* LOOKS_PER_S: begun since */
-	size_t begun;
-	struct looker_question *question;
-	size_t questions, question_cap;
-	struct parent_zone *parents;
-	json_t *looks, *servers; /* to be told */
-};
-
 #endif

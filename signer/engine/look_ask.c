@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* look_ask: questions through net, and the answers to whoever asked. */
-#include "signer/engine/look.h"
+#include "signer/engine/look_impl.h"
 
 #include "msg/msg.h"
 

@@ -4,7 +4,7 @@
  * Servers are configured, or found through a resolver together with what follows from that; addresses of families that this
  * node does not listen on are left out, since it could not ask them.
  */
-#include "signer/engine/look.h"
+#include "signer/engine/look_impl.h"
 
 #include "clock/clock.h"
 #include "log/log.h"
