@@ -319,6 +319,8 @@ void audit_start(struct zwork *z, uint32_t serial)
 	if (m->plan->policy.audit != POLICY_AUDIT_OFF)
 		a->job = auditjob_text(z, a->parts.tags != NULL ? &a->parts : NULL, threads,
 				       a->work.large ? WORK_LARGE_NICE : 0, a->timeout_s);
+	json_decref(m->outside);
+	m->outside = a->job != NULL && review_wanted(z, m) ? auditjob_outside(z, m) : NULL;
 	a->work.run = audit_work;
 	a->work.done = audit_done;
 	z->made = NULL;

@@ -130,13 +130,11 @@ static json_t *known(const struct zwork *z)
 }
 
 /* What was published before, by all: what a new version is held against, and one that is published is not. */
-static void set_beside(json_t *o, const struct zwork *z)
+static void set_beside(json_t *o, const struct zwork *z, const struct made *m)
 {
 	json_object_set_new(o, "known", known(z));
-	if (z->made->forced)
-		json_object_set_new(o, "forced", json_true());
-	if (z->kept.audit == NULL && z->made->plan->seeds != NULL)
-		json_object_set(o, "seeds", z->made->plan->seeds);
+	if (z->kept.audit == NULL && m->plan->seeds != NULL)
+		json_object_set(o, "seeds", m->plan->seeds);
 }
 
 /* What each version made by the plan is held against. */
@@ -162,6 +160,7 @@ static json_t *lasting_words(const struct plan *p)
 static json_t *plan_words(const struct zwork *z, const struct made *m)
 {
 	const uint8_t *digest = made_is_new(m) ? made_content(z, m)->digest : version_info(m->base)->content_digest;
+	const struct content *content = m->candidate ? z->input : m->content; /* that of a candidate is the input (review_step) */
 	struct plan *p = m->plan;
 	json_t *o, *ds = look_ds(z);
 
@@ -173,8 +172,8 @@ static json_t *plan_words(const struct zwork *z, const struct made *m)
 	json_object_set_new(o, "digest", msg_json_hex(digest, CONTENT_DIGEST_LEN));
 	if (ds != NULL)
 		json_object_set_new(o, "ds", ds);
-	if (m->content != NULL && m->content->plan != NULL)
-		json_object_set_new(o, "children", children(m->content->plan));
+	if (content != NULL && content->plan != NULL)
+		json_object_set_new(o, "children", children(content->plan));
 	return o;
 }
 
@@ -209,10 +208,44 @@ char *auditjob_text(const struct zwork *z, const struct auditparts *parts, unsig
 
 	if (parts != NULL)
 		json_object_set_new(o, "changes", changes_words(m, parts));
-	set_beside(json_object_get(o, "plan"), z);
+	set_beside(json_object_get(o, "plan"), z, m);
+	if (m->forced)
+		json_object_set_new(json_object_get(o, "plan"), "forced", json_true());
 	text = json_dumps(o, JSON_COMPACT);
 	json_decref(o);
 	return text;
+}
+
+json_t *auditjob_outside(const struct zwork *z, const struct made *m)
+{
+	json_t *o = plan_words(z, m);
+
+	set_beside(o, z, m);
+	json_object_set_new(o, "past", json_string(z->kept.audit != NULL ? z->kept.audit : ""));
+	return o;
+}
+
+const char *auditjob_other(const json_t *was, const json_t *is)
+{
+	static const struct {
+		const char *member, *text;
+	} rows[] = {
+		{ "ds", "the parent's DS have changed" },
+		{ "policy", "the policy has changed" },
+		{ "known", "others have published" },
+		{ "past", "something else was published here" },
+		{ "children", "the DS of zones below have changed" },
+	};
+
+	if (was != NULL && json_equal(was, is))
+		return NULL;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const json_t *a = json_object_get(was, rows[i].member), *b = json_object_get(is, rows[i].member);
+
+		if (a != b && !json_equal(a, b))
+			return rows[i].text;
+	}
+	return "what it was held against has changed";
 }
 
 char *auditjob_whole_text(const struct zwork *z, const struct made *m, int nice, int64_t timeout_s)

@@ -28,6 +28,11 @@ json_t *auditjob_rdata(const uint8_t *rdata, size_t len);
 /* Of z->made with its SOA; parts: what of it is to be looked at, NULL: all; nice: how much nicer the auditor becomes for it.
  * free(). */
 char *auditjob_text(const struct zwork *z, const struct auditparts *parts, unsigned threads, int nice, int64_t timeout_s);
+/* What the audit of m takes from outside of it: the plan and the policy, the parent's DS, what the peers have, what was
+ * published before.  As long as that is equal, so is the verdict, but for the time that has gone by.  A new reference. */
+json_t *auditjob_outside(const struct zwork *z, const struct made *m);
+/* What of it is another, in words; NULL: nothing. */
+const char *auditjob_other(const json_t *was, const json_t *is);
 /* The job of auditing what is published again: m is it, as if it had been made (base). */
 char *auditjob_whole_text(const struct zwork *z, const struct made *m, int nice, int64_t timeout_s);
 

@@ -7,6 +7,7 @@
 
 #include "clock/clock.h"
 #include "signer/engine/api.h"
+#include "signer/engine/auditjob.h"
 #include "signer/engine/kdlink.h"
 #include "signer/engine/netlink.h"
 #include "fail/fail.h"
@@ -30,6 +31,7 @@ void made_free(struct made *m)
 		return;
 	arena_free(m->arena);
 	free(m->past);
+	json_decref(m->outside);
 	free(m->again);
 	change_drop(m->change);
 	version_unref(m->base);
@@ -184,15 +186,34 @@ bool made_is_new(const struct made *m)
 	return m->content != NULL || m->candidate;
 }
 
-/* As it is, with its serial and SOA, the auditor passed it in this run: it has the same octets, the same keys and policy, or it
- * would have been dropped, and the same version stands before it, or its serial would be another.  Only time has gone by: as
- * long as no signature is due, and the clock was not set back, that has made nothing of it wrong. */
-static void passed_before(const struct zwork *z, struct made *m)
+/* Why the auditor is asked again about a candidate that it passed; NULL: only time has gone by, which has made nothing of it
+ * wrong.  It has the same octets, and with another serial it is another version anyway. */
+static const char *doubted(const struct zwork *z, const struct made *m)
 {
 	const struct review *r = &z->review;
 	const int64_t now = clock_now_s();
+	const char *why;
+	json_t *is;
 
-	if (r->past == NULL || now < r->past_at || version_info(r->version)->earliest <= now + z->plan->policy.renewal_margin_s)
+	if (now < r->past_at)
+		return "the clock was set back";
+	if (version_info(r->version)->earliest <= now + z->plan->policy.renewal_margin_s)
+		return "its signatures have become due for renewal";
+	is = auditjob_outside(z, m);
+	why = auditjob_other(r->outside, is);
+	json_decref(is);
+	return why;
+}
+
+static void passed_before(const struct zwork *z, struct made *m)
+{
+	const struct review *r = &z->review;
+	const char *why = r->past == NULL ? NULL : doubted(z, m);
+
+	if (why != NULL)
+		log_event(LOG_NOTICE, "audit-again", "zone=%s serial=%u msg=it has passed, but since then: %s", z->name,
+			  m->info.serial, why);
+	if (r->past == NULL || why != NULL)
 		return;
 	m->arena = arena_new();
 	m->past = mem_strdup(r->past);

@@ -139,6 +139,7 @@ void review_free(struct zwork *z)
 	review_ask_end(z);
 	version_unref(r->version);
 	free(r->past);
+	json_decref(r->outside);
 	free(r->override_why);
 	free(r->halt);
 	free(r->refusal);
@@ -198,7 +199,9 @@ static void forget(struct zwork *z)
 	r->stage = REVIEW_NONE;
 	r->passed = false;
 	free(r->past);
+	json_decref(r->outside);
 	r->past = NULL;
+	r->outside = NULL;
 	version_unref(r->version);
 	r->version = NULL;
 	netlink_candidate(z->engine->net, z);

@@ -33,6 +33,7 @@ struct review {
 	bool passed;
 	char *past;                /* sign: what the auditor is to remember of it, said in this run; NULL: it is asked again */
 	int64_t past_at, whole_at; /* when it said so; of struct made */
+	json_t *outside;           /* what it was held against then (auditjob.h) */
 	bool ends_due;             /* the store is to forget it, with the next write */
 	/* the question */
 	bool asked;

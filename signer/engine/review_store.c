@@ -37,9 +37,12 @@ static void stored(struct zwork *z, struct storing *s)
 	memcpy(r->plan_hash, s->next.plan_hash, sizeof(r->plan_hash));
 	r->passed = r->asked = r->ends_due = false;
 	free(r->past);
+	json_decref(r->outside);
 	r->past = NULL;
+	r->outside = NULL;
 	if (s->made != NULL && s->made->past != NULL) {
 		r->past = mem_strdup(s->made->past);
+		r->outside = json_incref(s->made->outside);
 		r->past_at = clock_now_s();
 		r->whole_at = s->made->whole_at;
 	}

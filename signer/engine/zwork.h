@@ -106,6 +106,7 @@ struct made {
 	bool forced;            /* a renewal in need, where the serial rule would not have it otherwise */
 	int64_t whole_at;       /* passed: when all of it, or of a version that it stands on, was looked at last */
 	char *past;             /* then: what the auditor is to remember once it is published */
+	json_t *outside;        /* then, where a review comes first: what it was held against (auditjob.h); else NULL */
 };
 
 /* Which keys the version shows, and how long caches keep what was published. */

@@ -42,9 +42,9 @@ def text(n, more=""):
 
 class Site:
     """One signer with reviews, and a folder of hooks.  source(host): where the zone comes from, if not from a file;
-    first: its text; key: of TSIG, without which nobody sees a candidate."""
+    first: its text; key: of TSIG, without which nobody sees a candidate; signer: more of its configuration."""
 
-    def __init__(self, lab, policy, hooks=None, secret=None, source=None, first=None, key=None):
+    def __init__(self, lab, policy, hooks=None, secret=None, source=None, first=None, key=None, signer=None):
         self.lab = lab
         self.cluster = Cluster(lab, signers=1, backups=0).init()
         self.host = self.cluster.signer1
@@ -60,6 +60,7 @@ class Site:
             self.host.conf["signer"]["review"]["transfer"] = [{"prefix": "127.0.0.0/8", "key": key}]
         if secret:
             self.host.conf["signer"]["review"]["webhook-secret"] = secret
+        self.host.conf["signer"].update(signer or {})
         self.cluster.write_confs()
         for name, body in (hooks or {}).items():
             self.script(name, body)

@@ -66,6 +66,40 @@ def test_what_is_published_is_audited_again(lab):
         raise Failed("the history does not tell of it")
 
 
+@limit(150)
+def test_after_some_days_all_of_it_is_audited(lab):
+    """Before the next publication, or where none comes by itself; until then changes are audited by their pages."""
+    s1 = signed(lab, 1, "audit-whole-every: 2d\n", small_zone(ZONE)).signer1
+    log = s1.signer
+
+    def restart():
+        s1.stop("signer")
+        s1.start("signer")
+
+    def change(n, by):
+        mark = log.mark()
+        s1.put_zone(ZONE + ".zone", small_zone(ZONE, serial=n, more="v%d TXT x\n" % n))
+        wait_until(lambda: "v%d." % n in axfr_text(s1.addr, ZONE), 30, "version %d is published" % n)
+        how = log.wait_event("event=audited " + DOT, 5, mark)["by"]
+        if how != by:
+            raise Failed("version %d was audited by=%s, not by=%s" % (n, how, by))
+
+    wait_until(lambda: status(s1)["steps"] >= 2, 30, "the key's first DS is asked for")
+    restart()               # half a minute of quiet follows, in which nothing is audited but what is published
+    change(2, "changes")
+    s1.set_clock(3 * 86400)
+    restart()
+    change(3, "whole")
+    change(4, "changes")
+    os.environ["DUET_TEST_ERRNO"] = "engine-whole:1"    # no quiet
+    mark = log.mark()
+    restart()
+    log.wait_event("event=whole-audit " + DOT, 40, mark)
+    mark = log.mark()
+    s1.set_clock(6 * 86400)
+    log.wait_event("event=whole-audit " + DOT, 40, mark)
+
+
 @limit(120)
 def test_an_override_is_a_fact(lab):
     """duet-audit refuses on both signers; a word on one of them counts there, once, and is shown on both."""

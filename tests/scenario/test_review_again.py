@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A candidate passed its audit and waits for its review: what changes around it until it is approved is judged again."""
+
+from duetlab import *
+from test_review import DOT, ZONE, Site
+
+PARENT = "$ORIGIN org.\n@ 60 SOA ns.org. h.org. 1 3600 600 86400 30\n@ 60 NS ns\nns 60 A 127.0.0.1\nexample 60 NS ns.example\n" \
+         "ns.example 60 A 127.0.0.1\n"
+DS = "example 60 DS 4711 13 2 " + "AB" * 32
+
+
+@limit(150)
+def test_what_changes_while_a_candidate_waits_is_judged_again(lab):
+    """The parent's DS, and the policy: what passed before they changed is refused after all, and the log says why."""
+    parent = KnotPrimary(lab, "parent", {"org": PARENT}).start()
+    site = Site(lab, "sign-review: manual\n",
+                signer={"parents": [{"zone": "org", "servers": ["%s#%d" % (parent.addr, parent.port)], "validate": False}],
+                        "look-interval-s": 1})
+    host, log = site.host, site.log
+
+    def approve(serial):
+        if site.verb("approve", {"serial": serial}) != 200:
+            raise Failed("not approved")
+
+    def refused_after_all(serial, why, row, mark):
+        approve(serial)
+        log.wait_event("event=audit-again %s serial=%d msg=it has passed, but since then: %s" % (DOT, serial, why), 20, mark)
+        found = log.wait_event("event=audit-refused %s serial=%d result=refused" % (DOT, serial), 20, mark)["msg"]
+        if row not in found:
+            raise Failed("not for %s: %s" % (row, found))
+        log.wait_event("event=candidate-dropped %s serial=%d stage=sign" % (DOT, serial), 5, mark)
+
+    # The first version: a DS comes that names another key, and goes again.
+    serial = site.candidate("sign")
+    mark = log.mark()
+    parent.update("org", add=[DS])
+    host.keydist.wait_event("event=parent-shows %s address=%s#%d ds=1" % (DOT, parent.addr, parent.port), 20)
+    refused_after_all(serial, "the parent's DS have changed", "AUD-KEY-06", mark)
+    if log.count("event=published %s" % DOT):
+        raise Failed("published under a DS that names another key")
+    looked = host.keydist.mark()
+    parent.update("org", delete=[DS])
+    host.keydist.wait_event("event=parent-shows %s address=%s#%d ds=0" % (DOT, parent.addr, parent.port), 20, looked)
+    approve(site.candidate("sign", since=mark))
+    site.wait_shown(1)
+    site.wait_first_ds()
+    # A policy comes that forbids what waits; the keys are the same.
+    mark = log.mark()
+    site.put(2, "long 7200 TXT long\n")
+    serial = site.candidate("sign", since=mark)
+    mark, plans = log.mark(), log.count("event=plan %s" % DOT)
+    site.policy("sign-review: manual\nmax-ttl-signed: 1h\n")
+    wait_until(lambda: log.count("event=plan %s" % DOT) > plans, 20, "the policy has come")
+    refused_after_all(serial, "the policy has changed", "AUD-TTL-01", mark)
+    if site.shown(2) or not site.shown(1):
+        raise Failed("published against the policy")
+    mark = log.mark()
+    site.put(3)
+    approve(site.candidate("sign", since=mark))
+    site.wait_shown(3)
+    if log.count("event=audit-again %s" % DOT, mark):
+        raise Failed("audited again, though nothing has changed")
