@@ -6,6 +6,7 @@
 
 #include "arena/arena.h"
 #include "audit/convert.h"
+#include "audit/fields.h"
 
 #define SCRATCH_OCTETS (64u * 1024)
 
@@ -21,6 +22,7 @@ void converter_free(struct converter *c)
 {
 	if (c == NULL)
 		return;
+	fields_free(c->fields);
 	free(c->scratch);
 	free(c);
 }

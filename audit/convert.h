@@ -22,6 +22,8 @@ struct name_slot {
 	uint8_t wire[NAME_MAX_OCTETS];
 };
 
+struct fields;
+
 struct converter {
 	struct sorter *sorter, *also; /* also: NULL, or one more that gets the same */
 	struct facts *facts;
@@ -32,6 +34,7 @@ struct converter {
 	size_t owner_len, key_len;
 	uint64_t message; /* counts messages, over all batches */
 	struct name_slot slot[NAME_SLOTS];
+	struct fields *fields; /* of texts; NULL until there is one */
 };
 
 struct converter *converter_new(void);

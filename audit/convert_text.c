@@ -8,6 +8,7 @@
 
 #include "arena/arena.h"
 #include "audit/convert.h"
+#include "audit/fields.h"
 
 #define TYPE_NSAP_PTR 23
 #define TYPE_SINK     40
@@ -37,15 +38,32 @@ static int not_understood(const char *line, size_t number, ldns_status s, struct
 		       word != NULL ? ", type " : "", word != NULL ? word : "");
 }
 
-/* One logical line without comments, parentheses and newlines in `line`; the number of lines it took. */
-static size_t next_line(const uint8_t *p, size_t len, size_t *at, char *line)
+/* A logical line without comments, parentheses and newlines. */
+struct line {
+	char *text; /* ended by 0 */
+	size_t len;
+	size_t lines; /* that it took in the file */
+	bool plain;   /* neither quotes nor backslashes */
+};
+
+/* The one that begins at *at, which moves behind it. */
+static void next_line(const uint8_t *p, size_t len, size_t *at, struct line *l)
 {
 	bool quoted = false;
 	size_t depth = 0, newlines = 0, n = 0, i = *at;
+	char *line = l->text;
 
+	l->plain = true;
 	for (; i < len; i++) {
-		char c = (char)p[i];
+		const size_t run = text_run(p + i, len - i);
+		char c;
 
+		memcpy(line + n, p + i, run);
+		n += run;
+		if ((i += run) == len)
+			break;
+		c = (char)p[i];
+		l->plain = l->plain && c != '\\' && c != '"';
 		if (c == '\\' && i + 1 < len) {
 			line[n++] = c;
 			line[n++] = (char)p[++i];
@@ -67,7 +85,7 @@ static size_t next_line(const uint8_t *p, size_t len, size_t *at, char *line)
 		} else if (!quoted && c == ')' && depth > 0) {
 			depth--;
 		}
-		if (!quoted && strchr("()\n\r;", c) != NULL)
+		if (!quoted && c != '\\' && c != '"')
 			c = ' ';
 		line[n++] = c;
 	}
@@ -75,14 +93,16 @@ static size_t next_line(const uint8_t *p, size_t len, size_t *at, char *line)
 	while (n > 0 && (line[n - 1] == ' ' || line[n - 1] == '\t') && (n < 2 || line[n - 2] != '\\'))
 		n--;
 	line[n] = '\0';
+	l->len = n;
 	*at = i;
-	return newlines > 0 ? newlines : 1;
+	l->lines = newlines > 0 ? newlines : 1;
 }
 
 struct text_state {
-	ldns_rdf *origin, *prev;
+	ldns_rdf *origin;
 	uint32_t ttl;
 	bool ttl_stated; /* by $TTL */
+	struct fields_record now; /* its owner is that of the record before */
 };
 
 /* ldns takes these for one text. */
@@ -91,53 +111,84 @@ static bool is_misread(const ldns_rr *rr)
 	return (int)ldns_rr_get_type(rr) == TYPE_NSAP_PTR || (int)ldns_rr_get_type(rr) == TYPE_SINK;
 }
 
-static int convert_line(struct converter *c, struct text_state *t, const char *line, size_t number,
-			struct err *e)
+/* RFC 1035 section 5.1: without $TTL it is that of the record before. */
+static int note_ttl(struct text_state *t, uint32_t *ttl, size_t number, struct err *e)
 {
-	ldns_rr *rr = NULL;
-	ldns_status s;
-	int rc;
+	if (*ttl == TTL_UNKNOWN)
+		*ttl = t->ttl;
+	if (*ttl == TTL_UNKNOWN)
+		return err_set(e, ERR_SYNTAX, "line %zu: no TTL, and none before it", number);
+	if (!t->ttl_stated)
+		t->ttl = *ttl;
+	return 0;
+}
 
-	/* ldns takes 0 for "no default", so the default is put in here. */
-	s = ldns_rr_new_frm_str(&rr, line, TTL_UNKNOWN, t->origin, &t->prev);
-	if (s != LDNS_STATUS_OK)
-		return not_understood(line, number, s, e);
-	if (ldns_rr_ttl(rr) == TTL_UNKNOWN)
-		ldns_rr_set_ttl(rr, t->ttl);
-	if (is_misread(rr) && strstr(line, "\\#") == NULL)
-		rc = err_set(e, ERR_SYNTAX,
-			     "line %zu: text of type %u is misread here; write it as TYPE%u \\# LENGTH HEX",
-			     number, (unsigned)ldns_rr_get_type(rr), (unsigned)ldns_rr_get_type(rr));
-	else if (ldns_rr_ttl(rr) == TTL_UNKNOWN)
-		rc = err_set(e, ERR_SYNTAX, "line %zu: no TTL, and none before it", number);
-	else
-		rc = convert_rr(c, rr, e);
-	if (!t->ttl_stated) /* RFC 1035 section 5.1: that of the record before */
-		t->ttl = ldns_rr_ttl(rr);
+static int put_fields(struct converter *c, struct text_state *t, size_t number, struct err *e)
+{
+	struct fields_record *r = &t->now;
+
+	if (note_ttl(t, &r->ttl, number, e) != 0)
+		return -1;
+	convert_owner(c, r->owner, r->owner_len);
+	return convert_put(c, r->type, LDNS_RR_CLASS_IN, r->ttl, r->rdata, r->rdlen, e);
+}
+
+static int put_rr(struct converter *c, struct text_state *t, ldns_rr *rr, const struct line *l, size_t number, struct err *e)
+{
+	const ldns_rdf *owner = ldns_rr_owner(rr);
+	const unsigned type = ldns_rr_get_type(rr);
+	uint32_t ttl = ldns_rr_ttl(rr);
+
+	if (is_misread(rr) && strstr(l->text, "\\#") == NULL)
+		return err_set(e, ERR_SYNTAX, "line %zu: text of type %u is misread here; write it as TYPE%u \\# LENGTH HEX", number,
+			       type, type);
+	if (note_ttl(t, &ttl, number, e) != 0)
+		return -1;
+	ldns_rr_set_ttl(rr, ttl);
+	if (convert_rr(c, rr, e) != 0)
+		return -1;
+	memcpy(t->now.owner, ldns_rdf_data(owner), t->now.owner_len = ldns_rdf_size(owner));
+	return 0;
+}
+
+/* Whole, by ldns. */
+static int convert_line(struct converter *c, struct text_state *t, const struct line *l, size_t number, struct err *e)
+{
+	ldns_rdf *prev = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, t->now.owner_len, t->now.owner);
+	ldns_rr *rr = NULL;
+	/* ldns takes 0 for "no default", so the default is put in afterwards. */
+	ldns_status s = ldns_rr_new_frm_str(&rr, l->text, TTL_UNKNOWN, t->origin, &prev);
+	int rc = s == LDNS_STATUS_OK ? put_rr(c, t, rr, l, number, e) : not_understood(l->text, number, s, e);
+
 	ldns_rr_free(rr);
+	ldns_rdf_deep_free(prev);
 	return rc;
 }
 
 int convert_text(struct converter *c, const struct batch *b, struct err *e)
 {
 	struct text_state t = { .ttl = b->ttl, .ttl_stated = b->ttl != TTL_UNKNOWN };
-	char *line = mem_new(1, b->len + 2);
-	size_t number = b->line, origin_len = name_length(b->origin, sizeof(b->origin));
+	struct line l = { .text = mem_grow(NULL, 1, b->len + 2) };
+	size_t number = b->line;
 	int rc = 0;
 
-	t.origin = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, origin_len, b->origin);
-	t.prev = ldns_rdf_clone(t.origin);
-	for (size_t at = 0; rc == 0 && at < b->len;) {
-		size_t lines = next_line(b->data, b->len, &at, line);
-
-		if (line[strspn(line, " \t")] != '\0')
-			rc = convert_line(c, &t, line, number, e);
-		number += lines;
+	if (c->fields == NULL)
+		c->fields = fields_new();
+	t.now.owner_len = name_length(b->origin, sizeof(b->origin));
+	memcpy(t.now.owner, b->origin, t.now.owner_len);
+	t.origin = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, t.now.owner_len, b->origin);
+	for (size_t at = 0; rc == 0 && at < b->len; number += l.lines) {
+		next_line(b->data, b->len, &at, &l);
+		if (l.text[strspn(l.text, " \t")] == '\0')
+			continue;
+		if (l.plain && fields_read(c->fields, l.text, l.len, &t.now))
+			rc = put_fields(c, &t, number, e);
+		else
+			rc = convert_line(c, &t, &l, number, e);
 	}
 	if (rc == 0)
 		rc = converter_end(c, e);
 	ldns_rdf_deep_free(t.origin);
-	ldns_rdf_deep_free(t.prev);
-	free(line);
+	free(l.text);
 	return rc;
 }

@@ -113,6 +113,17 @@ static bool states_ttl(const uint8_t *p, size_t len)
 	return false;
 }
 
+size_t text_run(const uint8_t *p, size_t len)
+{
+	static const bool ends[256] = { ['\\'] = true, ['"'] = true,  [';'] = true,  ['('] = true,
+					[')'] = true,  ['\n'] = true, ['\r'] = true, ['\0'] = true };
+	size_t n = 0;
+
+	while (n < len && !ends[p[n]])
+		n++;
+	return n;
+}
+
 /* One physical line, newline included.  Only where no parenthesis or quote is open does a record begin. */
 static int take_line(struct cutting *c, const uint8_t *p, size_t len, struct err *e)
 {
@@ -136,7 +147,7 @@ static int take_line(struct cutting *c, const uint8_t *p, size_t len, struct err
 	memcpy(c->b->data + c->b->len, p, len);
 	c->b->len += len;
 	c->now_line++;
-	for (size_t i = 0; i < len; i++) {
+	for (size_t i = text_run(p, len); i < len; i += 1 + text_run(p + i + 1, len - i - 1)) {
 		if (p[i] == '\\')
 			i++;
 		else if (p[i] == '"')

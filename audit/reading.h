@@ -77,6 +77,9 @@ int reading_push(struct reading *r, struct batch *b);
 struct batch *batch_new(struct zone_source *source, size_t capacity);
 void batch_free(struct batch *b);
 
+/* Octets up to the first one that means something for where a record of a text ends: \ " ; ( ) CR LF, and NUL. */
+size_t text_run(const uint8_t *p, size_t len);
+
 /* The cutters: whole zone from source->fd. */
 int cut_text(struct reading *r, struct zone_source *source, const uint8_t *zone, struct err *e);
 int cut_wire(struct reading *r, struct zone_source *source, const uint8_t *zone, struct err *e);
