@@ -62,6 +62,13 @@ static void taken(struct zwork *z)
 		source_published(z);
 }
 
+/* A renewal is not repeated at once where it did not help, unless fresh signatures of the DNSKEY RRset came while it was made. */
+static bool renewal_is_over(const struct zwork *z, const struct publishing *p)
+{
+	return (p->why == SERIAL_WHY_RENEWAL || p->why == SERIAL_WHY_RENEWAL_BELOW) &&
+	       (z->plan->state != PLAN_SIGNED || z->plan->ready_until <= p->made->plan->ready_until);
+}
+
 static void published(struct zwork *z, struct publishing *p)
 {
 	version_unref(z->version);
@@ -87,15 +94,17 @@ static void published(struct zwork *z, struct publishing *p)
 	content_unread(z->loaded);
 	/* A plan that came meanwhile is not what was published. */
 	z->forced = z->plan->state != PLAN_KEEP && memcmp(z->plan->hash, z->kept.plan_hash, sizeof(z->plan->hash)) != 0;
-	z->full = false;
+	/* Nor is a wish that came meanwhile fulfilled by what was made before. */
+	if (p->made->params.full && !p->made->candidate)
+		z->full = false;
 	if ((p->made->params.full && !p->made->candidate) || (p->made->again != NULL && z->again != NULL && dname_equal(p->made->again, z->again))) {
 		free(z->again);
 		z->again = NULL;
 	}
-	z->forced = z->forced || z->again != NULL;
+	z->forced = z->forced || z->full || z->again != NULL;
 	z->retry_ms = 0;
 	z->ask_until_ms = 0;
-	z->renewed_ms = p->why == SERIAL_WHY_RENEWAL || p->why == SERIAL_WHY_RENEWAL_BELOW ? clock_mono_ms() : 0;
+	z->renewed_ms = renewal_is_over(z, p) ? clock_mono_ms() : 0;
 	serial_watch_published(&z->watch, clock_now_s(), p->why);
 	if (z->self_serial != 0 && !serial_gt(z->self_serial, z->kept.last))
 		z->self_serial = 0;

@@ -58,9 +58,9 @@ int64_t waiter_next(const struct zwork *z)
 
 void waiter_published(struct zwork *z)
 {
-	/* With an RRset to be signed anew there is another version to come. */
+	/* With something to be signed anew there is another version to come. */
 	for (struct waiter **at = &z->waiters; *at != NULL;)
-		if ((*at)->kind == WAITER_SIGN && z->again == NULL)
+		if ((*at)->kind == WAITER_SIGN && z->again == NULL && !z->full)
 			finish(at, json_pack("{s:I}", "serial", (json_int_t)z->kept.last), NULL);
 		else
 			at = &(*at)->next;
