@@ -317,6 +317,7 @@ static int on_hold_serve(struct order *o, struct err *e)
 	if (!json_is_boolean(on))
 		return err_set(e, ERR_SYNTAX, "on is neither true nor false");
 	o->net->holding = json_is_true(on);
+	log_event(LOG_INFO, "answering", "on=%s", o->net->holding ? "no" : "yes");
 	if (before && !o->net->holding) {
 		notify_all(o->net);
 	} else if (!before && o->net->holding) {

@@ -300,7 +300,7 @@ class Storm:
         more = rng.randrange(5, 50)
 
         def go():
-            shown = [h.serial(MAIN) or 0 for h in self.cluster.signers()]
+            shown = [serial_of(h.addr, MAIN) or 0 for h in self.cluster.signers()]
             last = max(shown + [s for _, s in self.floors])
             if self.command(host, "zone", "floor", MAIN, str(last + more))[0]:
                 self.floors.append((MAIN, last + more))

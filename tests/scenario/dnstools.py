@@ -33,16 +33,28 @@ def query(addr, name, rdtype="SOA", port=DNS_PORT, tcp=False, dnssec=True, timeo
     return dns.query.udp_with_fallback(q, addr, timeout=timeout, port=port, source=source)[0]
 
 
+def soa_serial(r):
+    """The serial of the SOA in an answer; None."""
+    return next((rrset[0].serial for rrset in r.answer if rrset.rdtype == dns.rdatatype.SOA), None)
+
+
 def serial_of(addr, zone, port=DNS_PORT, timeout=2.0):
-    """The serial that a server shows for the zone, None when it shows none."""
+    """The serial that a server shows for the zone, None when it shows none, or does not answer."""
     try:
-        r = query(addr, zone, "SOA", port, timeout=timeout, rd=False)
+        return soa_serial(query(addr, zone, "SOA", port, timeout=timeout, rd=False))
     except (OSError, dns.exception.DNSException):
         return None
-    for rrset in r.answer:
-        if rrset.rdtype == dns.rdatatype.SOA:
-            return rrset[0].serial
-    return None
+
+
+def shown_serial(addr, zone, port=DNS_PORT, timeout=10.0):
+    """The same of one that has to answer: what a busy machine left without an answer is asked again, and silence is an exception."""
+    end = time.monotonic() + timeout * PATIENCE
+    while True:
+        try:
+            return soa_serial(query(addr, zone, "SOA", port, timeout=2.0, rd=False))
+        except dns.exception.Timeout:
+            if time.monotonic() > end:
+                raise
 
 
 def is_signed(addr, zone, port=DNS_PORT):

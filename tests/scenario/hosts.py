@@ -7,8 +7,8 @@ import shutil
 import struct
 import time
 
-from dnstools import is_signed, serial_of
-from lab import DNS_PORT, MSG_PORT, find_event, run, wait_until
+from dnstools import is_signed, shown_serial
+from lab import DNS_PORT, MSG_PORT, Failed, find_event, run, wait_until
 
 
 def yaml(value, indent=0):
@@ -121,6 +121,22 @@ class Host:
             self.lab.write(path + ".new", point)
             os.rename(path + ".new", path)
 
+    def dies_at(self, point, change=lambda: None):
+        """From the moment of the change on the signer dies at the fail-point: both come while it stands still, so that nothing
+        of its own gets there in between."""
+        self.signer.expect_failure = True
+        self.signer.pause()
+        self.arm(point)
+        change()
+        self.signer.resume()
+
+    def wait_death(self, point, since):
+        """It has died there; from now on it does no more."""
+        wait_until(lambda: not self.signer.running(), 30, "%s is reached" % point, every=0.05)
+        if self.signer.count("event=fail-point name=%s" % point, since) != 1:
+            raise Failed("%s: it ended elsewhere\n%s" % (point, self.signer.tail()))
+        self.arm(None)
+
     # daemons
     DAEMONS = {"signer": ("duet-keydist", "duet-signer"), "backup": ("duet-backupd",)}
 
@@ -139,10 +155,21 @@ class Host:
                 since, p.env = p.mark(), self.env(fail)
                 p.start()
             if wait and fail:       # which may be on its way to being ready
-                wait_until(lambda q=p, at=since: not q.running() or find_event(q.log, "event=ready", at), timeout, "%s is up" % short)
+                wait_until(lambda q=p, at=since: not q.running() or self.is_up(q, at), timeout, "%s is up" % short)
             elif wait:
-                p.wait_event("event=ready", timeout, since)
+                self.wait_ready(p, timeout, since)
         return self
+
+    @staticmethod
+    def is_up(p, since=0):
+        """A daemon has said that it is ready, and a signer's net, which is told later than the service manager, that it answers; the
+        first time it says that it does not yet."""
+        signer = p.name.endswith("/signer")
+        return find_event(p.log, "event=ready", since) and (not signer or p.count("event=answering", since) >= 2)
+
+    def wait_ready(self, p, timeout=20, since=0):
+        p.wait_event("event=ready", timeout, since)
+        wait_until(lambda: not p.running() or self.is_up(p, since), timeout, "%s answers" % p.name)
 
     def __getattr__(self, name):
         procs = self.__dict__.get("procs", {})
@@ -173,7 +200,27 @@ class Host:
         return self.lab.write(os.path.join(self.zones, file), text)
 
     def serial(self, zone):
-        return serial_of(self.addr, zone)
+        return shown_serial(self.addr, zone)
+
+    def wait_served(self, zone, timeout=30):
+        """Until net has the version that the log told of last: that line, and duetctl's answer, come before it is told."""
+        name = "zone=%s. " % zone.rstrip(".")
+        told = self.signer.last("event=published " + name)
+        if told is not None:
+            self.signer.wait_event("event=serving %s serial=%s" % (name, told["serial"]), timeout)
+
+    def wait_first_ds(self, zone, timeout=60):
+        """Once what is published is seen, where a policy waits for nothing more, its content is published again with CDS: from here on
+        no version comes by itself."""
+        wait_until(lambda: re.search(r"\sCDS\s", self.ctl("zone", "export", zone, check=False).stdout), timeout,
+                   "%s asks for the first DS of %s" % (self.name, zone), every=0.1)
+        self.wait_served(zone)
+
+    def wait_published(self, zone, words="", timeout=30, since=0):
+        """A version is published, for the reason that the words give, and net has it, or a later one; the fields of the line."""
+        told = self.signer.wait_event("event=published zone=%s. %s" % (zone.rstrip("."), words), timeout, since)
+        self.wait_served(zone, timeout)
+        return told
 
     def signed(self, zone):
         return is_signed(self.addr, zone)
@@ -263,7 +310,7 @@ class Cluster:
             h.start(wait=False)
         for h in self.hosts.values():
             for p in h.procs.values():
-                p.wait_event("event=ready", timeout)
+                h.wait_ready(p, timeout)
         first = self.signers()[0]
         if len(self.hosts) > 1:         # the first signer says so once it has compared with another node
             first.keydist.wait_event("event=node-first", timeout)

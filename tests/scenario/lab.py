@@ -67,9 +67,10 @@ def wait_until(fn, timeout=10.0, what=None, every=0.02):
 
 
 def fields(line):
-    """The key=value words of a log line; msg= takes the rest."""
+    """The key=value words of a log line; msg= takes the rest; when: the time that it begins with, as text."""
     head, sep, msg = line.partition(" msg=")
     out = dict(w.split("=", 1) for w in head.split() if "=" in w)
+    out["when"] = line.split(" ", 1)[0].rpartition(">")[2]
     if sep:
         out["msg"] = msg.strip()
     return out
@@ -142,6 +143,16 @@ def thread_states(pid):
             pass    # it has ended meanwhile
 
 
+def thread_rows(pid):
+    """The state of each thread, and what follows in its line of /proc."""
+    for tid in os.listdir("/proc/%d/task" % pid):
+        try:
+            with open("/proc/%d/task/%s/stat" % (pid, tid), encoding="utf-8") as f:
+                yield f.read().rsplit(")", 1)[1]
+        except OSError:
+            pass
+
+
 class Process:
     """A started program; its output goes to one log file, appended to over restarts."""
 
@@ -182,14 +193,22 @@ class Process:
     def wait_event(self, words, timeout=10.0, since=0):
         return wait_event(self, words, timeout, since)
 
+    def events(self, words, since=0):
+        """The fields of each log line that has all these words."""
+        while (found := find_event(self.log, words, since)) is not None:
+            yield found[0]
+            since = found[1]
+
     def count(self, words, since=0):
         """How many log lines have all these words."""
-        n = 0
-        while True:
-            found = find_event(self.log, words, since)
-            if found is None:
-                return n
-            n, since = n + 1, found[1]
+        return sum(1 for _ in self.events(words, since))
+
+    def last(self, words, since=0):
+        """The fields of the last of them, None where there is none."""
+        found = None
+        for found in self.events(words, since):
+            pass
+        return found
 
     def send(self, sig):
         self.popen.send_signal(sig)
@@ -225,7 +244,10 @@ class Process:
                    every=0.005)
 
     def pause(self):
+        """It stands still when this returns; its children do not."""
         self.send(signal.SIGSTOP)
+        wait_until(lambda: not self.running() or all(row.split()[0] == "T" for row in thread_rows(self.popen.pid)), 10,
+                   "%s stands still" % self.name)
 
     def resume(self):
         self.send(signal.SIGCONT)

@@ -11,7 +11,7 @@ import dns.rcode
 import dns.tsigkeyring
 import dns.update
 
-from dnstools import is_signed, query, serial_of
+from dnstools import is_signed, query, serial_of, shown_serial
 from lab import DNS_PORT, Failed, find_program, run, wait_until
 
 
@@ -71,7 +71,7 @@ class Peer:
 
     # what a secondary shows
     def serial(self, zone):
-        return serial_of(self.addr, zone, self.port)
+        return shown_serial(self.addr, zone, self.port)
 
     def signed(self, zone):
         return is_signed(self.addr, zone, self.port)
@@ -82,8 +82,9 @@ class Peer:
     def wait_serial(self, zone, want, timeout=15):
         """Until this server shows serial `want` (or what want(serial) accepts)."""
         ok = want if callable(want) else (lambda s: s == want)
-        return wait_until(lambda: (lambda s: s if s is not None and ok(s) else None)(self.serial(zone)), timeout,
-                          "%s shows serial %s of %s (shows %s)" % (self.name, want, zone, self.serial(zone)), every=0.05)
+        look = lambda: serial_of(self.addr, zone, self.port)
+        return wait_until(lambda: (lambda s: s if s is not None and ok(s) else None)(look()), timeout,
+                          "%s shows serial %s of %s (shows %s)" % (self.name, want, zone, look()), every=0.05)
 
 
 class Secondary(Peer):

@@ -37,6 +37,7 @@ def test_cds_come_around_rollovers(lab):
     s1.ctl("key", "create", ZONE)
     cluster.wait_signed(ZONE)
     wait_until(lambda: s1.ctl("key", "ds", ZONE, check=False).returncode == 0, 60, "the DS may go to the parent", every=0.3)
+    wait_until(lambda: served(s1, "CDS"), 30, "CDS of the first key", every=0.1)    # which come with the next version
     cds = served(s1, "CDS")
     if sorted(r.split()[2] for r in cds) != ["2", "4"] or len(served(s1, "CDNSKEY")) != 1:
         raise Failed("a DS is to come: CDS %s, CDNSKEY %s" % (cds, served(s1, "CDNSKEY")))

@@ -63,10 +63,9 @@ def test_two_that_fit_and_one_that_was_broken(lab):
 
     # The last octet of what signer2 writes is wrong, and no audit of its own stands in the way.
     lab.write(os.path.join(s2.dir, "numbers", "spoil-page"), "1\n")
-    before = s2.serial(ZONE)
     cluster.put_zone(ZONE + ".zone", small_zone(ZONE, n=20, serial=2, more="new TXT x\n"))
     for s in (s1, s2):
-        wait_until(lambda: (s.serial(ZONE) or 0) > before, 30, "%s publishes" % s.name)
+        wait_until(lambda: "\nnew." in axfr_text(s.addr, ZONE), 30, "%s publishes" % s.name)
     lab.write(os.path.join(s2.dir, "numbers", "spoil-page"), "0\n")
     served = s2.serial(ZONE)
     mark = s1.signer.mark()
@@ -91,6 +90,7 @@ def test_two_that_fit_and_one_that_was_broken(lab):
 
     # Made anew, it fits, and the alarm is over.
     wait_until(lambda: s2.ctl("zone", "sign", "--full", ZONE, check=False).returncode == 0, 40, "signer2 signs")
+    s2.wait_served(ZONE)
     mark = s1.signer.mark()
     s1.ctl("zone", "cross-audit", ZONE)
     compared(s1, mark)

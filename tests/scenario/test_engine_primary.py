@@ -67,6 +67,7 @@ def test_zone_from_a_hidden_primary(lab):
     if s1.serial(ZONE) != serial:
         raise Failed("a restart changed the serial")
     s1.ctl("zone", "sign", ZONE, "--full")
+    s1.wait_served(ZONE)
     if s1.serial(ZONE) <= serial:
         raise Failed("not signed anew")
     verify(axfr_file(lab, s1.addr, ZONE), ZONE)

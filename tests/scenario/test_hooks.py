@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import re
+import signal
 import threading
 
 from duetlab import *
@@ -165,7 +166,7 @@ def test_signatures_of_one_rrset_are_forced(lab):
     """zone sign --rrset makes those of one page anew and keeps the others; what has none, or is not there, is refused."""
     site = Site(lab, "denial: nsec\n", first=small_zone(ZONE, n=1000, serial=1, more="v1 TXT version\n"))
     host, log = site.host, site.log
-    log.wait_event("event=published %s" % DOT, 60)
+    site.wait_first_ds()
     for args in (("nowhere." + ZONE, "A"), ("host1." + ZONE, "MX"), ("sub." + ZONE, "NS"), ("ns.sub." + ZONE, "A"), (ZONE, "DNSKEY"),
                  ("host1.example.net", "A"), ("host1." + ZONE, "NONSENSE")):
         if host.ctl("zone", "sign", ZONE, "--rrset", *args, check=False).returncode != 1:
@@ -174,8 +175,10 @@ def test_signatures_of_one_rrset_are_forced(lab):
         if host.ctl("zone", "sign", ZONE, *args, check=False).returncode != 2:
             raise Failed("%s is no misuse" % (args,))
     for denial in "nsec", "nsec3":
-        site.policy("denial: %s\n" % denial)
-        host.ctl("zone", "sign", ZONE)
+        if denial != "nsec":
+            mark = log.mark()
+            site.next_policy("denial: %s\n" % denial)
+            host.wait_published(ZONE, timeout=60, since=mark)
         was = signatures(host)
         mark = log.mark()
         host.ctl("zone", "sign", ZONE, "--rrset", "host500." + ZONE, "A")
@@ -189,8 +192,33 @@ def test_signatures_of_one_rrset_are_forced(lab):
         verify(lab.write("published.zone", host.ctl("zone", "export", ZONE).stdout), ZONE)
 
 
+@limit(120)
+def test_a_wish_is_not_fulfilled_by_a_version_that_was_made_before(lab):
+    """zone sign --full while a change is with the auditor, which stands still: what is answered is a version signed anew."""
+    site = Site(lab, "", first=small_zone(ZONE, n=1000, serial=1, more="v1 TXT version\n"))
+    host, log = site.host, site.log
+    site.wait_first_ds()
+    was, mark = signatures(host), log.mark()
+    auditor, = [pid for pid in alive_in(host.signer.popen.pid) if "duet-audit" in read("/proc/%d/cmdline" % pid)]
+    os.kill(auditor, signal.SIGSTOP)
+    host.put_zone(ZONE + ".zone", small_zone(ZONE, n=1000, serial=2, more="v2 TXT version\n"))
+    log.wait_event("event=signed %s" % DOT, 30, mark)
+    wish = site.asked("sign", {"full": True})
+    site.status()                   # asked after it, and so answered after it was heard
+    os.kill(auditor, signal.SIGCONT)
+    if wish.getresponse().status != 200:
+        raise Failed("not signed")
+    now = signatures(host)
+    kept = [k for k in was if k[1] in ("A", "MX", "NSEC") and now.get(k) == was[k]]     # keydist's are of keydist
+    if kept or len(was) < 1000 or "v2 " not in host.ctl("zone", "export", ZONE).stdout.replace(".%s." % ZONE, " "):
+        raise Failed("of %d signatures %d were kept: %s" % (len(was), len(kept), kept[:5]))
+    host.wait_served(ZONE)
+    verify(axfr_file(lab, host.addr, ZONE), ZONE)
+
+
 def tries(log, event, mark):
-    """Of each refusal since: when it was logged, and the seconds until the next try that it announces."""
+    """Of each refusal since: when it was logged, and the seconds until the next try that it announces, which began in this second or
+    in the one before."""
     out = []
     with open(log.log, encoding="utf-8") as f:
         f.seek(mark)
@@ -211,7 +239,8 @@ def test_refusals_wait_longer_and_burn_no_serial(lab):
     host.past_midnight()
     site.wait_first_ds()
     host.ctl("zone", "sign", ZONE)
-    slow, fast = 200, 2000      # times; the renewal is to come between two tries
+    host.wait_served(ZONE)
+    slow, fast = 50, 2000      # times; the renewal is to come between two tries
 
     def hasten(times):
         lab.write(os.path.join(host.dir, "numbers", "hasten"), "%d\n" % (times - 1))
@@ -232,7 +261,7 @@ def test_refusals_wait_longer_and_burn_no_serial(lab):
         hasten(1)
         site.script("hook", "exit 0\n")
         told = tries(log, event, mark)[:10]
-        if [wait - want in (0, 1) for (_, wait), want in zip(told, (5, 10, 20, 40, 80, 160, 320, 600, 600, 600))] != [True] * 10:
+        if [want - wait in (0, 1) for (_, wait), want in zip(told, (5, 10, 20, 40, 80, 160, 320, 600, 600, 600))] != [True] * 10:
             raise Failed("%s: waits of %s" % (event, told))
         for (at, wait), (then, _) in zip(told, told[1:]):
             if then - at < (wait - 1) / fast:
@@ -248,27 +277,29 @@ def test_refusals_wait_longer_and_burn_no_serial(lab):
 @limit(120)
 def test_an_answer_behind_the_limit_is_none(lab):
     """A hook that says yes once it is to end, and its token after that; a webhook that was to answer later, and does too late."""
-    token = lab.path("token")
-    site = Site(lab, "sign-review: hook\nreview-limit: 1\n", {"hook": "exit 0\n"})
+    told = lab.path("tokens")
+    site = Site(lab, "sign-review: hook\n", {"hook": "exit 0\n"})
     log, port = site.log, lab.port()
+    lab.write(os.path.join(site.host.dir, "numbers", "hasten"), "9\n")     # asked again ten times as soon
 
-    def too_late(n):
-        if site.verb("", {}, path="/v1/review/%s/approve" % read(token).strip(), sock="review.sock") != 404 or site.shown(n):
+    def too_late(n, tokens):
+        wait_until(lambda: len(read(tokens).split()) >= 2, 30, "it is asked again: the first question is over")
+        if site.verb("", {}, path="/v1/review/%s/approve" % read(tokens).split()[0], sock="review.sock") != 404 or site.shown(n):
             raise Failed("approved behind the limit")
 
     site.wait_first_ds()
-    site.script("hook", "trap 'exit 0' TERM\necho $DUET_TOKEN >%s\nsleep 1000 &\nwait\n" % token)
+    site.next_policy("sign-review: hook\nreview-limit: 1\n")
+    site.script("hook", "trap 'exit 0' TERM\necho $DUET_TOKEN >>%s\nsleep 1000 &\nwait\n" % told)
     mark = log.mark()
     site.put(2)
     log.wait_event("event=review-refused %s stage=sign msg=timeout:" % DOT, 30, mark)
-    too_late(2)
+    too_late(2, told)
 
     class Later(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            with open(token + ".new", "w") as f:
-                f.write(body["token"])
-            os.rename(token + ".new", token)
+            with open(told + ".web", "a") as f:
+                f.write(body["token"] + "\n")
             self.send_response(202)
             self.end_headers()
 
@@ -278,11 +309,11 @@ def test_an_answer_behind_the_limit_is_none(lab):
     threading.Thread(target=http.server.ThreadingHTTPServer(("127.0.0.1", port), Later).serve_forever, daemon=True).start()
     lab.start("duet-fetch", [lab.program("duet-fetch"), "-c", site.host.yaml]).wait_event("event=ready", 20)
     mark = log.mark()
-    site.policy("load-review: http://127.0.0.1:%d/review\nreview-limit: 1\n" % port)
+    site.next_policy("load-review: http://127.0.0.1:%d/review\nreview-limit: 1\n" % port)
     site.put(3)
     log.wait_event("event=review-later %s" % DOT, 30, mark)
     log.wait_event("event=review-refused %s stage=load" % DOT, 30, mark)
-    too_late(3)
-    site.policy("load-review: off\n")
+    too_late(3, told + ".web")
+    site.next_policy("load-review: off\n")
     site.put(4)
     site.wait_shown(4)

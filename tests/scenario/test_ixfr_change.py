@@ -74,7 +74,7 @@ def test_differences_are_signed_as_the_whole_would_be(lab):
     for zone in zones:
         mark = s1.signer.mark()
         s1.ctl("zone", "sign", zone, "--full")
-        s1.signer.wait_event("event=published zone=%s. " % zone, 30, mark)
+        s1.wait_published(zone, since=mark)
         verify(axfr_file(lab, s1.addr, zone), zone)
 
 

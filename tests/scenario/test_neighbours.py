@@ -4,6 +4,7 @@ again, all others go on.
 
 ZONES, RECORDS and ROUNDS make it larger; with ROUNDS, how long a change takes with and without the trouble is told."""
 
+import collections
 import datetime
 import itertools
 import multiprocessing
@@ -64,23 +65,25 @@ class Site:
             s.ctl("zone", "add", name + ".example", "--source", "file:%s.example.zone" % name, "--policy",
                   "default" if name == "large" else name)
             s.ctl("key", "create", name + ".example")
-        self.wait_serving(self.zones + [n + ".example" for n in ("hangs", "refused", "large")], begun)
-        self.policy("hangs", "sign-review: hangs\nreview-limit: 1h\n")
-        self.policy("refused", "load-review: refuses\n")
+        # The second time with CDS, once the first was seen: from then on no version comes by itself.
+        self.wait_serving(self.zones + [n + ".example" for n in ("hangs", "refused", "large")], begun, 2)
+        for name, more in (("hangs", "sign-review: hangs\nreview-limit: 1h\n"), ("refused", "load-review: refuses\n")):
+            mark = self.log.mark()
+            self.policy(name, more)
+            self.log.wait_event("event=plan zone=%s.example." % name, PATIENTLY, mark)
 
     def policy(self, name, more):
         self.lab.write("policy.yaml", "name: %s\nrequire-backups: 0\npropagation: 0\n%s" % (name, more))
         self.host.ctl("policy", "apply", self.lab.path("policy.yaml"))
 
-    def wait_serving(self, zones, since):
-        missing = set(zones)
-        with open(self.log.log, encoding="utf-8") as f:
-            f.seek(since)
-
-            def look():
-                missing.difference_update(re.findall(r"event=serving zone=(\S+)\.", f.read()))
-                return not missing
-            wait_until(look, PATIENTLY, "%d zones are served" % len(zones), every=0.1)
+    def wait_serving(self, zones, since, times=1):
+        """Until net has had so many new versions of each."""
+        def look():
+            with open(self.log.log, encoding="utf-8") as f:
+                f.seek(since)
+                had = collections.Counter(re.findall(r"event=serving zone=(\S+)\. .*\n", f.read()))
+            return all(had[z] >= times for z in zones)
+        wait_until(look, PATIENTLY, "%d zones are served" % len(zones), every=0.2)
 
     def put(self, zone, n):
         self.host.put_zone(zone + ".zone", text(zone, n))

@@ -155,7 +155,7 @@ def test_the_parent_is_told_until_it_has_understood(lab):
     lab.write("secret", "hush\n", mode=0o600)
     s1.conf["signer"].update({"parents": [row(bind)], "look-interval-s": 1})
     s1.conf["keydist"]["tell-parents"] = [{
-        "zone": "org", "hook": "ds", "limit-s": 1, "webhook": "http://127.0.0.1:%d/ds?token=x" % web.server_port,
+        "zone": "org", "hook": "ds", "limit-s": 4, "webhook": "http://127.0.0.1:%d/ds?token=x" % web.server_port,
         "webhook-secret": lab.path("secret"), "update": ["%s#%d" % (bind.addr, bind.port)], "update-key": "up"}]
     cluster.write_confs()
     start_runners(lab, s1)

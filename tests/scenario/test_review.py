@@ -81,6 +81,12 @@ class Site:
         self.lab.write("policy.yaml", "name: default\nrequire-backups: 0\npropagation: 0\n" + more)
         self.host.ctl("policy", "apply", self.lab.path("policy.yaml"))
 
+    def next_policy(self, more):
+        """One that is another, of a zone that is there: from here on the signer goes by it."""
+        mark = self.log.mark()
+        self.policy(more)
+        self.log.wait_event("event=plan " + DOT, 30, mark)
+
     def script(self, name, body):
         path = os.path.join(self.dir, name)
         with open(path + ".new", "w") as f:
@@ -95,26 +101,32 @@ class Site:
         wait_until(lambda: "v%d." % n in seen(self.host.addr, ZONE), timeout, "version %d is published" % n)
 
     def wait_first_ds(self):
-        """Once what is published is seen, its content is published again with CDS: from here on no version comes by itself."""
-        wait_until(lambda: self.log.count("event=published " + DOT) >= 2, 30, "the key's first DS is asked for")
+        self.host.wait_first_ds(ZONE)
 
     def shown(self, n):
         return "v%d." % n in seen(self.host.addr, ZONE)
 
     def candidate(self, stage, timeout=30, since=0):
-        return int(self.log.wait_event("event=candidate %s stage=%s" % (DOT, stage), timeout, since)["serial"])
+        """The serial of one that waits, once net has it."""
+        serial = int(self.log.wait_event("event=candidate %s stage=%s" % (DOT, stage), timeout, since)["serial"])
+        self.log.wait_event("event=showing %s serial=%d stage=%s" % (DOT, serial, stage), timeout, since)
+        return serial
 
     def status(self):
         return json.loads(self.host.ctl("zone", "status", ZONE, "--json").stdout)
 
-    def verb(self, verb, body, path=None, sock="signer.sock"):
+    def asked(self, verb, body, path=None, sock="signer.sock"):
+        """A request that is sent; getresponse() waits for its answer."""
         class Unix(http.client.HTTPConnection):
             def connect(conn):
                 conn.sock = socket.socket(socket.AF_UNIX)
                 conn.sock.connect(os.path.join(self.host.run_dir, sock))
         c = Unix("localhost")
         c.request("POST", path or "/v1/zones/%s./%s" % (ZONE, verb), json.dumps(body))
-        return c.getresponse().status
+        return c
+
+    def verb(self, verb, body, **where):
+        return self.asked(verb, body, **where).getresponse().status
 
 
 def seen(addr, zone, port=DNS_PORT):
@@ -166,6 +178,7 @@ def test_an_operator_reviews_both(lab):
     if site.verb("reject", {"serial": serial, "reason": "not on a friday"}) != 200:
         raise Failed("not rejected")
     host.ctl("zone", "sign", ZONE)
+    host.wait_served(ZONE)
     if site.shown(2) or not site.shown(1):
         raise Failed("what was rejected is published")
     mark = log.mark()
@@ -178,6 +191,7 @@ def test_an_operator_reviews_both(lab):
     host.start("signer")
     log.wait_event("event=review-waits %s serial=%d stage=sign" % (DOT, serial), 30, mark)
     host.ctl("zone", "sign", ZONE, "--full")
+    host.wait_served(ZONE)
     if site.shown(3) or not site.shown(1):
         raise Failed("published without a word")
     verify(axfr_file(lab, host.addr, ZONE), ZONE)
@@ -222,24 +236,29 @@ def test_hooks_that_fail(lab):
     """One that refuses twice, hangs, is killed, cannot start: nothing is published but what was approved."""
     told = lab.path("told")
     refuses = "echo \"$DUET_STAGE $DUET_REFUSED\" >>%s\n[ $(wc -l <%s) -gt 2 ]\n" % (told, told)
-    site = Site(lab, "sign-review: hook\nreview-limit: 2\n", {"hook": refuses})
+    site = Site(lab, "sign-review: hook\n", {"hook": refuses})
     log = site.log
     site.wait_shown(1, 60)
+    site.wait_first_ds()
     if read(told).splitlines() != ["sign "] + 2 * ["sign sign-review: the hook ended with exit code 1"]:
         raise Failed("the hook was told: %s" % read(told))
     pid = lab.path("pid")
-    for n, (why, script) in enumerate((("timeout:", "sleep 1000 &\necho $! >%s\nwait\n" % pid), ("killed:", "kill -9 $$\n"),
-                                       ("not-started:", None), ("the hook ended with exit code 3;", "exit 3\n"))):
+    for n, (why, script) in enumerate((("killed:", "kill -9 $$\n"), ("not-started:", None), ("the hook ended with exit code 3;", "exit 3\n"),
+                                       ("timeout:", "sleep 1000 &\necho $! >%s\nwait\n" % pid))):
         if script is None:
             os.unlink(os.path.join(site.dir, "hook"))
         else:
             site.script("hook", script)
+        if why == "timeout:":
+            site.next_policy("sign-review: hook\nreview-limit: 2\n")
         mark = log.mark()
         site.put(10 + n)
         log.wait_event("event=review-refused %s stage=sign msg=%s" % (DOT, why), 30, mark)
         if site.shown(10 + n):
             raise Failed("%s: published" % why)
-    wait_until(lambda: not os.path.exists("/proc/" + read(pid).strip()), 10, "what a hook left behind is ended")
+    site.script("hook", "exit 4\n")
+    site.next_policy("sign-review: hook\n")
+    wait_until(lambda: read(pid).strip() and not os.path.exists("/proc/" + read(pid).strip()), 30, "what a hook left behind is ended")
     # One that answers with its token, before it ends; the token is good once.  It can read both files.
     files = lab.path("files")
     site.script("hook", "cat $DUET_DIFF_FILE >%s.diff; cat $DUET_ZONE_FILE >%s.zone; echo $DUET_TOKEN >%s.token\n"
@@ -293,6 +312,7 @@ def test_a_hard_refusal_stops_the_zone(lab):
     site.put(5)
     log.wait_event("event=zone-loaded %s" % DOT, 30, mark)
     host.ctl("zone", "sign", ZONE)
+    host.wait_served(ZONE)
     if site.shown(5):
         raise Failed("an override is for one version")
 
@@ -352,7 +372,6 @@ def test_killed_at_each_step_of_a_review(lab):
     ok = "cat $DUET_ZONE_FILE | grep -o '^k[0-9]*[.]' >>%s.$DUET_STAGE\nexit 0\n" % approved
     site = Site(lab, "load-review: hook\nsign-review: hook\n", {"hook": ok})
     host = site.host
-    host.signer.expect_failure = True
     site.wait_shown(1)
     site.wait_first_ds()
     n = 0
@@ -363,14 +382,8 @@ def test_killed_at_each_step_of_a_review(lab):
             if point == "review-refused":
                 site.script("hook", "exit 1\n")
             served, mark = seen(host.addr, ZONE), host.signer.mark()
-            host.arm(point)
-            if not host.signer.running():
-                raise Failed("%s is reached before the change" % point)
-            host.put_zone(ZONE + ".zone", text(100 + n, "k%d TXT x\n" % n))
-            wait_until(lambda: not host.signer.running(), 30, "%s is reached" % point, every=0.05)
-            if host.signer.count("event=fail-point name=%s" % point, mark) != 1:
-                raise Failed("%s: it ended elsewhere" % point)
-            host.arm(None)
+            host.dies_at(point, lambda n=n: host.put_zone(ZONE + ".zone", text(100 + n, "k%d TXT x\n" % n)))
+            host.wait_death(point, mark)
             site.script("hook", ok)
             host.start("signer")
             now = seen(host.addr, ZONE)

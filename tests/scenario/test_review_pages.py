@@ -155,6 +155,7 @@ def test_a_candidate_that_passed_is_not_audited_twice(lab):
     # What is published is renewed meanwhile: another serial, another SOA, another digest.
     serial = waits(3)
     host.ctl("zone", "sign", ZONE)
+    host.wait_served(ZONE)
     approved(3, serial, 1, moved=True)
     # After a restart nobody remembers that it has passed.
     serial = waits(4)

@@ -40,6 +40,7 @@ def test_the_next_holder_seals_a_key_for_a_newcomer(lab):
     first.keydist.pause()
     second.ctl("node", "add", "--name", "signer3", "--role", "signer", s3.line)
     s3.keydist.wait_event("event=key-held zone=%s." % ZONE, 6 * HEARD_S)
+    second.keydist.wait_event("event=key-shared zone=%s." % ZONE, 20, mark)
     if second.keydist.count("event=key-shared zone=%s." % ZONE, mark) != 1:
         raise Failed("%s has not sealed it" % second.name)
     first.keydist.resume()

@@ -60,9 +60,10 @@ def test_one_signer_is_given_what_all_sign(lab):
     site.wait_all(2)
     for h in s1, s2:
         verify(axfr_file(lab, h.addr, ZONE), ZONE)
-    # One after the other, on both: the last one is what all show.
+    # One after the other, on both, each once the other signer has heard of the one before: the last one is what all show.
     for n in range(4, 8):
         site.submit((s1, s2)[n % 2], n)
+        wait_until(lambda: said(s1) == said(s2), 20, "both have heard of submission %d" % n)
     site.wait_all(7)
     site.submit(s1, 2)                  # what was there once, and counts again
     site.wait_all(2)

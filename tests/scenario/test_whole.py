@@ -32,6 +32,8 @@ def signed(lab, signers, rules, text):
     cluster.add_zone(ZONE, text)
     cluster.signers()[-1].ctl("key", "create", ZONE)
     cluster.wait_signed(ZONE)
+    for host in cluster.signers():
+        host.wait_first_ds(ZONE)
     return cluster
 
 
@@ -48,7 +50,9 @@ def test_what_is_published_is_audited_again(lab):
     s1.start("signer")
     s1.signer.wait_event("event=whole-audit " + DOT, 40, mark)
     # Published unaudited, and wrong: one bit of a page.
+    mark = s1.signer.mark()
     policy(s1, lab, "audit: off\n")
+    s1.signer.wait_event("event=plan " + DOT, 30, mark)
     s1.ctl("zone", "sign", ZONE)
     mark = s1.signer.mark()
     spoil(s1, 1)

@@ -53,6 +53,10 @@ def judge(path, zone, hashes, at=None):
     return found
 
 
+def status(host, zone):
+    return json.loads(host.ctl("--json", "zone", "status", zone).stdout)
+
+
 def policy(host, lab, name, denial, zonemd, more=""):
     host.ctl("policy", "apply", lab.write(name + ".yaml", "name: %s\nrequire-backups: 0\npropagation: 0\ndenial: %s\nzonemd: %s\n%s"
                                           % (name, denial, zonemd, more)))
@@ -78,6 +82,9 @@ def test_each_version_has_its_digest(lab):
         cluster.wait_signed(zone_of(m))
     for k in knots:
         k.start()
+    for s in (s1, s2):
+        for m in POLICIES:
+            s.wait_first_ds(zone_of(m))
 
     def all_have(name, round_name):
         for m, (_, _, hashes) in POLICIES.items():
@@ -114,7 +121,7 @@ def test_each_version_has_its_digest(lab):
     mark = s1.signer.mark()
     policy(s1, lab, "nsec3", "nsec3", "off")
     zone = zone_of("nsec3")
-    s1.signer.wait_event("event=published zone=%s. " % zone, 40, mark)
+    s1.wait_published(zone, timeout=40, since=mark)
     path = axfr_file(lab, s1.addr, zone)
     verify(path, zone)
     if apex_zonemd(path, zone):
@@ -137,19 +144,19 @@ def test_a_renewal_and_a_start_keep_it(lab):
     judge(axfr_file(lab, s1.addr, zone), zone, {1, 2})
     s1.put_zone(plain + ".zone", small_zone(plain))
     s1.ctl("zone", "add", plain, "--source", "file:%s.zone" % plain, "--policy", "plain")
-    s1.signer.wait_event("event=published zone=%s. " % plain, 40)
+    s1.wait_published(plain, timeout=40)
     path = axfr_file(lab, s1.addr, plain)
     run([find_program("ldns-verify-zone"), "-V1", "-Z", path])
     if set(apex_zonemd(path, plain)) != {1}:
         raise Failed("the unsigned zone has no ZONEMD")
-    mark = s1.signer.mark()
     s1.set_clock(9 * 86400)
-    s1.signer.wait_event("event=renewed zone=%s. " % zone, 40, mark)
+    wait_until(lambda: status(s1, zone)["earliest"] > s1.now() + 8 * 86400, 40, "it is renewed, or follows a plan of that day")
+    s1.wait_served(zone)
     judge(axfr_file(lab, s1.addr, zone), zone, {1, 2}, at=s1.now())
     serial = s1.serial(zone)
     s1.kill("signer")
     s1.start("signer")
-    wait_until(lambda: s1.serial(zone) == serial, 30, "it is served again")
+    wait_until(lambda: (s1.serial(zone) or 0) >= serial, 30, "it is served again")
     judge(axfr_file(lab, s1.addr, zone), zone, {1, 2}, at=s1.now())
 
 
