@@ -132,9 +132,9 @@ static bool roll_runs(const struct timeline *t, const struct timeline_key *k)
 	for (size_t i = 0; i < t->n; i++) {
 		const struct timeline_key *o = &t->key[i];
 
-		if (o->foreign && !o->dead) /* that signer does not know of the new key */
+		if (o->foreign && !o->dead && !FAULT(FOREIGN_ROLLS)) /* that signer does not know of the new key */
 			return true;
-		if (o == k || o->dead || FAULT(ROLLS_OVERLAP))
+		if (o == k || o->dead || o->foreign || FAULT(ROLLS_OVERLAP))
 			continue;
 		if (k == NULL ? !alive(o) || !settled(o)
 			      : (o->sep && k->sep) || (o->zone_signing && k->zone_signing) || o->alg != k->alg)

@@ -56,6 +56,9 @@ static void say_stopped(struct says *s, const struct timeline_key *k, enum key_r
 	say->insecure = !s->t->secure;
 	say->ttl = r == RECORD_DS ? s->m->ds_ttl :
 		   r == RECORD_DNSKEY ? s->in->published->dnskey_ttl : s->in->published->zone_ttl;
+	/* with what that signer signed its DNSKEY RRset leaves the caches, too: it is signed by its keys alone */
+	if (r == RECORD_ZONE && k->foreign && say->ttl < s->in->published->dnskey_ttl && !FAULT(FOREIGN_DNSKEY_TTL))
+		say->ttl = s->in->published->dnskey_ttl;
 }
 
 static bool is_over(const struct says *s, const struct timeline_key *k, enum key_record r,

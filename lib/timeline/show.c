@@ -24,12 +24,33 @@ static bool alg_complete(const struct timeline *t, unsigned alg)
 	return sep && zone_signing;
 }
 
+/* A foreign signer's key makes no signatures here. */
+static bool foreign_never(const struct timeline_key *k, enum key_record r)
+{
+	return k->foreign && ((r == RECORD_ZONE && !FAULT(FOREIGN_SIGNS)) || (r == RECORD_DS && FAULT(FOREIGN_NOT_NAMED)));
+}
+
+/* Each foreign key that is to stay may be named in CDS, or is: so ours comes beside it, at a parent that does what CDS says, and
+ * never for a while in its place. */
+static bool foreign_named(const struct timeline *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct timeline_key *k = &t->key[i];
+		const struct record_view *v = &k->record[RECORD_DS];
+
+		if (k->foreign && k->sep && !k->dead && !v->retiring && !v->any_stopped && !v->show &&
+		    !(k->distributed && order_all_ready(t, k, RECORD_DS)) && !FAULT(FOREIGN_NAMED_LATER) && !FAULT(FOREIGN_NOT_NAMED))
+			return false;
+	}
+	return true;
+}
+
 /* All but an operator's word is there. */
 static bool could_come(const struct timeline *t, const struct timeline_key *k, enum key_record r)
 {
-	return order_has(k, r) && !(k->foreign && r == RECORD_ZONE) && !k->record[r].retiring && !k->record[r].stopped &&
-	       !k->record[r].gone && !k->record[r].any_stopped && (k->distributed || FAULT(NOT_DISTRIBUTED)) &&
-	       alg_complete(t, k->alg) && order_all_ready(t, k, r);
+	return order_has(k, r) && !foreign_never(k, r) && !k->record[r].retiring && !k->record[r].stopped && !k->record[r].gone &&
+	       !k->record[r].any_stopped && (k->distributed || FAULT(NOT_DISTRIBUTED)) && alg_complete(t, k->alg) &&
+	       order_all_ready(t, k, r) && (r != RECORD_DS || k->foreign || foreign_named(t));
 }
 
 /* Keys that bring another algorithm come together: a validator may ask for all of it once it sees any. */
@@ -104,6 +125,15 @@ static bool stands_in(const struct timeline *t, const struct timeline_key *k, en
 	return FAULT(LAST_SIGNATURE_GOES);
 }
 
+/* What a foreign signer published may be in caches: RRSIGs, and a DNSKEY RRset that its own keys alone have signed. */
+static bool foreign_in_caches(const struct timeline *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->key[i].foreign && t->key[i].zone_signing && t->key[i].record[RECORD_ZONE].phase != PHASE_HIDDEN)
+			return true;
+	return false;
+}
+
 /*
  * What signers decide at the same time must not meet: who takes a signature or a DS away relies on another
  * key's DNSKEY, so a DNSKEY goes only when all have promised not to sign with it and not to name it, and
@@ -111,6 +141,8 @@ static bool stands_in(const struct timeline *t, const struct timeline_key *k, en
  */
 static bool has_leave(const struct timeline *t, const struct timeline_key *k, enum key_record r)
 {
+	if (r == RECORD_DS && k->foreign && t->secure && foreign_in_caches(t))
+		return FAULT(FOREIGN_DS_AT_ONCE);
 	if (r == RECORD_DS)
 		return !t->secure || stands_in(t, k, r);
 	if (r == RECORD_ZONE)
@@ -121,7 +153,7 @@ static bool has_leave(const struct timeline *t, const struct timeline_key *k, en
 	if (k->sep && k->record[RECORD_DS].phase != PHASE_HIDDEN)
 		return FAULT(DNSKEY_BEFORE_DS);
 	if (k->foreign && k->zone_signing && k->record[RECORD_ZONE].phase != PHASE_HIDDEN)
-		return false; /* what that signer signed may be in caches */
+		return FAULT(FOREIGN_DNSKEY_AT_ONCE); /* what that signer signed may be in caches */
 	/* the last of an algorithm that no DS names: its signatures stay until the DNSKEY is gone */
 	return !k->zone_signing || k->record[RECORD_ZONE].phase == PHASE_HIDDEN ||
 	       !(ds_asks(t, k->alg) || chain_unnamed(t)) ||
@@ -266,7 +298,7 @@ static void let_go_dnskeys(struct timeline *t)
 
 static bool can_sign(const struct timeline *t, const struct timeline_key *k)
 {
-	if (k->foreign)
+	if (k->foreign && !FAULT(FOREIGN_SIGNS))
 		return false;
 	if (t->joining && k->zone_signing && k->held && !k->record[RECORD_ZONE].any_stopped &&
 	    k->record[RECORD_ZONE].any_serves &&

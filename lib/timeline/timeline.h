@@ -17,8 +17,9 @@
  *
  * A foreign key (RFC 8901; RFC 6781 section 4.3.5.1, "cooperating operators") is there for a zone that moves here from a
  * signer whose private keys do not: its DNSKEY is shown beside ours, its DS may be at the parent and its RRSIGs in caches
- * from the first moment on, so these are rumoured before anybody here shows them.  It goes only by an operator's word, then
- * as any key does.  No chain of trust is built on it, and no other key is rolled while it is there.
+ * from the first moment on, so these are rumoured before anybody here shows them.  CDS names none of ours without it.  It goes
+ * only by an operator's word, and its DS only when what that signer published has left the caches: the DNSKEY RRset there is
+ * signed by its keys alone.  No chain of trust is built on it, and no other key is rolled while it is there.
  *
  * Why decisions made alone are safe together:
  *   1. Whoever adds a record needs a deed of every counted signer, this node's included (the table in

@@ -102,7 +102,7 @@ void exchange_push(struct sim *s, struct node *n)
 
 		if (s->node[i].who == n->who || s->node[i].gone)
 			continue;
-		if (chance_of(&s->chance, 5))
+		if (chance_of(&s->chance, s->move.lossy ? 40 : 5))
 			delay = chance_between(&s->chance, 0, 2 * HOUR); /* lost, and made up for later */
 		sim_later(s, delay, on_arrives, n->i, i, (uint64_t)n->disk.facts, NULL);
 		if (chance_of(&s->chance, 3))

@@ -71,6 +71,13 @@
 	X(ADMITTED_SERVES, "a joiner serves on `admitted` alone") \
 	X(CLONE_ACCEPTED, "a cloned identity is accepted") \
 	X(CDS_AWAITED, "a CDS is waited for where policy has none published") \
+	X(FOREIGN_DNSKEY_AT_ONCE, "a foreign DNSKEY goes while RRSIGs made with it may be in caches") \
+	X(FOREIGN_DS_AT_ONCE, "a foreign key's DS goes while a DNSKEY RRset that it alone has signed may be in caches") \
+	X(FOREIGN_DNSKEY_TTL, "that wait is as long as RRSIGs are cached, not the foreign DNSKEY RRset") \
+	X(FOREIGN_NAMED_LATER, "CDS names a key of ours before it names the foreign ones") \
+	X(FOREIGN_SIGNS, "a foreign key is taken as one that can sign") \
+	X(FOREIGN_ROLLS, "a key of ours is rolled while the foreign signer, which does not know of the new one, is asked") \
+	X(FOREIGN_NOT_NAMED, "CDS does not name a foreign key whose signer is still asked") \
 	/* end */
 
 enum fault_name {

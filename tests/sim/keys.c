@@ -140,6 +140,14 @@ uint32_t keys_mask(const struct sim *s, const struct key_set *set)
 	return mask;
 }
 
+uint32_t keys_seps(const struct sim *s, uint32_t mask)
+{
+	for (int i = 0; i < s->keys; i++)
+		if (!s->key[i]->sep)
+			mask &= ~(UINT32_C(1) << i);
+	return mask;
+}
+
 char *mask_text(const struct sim *s, uint32_t mask, char out[96])
 {
 	size_t at = 0;

@@ -56,9 +56,9 @@ void leave_in(struct sim *s, struct node *n, struct timeline_in *in)
 
 bool leave_stays(struct sim *s, const struct node *n, const struct version *v)
 {
-	const struct node_state *by = state_node(n->state, s->node[v->signer].id.id);
+	const struct node_state *by = v->signer == FOREIGN ? NULL : state_node(n->state, s->node[v->signer].id.id);
 
-	return node_is_signer(by) && !by->leaving;
+	return by != NULL && node_is_signer(by) && !by->leaving;
 }
 
 /* What is looked at for another that leaves: all that it looked at. */
@@ -130,6 +130,8 @@ void leave_end(struct sim *s, struct node *n)
 void leave_begin(struct sim *s, struct node *n, struct node *x, bool dead, bool besides)
 {
 	for (int i = 0; i < s->secondaries; i++) {
+		if (s->secondary[i].elsewhere)
+			continue;
 		if ((s->secondary[i].primaries >> n->i & 1) == 0)
 			s->secondary[i].well_at = s->now;
 		if (!besides)

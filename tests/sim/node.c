@@ -66,7 +66,7 @@ void node_check_held(struct sim *s, uint32_t mask)
 				sim_fail(s, "not held", "k%d is published, and signer %d does not have it", k,
 					 i);
 		}
-		if (any_backup && !stored)
+		if (any_backup && !stored && (s->move.keys >> k & 1) == 0)
 			sim_fail(s, "not stored", "k%d is published, and no backup has it", k);
 	}
 }
@@ -155,7 +155,7 @@ static bool store_keys(struct sim *s, struct node *n, const struct zone_state *z
 	for (size_t i = 0; i < z->keys; i++) {
 		const struct key_state *k = &z->key[i];
 
-		if (!k->created || k->storeds > 0)
+		if (!k->created || k->storeds > 0 || k->foreign)
 			continue;
 		node_say(s, n, "key.stored", true,
 			 json_pack("{s:o,s:s}", "key", msg_json_hex(k->hash, 32), "recovery", "8899aabbccddeeff"));

@@ -162,7 +162,7 @@ void operator_admits(struct sim *s, struct node *n)
 	node_say(s, n, "admitted", false,
 		 json_pack("{s:s,s:s,s:s}", "line", x->line, "name", x->id.id_text, "role", "signer"));
 	for (int i = 0; i < s->secondaries; i++)
-		if (chance_of(&s->chance, 50)) {
+		if (!s->secondary[i].elsewhere && chance_of(&s->chance, 50)) {
 			s->secondary[i].primaries |= 1 << x->i;
 			s->secondary[i].watchers |= (int)chance_below(&s->chance, 2) << x->i;
 		}
@@ -254,7 +254,7 @@ static void on_oath(struct sim *s, const struct event *ev)
 	}
 	over = n->up && n->compared;
 	for (int i = 0; i < s->secondaries; i++)
-		over &= s->secondary[i].version->at >= (int64_t)ev->value;
+		over &= s->secondary[i].elsewhere || s->secondary[i].version == NULL || s->secondary[i].version->at >= (int64_t)ev->value;
 	if (over && ev->what != NULL) {
 		swear(s, n, dead);
 		over = false;
@@ -292,6 +292,8 @@ static void retire(struct sim *s, struct node *n, struct node *dead, int64_t val
 	dead->gone = true;
 	dead->up = false;
 	for (int i = 0; i < s->secondaries; i++) {
+		if (s->secondary[i].elsewhere)
+			continue;
 		if ((s->secondary[i].primaries >> n->i & 1) == 0)
 			s->secondary[i].given_at[n->i] = s->now;
 		s->secondary[i].primaries &= ~(1 << dead->i);

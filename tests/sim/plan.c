@@ -316,6 +316,33 @@ static void plan_joiners(struct sim *s)
 	plan_some(s, TROUBLE_SECONDARY, chance_below(&s->chance, 3), 12 * DAY, 2 * DAY);
 }
 
+/* A zone moves here from a foreign signer, with trouble of every kind. */
+static void plan_move(struct sim *s)
+{
+	static const enum trouble_kind kinds_of_move[] = {
+		TROUBLE_CUT,       TROUBLE_SPLIT,     TROUBLE_SPLIT,  TROUBLE_CRASH,	   TROUBLE_CRASH, TROUBLE_RESTORE, TROUBLE_RESTORE,
+		TROUBLE_FREEZE,	   TROUBLE_HALT,      TROUBLE_HALT,   TROUBLE_SECONDARY,   TROUBLE_SECONDARY,
+		TROUBLE_PARENT,	   TROUBLE_PARENT_OFF, TROUBLE_TTL,    TROUBLE_CLOCK,	   TROUBLE_POLICY, TROUBLE_JOIN,    TROUBLE_RETIRE,
+	};
+	const int64_t span = chance_between(&s->chance, 5, 30) * DAY;
+	const size_t n = chance_below(&s->chance, 16);
+
+	for (size_t i = 0; i < n; i++)
+		plan_some(s, kinds_of_move[chance_below(&s->chance, sizeof(kinds_of_move) / sizeof(kinds_of_move[0]))], 1, span,
+			  chance_of(&s->chance, 50) ? DAY : 8 * DAY);
+	if (chance_of(&s->chance, 50)) { /* the policy is changed where the clock is ahead, then elsewhere */
+		const int a = (int)chance_below(&s->chance, (uint32_t)s->members);
+		const int64_t at = chance_between(&s->chance, HOUR, span), then = at + chance_between(&s->chance, MINUTE, DAY);
+
+		later(s, TROUBLE_CLOCK, a, 0, at - HOUR, at + HOUR, chance_between(&s->chance, 73 * HOUR, 95 * HOUR));
+		later(s, TROUBLE_POLICY, a, 0, at, at, chance_between(&s->chance, 0, 100));
+		later(s, TROUBLE_POLICY, (a + 1) % s->members, 0, then, then, chance_between(&s->chance, 0, 100));
+	}
+	plan_some(s, TROUBLE_ROLL, 1 + chance_below(&s->chance, 4), span, HOUR);
+	plan_content(s, chance_below(&s->chance, 5), span);
+	plan_some(s, TROUBLE_SOURCE, chance_below(&s->chance, 2), span, 6 * DAY);
+}
+
 void sim_plan(struct sim *s)
 {
 	s->troubles = 0;
@@ -335,6 +362,8 @@ void sim_plan(struct sim *s)
 		plan_joiners(s);
 	else if (s->seed % 20 == 19)
 		plan_clones(s);
+	else if (move_is_planned(s))
+		plan_move(s);
 	else
 		plan_usual(s);
 	s->healed_at = 0;

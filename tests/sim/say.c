@@ -112,7 +112,7 @@ void node_says_held(struct sim *s, struct node *n, const struct key_state *k)
 
 	keys_probe(s->key[keys_find(s, k->hash)], data, len, sig);
 	node_say(s, n, "key.held", true,
-		 json_pack("{s:o,s:o}", "key", hex(k->hash), "probe", msg_json_base64(sig, 32)));
+		 json_pack("{s:o,s:o}", "key", hex(k->hash), "probe", k->foreign ? json_string("") : msg_json_base64(sig, 32)));
 }
 
 /* Whose turn it is creates at once, the next one an hour later, or a minute once somebody was in a hurry. */

@@ -81,8 +81,11 @@ static uint32_t top_of(const struct sim *s, const struct node *n)
 	for (int i = 0; i < s->secondaries; i++) {
 		const struct secondary *sec = &s->secondary[i];
 
-		if ((sec->primaries >> n->i & 1) != 0 && s->secondary_off[i] == 0 && sec->claim != 0 && serial_gt(sec->claim, top))
-			top = sec->claim;
+		const bool foreign = sec->version != NULL && sec->version->signer == FOREIGN;
+		const uint32_t claim = foreign ? sec->version->word.serial : sec->claim;
+
+		if ((sec->primaries >> n->i & 1) != 0 && s->secondary_off[i] == 0 && claim != 0 && serial_gt(claim, top))
+			top = claim;
 	}
 	return top;
 }
@@ -119,7 +122,7 @@ static const struct node *well(const struct sim *s, const struct secondary *sec,
 {
 	const struct node *n = &s->node[i];
 
-	if ((sec->primaries >> i & 1) == 0 || n->gone || !n->up || !n->compared || node_leaves(n) || n->source_off > 0 || n->clock_off != 0 ||
+	if ((sec->primaries >> i & 1) == 0 || sec->elsewhere || n->gone || !n->up || !n->compared || node_leaves(n) || n->source_off > 0 || n->clock_off != 0 ||
 	    n->halted > 0 || n->disk.version == NULL || !node_is_signer(state_node(n->state, n->id.id)) ||
 	    n->first_at + for_s > s->now || n->well_at + for_s > s->now || sec->well_at + for_s > s->now ||
 	    sec->given_at[i] + for_s > s->now ||
@@ -130,11 +133,13 @@ static const struct node *well(const struct sim *s, const struct secondary *sec,
 
 static bool lags(const struct secondary *sec, const struct node *n)
 {
-	return content_cmp_steps(&sec->version->word.content, &n->disk.version->word.content) < 0;
+	return sec->version == NULL || sec->version->signer == FOREIGN ||
+	       content_cmp_steps(&sec->version->word.content, &n->disk.version->word.content) < 0;
 }
 
 void serials_check_lag(struct sim *s)
 {
+	static const struct version nothing;
 	char a[40], b[40];
 
 	for (int i = 0; i < s->secondaries; i++)
@@ -142,10 +147,11 @@ void serials_check_lag(struct sim *s)
 			const struct secondary *sec = &s->secondary[i];
 			const int64_t most = patience(sec);
 			const struct node *n = well(s, sec, j, most);
+			const struct version *v = sec->version == NULL ? &nothing : sec->version;
 
 			if (n != NULL && n->newest_at + most <= s->now && sec->took_at + most <= s->now && lags(sec, n))
 				sim_fail(s, "secondary lags", "secondary %d has content %s at %u, signer %d %s at %u", i,
-					 text(&sec->version->word.content, a), sec->version->word.serial, j,
+					 text(&v->word.content, a), v->word.serial, j,
 					 text(&n->disk.version->word.content, b), n->disk.version->word.serial);
 		}
 }
@@ -155,7 +161,7 @@ bool serials_settled(const struct sim *s)
 	for (int i = 0; i < s->secondaries; i++)
 		for (int j = 0; j < s->signers; j++)
 			if (well(s, &s->secondary[i], j, 0) != NULL &&
-			    (s->secondary[i].version->source != s->source || lags(&s->secondary[i], &s->node[j])))
+			    (lags(&s->secondary[i], &s->node[j]) || s->secondary[i].version->source != s->source))
 				return false;
 	return true;
 }

@@ -62,6 +62,7 @@ static void publishes(struct sim *s, struct node *n, struct version *v, uint32_t
 	v->source = content_cmp(content, &n->disk.taken) == 0 ? n->disk.source : n->disk.version->source;
 	for (enum key_record r = 0; r < KEY_RECORDS; r++)
 		v->mask[r] = keys_mask(s, &v->published.record[r]);
+	v->signed_by = keys_seps(s, v->mask[RECORD_DNSKEY]) & ~s->move.keys;
 	note_ttls(s, n, v);
 	v->word.serial = serial;
 	memcpy(v->word.id, &v->nr, sizeof(v->nr));
@@ -112,6 +113,8 @@ static void publish(struct sim *s, struct node *n, const struct timeline_publish
 	publishes(s, n, v, d->serial, &view->want);
 	serial_watch_published(&n->watch, view->now, d->why);
 	check_tags(s, n, v->mask[RECORD_DNSKEY]);
+	if ((v->mask[RECORD_ZONE] & s->move.keys) != 0)
+		sim_fail(s, "foreign key", "signer %d signs with a key whose private half it does not have", n->i);
 	node_check_held(s, v->mask[RECORD_DNSKEY] | v->mask[RECORD_ZONE] | v->mask[RECORD_DS]);
 	tell_story(s, n, v, d->why);
 	for (int i = 0; i < s->secondaries; i++)
@@ -285,12 +288,22 @@ static void on_publish(struct sim *s, const struct event *ev)
 	node_wake(s, n);
 }
 
+static bool signs(const struct timeline *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->key[i].record[RECORD_ZONE].show)
+			return true;
+	return false;
+}
+
 /* The keys' next version, if there is one: signed and audited by and by. */
 void serve_next(struct sim *s, struct node *n, const struct timeline_in *in, const struct timeline *t)
 {
 	const uint64_t steps = timeline_steps(in, t);
 	const bool cds = s->cds_when == CDS_ALWAYS || (s->cds_when == CDS_AROUND_ROLLS && timeline_ds_moves(t));
 
+	if (!in->published->any && t->secure && !signs(t))
+		return; /* held until it has keys */
 	if (n->making || (!timeline_changes(t, in->published) &&
 			  (!in->published->any || (steps <= n->disk.mine.steps && cds == n->disk.version->cds))))
 		return;

@@ -6,10 +6,12 @@
 
 /* ---- secondaries ---- */
 
-static void shows(struct sim *s, const struct version *v, int delta)
+void secondary_shows(struct sim *s, const struct secondary *sec, const struct version *v, int delta)
 {
-	validator_shows(s, RECORD_DNSKEY, v->mask[RECORD_DNSKEY], delta, v->dnskey_ttl);
-	validator_shows(s, RECORD_ZONE, v->mask[RECORD_ZONE], delta, v->zone_ttl);
+	if (v == NULL || sec->unnamed)
+		return;
+	validator_shows(s, RECORD_DNSKEY, v->mask[RECORD_DNSKEY], v->signed_by, delta, v->dnskey_ttl);
+	validator_shows(s, RECORD_ZONE, v->mask[RECORD_ZONE], 0, delta, v->zone_ttl);
 }
 
 static bool newer(const struct version *v, const struct secondary *than)
@@ -24,6 +26,8 @@ static void on_poll(struct sim *s, const struct event *ev)
 	bool again = false;
 
 	sec->busy = false;
+	if (sec->elsewhere)
+		return;
 	for (int i = 0; i < s->nodes; i++) {
 		const struct node *n = &s->node[i];
 		const struct version *v = n->disk.version, *old = sec->version;
@@ -38,9 +42,8 @@ static void on_poll(struct sim *s, const struct event *ev)
 		sec->claim = 0;
 		if (s->now < s->healed_at + 20 * DAY)
 			sim_say(s, "secondary %d takes serial %u of signer %d", ev->a, v->word.serial, i);
-		shows(s, v, 1);
-		if (old != NULL)
-			shows(s, old, -1);
+		secondary_shows(s, sec, v, 1);
+		secondary_shows(s, sec, old, -1);
 		serials_shown(s, ev->a);
 	}
 	if (again)
@@ -98,11 +101,11 @@ static void on_parent_server(struct sim *s, const struct event *ev)
 	if (p->ds == old)
 		return;
 	sim_say(s, "parent server %d shows DS %s", ev->a, mask_text(s, p->ds, text));
-	validator_shows(s, RECORD_DS, p->ds, 1, p->ttl);
-	validator_shows(s, RECORD_DS, old, -1, old_ttl);
+	validator_shows(s, RECORD_DS, p->ds, 0, 1, p->ttl);
+	validator_shows(s, RECORD_DS, old, 0, -1, old_ttl);
 }
 
-/* What the parent is asked for, and the keys that the zone has. */
+/* What the parent is asked for, and the keys that signed that, or the zone's DNSKEY RRset. */
 struct wish {
 	bool any, none; /* none: no DS at all */
 	uint32_t ds, dnskey;
@@ -111,7 +114,7 @@ struct wish {
 static struct wish cds_of(const struct version *v)
 {
 	return (struct wish){ v != NULL && v->cds, v != NULL && v->published.cds_delete, v == NULL ? 0 : v->mask[RECORD_DS],
-			      v == NULL ? 0 : v->mask[RECORD_DNSKEY] };
+			      v == NULL ? 0 : v->signed_by };
 }
 
 /* Where there is no CDS, an operator tells the parent what `key ds` prints at the signer that has come furthest. */
@@ -139,6 +142,8 @@ static struct wish told_by_hand(struct sim *s)
 			wish.dnskey |= t->key[k].record[RECORD_DNSKEY].shown ? bit : 0;
 		}
 	}
+	if (wish.ds != 0)
+		wish.ds |= move_beside(s);
 	return wish;
 }
 
@@ -159,7 +164,8 @@ static bool accepts(const struct sim *s, struct wish *w)
 static void on_parent_reads(struct sim *s, const struct event *ev)
 {
 	const int from = (int)chance_below(&s->chance, (uint32_t)s->secondaries);
-	struct wish wish = s->cds_when == CDS_NEVER ? told_by_hand(s) : cds_of(s->secondary[from].version);
+	const bool by_hand = s->cds_when == CDS_NEVER || move_tells_parent(s);
+	struct wish wish = by_hand ? told_by_hand(s) : cds_of(s->secondary[from].unnamed ? NULL : s->secondary[from].version);
 	char text[96];
 
 	(void)ev;
@@ -168,7 +174,7 @@ static void on_parent_reads(struct sim *s, const struct event *ev)
 
 		s->parent_ds = wish.ds;
 		s->parent_rev++;
-		if (s->cds_when == CDS_NEVER)
+		if (by_hand)
 			sim_say(s, "the parent is told of DS %s by hand", mask_text(s, wish.ds, text));
 		else
 			sim_say(s, "the parent reads CDS %s from secondary %d", mask_text(s, wish.ds, text), from);
@@ -177,14 +183,15 @@ static void on_parent_reads(struct sim *s, const struct event *ev)
 				  on_parent_server, i, (int)s->parent_ttl, (uint64_t)s->parent_rev << 32 | wish.ds,
 				  NULL);
 	}
-	sim_later(s, chance_between(&s->chance, HOUR / 3, DAY / 2), on_parent_reads, 0, 0, 0, NULL);
+	sim_later(s, s->move.hooks ? chance_between(&s->chance, 1, HOUR / 3) : chance_between(&s->chance, HOUR / 3, DAY / 2),
+		  on_parent_reads, 0, 0, 0, NULL);
 }
 
 void parent_begin(struct sim *s)
 {
 	for (int i = 0; i < s->parents; i++) {
 		s->parent[i] = (struct parent_server){ s->parent_ds, 0, s->parent_ttl };
-		validator_shows(s, RECORD_DS, s->parent_ds, 1, s->parent_ttl);
+		validator_shows(s, RECORD_DS, s->parent_ds, 0, 1, s->parent_ttl);
 	}
 	sim_later(s, chance_between(&s->chance, HOUR, DAY), on_parent_reads, 0, 0, 0, NULL);
 }

@@ -85,12 +85,13 @@ static bool settled(struct sim *s)
 	for (int i = 0; i < s->signers; i++)
 		if (!s->node[i].gone && !node_is_settled(s, &s->node[i]))
 			return false;
-	return serials_settled(s);
+	return move_is_over(s) && serials_settled(s);
 }
 
 /* Every rollover ends: why it does not, in the words of the engine. */
 static void fail_liveness(struct sim *s)
 {
+	move_tell(s);
 	for (int i = 0; i < s->signers; i++) {
 		struct node *n = &s->node[i];
 		struct timeline_in in;

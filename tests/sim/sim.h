@@ -45,16 +45,19 @@ struct sim_key {
 	size_t next; /* key of the pool with the same last octets */
 };
 
+#define FOREIGN (-1)
+
 struct sim;
 
 struct version {
-	int signer, who; /* the host; whose identity that has */
+	int signer, who; /* the host; whose identity that has.  FOREIGN: none of ours */
 	struct past_version word; /* serial, id, content, and when its signatures end */
 	int source; /* the source's content that it has, of 1, 2, .. */
 	uint64_t nr;
 	int64_t at; /* published */
 	uint32_t dnskey_ttl, zone_ttl;
 	uint32_t mask[KEY_RECORDS]; /* bits of sim.key */
+	uint32_t signed_by; /* the DNSKEY RRset */
 	bool cds; /* stand in it, for mask[RECORD_DS] */
 	struct timeline_published published;
 };
@@ -145,7 +148,9 @@ struct node {
 struct secondary {
 	int primaries; /* bits of nodes whose versions come to it, maybe by way of others */
 	int watchers;  /* bits of nodes that look at it */
-	const struct version *version;
+	bool elsewhere; /* it has the zone from the foreign signer, and asks no other */
+	bool unnamed;   /* the zone's NS RRset does not name it yet: no validator asks it */
+	const struct version *version; /* NULL: none yet */
 	uint32_t claim; /* a serial that it shows in place of its version's, and that no signer gave; 0: none */
 	int64_t refresh;
 	int64_t well_at; /* since when it can be reached */
@@ -164,7 +169,7 @@ struct parent_server {
 
 struct content {
 	enum key_record record;
-	uint32_t mask;
+	uint32_t mask, signed_by; /* signed_by: RECORD_DNSKEY */
 	int servers;   /* that show it now */
 	int64_t until; /* when the last cache forgets it */
 };
@@ -228,6 +233,25 @@ struct made {
 	char role[4]; /* "": none */
 };
 
+/* A zone that moves here from a signer whose private keys do not. */
+struct move {
+	bool on;
+	uint32_t keys; /* bits of sim.key: that signer's */
+	const struct version *version; /* its newest */
+	uint32_t dnskey_ttl, zone_ttl;
+	bool serial_of_today;
+	bool hooks;     /* a program tells the parent at once, word for word what a signer shows */
+	bool slow;      /* servers change over one by one, days apart */
+	bool hasty;     /* its operators look often */
+	bool lossy;     /* what nodes say is often late */
+	bool begun;     /* a server has changed over */
+	bool created;   /* an operator has had our first keys made */
+	bool withdrawn; /* an operator has begun to have that signer's keys go */
+	int64_t both_at; /* since when each server of that signer was seen to show what ours do; 0: not */
+	uint32_t both;  /* the keys of ours that they show then */
+	uint32_t taken; /* that its operator is about to show */
+};
+
 struct sim {
 	uint64_t seed;
 	struct chance chance;
@@ -270,6 +294,7 @@ struct sim {
 	size_t contents;
 	struct trouble trouble[TROUBLES_MAX];
 	size_t troubles;
+	struct move move;
 	const struct trouble *surprise; /* waited for; NULL: none */
 	int surprise_words;             /* until then */
 	int cut[NODES_MAX][NODES_MAX]; /* how many troubles cut this way */
@@ -303,8 +328,19 @@ int keys_take(struct sim *s, const struct node *n, unsigned alg, const char *rol
 bool keys_clash(const struct sim_key *a, const struct sim_key *b); /* have one tag */
 int keys_find(const struct sim *s, const uint8_t hash[32]);
 uint32_t keys_mask(const struct sim *s, const struct key_set *set);
+uint32_t keys_seps(const struct sim *s, uint32_t mask);
 void keys_probe(const struct sim_key *k, const uint8_t *data, size_t len, uint8_t sig[32]);
 extern const uint8_t sim_zone[];
+
+/* move.c: a foreign signer, and operators who have the zone moved from there */
+bool move_is_planned(const struct sim *s);
+void move_set_up(struct sim *s);      /* that signer, in place of keys and versions of ours */
+void move_set_up_server(struct sim *s, int secondary);
+void move_begin(struct sim *s);
+bool move_is_over(struct sim *s);
+void move_tell(struct sim *s); /* why it is not */
+bool move_tells_parent(const struct sim *s); /* people or programs do: it trusts no key of ours yet, which could sign CDS */
+uint32_t move_beside(const struct sim *s);    /* what stays at the parent beside ours */
 
 /* plan.c */
 bool plan_is_of_deaths(const struct sim *s); /* signers die in the middle of rolls */
@@ -331,6 +367,7 @@ void clone_check(struct sim *s, const struct node *n);                       /* 
 /* surprise.c: a newcomer in the middle of a step */
 void surprise_begins(struct sim *s, const struct trouble *t);
 void surprise_ends(struct sim *s);
+void surprise_alone(struct sim *s, int node, int64_t length); /* the node and the others do not hear each other */
 void surprise_word(struct sim *s, const struct node *n, const uint8_t key[32], enum key_record r); /* it says `seen` */
 
 /* leave.c: signers that are to be retired */
@@ -408,12 +445,14 @@ bool exchange_all(struct sim *s, struct node *from, struct node *to, int upto);
 
 /* servers.c: secondaries and the parent */
 void secondary_notify(struct sim *s, int secondary);
+void secondary_shows(struct sim *s, const struct secondary *sec, const struct version *v, int delta);
 void secondary_claims(struct sim *s, int secondary, uint32_t above);
 void secondary_relents(struct sim *s, int secondary);
 void parent_begin(struct sim *s);
 void look_begin(struct sim *s, struct node *n, size_t observer);
 
 /* validator.c */
-void validator_shows(struct sim *s, enum key_record record, uint32_t mask, int delta, uint32_t ttl);
+/* signed_by: of a DNSKEY RRset; else 0 */
+void validator_shows(struct sim *s, enum key_record record, uint32_t mask, uint32_t signed_by, int delta, uint32_t ttl);
 
 #endif

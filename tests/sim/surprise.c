@@ -24,6 +24,13 @@ static void on_together(struct sim *s, const struct event *ev)
 	serve_soon(s, ev->a);
 }
 
+void surprise_alone(struct sim *s, int node, int64_t length)
+{
+	sim_say(s, "node %d and the others do not hear each other", node);
+	isolate(s, node, 1);
+	sim_later(s, length, on_together, node, 0, 0, NULL);
+}
+
 static void on_admission(struct sim *s, const struct event *ev)
 {
 	struct node *n = &s->node[ev->a];
@@ -36,9 +43,7 @@ static void on_alone(struct sim *s, const struct event *ev)
 {
 	const int64_t end = (int64_t)ev->value - s->now, most = end < 2 * DAY ? end : 2 * DAY;
 
-	sim_say(s, "node %d and the others do not hear each other", ev->b);
-	isolate(s, ev->b, 1);
-	sim_later(s, chance_between(&s->chance, most / 2, most), on_together, ev->b, 0, 0, NULL);
+	surprise_alone(s, ev->b, chance_between(&s->chance, most / 2, most));
 	sim_later(s, chance_between(&s->chance, 1, 3 * HOUR), on_admission, ev->a, 0, 0, NULL);
 }
 

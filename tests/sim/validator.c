@@ -17,25 +17,17 @@ static uint32_t algs_of(const struct sim *s, uint32_t mask)
 	return algs;
 }
 
-static uint32_t seps(const struct sim *s, uint32_t mask)
-{
-	for (int i = 0; i < s->keys; i++)
-		if (!s->key[i]->sep)
-			mask &= ~(UINT32_C(1) << i);
-	return mask;
-}
-
 /* RFC 6840 section 5.11, as a validator that takes it at its word: every algorithm of the DS RRset, and for
  * the strict also every one of the DNSKEY RRset, must have signed. */
-static bool validates(const struct sim *s, uint32_t ds, uint32_t dnskey, uint32_t zone)
+static bool validates(const struct sim *s, uint32_t ds, uint32_t dnskey, uint32_t signed_by, uint32_t zone)
 {
 	const uint32_t asked = algs_of(s, ds) | (s->strict ? algs_of(s, dnskey) : 0);
 
 	if (ds == 0)
 		return true; /* insecure */
-	if ((algs_of(s, ds) & ~algs_of(s, seps(s, dnskey) & ds)) != 0)
+	if ((algs_of(s, ds) & ~algs_of(s, signed_by & ds)) != 0)
 		return false;
-	if (s->strict && (algs_of(s, dnskey) & ~algs_of(s, seps(s, dnskey))) != 0)
+	if (s->strict && (algs_of(s, dnskey) & ~algs_of(s, signed_by)) != 0)
 		return false;
 	return (asked & ~algs_of(s, zone & dnskey)) == 0;
 }
@@ -47,45 +39,45 @@ static bool alive(const struct sim *s, const struct content *c)
 
 /* Contents of a kind; the one that is new is the only one of its own kind. */
 static size_t collect(const struct sim *s, enum key_record record, const struct content *fresh,
-		      uint32_t out[CONTENTS_MAX])
+		      const struct content *out[CONTENTS_MAX])
 {
 	size_t n = 0;
 
 	if (fresh->record == record) {
-		out[0] = fresh->mask;
+		out[0] = fresh;
 		return 1;
 	}
 	for (size_t i = 0; i < s->contents; i++)
 		if (s->content[i].record == record && alive(s, &s->content[i]))
-			out[n++] = s->content[i].mask;
+			out[n++] = &s->content[i];
 	return n;
 }
 
 static void check(struct sim *s, const struct content *fresh)
 {
-	uint32_t ds[CONTENTS_MAX], dnskey[CONTENTS_MAX], zone[CONTENTS_MAX];
+	const struct content *ds[CONTENTS_MAX], *dnskey[CONTENTS_MAX], *zone[CONTENTS_MAX];
 	const size_t ds_n = collect(s, RECORD_DS, fresh, ds),
 		     dnskey_n = collect(s, RECORD_DNSKEY, fresh, dnskey),
 		     zone_n = collect(s, RECORD_ZONE, fresh, zone);
-	char a[96], b[96], c[96];
+	char a[96], b[96], by[96], c[96];
 
 	for (size_t i = 0; i < ds_n; i++)
 		for (size_t j = 0; j < dnskey_n; j++)
 			for (size_t k = 0; k < zone_n; k++)
-				if (!validates(s, ds[i], dnskey[j], zone[k]))
+				if (!validates(s, ds[i]->mask, dnskey[j]->mask, dnskey[j]->signed_by, zone[k]->mask))
 					sim_fail(s, "bogus",
-						 "a validator may have DS %s, DNSKEY %s and RRSIGs by %s",
-						 mask_text(s, ds[i], a), mask_text(s, dnskey[j], b),
-						 mask_text(s, zone[k], c));
+						 "a validator may have DS %s, DNSKEY %s signed by %s, and RRSIGs by %s",
+						 mask_text(s, ds[i]->mask, a), mask_text(s, dnskey[j]->mask, b),
+						 mask_text(s, dnskey[j]->signed_by, by), mask_text(s, zone[k]->mask, c));
 }
 
-void validator_shows(struct sim *s, enum key_record record, uint32_t mask, int delta, uint32_t ttl)
+void validator_shows(struct sim *s, enum key_record record, uint32_t mask, uint32_t signed_by, int delta, uint32_t ttl)
 {
 	struct content *c = NULL, *room = NULL;
 	bool was;
 
 	for (size_t i = 0; i < s->contents; i++) {
-		if (s->content[i].record == record && s->content[i].mask == mask)
+		if (s->content[i].record == record && s->content[i].mask == mask && s->content[i].signed_by == signed_by)
 			c = &s->content[i];
 		else if (!alive(s, &s->content[i]))
 			room = &s->content[i];
@@ -94,7 +86,7 @@ void validator_shows(struct sim *s, enum key_record record, uint32_t mask, int d
 		if (room == NULL && s->contents == CONTENTS_MAX)
 			sim_fail(s, "limit", "too many different RRsets in caches");
 		c = room != NULL ? room : &s->content[s->contents++];
-		*c = (struct content){ record, mask, 0, 0 };
+		*c = (struct content){ record, mask, signed_by, 0, 0 };
 	}
 	was = alive(s, c);
 	c->servers += delta;

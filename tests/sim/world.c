@@ -11,8 +11,13 @@
 
 static void draw_ttls(struct sim *s)
 {
+
 	s->dnskey_ttl = (uint32_t)chance_between(&s->chance, 5 * MINUTE, 2 * DAY);
 	s->zone_ttl = (uint32_t)chance_between(&s->chance, 5 * MINUTE, 3 * DAY);
+	if (s->dnskey_ttl < s->move.dnskey_ttl) /* not lowered below those of the signer from which the zone moves here */
+		s->dnskey_ttl = s->move.dnskey_ttl;
+	if (s->zone_ttl < s->move.zone_ttl)
+		s->zone_ttl = s->move.zone_ttl;
 	/* Short or long rather than between: it is the difference that matters. */
 	s->parent_ttl = (uint32_t)(chance_of(&s->chance, 50) ? chance_between(&s->chance, HOUR, 6 * HOUR)
 							      : chance_between(&s->chance, 42 * HOUR, 2 * DAY));
@@ -232,8 +237,6 @@ static void set_up_versions(struct sim *s)
 			if (s->key[k]->sep)
 				key_set_add(&v->published.record[RECORD_DS], s->key[k]->hash);
 		}
-		for (enum key_record r = 0; r < KEY_RECORDS; r++)
-			v->mask[r] = keys_mask(s, &v->published.record[r]);
 		serve_set_up(s, n, v);
 	}
 }
@@ -249,11 +252,14 @@ static void set_up_servers(struct sim *s)
 		sec->watchers = 1 + (int)chance_below(&s->chance, (1u << s->members) - 1);
 		sec->refresh = chance_between(&s->chance, 10 * MINUTE,
 					      chance_of(&s->chance, 30) ? 2 * DAY : 2 * HOUR);
+		if (s->move.on) {
+			move_set_up_server(s, i);
+			continue;
+		}
 		for (int n = 0; n < s->members; n++)
 			if ((sec->primaries >> n & 1) != 0)
 				sec->version = s->node[n].disk.version;
-		validator_shows(s, RECORD_DNSKEY, sec->version->mask[RECORD_DNSKEY], 1, s->dnskey_ttl);
-		validator_shows(s, RECORD_ZONE, sec->version->mask[RECORD_ZONE], 1, s->zone_ttl);
+		secondary_shows(s, sec, sec->version, 1);
 	}
 	for (int n = 0; n < s->members; n++)
 		node_observe(s, &s->node[n]);
@@ -279,7 +285,9 @@ void world_build(struct sim *s)
 	s->source = 1;
 	s->content_order = chance_of(&s->chance, 50) ? CONTENT_SERIAL : CONTENT_SEEN;
 	set_up_nodes(s);
-	if (s->policy.split) {
+	if (move_is_planned(s)) {
+		move_set_up(s);
+	} else if (s->policy.split) {
 		set_up_key(s, "ksk");
 		set_up_key(s, "zsk");
 	} else {
@@ -288,7 +296,8 @@ void world_build(struct sim *s)
 	for (int i = 0; i < s->keys; i++)
 		if (s->key[i]->sep)
 			s->parent_ds |= UINT32_C(1) << i;
-	set_up_versions(s);
+	if (!s->move.on)
+		set_up_versions(s);
 	set_up_servers(s);
 	s->quiet = false;
 	for (int i = 0; i < s->signers; i++)
@@ -297,4 +306,6 @@ void world_build(struct sim *s)
 	/* What ends a cluster, or changes how rolls go, leaves little to be found of all else. */
 	s->rare = chance_of(&s->chance, 50);
 	operator_begin(s);
+	if (s->move.on)
+		move_begin(s);
 }

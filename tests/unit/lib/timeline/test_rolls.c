@@ -486,9 +486,11 @@ static void no_key_is_rolled_while_a_foreign_one_is_there(void **state)
 	}
 }
 
-static void a_foreign_key_goes_by_a_word_then_ds_first(void **state)
+static void a_foreign_key_goes_by_a_word_then_step_by_step(void **state)
 {
+	struct timeline_say says[8];
 	struct key_state *theirs;
+	uint32_t ttl = 0;
 
 	(void)state;
 	zone_in_use();
@@ -497,14 +499,39 @@ static void a_foreign_key_goes_by_a_word_then_ds_first(void **state)
 	settle(theirs, RECORD_DS);
 	assert_false(view(theirs)->record[RECORD_DS].retiring);
 	theirs->withdrawn = true;
+	/* what that signer signed may be in caches still: the zone's RRsets, and a DNSKEY RRset that its key alone has signed */
+	assert_true(view(theirs)->record[RECORD_DS].show);
+	assert_true(view(theirs)->record[RECORD_DNSKEY].show);
+	w.published.zone_ttl = 300;
+	w.published.dnskey_ttl = 3600;
+	for (size_t n = timeline_says(&w.in, &w.t, &w.memory, says, 8); n-- > 0;)
+		if (says[n].kind == SAY_STOPPED && says[n].record == RECORD_ZONE)
+			ttl = says[n].ttl;
+	assert_int_equal(ttl, 3600);
+	theirs->record[RECORD_ZONE].stopped = both();
+	assert_true(view(theirs)->record[RECORD_DS].show);
+	theirs->record[RECORD_ZONE].gone = both();
 	assert_false(view(theirs)->record[RECORD_DS].show);
 	assert_true(view(theirs)->record[RECORD_DNSKEY].show);
 	theirs->record[RECORD_DS].stopped = theirs->record[RECORD_DS].gone = both();
 	w.published.record[RECORD_DS].n--;
-	/* what that signer signed may be in caches still */
-	assert_true(view(theirs)->record[RECORD_DNSKEY].show);
-	theirs->record[RECORD_ZONE].stopped = theirs->record[RECORD_ZONE].gone = both();
 	assert_false(view(theirs)->record[RECORD_DNSKEY].show);
+}
+
+static void our_ds_is_asked_for_beside_the_foreign_one(void **state)
+{
+	struct key_state *ours = add_key("csk", NULL), *theirs = add_foreign("csk");
+
+	(void)state;
+	ours->method = METHOD_FIRST;
+	settle(ours, RECORD_DNSKEY);
+	settle(ours, RECORD_ZONE);
+	key_set_add(&w.published.record[RECORD_DNSKEY], theirs->hash);
+	/* the foreign DNSKEY is not everywhere: until CDS may name it, a parent that does what CDS says would take its DS out */
+	assert_false(view(ours)->record[RECORD_DS].show);
+	settle(theirs, RECORD_DNSKEY);
+	assert_true(view(ours)->record[RECORD_DS].show);
+	assert_true(view(theirs)->record[RECORD_DS].show);
 }
 
 static void a_chain_is_not_built_on_a_foreign_key(void **state)
@@ -670,7 +697,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_foreign_key_is_shown_and_signs_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_foreign_key_is_shown_by_nobody_who_does_not_know_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_key_is_rolled_while_a_foreign_one_is_there, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_foreign_key_goes_by_a_word_then_ds_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_foreign_key_goes_by_a_word_then_step_by_step, setup, teardown),
+		cmocka_unit_test_setup_teardown(our_ds_is_asked_for_beside_the_foreign_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_chain_is_not_built_on_a_foreign_key, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_key_that_never_signed_is_kept_for_who_joins_until_the_zone_is_insecure,
 						setup, teardown),
