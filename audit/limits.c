@@ -37,9 +37,6 @@ static const struct option_word denials[] = {
 	{ "nsec3-optout", LIMITS_OPTOUT },
 	{ NULL, 0 },
 };
-static const struct option_word levels[] = { { "warning", SEVERITY_WARNING },
-					     { "error", SEVERITY_ERROR },
-					     { NULL, 0 } };
 /* Of options that the auditor does not look at. */
 static const struct option_word unsigned_words[] = { { "hold", 0 }, { "serve", 0 }, { NULL, 0 } };
 static const struct option_word cds_words[] = { { "always", 0 }, { "rollovers", 1 }, { NULL, 0 } };
@@ -50,14 +47,6 @@ static const struct option_word ksk_words[] = { { "double-signature", 0 }, { "do
 static const struct option_word algorithm_words[] = { { "conservative", 0 }, { "liberal", 0 }, { NULL, 0 } };
 static const struct option_word step_words[] = { { "automatic", 0 }, { "manual", 0 }, { NULL, 0 } };
 static const struct option_word refusal_words[] = { { "soft", 0 }, { "hard", 0 }, { NULL, 0 } };
-
-static const struct option severity_table[] = {
-	{ "row", OPTION_NAME, .help = "Identifier, such as AUD-KEY-02.",
-	  .offset = offsetof(struct limits_severity, row) },
-	{ "level", OPTION_WORD, .words = levels, .help = "Its severity.",
-	  .offset = offsetof(struct limits_severity, level) },
-	{ .name = NULL },
-};
 
 #define AT(field)                    .offset = offsetof(struct limits, field)
 #define TIME(most_s, text)           OPTION_DURATION, .unit = "s", .least = 0, .most = (most_s), .def = (text)
@@ -104,10 +93,9 @@ static const struct option limits_table[] = {
 	  .help = "Longest time that a key is in use; 0: no limit." },
 	{ "zonemd", OPTION_WORD, .words = zonemds, .def = "off", AT(zonemd),
 	  .help = "Whether a ZONEMD must be there: off or no, yes for any hash, sha384, sha512, both." },
-	{ "severity", OPTION_ROWS, .least = 0, .most = 200, .sub = severity_table,
-	  .sub_size = sizeof(struct limits_severity), .def = "", AT(severity),
-	  .count_offset = offsetof(struct limits, severity_count),
-	  .help = "Rows with another severity than their own." },
+	{ "severity", OPTION_TEXT, .least = 0, .most = 1023, .def = "", AT(severity_text),
+	  .help = "Rows with another severity than their own, such as AUD-RRSIG-13=error AUD-KEY-02=warning; any may be raised, "
+		  "those that --rows marks may be lowered." },
 	{ "unsigned", OPTION_WORD, .words = unsigned_words, .def = "hold", AT(ignored_word), .help = IGNORED },
 	{ "renewal-margin", TIME(4000 * DAY, "0"), AT(ignored), .help = IGNORED },
 	{ "dnskey-ttl", TIME(TTL_MOST, "0"), AT(ignored), .help = IGNORED },
@@ -148,20 +136,39 @@ void limits_none(struct limits *out)
 				.max_ttl_unsigned_s = -1 };
 }
 
-static void check(const struct limits *l, const char *path, struct conf_errors *errors)
+/* errors NULL: what is not known here, or cannot be, is left out; a row keeps its own severity. */
+static void read_severity(const char *text, struct limits *out, const char *path, struct conf_errors *errors)
 {
-	for (size_t i = 0; i < l->severity_count; i++) {
-		const struct limits_severity *s = &l->severity[i];
-		enum row_id row = s->row != NULL ? row_find(s->row) : ROW_COUNT;
+	char *copy = mem_strdup(text), *save = NULL;
 
-		if (row == ROW_COUNT)
-			option_mistake_add(errors, mem_printf("%s: severity: there is no row %s", path,
-							      s->row != NULL ? s->row : ""));
-		else if (rows[row].severity == SEVERITY_ERROR && s->level == SEVERITY_WARNING &&
-			 rows[row].lower == FIXED)
-			option_mistake_add(
-				errors, mem_printf("%s: severity: %s cannot be lowered", path, rows[row].id));
+	for (char *word = strtok_r(copy, " \t", &save); word != NULL; word = strtok_r(NULL, " \t", &save)) {
+		char *level = strchr(word, '=');
+		const bool raised = level != NULL && strcmp(level, "=error") == 0;
+		const char *wrong = NULL;
+		enum row_id row;
+
+		if (level != NULL)
+			*level = '\0';
+		row = row_find(word);
+		if (!raised && (level == NULL || strcmp(level + 1, "warning") != 0))
+			wrong = "must be ROW=error or ROW=warning";
+		else if (row == ROW_COUNT)
+			wrong = "there is no such row";
+		else if (!raised && rows[row].severity == SEVERITY_ERROR && rows[row].lower == FIXED)
+			wrong = "cannot be lowered";
+		if (wrong == NULL)
+			out->severity[row] = 1 + (raised ? SEVERITY_ERROR : SEVERITY_WARNING);
+		else if (errors != NULL)
+			option_mistake_add(errors, mem_printf("%s: severity: %s: %s", path, word, wrong));
 	}
+	free(copy);
+}
+
+void limits_severities(const struct limits *l, struct report *r)
+{
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		if (l->severity[i] != 0)
+			report_set_severity(r, (enum row_id)i, (enum severity)(l->severity[i] - 1));
 }
 
 int limits_read_file(const char *path, struct limits *out, struct conf_errors *errors)
@@ -180,7 +187,8 @@ int limits_read_file(const char *path, struct limits *out, struct conf_errors *e
 		option_mistake_add(errors, mem_printf("%s: must be a mapping of options", path));
 	else if (root != NULL)
 		option_read(limits_table, root, "", out, &report);
-	check(out, path, errors);
+	if (out->severity_text != NULL)
+		read_severity(out->severity_text, out, path, errors);
 	free(text);
 	arena_free(arena);
 	if (errors->n == before)
@@ -250,20 +258,18 @@ int limits_from_json(const json_t *j, struct limits *out, struct err *e)
 	    word_of(j, "keys", key_sets, &out->keys, e) != 0 ||
 	    word_of(j, "denial", denials, &out->denial, e) != 0 || word_of(j, "zonemd", zonemds, &out->zonemd, e) != 0)
 		return -1;
+	if (json_is_string(json_object_get(j, "severity")))
+		read_severity(json_string_value(json_object_get(j, "severity")), out, "", NULL);
 	return 0;
 }
 
 void limits_free(struct limits *l)
 {
-	for (size_t i = 0; i < l->severity_count; i++)
-		free(l->severity[i].row);
-	free(l->severity);
+	free(l->severity_text);
 	free(l->name);
 	free(l->load_review);
 	free(l->sign_review);
-	l->severity = NULL;
-	l->severity_count = 0;
-	l->name = l->load_review = l->sign_review = NULL;
+	l->severity_text = l->name = l->load_review = l->sign_review = NULL;
 }
 
 void limits_manual(FILE *out)

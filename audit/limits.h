@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "audit/report.h"
 #include "audit/row.h"
 #include "conf/conf.h"
 #include "err/err.h"
@@ -17,11 +18,6 @@
  */
 enum limits_keys { LIMITS_KEYS_ANY, LIMITS_CSK, LIMITS_KSK_ZSK };
 enum limits_denial { LIMITS_DENIAL_ANY, LIMITS_NSEC, LIMITS_NSEC3, LIMITS_OPTOUT };
-
-struct limits_severity {
-	char *row;
-	int level; /* enum severity */
-};
 
 /* -1: no limit. */
 struct limits {
@@ -37,8 +33,8 @@ struct limits {
 	int64_t key_lifetime_s;
 	int zonemd; /* hashes that must be there, as bits 1 << hash; LIMITS_ZONEMD_ANY: of either; 0: none must */
 #define LIMITS_ZONEMD_ANY 1
-	struct limits_severity *severity;
-	size_t severity_count;
+	uint8_t severity[ROW_COUNT]; /* of rows with another than their own: 1 + enum severity; 0: their own */
+	char *severity_text;
 	/* Read and not looked at. */
 	char *name, *load_review, *sign_review;
 	int ignored_word;
@@ -52,6 +48,8 @@ int limits_read_file(const char *path, struct limits *out, struct conf_errors *e
 /* Members as the facts of the cluster have them (seconds, '_'); what is absent is not limited. */
 int limits_from_json(const json_t *j, struct limits *out, struct err *e);
 void limits_free(struct limits *l);
+/* Rows that have another severity by these. */
+void limits_severities(const struct limits *l, struct report *r);
 /* The options as mdoc list items. */
 void limits_manual(FILE *out);
 

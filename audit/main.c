@@ -71,9 +71,8 @@ static int set_limits(struct audit *a, const struct options *o, struct err *e)
 	} else if (a->plan != NULL && a->plan->limits_given) {
 		a->limits = a->plan->limits;
 	}
-	for (size_t i = 0; rc == 0 && i < a->limits.severity_count; i++)
-		report_set_severity(a->report, row_find(a->limits.severity[i].row),
-				    (enum severity)a->limits.severity[i].level);
+	if (rc == 0)
+		limits_severities(&a->limits, a->report);
 	return rc;
 }
 

@@ -6,7 +6,7 @@
 
 const struct row rows[ROW_COUNT] = {
 #define ROW(id, text, severity, lower, sentence, why) { text, SEVERITY_##severity, lower, sentence, why },
-#include "audit/rows.h"
+#include "policy/rows.h"
 #undef ROW
 };
 

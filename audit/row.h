@@ -14,7 +14,7 @@ enum lower { FIXED, LOWERABLE };
 
 enum row_id {
 #define ROW(id, text, severity, lower, sentence, why) id,
-#include "audit/rows.h"
+#include "policy/rows.h"
 #undef ROW
 	ROW_COUNT
 };

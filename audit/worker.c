@@ -69,6 +69,7 @@ static int take_plan(struct audit *a, const json_t *job, struct err *e)
 		return err_ctx(e, "plan");
 	if (a->plan->limits_given)
 		a->limits = a->plan->limits;
+	limits_severities(&a->limits, a->report);
 	return 0;
 }
 

@@ -17,8 +17,20 @@
 /* What the table reads into: option.c gives names as pointers. */
 struct policy_read {
 	struct policy p;
-	char *name, *load_review, *sign_review;
+	char *name, *load_review, *sign_review, *severity;
 };
+
+/* Options that are texts, and their fields of the value. */
+static const struct {
+	size_t read, field, cap;
+	const char *unset;
+} texts[] = {
+#define TEXT(name, unset) \
+	{ offsetof(struct policy_read, name), offsetof(struct policy, name), sizeof(((struct policy *)NULL)->name), unset }
+	TEXT(name, ""), TEXT(load_review, "off"), TEXT(sign_review, "off"), TEXT(severity, ""),
+#undef TEXT
+};
+#define TEXTS (sizeof(texts) / sizeof(texts[0]))
 
 static const struct option_word algorithms[] = {
 	{ "8", 8 },
@@ -170,6 +182,9 @@ static const struct option policy_table[] = {
 	  .help = "Share of the signatures that may expire within one hour before the auditor warns; 0: all." },
 	{ "key-lifetime", TIME(0, INT64_C(36500) * DAY, "0"), AT(p.key_lifetime_s),
 	  .help = "The auditor warns of keys that are in use for longer; 0: no limit." },
+	{ "severity", OPTION_TEXT, .least = 0, .most = POLICY_SEVERITY_MAX, .def = "", AT(severity),
+	  .help = "Rows of duet-audit with another severity than their own, such as AUD-RRSIG-13=error AUD-KEY-02=warning; any may "
+		  "be raised, those that duet-audit --rows marks may be lowered." },
 	{ "load-review", OPTION_TEXT, .least = 1, .most = POLICY_REVIEW_MAX, .def = "off", AT(load_review),
 	  .help = "Who reviews new content before it is signed: off, manual (zone approve, zone reject), a program in hook.dir "
 		  "with its arguments, or the URL of a webhook." },
@@ -201,19 +216,22 @@ static void text_set(char *to, size_t cap, const char *text)
 /* The texts that were read move into the value. */
 static void texts_take(struct policy_read *read)
 {
-	if (read->name != NULL)
-		text_set(read->p.name, sizeof(read->p.name), read->name);
-	text_set(read->p.load_review, sizeof(read->p.load_review), read->load_review != NULL ? read->load_review : "off");
-	text_set(read->p.sign_review, sizeof(read->p.sign_review), read->sign_review != NULL ? read->sign_review : "off");
+	for (size_t i = 0; i < TEXTS; i++) {
+		const char *text = *(char **)((char *)read + texts[i].read);
+
+		text_set((char *)&read->p + texts[i].field, texts[i].cap, text != NULL ? text : texts[i].unset);
+	}
 }
 
 /* The value's field of an option that is a text; *cap: octets of it. */
 static char *text_of(const struct option *o, struct policy *p, size_t *cap)
 {
-	*cap = o->offset == offsetof(struct policy_read, name) ? sizeof(p->name) : sizeof(p->load_review);
-	return o->offset == offsetof(struct policy_read, name)          ? p->name
-	       : o->offset == offsetof(struct policy_read, load_review) ? p->load_review
-									: p->sign_review;
+	size_t i = 0;
+
+	while (texts[i].read != o->offset)
+		i++;
+	*cap = texts[i].cap;
+	return (char *)p + texts[i].field;
 }
 
 struct policy policy_default(void)
@@ -255,11 +273,11 @@ int policy_read_text(const char *path, const char *text, size_t len, struct poli
 		option_mistake(&report, root->line, "", "must be options, one per line: name: ...");
 	} else {
 		option_read(policy_table, root, "", &read, &report);
+		texts_take(&read);
 		policy_check(&read.p, &rules, &hints);
 		place(&rules, path, errors);
 		place(&hints, path, warnings);
 	}
-	texts_take(&read);
 	option_free(policy_table, &read);
 	arena_free(arena);
 	if (errors->n > 0)
@@ -288,9 +306,8 @@ void policy_print(const struct policy *p, FILE *out)
 {
 	struct policy_read read = { .p = *p };
 
-	read.name = read.p.name;
-	read.load_review = read.p.load_review;
-	read.sign_review = read.p.sign_review;
+	for (size_t i = 0; i < TEXTS; i++)
+		*(char **)((char *)&read + texts[i].read) = (char *)&read.p + texts[i].field;
 	option_print(policy_table, &read, 0, out);
 }
 
@@ -348,7 +365,7 @@ static bool member_read(const struct option *o, const json_t *v, struct policy_r
 		size_t cap;
 		char *to = text_of(o, &read->p, &cap);
 
-		if (text == NULL || strlen(text) >= cap || *text == '\0' || (o->type == OPTION_NAME && !option_name_valid(text)))
+		if (text == NULL || strlen(text) >= cap || (*text == '\0' && o->least > 0) || (o->type == OPTION_NAME && !option_name_valid(text)))
 			return false;
 		text_set(to, cap, text);
 		return true;

@@ -37,6 +37,7 @@ enum policy_order {
 /* What a refusal does: the next version may pass, or the zone stops until it is resumed. */
 enum policy_refusal { POLICY_SOFT, POLICY_HARD };
 #define POLICY_REVIEW_MAX 127 /* octets of what reviews a version */
+#define POLICY_SEVERITY_MAX 1023 /* octets of all rows with another severity */
 
 enum policy_audit { POLICY_AUDIT_WHOLE, POLICY_AUDIT_CHANGES, POLICY_AUDIT_OFF };
 
@@ -75,6 +76,7 @@ struct policy {
 	int64_t change_warn, change_refuse; /* per cent of the records */
 	int64_t together;                   /* per cent of the RRSIGs within one hour */
 	int64_t key_lifetime_s;
+	char severity[POLICY_SEVERITY_MAX + 1]; /* "AUD-RRSIG-13=error ..."; "": each row has its own */
 	/* "off", "manual", a program of hook.dir with its arguments, or the URL of a webhook. */
 	char load_review[POLICY_REVIEW_MAX + 1], sign_review[POLICY_REVIEW_MAX + 1];
 	int64_t review_limit_s;
@@ -104,7 +106,8 @@ json_t *policy_to_json(const struct policy *p);
 void policy_print(const struct policy *p, FILE *out);
 void policy_print_manual(FILE *out);
 
-/* The rules that bind several options; mistakes and warnings are added. */
+/* The rules that bind several options; mistakes and warnings are added.  warnings NULL: it comes from a node that may be newer,
+ * so rows of the auditor that are not known here are no mistake. */
 void policy_check(const struct policy *p, struct conf_errors *errors, struct conf_errors *warnings);
 
 /* input_order with auto resolved by the zone's source ("file:..." or "primary:..."): POLICY_ORDER_SEEN or

@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <strings.h>
 
 #define MINUTE 60
 #define DAY    86400
@@ -131,8 +132,53 @@ static void check_rolls(const struct policy *p, struct conf_errors *errors, stru
 		    option_duration_text(p->validity_s, b));
 }
 
+static const struct audit_row {
+	const char *id;
+	bool error, lowerable;
+} audit_rows[] = {
+#define ERROR     true
+#define WARNING   false
+#define LOWERABLE true
+#define FIXED     false
+#define ROW(number, id, severity, lower, sentence, why) { id, severity, lower },
+#include "policy/rows.h"
+#undef ROW
+#undef ERROR
+#undef WARNING
+#undef LOWERABLE
+#undef FIXED
+};
+
+static const struct audit_row *row_of(const char *id, size_t len)
+{
+	for (size_t i = 0; i < sizeof(audit_rows) / sizeof(audit_rows[0]); i++)
+		if (strlen(audit_rows[i].id) == len && strncasecmp(audit_rows[i].id, id, len) == 0)
+			return &audit_rows[i];
+	return NULL;
+}
+
+static void check_severity(const struct policy *p, struct conf_errors *errors)
+{
+	char copy[sizeof(p->severity)], *save = NULL;
+
+	memcpy(copy, p->severity, sizeof(copy));
+	for (const char *word = strtok_r(copy, " \t", &save); word != NULL; word = strtok_r(NULL, " \t", &save)) {
+		const size_t len = strcspn(word, "=");
+		const struct audit_row *row = row_of(word, len);
+
+		if (strcmp(word + len, "=error") != 0 && strcmp(word + len, "=warning") != 0)
+			say(errors, "severity", "\"%s\" must be ROW=error or ROW=warning", word);
+		else if (row == NULL)
+			say(errors, "severity", "there is no row %.*s: duet-audit --rows", (int)len, word);
+		else if (row->error && !row->lowerable && strcmp(word + len, "=warning") == 0)
+			say(errors, "severity", "%s cannot be lowered", row->id);
+	}
+}
+
 void policy_check(const struct policy *p, struct conf_errors *errors, struct conf_errors *warnings)
 {
+	if (warnings != NULL)
+		check_severity(p, errors);
 	check_signatures(p, errors, warnings);
 	check_rolls(p, errors, warnings);
 	if ((p->ksk_bits | p->zsk_bits) % 8 != 0)

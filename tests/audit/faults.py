@@ -570,7 +570,7 @@ def tag_of_an_earlier_key(c):
     c.published(seconds_ago=20 * DAY)
     add_silent_key(c, twin)
     c.policy = None
-    c.policy_text(severity="[{row: AUD-KEY-02, level: warning}]")
+    c.policy_text(severity="AUD-KEY-02=warning")
 
 
 @fault("KEY-06")

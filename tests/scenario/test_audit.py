@@ -7,6 +7,7 @@ import collections
 import concurrent.futures
 import glob
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -188,14 +189,21 @@ def test_who_cannot_tell_says_so(lab):
         return subprocess.run([program] + list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, check=False, timeout=60)
     p = code("--zone", "example", odd, signed)
-    expect(p.returncode == 1 and b"line %d: type NEWTYPE" % lines in p.stderr, "an unknown type: %s" % p.stderr)
+    expect(p.returncode == 1 and b"line %d: type NEWTYPE" % lines in p.stderr and b"\\#" in p.stderr, "an unknown type: %s" % p.stderr)
     expect(code("--zone", "example", source, lab.path("absent")).returncode == 1, "a file that is not there")
     expect(code("--zone", "example", "--plan", source, source, signed).returncode == 1, "a plan that is none")
     expect(code("--zone", "example", "--policy", source, source, signed).returncode == 1, "a policy that is none")
-    lowered = lab.write("lowered.yaml", "severity: [{row: AUD-RRSIG-01, level: warning}]\n")
+    lowered = lab.write("lowered.yaml", "severity: AUD-RRSIG-01=warning\n")
     expect(code("--zone", "example", "--policy", lowered, source, signed).returncode == 1, "a row that cannot be lowered")
     expect(code(source, signed).returncode == 2 and code("--zone", "example").returncode == 2, "misused")
     expect(b"slack.com" in code("--explain", "aud-nsec-04").stdout, "--explain")
+    said = code("--rows").stdout.splitlines()
+    heads, why = said[::2], said[1::2]
+    expect(len(heads) == len(why) > 80 and all(re.match(rb"AUD-[A-Z0-9]+-\d\d (error|warning)(, may be lowered)?: \S+ \S+", h) for h in heads)
+           and all(w.startswith(b"    ") and len(w.split()) > 2 for w in why), "--rows")
+    for i in 0, 40, len(heads) - 1:
+        expect(code("--explain", heads[i].split()[0].decode()).stdout.splitlines() == [heads[i], why[i]], "--explain %s" % heads[i])
+    expect(code("--explain", "AUD-NONE-01").returncode == 2, "--explain of a row that is not there")
     full = subprocess.run([program, "--zone", "example", source, signed], stdin=subprocess.DEVNULL, check=False,
                           stdout=open("/dev/full", "wb"), stderr=subprocess.PIPE, timeout=60)
     expect(full.returncode == 1, "a result that nobody gets")

@@ -99,6 +99,40 @@ def test_what_the_auditor_refuses_is_not_published(lab):
             raise Failed("history lacks %s: %s" % (word, told))
 
 
+@limit(120)
+def test_a_policy_says_what_refuses(lab):
+    """A warning that it raises refuses, an error that it lowers does not; what cannot be lowered, or is not there, is no policy."""
+    cluster = Cluster(lab, signers=1, backups=0).init()
+    s = cluster.signer1
+    cluster.start()
+
+    def policy(severity, check=True):
+        return s.ctl("policy", "apply", lab.write("policy.yaml", "name: default\nrequire-backups: 0\npropagation: 0\n"
+                                                  "severity: %s\n" % severity), check=check)
+
+    def put(n):
+        s.put_zone(ZONE + ".zone", small_zone(ZONE, serial=n, more="v%d TXT x\nhidden%d.sub TXT occluded\n" % (n, n)))
+        return s.signer.mark()
+
+    for severity, words in (("AUD-RRSIG-01=warning", "AUD-RRSIG-01 cannot be lowered"), ("AUD-NONE-01=error", "there is no row AUD-NONE-01")):
+        p = policy(severity, check=False)
+        if p.returncode != 1 or words not in p.stderr:
+            raise Failed("%s: %d %s" % (severity, p.returncode, p.stderr))
+    policy('""')
+    cluster.add_zone(ZONE, small_zone(ZONE, serial=1, more="hidden.sub TXT occluded\n"))
+    s.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    for n, severity in ((2, "AUD-CONTENT-05=error"), (4, "AUD-KEY-02=warning aud-content-05=error")):
+        policy(severity)
+        wait_until(lambda: "AUD-CONTENT-05=error" in s.ctl("policy", "show", "default").stdout.replace("aud-content", "AUD-CONTENT"), 20)
+        refused_for(s, "AUD-CONTENT-05", put(n))
+        if "v%d." % n in axfr_text(s.addr, ZONE):
+            raise Failed("published under %s" % severity)
+        policy('""')
+        put(n + 1)
+        wait_until(lambda: "v%d." % (n + 1) in axfr_text(s.addr, ZONE), 30, "as a warning it is published")
+
+
 SUBMITTED = "example.net"
 BOTH = (ZONE, SUBMITTED)
 

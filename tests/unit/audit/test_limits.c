@@ -72,6 +72,7 @@ static void a_policy_of_all_options_is_taken(void **state)
 	p.change_refuse = 50;
 	p.together = 7;
 	p.key_lifetime_s = INT64_C(36500) * 86400;
+	strcpy(p.severity, "AUD-RRSIG-13=error AUD-KEY-02=warning");
 	strcpy(p.load_review, "check.sh unsigned");
 	strcpy(p.sign_review, "https://[2001:db8::1]/review");
 	p.review_limit_s = 86400;
@@ -79,11 +80,43 @@ static void a_policy_of_all_options_is_taken(void **state)
 	both_take(&p);
 }
 
+static uint64_t errors_of(const char *severity, enum row_id row)
+{
+	struct report *r = report_new();
+	struct limits l;
+	struct err e;
+	json_t *j = json_pack("{s:s}", "severity", severity);
+	uint64_t n;
+
+	assert_int_equal(limits_from_json(j, &l, &e), 0);
+	limits_severities(&l, r);
+	report_add(r, row, 0, "found");
+	n = report_errors(r);
+	assert_int_equal(n + report_warnings(r), 1);
+	report_free(r);
+	limits_free(&l);
+	json_decref(j);
+	return n;
+}
+
+/* As the facts of the cluster have it: a newer node may know rows that are not known here. */
+static void any_row_is_raised_and_marked_ones_are_lowered(void **state)
+{
+	(void)state;
+	assert_int_equal(errors_of("", RRSIG_EXPIRE), 0);
+	assert_int_equal(errors_of("AUD-FUTURE-01=error AUD-RRSIG-13=error", RRSIG_EXPIRE), 1);
+	assert_int_equal(errors_of("", KEY_CHANGED), 1);
+	assert_int_equal(errors_of("aud-key-02=warning\tnonsense", KEY_CHANGED), 0);
+	assert_int_equal(errors_of("AUD-RRSIG-01=warning", RRSIG_BOGUS), 1);
+	assert_int_equal(errors_of("AUD-KEY-05=error", KEY_TAG_USED), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_default_is_taken),
 		cmocka_unit_test(a_policy_of_all_options_is_taken),
+		cmocka_unit_test(any_row_is_raised_and_marked_ones_are_lowered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,7 +50,7 @@ static void yaml_and_json_carry_the_same(void **state)
 	static const char text[] =
 		"name: fast\nalgorithm: ED25519\nkeys: ksk+zsk\ndenial: nsec3-optout\nnsec3-salt-len: 8\n"
 		"unsigned: serve\nvalidity: 3d\nrenewal-margin-s: 36h\njitter: 6h\ncds: no\n"
-		"max-ttl-signed: 3600\ninput-order: serial\n";
+		"max-ttl-signed: 3600\ninput-order: serial\nseverity: AUD-RRSIG-13=error\n";
 	struct conf_errors errors, warnings;
 	struct policy p, q;
 	json_t *j;
@@ -75,6 +75,9 @@ static void yaml_and_json_carry_the_same(void **state)
 	json_object_set_new(j, "from-the-future", json_true());
 	assert_int_equal(policy_from_json(j, &q, &e), 0);
 	assert_memory_equal(&p, &q, sizeof(p));
+	json_object_set_new(j, "severity", json_string("AUD-FUTURE-01=error"));
+	assert_int_equal(policy_from_json(j, &q, &e), 0);
+	assert_string_equal(q.severity, "AUD-FUTURE-01=error");
 	json_decref(j);
 	f = open_memstream(&printed, &len);
 	policy_print(&p, f);
@@ -145,6 +148,11 @@ static void rules_bind_validity_margin_and_ttl(void **state)
 		{ "name: a\nobservation-limit: 20d\n", NULL, NULL },
 		{ "name: a\nrequire-backups: 0\n", NULL, "a key may be used that no backup has" },
 		{ "name: a\nalgorithm: 10\n", NULL, "not recommended" },
+		{ "name: a\nseverity: AUD-RRSIG-13=error aud-key-02=warning  AUD-RRSIG-01=error\n", NULL, NULL },
+		{ "name: a\nseverity: AUD-RRSIG-01=warning\n", "severity: AUD-RRSIG-01 cannot be lowered", NULL },
+		{ "name: a\nseverity: AUD-RRSIG-13=error AUD-RRSIG-99=error\n", "severity: there is no row AUD-RRSIG-99", NULL },
+		{ "name: a\nseverity: AUD-RRSIG-13\n", "severity: \"AUD-RRSIG-13\" must be ROW=error or ROW=warning", NULL },
+		{ "name: a\nseverity: AUD-RRSIG-13=fatal\n", "severity: \"AUD-RRSIG-13=fatal\" must be", NULL },
 		{ "{}", "name: must be given", NULL },
 		{ "name: ../x\n", "p.yaml:1: name: ", NULL },
 		{ "[]", "must be options", NULL },

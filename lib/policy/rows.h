@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* rows - ROW(enum, identifier, severity, may be lowered, sentence, why); included by row.h and row.c.  No guard. */
+/* rows - what duet-audit looks for: ROW(enum, identifier, severity, may be lowered, sentence, why); a list alone, which the
+ * auditor and the rules of a policy include.  No guard. */
 
 /* ---- frame ---- */
 ROW(FRAME_SOA, "AUD-FRAME-01", ERROR, FIXED, "not exactly one SOA at the apex",
