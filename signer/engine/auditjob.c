@@ -261,14 +261,17 @@ char *auditjob_whole_text(const struct zwork *z, const struct made *m, int nice,
 
 /* ---- messages ---- */
 
+/* Where messages go. */
 struct feed {
-	int fd;
+	int fd;        /* -1: they are counted and go nowhere */
+	size_t octets; /* so far */
 	struct err *e;
 };
 
 static int write_all(struct feed *f, const uint8_t *p, size_t len)
 {
-	while (len > 0) {
+	f->octets += len;
+	while (f->fd >= 0 && len > 0) {
 		ssize_t n = write(f->fd, p, len);
 
 		if (n < 0 && errno == EINTR)
@@ -314,30 +317,11 @@ static int feed_soa(struct feed *f, const struct version_info *info, size_t with
 
 int auditjob_feed(struct store *s, const struct version_info *info, const struct table *t, int fd, struct err *e)
 {
-	struct feed f = { fd, e };
+	struct feed f = { .fd = fd, .e = e };
 
 	if (feed_soa(&f, info, info->with_soa_count) != 0 || store_each_page(s, t, feed_page, &f, e) != 0)
 		return -1;
 	return feed_soa(&f, info, 0);
-}
-
-static size_t soa_octets(const struct version_info *info)
-{
-	size_t len = 2 + 12 + rr_wire_len(&info->soa);
-
-	for (size_t i = 0; i < info->with_soa_count; i++)
-		len += rr_wire_len(&info->with_soa[i]);
-	return len;
-}
-
-/* What auditjob_feed_parts writes, its own length apart. */
-static size_t parts_octets(const struct made *m, const struct auditparts *p)
-{
-	size_t len = soa_octets(&m->info) + soa_octets(version_info(m->base)) + (new_sum(m) != NULL ? 2 * ZONE_SUM_LANES : 0);
-
-	for (size_t i = 0; i < p->n; i++)
-		len += p->row[i]->len;
-	return len;
 }
 
 static int feed_length(struct feed *f, size_t len)
@@ -358,24 +342,35 @@ static int feed_sum(struct feed *f, const struct zone_sum *sum)
 	return write_all(f, octets, sizeof(octets));
 }
 
-int auditjob_feed_parts(struct store *s, const struct made *m, const struct auditparts *p, int fd, struct err *e)
+static int feed_row(struct feed *f, struct store *s, const struct page_row *row, uint8_t page[PAGE_OCTETS_MAX])
+{
+	if (f->fd >= 0 && store_read(s, row, page, f->e) != 0)
+		return -1;
+	return write_all(f, page, row->len);
+}
+
+static int feed_parts(struct feed *f, struct store *s, const struct made *m, const struct auditparts *p)
 {
 	const struct version_info *info = &m->info, *was = version_info(m->base);
-	struct feed f = { fd, e };
 	uint8_t *page = mem_new(1, PAGE_OCTETS_MAX);
-	int rc = p->digested ? feed_length(&f, parts_octets(m, p)) : 0;
+	int rc = new_sum(m) != NULL ? feed_sum(f, new_sum(m)) : 0;
 
-	if (rc == 0 && new_sum(m) != NULL)
-		rc = feed_sum(&f, new_sum(m));
 	if (rc == 0)
-		rc = feed_soa(&f, info, info->with_soa_count);
+		rc = feed_soa(f, info, info->with_soa_count);
 	if (rc == 0)
-		rc = feed_soa(&f, was, was->with_soa_count);
-	for (size_t i = 0; i < p->n && rc == 0; i++) {
-		rc = store_read(s, p->row[i], page, e);
-		if (rc == 0)
-			rc = write_all(&f, page, p->row[i]->len);
-	}
+		rc = feed_soa(f, was, was->with_soa_count);
+	for (size_t i = 0; i < p->n && rc == 0; i++)
+		rc = feed_row(f, s, p->row[i], page);
 	free(page);
 	return rc;
+}
+
+int auditjob_feed_parts(struct store *s, const struct made *m, const struct auditparts *p, int fd, struct err *e)
+{
+	struct feed count = { .fd = -1, .e = e }, f = { .fd = fd, .e = e };
+
+	/* The whole zone follows the parts: where they end is said first. */
+	if (p->digested && (feed_parts(&count, s, m, p) != 0 || feed_length(&f, count.octets) != 0))
+		return -1;
+	return feed_parts(&f, s, m, p);
 }
