@@ -13,6 +13,10 @@ from duetlab import Cluster, Failed, query, run, wait_until
 
 ZONE = "bench"
 DENIALS = ("nsec", "nsec3-optout")
+# Policies by name: a digest of all records is made anew for each version.
+POLICIES = {**{d: {"denial": d} for d in DENIALS},
+            **{"%s, ZONEMD" % d: {"denial": d, "zonemd": "sha384"} for d in ("nsec", "nsec3")}}
+DIGESTED = tuple(name for name, p in POLICIES.items() if "zonemd" in p)
 STEPS = [("notify-in", None), ("input", "NOTIFY until the IXFR is whole"), ("zone-loaded", "checked, applied, digest"),
          ("signed", "decided, signed"), ("audited", "serial, SOA, audited by changes"), ("published", "sync and commit"), ("serving", "net serves it")]
 PUBLISHED = ("published", "sync and commit")
@@ -46,15 +50,21 @@ def zone_file(lab, args, n):
 def cluster_of(lab, signers):
     cluster = Cluster(lab, signers=signers, backups=1).init()
     cluster.start()
-    for denial in DENIALS:
-        cluster.signer1.ctl("policy", "apply", lab.write(denial + ".yaml", "name: %s\ndenial: %s\n" % (denial, denial)))
+    for name, options in POLICIES.items():
+        lines = ["name: " + policy(name)] + ["%s: %s" % o for o in options.items()]
+        cluster.signer1.ctl("policy", "apply", lab.write(policy(name) + ".yaml", "\n".join(lines) + "\n"))
     return cluster
+
+
+def policy(name):
+    """As a policy is named."""
+    return name.lower().replace(", ", "-")
 
 
 def sign_first(cluster, denial, source):
     s1 = cluster.signer1
     marks = [(s.signer, s.signer.mark()) for s in cluster.signers()]
-    s1.ctl("zone", "add", ZONE, "--policy", denial, "--source", source)
+    s1.ctl("zone", "add", ZONE, "--policy", policy(denial), "--source", source)
     cluster.wait_zone(ZONE)
     s1.ctl("key", "create", ZONE)
     for process, since in marks:
@@ -83,7 +93,7 @@ def changes_by_ixfr(lab, args, cluster, n, denial, count):
     """One row for each change, by when the other signer is told."""
     s1, port = cluster.signer1, lab.port()
     path = zone_file(lab, args, n)
-    source = lab.start("ixfrsource-%d-%s" % (n, denial), [os.path.join(args.bench, "ixfrsource"), "127.0.0.1", str(port), ZONE, path] +
+    source = lab.start("ixfrsource-%d-%s" % (n, policy(denial)), [os.path.join(args.bench, "ixfrsource"), "127.0.0.1", str(port), ZONE, path] +
                        [s.addr for s in cluster.signers()])
 
     def answers():
@@ -118,9 +128,9 @@ def table_ixfr(lab, args, sizes, signers=2, denials=DENIALS):
         table.add("times the smallest zone", *[column[-1] / columns[sizes[0], d][-1] for (_, d), column in columns.items()])
         for (n, d), rows in got.items():
             name = "one-signer" if signers == 1 else "ixfr" if told == BEHIND else "at-once"
-            table.figure("change.%s.%s" % (name, d), n, [r[-1] for r in rows[told]])
-            if signers > 1 and told == BEHIND:
-                table.figure("change.audit." + d, n, [r[AUDITED] for r in rows[told]])
+            table.figure("change.%s.%s" % (name, policy(d)), n, [r[-1] for r in rows[told]])
+            if told == BEHIND and (signers > 1 or d in DIGESTED):
+                table.figure("change.audit." + policy(d), n, [r[AUDITED] for r in rows[told]])
         yield table
 
 
@@ -171,8 +181,13 @@ def huge(lab, args):
         yield from table_ixfr(lab, args, [args.n // 10, args.n * 10], signers=1, denials=["nsec3-optout"])
 
 
+def digested(lab, args):
+    """Signer and auditor go over all records for the ZONEMD of each version."""
+    yield from table_ixfr(lab, args, [args.n], signers=1, denials=DIGESTED)
+
+
 def by_file(lab, args):
     yield table_file(lab, args)
 
 
-PARTS = {"ixfr": by_ixfr, "file": by_file, "huge": huge}
+PARTS = {"ixfr": by_ixfr, "file": by_file, "huge": huge, "zonemd": digested}
