@@ -183,7 +183,7 @@ def huge(lab, args):
 
 def digested(lab, args):
     """Signer and auditor go over all records for the ZONEMD of each version."""
-    yield from table_ixfr(lab, args, [args.n], signers=1, denials=DIGESTED)
+    yield from table_ixfr(lab, args, [args.n], signers=1, denials=DIGESTED[-1:] if args.smoke else DIGESTED)
 
 
 def by_file(lab, args):
