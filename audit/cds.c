@@ -24,7 +24,8 @@ static size_t deletes(const struct records *set)
 }
 
 /* Where the DS goes before the DNSKEY (RFC 7583 section 2.2), CDS name a key that is not published yet; only the plan can say
- * that it is meant so; the same of a key of another signer (RFC 8901).  That the chain of trust holds without it is check_chain's. */
+ * that it is meant so; the same of a key of another signer (RFC 8901), and of a lost one.  That the chain of trust holds without it
+ * is check_chain's. */
 static bool is_planned(const struct audit *a, const struct rec *r)
 {
 	const struct plan_set *set = a->plan == NULL ? NULL : r->type == TYPE_CDS ? &a->plan->cds : &a->plan->cdnskey;
@@ -82,7 +83,8 @@ static void check_named(struct audit *a, const struct records *set, bool names[D
 			continue;
 		k = named(a, r);
 		algorithms[r->rdlen > 3 ? rec_rdata(r)[r->type == TYPE_CDS ? 2 : 3] : 0] = true;
-		if ((k == NULL || plan_is_foreign(a->plan, k->rdata, k->rdlen)) && is_planned(a, r))
+		if ((k == NULL || plan_is_foreign(a->plan, k->rdata, k->rdlen) ||
+		     (!atomic_load(&k->signs_dnskey) && plan_is_lost(a->plan, k->rdata, k->rdlen))) && is_planned(a, r))
 			continue;
 		if (k == NULL || !atomic_load(&k->signs_dnskey)) {
 			report_add(a->report, CDS_UNSIGNED, 0, "%s %s, key tag %u", a->zone_text,

@@ -257,6 +257,7 @@ struct plan *plan_from_json(const json_t *root, struct err *e)
 	else if (read_set(root, "dnskey", "DNSKEY", &p->dnskey, e) == 0 &&
 		 read_set(root, "csk", "DNSKEY", &p->csk, e) == 0 &&
 		 read_set(root, "foreign", "DNSKEY", &p->foreign, e) == 0 &&
+		 read_set(root, "lost", "DNSKEY", &p->lost, e) == 0 &&
 		 read_set(root, "signing", "DNSKEY", &p->signing, e) == 0 &&
 		 read_set(root, "cds", "CDS", &p->cds, e) == 0 &&
 		 read_set(root, "cdnskey", "CDNSKEY", &p->cdnskey, e) == 0 &&
@@ -317,6 +318,11 @@ bool plan_is_foreign(const struct plan *p, const uint8_t *rdata, size_t len)
 	return p != NULL && set_has(&p->foreign, rdata, len);
 }
 
+bool plan_is_lost(const struct plan *p, const uint8_t *rdata, size_t len)
+{
+	return p != NULL && set_has(&p->lost, rdata, len);
+}
+
 static void set_fini(struct plan_set *s)
 {
 	for (size_t i = 0; i < s->n; i++)
@@ -331,6 +337,7 @@ void plan_free(struct plan *p)
 	set_fini(&p->dnskey);
 	set_fini(&p->csk);
 	set_fini(&p->foreign);
+	set_fini(&p->lost);
 	set_fini(&p->signing);
 	set_fini(&p->cds);
 	set_fini(&p->cdnskey);

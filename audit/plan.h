@@ -68,6 +68,7 @@ struct plan {
 	struct plan_set *ds; /* what the parent shows; more than one where its servers differ */
 	size_t ds_sets;
 	struct plan_set foreign;                  /* keys of another signer, which sign nothing here */
+	struct plan_set lost;                     /* keys whose private halves are lost: they may be without signatures */
 	struct plan_set csk;                      /* keys with SEP that sign zone data */
 	struct plan_set signing;                  /* keys that sign without being in the DNSKEY RRset */
 	bool algorithms_given, algorithm[256];
@@ -94,8 +95,9 @@ struct plan *plan_read(const char *path, struct err *e);
 void plan_free(struct plan *p);
 /* The child of this name, in lower case; NULL. */
 const struct plan_child *plan_child(const struct plan *p, const uint8_t *name, size_t len);
-/* Whether the plan (NULL: none) says that a key is another signer's, is a CSK. */
+/* Whether the plan (NULL: none) says that a key is another signer's, is lost, is a CSK. */
 bool plan_is_foreign(const struct plan *p, const uint8_t *rdata, size_t len);
+bool plan_is_lost(const struct plan *p, const uint8_t *rdata, size_t len);
 bool plan_is_csk(const struct plan *p, const uint8_t *rdata, size_t len);
 
 /* ---- what plan.c and plan_others.c share ---- */

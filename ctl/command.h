@@ -210,6 +210,10 @@ int cmd_zone_submit(struct ctl *c);
 /* The table of keys: headings, then the rows of each zone. */
 void ctl_key_table(struct ctl_table *t);
 void ctl_key_rows(struct ctl_table *t, const char *zone, const json_t *keys);
+/* What is wrong with a key of `key list`, and how to go on, below its line; nothing when nothing is. */
+void ctl_key_trouble(const json_t *key);
+/* --algorithm and --role into the body of a request.  Not 0: misused; said. */
+int ctl_key_kind(struct ctl *c, json_t *body);
 
 int cmd_key_create(struct ctl *c);
 int cmd_key_list(struct ctl *c);

@@ -123,9 +123,23 @@ int ctl_key_made(struct ctl *c, const char *zone, const json_t *answer, long tim
 	return rc;
 }
 
-int cmd_key_create(struct ctl *c)
+int ctl_key_kind(struct ctl *c, json_t *body)
 {
 	const char *algorithm = ctl_option(c, "algorithm"), *role = ctl_option(c, "role");
+
+	if (algorithm != NULL && key_algorithm_from_text(algorithm) == 0)
+		return ctl_misuse(c->command, "--algorithm %s: must be 8, 10, 13, 14, 15 or 16, or a mnemonic", algorithm);
+	if (role != NULL && strcmp(role, "csk") != 0 && strcmp(role, "ksk") != 0 && strcmp(role, "zsk") != 0)
+		return ctl_misuse(c->command, "--role %s: must be csk, ksk or zsk", role);
+	if (algorithm != NULL)
+		json_object_set_new(body, "algorithm", json_integer(key_algorithm_from_text(algorithm)));
+	if (role != NULL)
+		json_object_set_new(body, "role", json_string(role));
+	return 0;
+}
+
+int cmd_key_create(struct ctl *c)
+{
 	char *zone;
 	json_t *body = json_object(), *answer = NULL;
 	unsigned patience_ms;
@@ -139,23 +153,14 @@ int cmd_key_create(struct ctl *c)
 	}
 	if (ctl_flag(c, "all")) {
 		json_decref(body);
-		if (algorithm != NULL || role != NULL)
+		if (ctl_option(c, "algorithm") != NULL || ctl_option(c, "role") != NULL)
 			return ctl_misuse(c->command, "--all makes what the policy of each zone wants");
 		return ctl_key_create_all(c);
 	}
-	if (ctl_seconds(c, "timeout", 120, &timeout_s) != 0 ||
-	    (algorithm != NULL && key_algorithm_from_text(algorithm) == 0)) {
+	if (ctl_seconds(c, "timeout", 120, &timeout_s) != 0 || ctl_key_kind(c, body) != 0) {
 		json_decref(body);
-		if (algorithm != NULL && key_algorithm_from_text(algorithm) == 0)
-			ctl_misuse(c->command,
-				   "--algorithm %s: must be 8, 10, 13, 14, 15 or 16, or a mnemonic",
-				   algorithm);
 		return CTL_MISUSED;
 	}
-	if (algorithm != NULL)
-		json_object_set_new(body, "algorithm", json_integer(key_algorithm_from_text(algorithm)));
-	if (role != NULL)
-		json_object_set_new(body, "role", json_string(role));
 	zone = ctl_zone_name(c->arg[0]);
 	patience_ms = timeout_s * 1000 < CTL_PATIENCE_MS ? (unsigned)timeout_s * 1000 : CTL_PATIENCE_MS;
 	if ((rc = ctl_patient(c, "POST", http_path("/v1/zones/%s/keys", zone), body, true, patience_ms, &answer,

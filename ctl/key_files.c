@@ -43,7 +43,6 @@ int cmd_key_export(struct ctl *c)
 
 int cmd_key_import(struct ctl *c)
 {
-	const char *algorithm = ctl_option(c, "algorithm"), *role = ctl_option(c, "role");
 	json_t *body, *files, *answer = NULL;
 	long timeout_s;
 	char *zone;
@@ -51,10 +50,13 @@ int cmd_key_import(struct ctl *c)
 
 	if (ctl_seconds(c, "timeout", 120, &timeout_s) != 0)
 		return CTL_MISUSED;
-	if (ctl_flag(c, "public") && (algorithm != NULL || role != NULL))
+	if (ctl_flag(c, "public") && (ctl_option(c, "algorithm") != NULL || ctl_option(c, "role") != NULL))
 		return ctl_misuse(c->command, "--public: algorithm and role are in the records");
-	if (algorithm != NULL && key_algorithm_from_text(algorithm) == 0)
-		return ctl_misuse(c->command, "--algorithm %s: must be 8, 10, 13, 14, 15 or 16, or a mnemonic", algorithm);
+	body = json_object();
+	if (ctl_key_kind(c, body) != 0) {
+		json_decref(body);
+		return CTL_MISUSED;
+	}
 	files = json_array();
 	for (int i = 1; i < c->args; i++) {
 		char *path = ctl_absolute(c->arg[i]);
@@ -62,11 +64,7 @@ int cmd_key_import(struct ctl *c)
 		json_array_append_new(files, json_string(path));
 		free(path);
 	}
-	body = json_pack("{s:o}", "files", files);
-	if (algorithm != NULL)
-		json_object_set_new(body, "algorithm", json_integer(key_algorithm_from_text(algorithm)));
-	if (role != NULL)
-		json_object_set_new(body, "role", json_string(role));
+	json_object_set_new(body, "files", files);
 	zone = ctl_zone_name(c->arg[0]);
 	rc = ctl_call(c, CTL_KEYDIST, "POST",
 		      http_path("/v1/zones/%s/keys/%s", zone, ctl_flag(c, "public") ? "public" : "import"), body, &answer);

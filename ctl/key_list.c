@@ -115,6 +115,14 @@ static void add_record(struct ctl_table *t, const json_t *k, const json_t *all, 
 		ctl_table_add(t, "%s", jtext(json_object_get(r, "signers"), name));
 }
 
+void ctl_key_trouble(const json_t *key)
+{
+	const char *text = json_string_value(json_object_get(key, "trouble"));
+
+	if (text != NULL)
+		printf("  %s\n", text);
+}
+
 static void print_next(const json_t *keys)
 {
 	const json_t *k;
@@ -129,6 +137,7 @@ static void print_next(const json_t *keys)
 		if (next_s >= 0)
 			printf("; next step here at the earliest in %s", ctl_span(next_s, when));
 		putchar('\n');
+		ctl_key_trouble(k);
 	}
 }
 

@@ -42,19 +42,16 @@ static void print_roll(const json_t *answer, bool dry)
 
 int cmd_key_roll(struct ctl *c)
 {
-	const char *algorithm = ctl_option(c, "algorithm"), *role = ctl_option(c, "role");
 	const bool dry = ctl_flag(c, "dry-run");
 	json_t *body, *answer = NULL;
 	char *zone;
 	int rc;
 
-	if (algorithm != NULL && key_algorithm_from_text(algorithm) == 0)
-		return ctl_misuse(c->command, "--algorithm %s: must be 8, 10, 13, 14, 15 or 16, or a mnemonic", algorithm);
 	body = json_pack("{s:b,s:b,s:b}", "now", ctl_flag(c, "now"), "dry_run", dry, "standby", ctl_flag(c, "standby"));
-	if (algorithm != NULL)
-		json_object_set_new(body, "algorithm", json_integer(key_algorithm_from_text(algorithm)));
-	if (role != NULL)
-		json_object_set_new(body, "role", json_string(role));
+	if (ctl_key_kind(c, body) != 0) {
+		json_decref(body);
+		return CTL_MISUSED;
+	}
 	zone = ctl_zone_name(c->arg[0]);
 	rc = ctl_call(c, CTL_KEYDIST, "POST", http_path("/v1/zones/%s/roll", zone), body, &answer);
 	json_decref(body);
@@ -191,6 +188,7 @@ static void explain(const json_t *k)
 
 	printf("key %lld/%lld %s %.8s: %s\n", (long long)jint(k, "tag", 0), (long long)jint(k, "algorithm", 0),
 	       jtext(k, "role"), jtext(k, "hash"), jtext(k, "why"));
+	ctl_key_trouble(k);
 	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
 		json_t *r = json_object_get(all, records[i]), *word;
 		const char *name;

@@ -120,6 +120,9 @@ static json_t *alarms(struct keydist *k)
 		if (c->trouble != NULL)
 			json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "what", "keys", "zone", c->text, "message",
 							      c->trouble));
+		if (c->lost != NULL)
+			json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "what", "lost", "zone", c->text, "message",
+							      c->lost));
 		if (looks_alarm(c) != NULL)
 			json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "what", "parent", "zone", c->text, "message",
 							      looks_alarm(c)));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* api_key: keys of a zone over HTTP. */
 #include "keydist/api.h"
+#include "keydist/lost.h"
 
 #include "arena/arena.h"
 #include "log/log.h"
@@ -44,6 +45,16 @@ static json_t *stored_names(struct keydist *k, const struct key_state *ks)
 						      json_string(cluster_name(k->cluster, s->node[i].id)));
 				break;
 			}
+	return list;
+}
+
+static json_t *lost_names(struct keydist *k, const struct key_state *ks)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < ks->lost.n; i++)
+		if (lost_at(ks, ks->lost.id[i]))
+			json_array_append_new(list, json_string(cluster_name(k->cluster, ks->lost.id[i])));
 	return list;
 }
 
@@ -98,7 +109,7 @@ static json_t *key_json(struct keydist *k, const struct life *l, const struct ti
 {
 	struct key_state *ks = key->key;
 	const struct record_state *dnskey = &ks->record[RECORD_DNSKEY];
-	char why[TIMELINE_WHY_LEN];
+	char why[TIMELINE_WHY_LEN], *trouble = ks->lost.n == 0 ? NULL : lost_why(k, l, key);
 	json_t *o;
 
 	o = json_pack("{s:o,s:i,s:i,s:s,s:I,s:b,s:b,s:b,s:b,s:b}", "hash", msg_json_hex(ks->hash, 32), "tag",
@@ -111,7 +122,7 @@ static json_t *key_json(struct keydist *k, const struct life *l, const struct ti
 	json_object_set_new(o, "missing", life_missing(k, l, key));
 	json_object_set_new(o, "serves", names(k, &dnskey->serves));
 	json_object_set_new(o, "seen", names(k, &dnskey->seen));
-	json_object_set_new(o, "lost", names(k, &ks->lost));
+	json_object_set_new(o, "lost", lost_names(k, ks));
 	json_object_set_new(o, "gone", json_boolean(key->dead));
 	json_object_set_new(o, "goes", json_boolean(key->record[RECORD_DNSKEY].retiring));
 	json_object_set_new(o, "roll", json_boolean(ks->roll));
@@ -120,6 +131,8 @@ static json_t *key_json(struct keydist *k, const struct life *l, const struct ti
 	json_object_set_new(o, "records", records_json(k, l, key));
 	json_object_set_new(o, "next_s", json_integer(next_s(l->in.memory, key)));
 	json_object_set_new(o, "why", json_string(timeline_why(&l->in, &l->t, l->in.memory, key, why)));
+	json_object_set_new(o, "trouble", trouble == NULL ? json_null() : json_string(trouble));
+	free(trouble);
 	return o;
 }
 

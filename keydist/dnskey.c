@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * dnskey: the DNSKEY, CDS and CDNSKEY RRsets of a zone, signed by every KSK and CSK that stands in the DNSKEY
- * RRset; CDS and CDNSKEY, like all that the zone has, also by keys that sign without standing there.
+ * RRset; CDS and CDNSKEY, like all that the zone has, also by keys that sign without standing there.  What a lost key would
+ * sign stays as it was.
  *
  * What was signed is kept under a digest of what it was made from, so a restart makes no signature, and is
  * made anew well before the engine would have to renew (DESIGN section 6).
  */
-#include "keydist/keydist.h"
+#include "keydist/lost.h"
 
 #include "arena/arena.h"
 #include "clock/clock.h"
@@ -96,7 +97,49 @@ static bool signs(const struct timeline_key *k, uint16_t type)
 	return type != TYPE_DNSKEY && k->record[RECORD_ZONE].show;
 }
 
-static void digest_of(const struct rr *rrs, size_t count, const struct life *l, uint8_t out[32])
+/* Whoever relies on its DS has another key's, too, which signs the same: so the chain holds without its signature. */
+static bool can_do_without(struct keydist *k, const struct life *l, const struct timeline_key *lost)
+{
+	if (lost->record[RECORD_DS].phase == PHASE_HIDDEN)
+		return true;
+	for (size_t i = 0; i < l->t.n; i++) {
+		const struct timeline_key *o = &l->t.key[i];
+
+		if (o != lost && o->alg == lost->alg && signs(o, TYPE_DNSKEY) && !lost_here(k, o->key) &&
+		    o->record[RECORD_DS].phase == PHASE_OMNIPRESENT)
+			return true;
+	}
+	return false;
+}
+
+bool dnskey_left_out(struct keydist *k, const struct life *l, const struct timeline_key *key)
+{
+	return signs(key, TYPE_DNSKEY) && lost_here(k, key->key) && can_do_without(k, l, key);
+}
+
+/*
+ * Those that sign the RRset.  One that is lost is left out where the chain holds without it; else it is among them, and the
+ * RRset stays as it was.  CDS and CDNSKEY name what a parent is to have, and hold up no chain: where all that should sign
+ * them are lost, the zone's other keys do, so that it stays valid and the new DS can be given by hand.
+ */
+static size_t signers_of(struct keydist *k, const struct life *l, uint16_t type, const struct timeline_key *out[TIMELINE_KEYS_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->t.n; i++) {
+		const struct timeline_key *key = &l->t.key[i];
+
+		if (signs(key, type) && (type == TYPE_DNSKEY ? !dnskey_left_out(k, l, key) : !lost_here(k, key->key)))
+			out[n++] = key;
+	}
+	for (size_t i = 0; i < l->t.n && n == 0 && type != TYPE_DNSKEY; i++)
+		if (l->t.key[i].record[RECORD_ZONE].show)
+			out[n++] = &l->t.key[i];
+	return n;
+}
+
+static void digest_of(const struct rr *rrs, size_t count, const struct life *l, const struct timeline_key **by, size_t bys,
+		      uint8_t out[32])
 {
 	crypto_hash_sha256_state st;
 	uint8_t buf[16];
@@ -110,41 +153,33 @@ static void digest_of(const struct rr *rrs, size_t count, const struct life *l, 
 	crypto_hash_sha256_update(&st, rrs[0].owner, dname_len(rrs[0].owner));
 	for (size_t i = 0; i < count; i++)
 		crypto_hash_sha256_update(&st, rrs[i].rdata, rrs[i].rdlen);
-	for (size_t i = 0; i < l->t.n; i++)
-		if (signs(&l->t.key[i], rrs[0].type))
-			crypto_hash_sha256_update(&st, l->t.key[i].key->hash, 32);
+	for (size_t i = 0; i < bys; i++)
+		crypto_hash_sha256_update(&st, by[i]->key->hash, 32);
 	crypto_hash_sha256_final(&st, out);
 }
 
-/* Signs with all that sign the apex; earliest is set. */
-static int sign_all(struct keydist *k, const struct life *l, const struct rr *rrs, size_t count, struct arena *a,
-		    struct wr *w, int64_t *earliest, struct err *e)
+/* Signs with all of them; earliest is set. */
+static int sign_all(struct keydist *k, const struct life *l, const struct timeline_key **by, size_t bys, const struct rr *rrs,
+		    size_t count, struct arena *a, struct wr *w, int64_t *earliest, struct err *e)
 {
 	const struct zone_state *z = l->in.zone;
 	const int64_t now = clock_now_s();
 	const struct window window = { now - l->p.inception_offset_s, now + l->p.validity_s };
-	struct err why = { 0 };
-	bool any = false;
 
-	for (size_t i = 0; i < l->t.n; i++) {
+	for (size_t i = 0; i < bys; i++) {
 		struct key *key = NULL;
 		struct rr sig;
-		int rc;
 
-		if (!signs(&l->t.key[i], rrs[0].type))
-			continue;
-		if (keys_open(k, z, l->t.key[i].key, &key, &why) != 0)
-			continue; /* the others may be enough, and the alarm is raised by who finds that none
-				     is */
-		rc = rrsig_make(rrs, count, z->name, key, window, a, &sig, e);
-		if (rc != 0)
+		if (keys_open(k, z, by[i]->key, &key, e) != 0) {
+			zone_ctx(k, z->name, true)->look_for_lost = true;
+			return err_ctx(e, "key %u/%u", dnskey_tag(by[i]->key->dnskey, by[i]->key->dnskey_len), by[i]->alg);
+		}
+		if (rrsig_make(rrs, count, z->name, key, window, a, &sig, e) != 0)
 			return -1;
 		rr_write(w, &sig);
-		any = true;
 	}
-	if (!any)
-		return err_set(e, ERR_NOTFOUND,
-			       "no key that signs the DNSKEY RRset can be opened here: %.200s", why.text);
+	if (bys == 0)
+		return err_set(e, ERR_NOTFOUND, "no key signs the DNSKEY RRset");
 	*earliest = window.expiration;
 	return w->bad ? err_set(e, ERR_LIMIT, "the apex RRset does not fit %u octets", STREAM_MAX) : 0;
 }
@@ -161,6 +196,8 @@ static int make_one(struct keydist *k, const struct life *l, uint16_t type, stru
 	struct rr rrs[RRS_MAX];
 	size_t count = collect(type, l, a, rrs), len = 0;
 	const int64_t renew_at = dnskey_renew_before(&l->p);
+	const struct timeline_key *by[TIMELINE_KEYS_MAX];
+	const size_t bys = signers_of(k, l, type, by);
 	uint8_t digest[32], *old, *fresh;
 	int64_t earliest = 0;
 	bool in_time;
@@ -170,7 +207,7 @@ static int make_one(struct keydist *k, const struct life *l, uint16_t type, stru
 	out->rrset = NULL;
 	if (count == 0)
 		return 0;
-	digest_of(rrs, count, l, digest);
+	digest_of(rrs, count, l, by, bys, digest);
 	old = store_ready_get(k, digest, &len, &earliest);
 	/* Those that end later than any made now began in the future: the clock was ahead when they were made. */
 	in_time = earliest > clock_now_s() + renew_at && earliest <= clock_now_s() + l->p.validity_s;
@@ -188,7 +225,7 @@ static int make_one(struct keydist *k, const struct life *l, uint16_t type, stru
 	w = wr_of(fresh, STREAM_MAX);
 	for (size_t i = 0; i < count; i++)
 		rr_write(&w, &rrs[i]);
-	rc = sign_all(k, l, rrs, count, a, &w, &earliest, e);
+	rc = sign_all(k, l, by, bys, rrs, count, a, &w, &earliest, e);
 	if (rc == 0)
 		rc = store_ready_put(k, digest, zone, fresh, w.at, earliest, e);
 	if (rc == 0) {

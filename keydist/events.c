@@ -178,7 +178,7 @@ static void look_for_alarms(struct keydist *k)
 		      cluster_compared(k->cluster) || cluster_hold(k->cluster) != NULL);
 	for (size_t i = 0; i < k->zones; i++) {
 		struct zone_ctx *c = k->zone[i];
-		const char *now = c->trouble != NULL ? c->trouble : looks_alarm(c);
+		const char *now = c->lost != NULL ? c->lost : c->trouble != NULL ? c->trouble : looks_alarm(c);
 
 		if (now != NULL || c->steps != NULL)
 			look_at_alarm(k, c->text, &known_of(k, c)->alarm, now,

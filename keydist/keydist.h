@@ -84,7 +84,8 @@ struct zone_ctx {
 	bool queued, retry; /* in the queue; to be put there with the next second */
 	bool share_waits;   /* another holder, who is heard, is to seal a key for a newcomer (share.c) */
 	bool making;        /* keys are being made */
-	bool look_for_lost; /* a key could not be used: look which, and say so */
+	bool look_for_lost; /* a key could not be opened: look which, and say so */
+	char *lost;         /* lost.c: an alarm; NULL: no key is */
 	size_t keys, distributed;
 	char *trouble; /* why keys cannot be used here, NULL when they can; told once */
 	struct engine_box *box;
@@ -172,6 +173,8 @@ struct keydist {
 	int64_t ticked_ms, ticked_cpu_us; /* the second before: when, and what this thread had used by then */
 	bool clock_good;
 	char clock_why[160];
+	size_t lost_next; /* lost.c: the next zone of the round, and when one begins */
+	int64_t lost_ms;
 };
 
 /* zones.c */
@@ -252,6 +255,8 @@ bool members_self(const struct keydist *k); /* this node is an admitted signer *
 /* Opens this node's box of a key.  Borrowed, until the next call. */
 int keys_open(struct keydist *k, const struct zone_state *z, const struct key_state *ks, struct key **out,
 	      struct err *e);
+/* Whether it can be opened; nothing stays open. */
+bool keys_can_open(struct keydist *k, const struct zone_state *z, const struct key_state *ks, struct err *e);
 /* Keeps a key open that was just made; takes it over. */
 void keys_keep_open(struct keydist *k, struct key *key);
 /* A box of the key for a signer, for the recovery key, for the engine; a new reference. */
@@ -378,6 +383,8 @@ struct apex_rrset {
 	json_t *rrset;    /* base64 record stream */
 	int64_t earliest; /* of its RRSIGs */
 };
+/* The key stands in the DNSKEY RRset and is lost here, and the chain of trust holds without its signature, which is left out. */
+bool dnskey_left_out(struct keydist *k, const struct life *l, const struct timeline_key *key);
 int dnskey_make(struct keydist *k, const struct life *l, struct apex_rrset out[3], size_t *count, struct err *e);
 
 /* DS rdata of the key by the first or second digest, if the policy wants that; 0: it does not. */

@@ -77,26 +77,43 @@ static int open_box(struct keydist *k, const struct zone_state *z, const struct 
 	return rc;
 }
 
+/* The first of this node's boxes that can be opened; the key is the caller's. */
+static int open_any(struct keydist *k, const struct zone_state *z, const struct key_state *ks, struct key **out, struct err *e)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < ks->boxes; i++) {
+		if (memcmp(ks->box[i].to, k->self.id, NODE_ID_LEN) != 0)
+			continue;
+		any = true;
+		if (open_box(k, z, ks, &ks->box[i], out, e) == 0)
+			return 0;
+	}
+	return any ? -1 : err_set(e, ERR_NOTFOUND, "no sealed box for this node");
+}
+
 int keys_open(struct keydist *k, const struct zone_state *z, const struct key_state *ks, struct key **out,
 	      struct err *e)
 {
 	struct key *key = *place_of(k, ks->hash);
-	bool any = false;
 
 	if (key != NULL && memcmp(key_hash(key), ks->hash, 32) == 0) {
 		*out = key;
 		return 0;
 	}
-	for (size_t i = 0; i < ks->boxes; i++) {
-		if (memcmp(ks->box[i].to, k->self.id, NODE_ID_LEN) != 0)
-			continue;
-		any = true;
-		if (open_box(k, z, ks, &ks->box[i], out, e) == 0) {
-			keys_keep_open(k, *out);
-			return 0;
-		}
-	}
-	return any ? -1 : err_set(e, ERR_NOTFOUND, "no sealed box for this node");
+	if (open_any(k, z, ks, out, e) != 0)
+		return -1;
+	keys_keep_open(k, *out);
+	return 0;
+}
+
+bool keys_can_open(struct keydist *k, const struct zone_state *z, const struct key_state *ks, struct err *e)
+{
+	struct key *key = NULL;
+	const int rc = open_any(k, z, ks, &key, e);
+
+	key_free(key);
+	return rc == 0;
 }
 
 /* ---- for the engine ---- */

@@ -89,28 +89,6 @@ out:
 	return rc;
 }
 
-/* Says `lost` for a key that this node said to hold and cannot open any more: the others must know that it is
- * one less. */
-static void say_lost(struct keydist *k, struct zone_ctx *c, const struct life *l)
-{
-	const struct zone_state *z = l->in.zone;
-
-	for (size_t i = 0; i < l->t.n; i++) {
-		struct key_state *ks = l->t.key[i].key;
-		struct key *key = NULL;
-		struct err e;
-
-		if (ks->foreign || !l->t.key[i].record[RECORD_DNSKEY].show || !key_held_by(z, ks, k->self.id) ||
-		    id_set_has(&ks->lost, k->self.id) || keys_open(k, z, ks, &key, &e) == 0)
-			continue;
-		log_event(LOG_ERROR, "key-lost",
-			  "zone=%s key=%u/%u msg=%s; what is served stays: put back the identity that this host had, or retire this "
-			  "signer (duetctl node retire %s) and add it anew", z->text, dnskey_tag(ks->dnskey, ks->dnskey_len),
-			  l->t.key[i].alg, e.text, k->conf->node.name);
-		words_add(k, c, "key.lost", json_pack("{s:o}", "key", msg_json_hex(ks->hash, 32)), NULL, "-");
-	}
-}
-
 /* Fills in what is signed; the state of the plan: "keep" when that is not possible now. */
 static const char *signed_state(struct keydist *k, struct zone_ctx *c, const struct life *l, json_t *plan)
 {
@@ -126,8 +104,7 @@ static const char *signed_state(struct keydist *k, struct zone_ctx *c, const str
 		log_event(e.code == ERR_NOTNOW ? LOG_WARNING : LOG_ERROR, "plan-trouble",
 			  "zone=%s msg=%s; what is served stays", c->text, e.text);
 	zone_trouble(c, e.text);
-	if (e.code != ERR_NOTNOW && k->acting)
-		say_lost(k, c, l);
+	c->look_for_lost |= e.code != ERR_NOTNOW;
 	c->refresh_at = clock_now_s() + TRY_AGAIN_S;
 	return "keep";
 }
@@ -199,17 +176,24 @@ static json_t *seeds(const struct timeline *t)
 	return list;
 }
 
-static json_t *foreign_keys(const struct timeline *t)
+static bool is_foreign(struct keydist *k, const struct life *l, const struct timeline_key *key)
+{
+	(void)k;
+	(void)l;
+	return key->key->foreign;
+}
+
+/* Of those in the DNSKEY RRset; NULL: none is. */
+static json_t *keys_that(bool (*are)(struct keydist *k, const struct life *l, const struct timeline_key *key), struct keydist *k,
+			 const struct life *l)
 {
 	json_t *list = NULL;
 
-	for (size_t i = 0; i < t->n; i++) {
-		const struct key_state *ks = t->key[i].key;
-
-		if (!ks->foreign || !t->key[i].record[RECORD_DNSKEY].show)
+	for (size_t i = 0; i < l->t.n; i++) {
+		if (!l->t.key[i].record[RECORD_DNSKEY].show || !are(k, l, &l->t.key[i]))
 			continue;
 		list = list == NULL ? json_array() : list;
-		json_array_append_new(list, dnskey_text(ks));
+		json_array_append_new(list, dnskey_text(l->t.key[i].key));
 	}
 	return list;
 }
@@ -218,7 +202,7 @@ json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct life *l)
 {
 	const struct zone_state *z = l->in.zone;
 	const char *source = submit_plan_source(c, json_string_value(json_object_get(zone_addition(z)->body, "source")));
-	json_t *plan, *children = local_children(k, c), *foreign = foreign_keys(&l->t);
+	json_t *plan, *children = local_children(k, c), *foreign = keys_that(is_foreign, k, l), *lost = keys_that(dnskey_left_out, k, l);
 	struct timeline_published next;
 
 	look(c, l);
@@ -241,6 +225,8 @@ json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct life *l)
 		json_object_set_new(plan, "children", children);
 	if (foreign != NULL)
 		json_object_set_new(plan, "foreign", foreign);
+	if (lost != NULL)
+		json_object_set_new(plan, "lost", lost);
 	if (l->t.stale)
 		json_object_set_new(plan, "set_back", json_true());
 	if (!l->published.any && others_serve(&l->t))

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * share: sealed boxes for signers that were admitted after a key or a TSIG secret was made (DESIGN section 4, "Who counts").
+ * share: sealed boxes for signers that were admitted after a key or a TSIG secret was made (DESIGN section 4, "Who counts"),
+ * and once more for one that has lost a key.
  *
  * Whoever holds it may seal it once more.  The first of the holders that is heard does; if it dies meanwhile the next one
  * does, and where two do, there are two boxes.
  */
-#include "keydist/keydist.h"
+#include "keydist/lost.h"
 
 #include "arena/arena.h"
 #include "log/log.h"
@@ -43,17 +44,17 @@ static bool holds_key(const void *what, const uint8_t *id)
 {
 	const struct zone_key *zk = what;
 
-	return key_held_by(zk->z, zk->ks, id);
+	return key_held_by(zk->z, zk->ks, id) && !lost_at(zk->ks, id);
 }
 
-/* Signers without a box of the key. */
+/* Signers without a box of the key that they can open. */
 static size_t without_box(const struct keydist *k, const struct key_state *ks, const struct node_state **out, size_t max)
 {
 	const struct fact_state *s = cluster_state(k->cluster);
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->nodes && n < max; i++)
-		if (node_is_signer(&s->node[i]) && !key_has_box(ks, s->node[i].id))
+		if (node_is_signer(&s->node[i]) && (!key_has_box(ks, s->node[i].id) || lost_at(ks, s->node[i].id)))
 			out[n++] = &s->node[i];
 	return n;
 }
@@ -95,6 +96,7 @@ void share_zone(struct keydist *k, struct zone_ctx *c, struct zone_state *z, con
 		size_t n;
 
 		if (l->t.key[i].dead || !key_has_box(zk.ks, k->self.id) ||
+		    (lost_here(k, zk.ks) && !keys_can_open(k, z, zk.ks, NULL)) || /* who finds it again seals it to itself */
 		    (n = without_box(k, zk.ks, to, sizeof(to) / sizeof(to[0]))) == 0 ||
 		    !key_said_held(zk.ks, k->self.id)) /* which opening it proves once more */
 			continue;

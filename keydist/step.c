@@ -3,6 +3,7 @@
 #include "keydist/events.h"
 #include "keydist/leave.h"
 #include "keydist/local.h"
+#include "keydist/lost.h"
 #include "keydist/parent.h"
 #include "keydist/submit.h"
 
@@ -82,9 +83,12 @@ static void step_zone(struct keydist *k, struct zone_ctx *c)
 		life_step(k, c, &l);
 	if (k->acting && k->engine_up && k->conf->keydist.tell_count > 0)
 		parent_tell(k, c, z, &l.published.record[RECORD_DS], l.published.cds_delete);
+	lost_tell(k, c, &l);
 	/* What is said brings the zone here again, with the plan that follows. */
 	if (words_count(k) == before)
 		plan_zone(k, c, z, &l);
+	if (k->acting && c->look_for_lost)
+		lost_look(k, c, &l);
 }
 
 static void look_who_acts(struct keydist *k)
@@ -192,6 +196,7 @@ void keydist_tick(struct keydist *k)
 	share_tick(k);
 	running_tick(k);
 	local_tend(k);
+	lost_tick(k);
 	parent_tick(k);
 	events_tick(k);
 	leave_tick(k);

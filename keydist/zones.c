@@ -141,6 +141,7 @@ void zones_free(struct keydist *k)
 		free(c->memory);
 		events_forget(c);
 		free(c->trouble);
+		free(c->lost);
 		free(c->name);
 		free(c->text);
 		free(c->below);

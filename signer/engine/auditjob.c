@@ -154,6 +154,8 @@ static json_t *lasting_words(const struct plan *p)
 	set_keys(o, p);
 	if (p->foreign != NULL)
 		json_object_set(o, "foreign", p->foreign);
+	if (p->lost != NULL)
+		json_object_set(o, "lost", p->lost);
 	return o;
 }
 

@@ -62,6 +62,7 @@ void plan_unref(struct plan *p)
 	free(p->source);
 	json_decref(p->seeds);
 	json_decref(p->foreign);
+	json_decref(p->lost);
 	json_decref(p->audit_words);
 	free(p->shows);
 	arena_free(p->arena);
@@ -447,6 +448,7 @@ int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identi
 	p->source = mem_strdup(source);
 	p->seeds = json_incref(json_object_get(msg, "seeds"));
 	p->foreign = json_incref(json_object_get(msg, "foreign"));
+	p->lost = json_incref(json_object_get(msg, "lost"));
 	if (children_read(p, msg, apex, e) != 0)
 		goto bad;
 	if (p->state == PLAN_SIGNED && signed_read(p, msg, apex, id, before, now, e) != 0)

@@ -45,6 +45,7 @@ struct plan {
 	int64_t ready_until;  /* earliest expiration of the ready RRSIGs; INT64_MAX without */
 	json_t *seeds;        /* what others publish and published, as the auditor reads it, while nothing is published here; NULL */
 	json_t *foreign;      /* DNSKEYs of another signer, in presentation format; NULL: none */
+	json_t *lost;         /* the same of keys whose private halves are lost, and without whose signatures the chain holds */
 	struct key **keys;    /* borrowed from `held`; they sign only between plan_keys_use and plan_keys_done */
 	struct ring_key **held; /* shared by plans that follow each other */
 	bool *unpublished;    /* of keys: signs, and its DNSKEY is not in the RRset (a conservative algorithm roll) */

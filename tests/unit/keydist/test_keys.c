@@ -11,8 +11,10 @@
 #include <cmocka.h>
 
 #include "cluster/impl.h"
-#include "keydist/keydist.h"
+#include "keydist/lost.h"
+#include "rrset/rr.h"
 #include "seal/seal.h"
+#include "wire/wire.h"
 
 /* main.c has this in the program. */
 int keydist_reload(struct keydist *k, struct err *e)
@@ -674,6 +676,108 @@ static void signatures_are_kept_over_a_restart_and_not_made_in_doubt(void **stat
 	json_decref(second[0].rrset);
 }
 
+/* How many RRSIGs the DNSKEY RRset has; -1: it cannot be made. */
+static int dnskey_sigs(struct fixture *x, const struct life *l)
+{
+	struct apex_rrset rrset[3];
+	uint8_t octets[4096];
+	size_t count, len = 0;
+	int sigs = 0;
+	struct rd r;
+	struct rr rr;
+	struct err e;
+
+	if (dnskey_make(&x->k, l, rrset, &count, &e) != 0)
+		return -1;
+	assert_int_equal(sodium_base642bin(octets, sizeof(octets), json_string_value(rrset[0].rrset),
+					   json_string_length(rrset[0].rrset), NULL, &len, NULL, sodium_base64_VARIANT_ORIGINAL), 0);
+	for (r = rd_of(octets, len); rd_left(&r) > 0;) {
+		assert_int_equal(rr_read(&r, &rr, &e), 1);
+		sigs += rr.type == TYPE_RRSIG;
+	}
+	for (size_t i = 0; i < count; i++)
+		json_decref(rrset[i].rrset);
+	return sigs;
+}
+
+static void a_lost_key_is_left_out_only_where_the_chain_holds(void **state)
+{
+	static const struct {
+		enum record_phase lost, other;
+		bool alg, left_out;
+	} cases[] = {
+		{ PHASE_OMNIPRESENT, PHASE_OMNIPRESENT, true, true },    { PHASE_OMNIPRESENT, PHASE_RUMOURED, true, false },
+		{ PHASE_OMNIPRESENT, PHASE_HIDDEN, true, false },        { PHASE_OMNIPRESENT, PHASE_UNRETENTIVE, true, false },
+		{ PHASE_UNRETENTIVE, PHASE_OMNIPRESENT, true, true },    { PHASE_UNRETENTIVE, PHASE_RUMOURED, true, false },
+		{ PHASE_OMNIPRESENT, PHASE_OMNIPRESENT, false, false },  { PHASE_HIDDEN, PHASE_HIDDEN, true, true },
+	};
+	struct fixture *x = *state;
+	uint8_t hash[2][32];
+	struct err e;
+
+	retire_peer(x);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(keys_create(&x->k, zone(x), ALG_ED25519, "ksk", NULL, hash[i], &e), 0);
+		vault_stores(x, hash[i]);
+	}
+	for (size_t c = 0; c <= sizeof(cases) / sizeof(cases[0]); c++) {
+		struct life *l = life_of(x);
+
+		assert_int_equal(l->t.n, 2);
+		for (size_t i = 0; i < 2; i++) {
+			const bool lost = memcmp(l->t.key[i].key->hash, hash[0], 32) == 0;
+
+			l->t.key[i].record[RECORD_DNSKEY].show = true;
+			if (c > 0)
+				l->t.key[i].record[RECORD_DS].phase = lost ? cases[c - 1].lost : cases[c - 1].other;
+			if (c > 0 && !lost && !cases[c - 1].alg)
+				l->t.key[i].alg = ALG_ECDSAP256SHA256;
+		}
+		for (size_t i = 0; i < 2 && c > 0; i++)
+			assert_int_equal(dnskey_left_out(&x->k, l, &l->t.key[i]),
+					 memcmp(l->t.key[i].key->hash, hash[0], 32) == 0 && cases[c - 1].left_out);
+		/* what is to be signed and cannot be opened is not signed with the other one alone */
+		assert_int_equal(dnskey_sigs(x, l), c == 0 || !cases[c - 1].left_out ? 2 : 1);
+		if (c == 0)
+			assert_int_equal(keydist_say(&x->k, "key.lost", x->zone, json_pack("{s:o}", "key", msg_json_hex(hash[0], 32)),
+						     &e), 0);
+	}
+}
+
+static void a_ksk_that_cannot_be_opened_keeps_the_rrset_as_it_was(void **state)
+{
+	struct fixture *x = *state;
+	struct zone_ctx *c = zone_ctx(&x->k, x->zone, true);
+	struct key_state *ks;
+	uint8_t hash[2][32];
+	struct life *l;
+	struct err e;
+
+	retire_peer(x);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(keys_create(&x->k, zone(x), ALG_ED25519, "ksk", NULL, hash[i], &e), 0);
+		vault_stores(x, hash[i]);
+	}
+	ks = zone_key(zone(x), hash[0]);
+	for (size_t i = 0; i < ks->boxes; i++)
+		ks->box[i].box[100] = ks->box[i].box[100] == 'A' ? 'B' : 'A';
+	for (size_t i = 0; i < OPEN_MAX; i++) {
+		key_free(x->k.open[i]);
+		x->k.open[i] = NULL;
+	}
+	l = life_of(x);
+	l->t.key[0].record[RECORD_DNSKEY].show = l->t.key[1].record[RECORD_DNSKEY].show = true;
+	assert_int_equal(dnskey_sigs(x, l), -1);
+	assert_true(c->look_for_lost);
+	lost_look(&x->k, c, l);
+	assert_false(c->look_for_lost);
+	assert_int_equal(words_say(&x->k, &e), 0);
+	assert_true(lost_here(&x->k, ks));
+	assert_false(lost_here(&x->k, zone_key(zone(x), hash[1])));
+	lost_tell(&x->k, c, life_of(x));
+	assert_non_null(strstr(c->lost, "every signer has lost its private key"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -698,6 +802,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(signatures_are_kept_over_a_restart_and_not_made_in_doubt,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(a_lost_key_is_left_out_only_where_the_chain_holds, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_ksk_that_cannot_be_opened_keeps_the_rrset_as_it_was, setup, teardown),
 	};
 	struct err e;
 
