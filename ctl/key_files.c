@@ -4,7 +4,6 @@
 
 #include "arena/arena.h"
 #include "http/http.h"
-#include "key/key.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,6 @@
 
 #include "clock/clock.h"
 #include "http/http.h"
-#include "key/key.h"
 
 #include <stdio.h>
 #include <stdlib.h>

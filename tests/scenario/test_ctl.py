@@ -47,7 +47,7 @@ def test_help_and_misuse(lab):
     if seen < 28:
         raise Failed("only %d commands" % seen)
     for line in ("", "nonsense", "zone", "zone nonsense", "zone add x.", "zone floor x. -1", "zone floor x. 4294967296",
-                 "key create x. --algorithm 5", "key create x. --timeout soon", "key export x. ab", "node add duet1x",
+                 "key create x. --algorithm 5", "key create x. --role xx", "key roll x. --role xx", "key create x. --timeout soon", "key export x. ab", "node add duet1x",
                  "node init --role king", "node init --first --role backup", "drill failover", "backup restore",
                  "tsig create x.", "status --socket"):
         p = expect(run([duetctl, *line.split()], check=False), 2, line)
