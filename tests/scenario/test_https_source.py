@@ -19,6 +19,10 @@ class Texts(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
+        with self.server.lock:
+            self.answer()
+
+    def answer(self):
         s, etag = self.server, '"%s"' % hashlib.sha256(self.server.text).hexdigest()
         same = self.headers.get("If-Modified-Since") == s.dated if s.dated else self.headers.get("If-None-Match") == etag
         status = s.status or (304 if same else 200)
@@ -48,7 +52,7 @@ def web_server(cert, key, text, port=0):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
     web.socket = context.wrap_socket(web.socket, server_side=True)
-    web.text, web.status, web.dated, web.answered = text, 0, None, []
+    web.text, web.status, web.dated, web.answered, web.lock = text, 0, None, [], threading.Lock()
     threading.Thread(target=web.serve_forever, daemon=True).start()
     return web
 
@@ -135,8 +139,9 @@ def test_a_zone_from_a_web_server(lab):
         raise Failed("still in trouble: %s" % status["error"])
     # A server that has dates and no ETags is asked by these.
     mark = log.mark()
-    web.dated, before = "Sat, 01 Nov 2025 10:00:00 GMT", len(web.answered)
-    web.text += b"dated 60 TXT \"by date\"\n"
+    with web.lock:      # at once, or the text of before is sent once more
+        web.dated, before = "Sat, 01 Nov 2025 10:00:00 GMT", len(web.answered)
+        web.text += b"dated 60 TXT \"by date\"\n"
     log.wait_event("event=published %s" % DOT, 40, mark)
     wait_until(lambda: web.answered[before:].count(304) >= 2, 20)
     if web.answered[before:].count(200) != 1:

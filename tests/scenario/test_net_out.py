@@ -322,7 +322,7 @@ def test_a_damaged_page_is_not_sent(lab):
 
 
 def test_slow_readers_delay_nobody_and_are_cut(lab):
-    net = Net(lab, env={"NET_IDLE_S": "3", "NET_MAX_TRANSFERS": "60"})
+    net = Net(lab, env={"NET_IDLE_S": "8", "NET_MAX_TRANSFERS": "60"})
     everybody(net)
     net.publish(zone_text(ZONE, 1), more=1500)
     w = dns.message.make_query(ZONE, "AXFR").to_wire()
@@ -348,8 +348,8 @@ def test_slow_readers_delay_nobody_and_are_cut(lab):
                     return time.monotonic() - began, octets
     seconds, octets = fast()
     print("fast reader beside 50 slow ones: %d octets in %.2f s" % (octets, seconds))
-    if seconds > 2.5 * float(os.environ.get("DUET_PATIENCE", "1")):
-        raise Failed("the fast reader took %.2f s" % seconds)
+    if net.process.count("event=transfer-cut"):
+        raise Failed("the fast reader took %.2f s: it had to wait until slow ones were cut" % seconds)
     wait_until(lambda: net.process.count("event=transfer-cut") == 50, 30, "the slow ones are cut")
     fast()
     for s in slow:
@@ -369,12 +369,21 @@ def test_limits_on_connections(lab):
     ok[0].sendall(struct.pack("!H", len(wire)) + wire)
     if not ok[0].recv(10):
         raise Failed("another address is kept out")
-    held[0].sendall(b"\0")      # half a query is no progress
-    began = time.monotonic()
-    for s in held:
+    # Half a query is no progress, however often another octet of it comes.
+    held[0].setblocking(False)
+    octets = iter(b"\2\0" + bytes(500))
+
+    def closed():
+        try:
+            held[0].send(bytes([next(octets)]))
+            return held[0].recv(1) == b""
+        except BlockingIOError:
+            return False
+        except (ConnectionResetError, BrokenPipeError):
+            return True
+    wait_until(closed, 10, "who sends half a query is cut off", every=0.1)
+    for s in held[1:]:
         expect("idle", s.recv(1), b"")
-    if time.monotonic() - began > 4 * float(os.environ.get("DUET_PATIENCE", "1")):
-        raise Failed("idle connections stay open")
 
 
 def test_ipv6_and_all_addresses(lab):
@@ -411,7 +420,7 @@ def test_a_zone_in_scattered_pages(lab):
 
 def test_a_slow_but_steady_reader_is_not_cut(lab):
     """The kernel buffers megabytes: that nothing more fits for seconds does not mean that the client has stopped."""
-    net = Net(lab, env={"NET_IDLE_S": "1"})
+    net = Net(lab, env={"NET_IDLE_S": "3"})
     everybody(net)
     net.publish(zone_text(ZONE, 1), more=1000)
     w = dns.message.make_query(ZONE, "AXFR").to_wire()
@@ -420,11 +429,11 @@ def test_a_slow_but_steady_reader_is_not_cut(lab):
         s.settimeout(5)
         s.connect((net.addr, net.port))
         s.sendall(struct.pack("!H", len(w)) + w)
-        end = time.monotonic() + 6
+        end = time.monotonic() + 10
         while time.monotonic() < end:
             if len(s.recv(32768)) == 0:
                 raise Failed("cut off")
             time.sleep(0.2)
         if net.process.count("event=transfer-cut"):
             raise Failed("cut off")
-        net.process.wait_event("event=transfer-cut", 13)    # now it has stopped
+        net.process.wait_event("event=transfer-cut", 30)    # now it has stopped
