@@ -1,28 +1,41 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* sort: collects records, and spills them as sorted runs when the budget is used up. */
+/*
+ * sort: collects records, and spills them as sorted runs when the budget is used up.
+ *
+ * Beside a thread there are two parts.  While one is filled the other is sorted, and spilled once the first is nearly
+ * full, so that what would fit the budget is not.
+ */
 #include "sort/sort.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "arena/arena.h"
 #include "sort/sort_impl.h"
 
-#define WRITE_OCTETS ((size_t)1 << 20)
-#define AHEAD        8
+#define SPILL_BEFORE 3 /* the other part is spilled when this part of the limit is left, which takes longer to fill */
+#define LOOKS        64 /* so often in filling a part, whether the other is sorted */
+
+enum helper { IDLE, SORTS, SPILLS };
 
 struct sorter {
 	struct sorted *out;
 	char *dir;
-	struct area octets, entries;
-	size_t used;     /* of octets */
-	size_t n;        /* entries */
-	size_t last;     /* offset of the record before */
-	bool in_order;   /* the records in memory came in order */
+	struct part *p;    /* that is filled: of out */
+	size_t limit;      /* of a part, index included */
+	size_t look_at;    /* size of the part at which something is to be done: below the limit, spilling the other */
+	bool beside;
+	/* The thread: what it does with the other part, which nobody else looks at meanwhile, nor at the runs. */
+	enum helper helper;
+	bool joinable;     /* it has a thread; without one the work was done at once */
+	atomic_bool done;  /* that work */
+	pthread_t thread;
+	struct err err;    /* of its spilling */
+	int rc;
 };
 
 struct sorter *sorter_new(size_t budget, const char *dir, struct sort_memory *memory)
@@ -34,19 +47,76 @@ struct sorter *sorter_new(size_t budget, const char *dir, struct sort_memory *me
 	s->out->fd = -1;
 	s->out->budget = budget;
 	s->out->memory = memory;
+	for (int i = 0; i < PARTS; i++)
+		s->out->part[i].in_order = true;
+	s->p = &s->out->part[0];
 	s->dir = mem_strdup(dir != NULL ? dir : tmp != NULL && *tmp != '\0' ? tmp : "/var/tmp");
-	s->in_order = true;
+	s->limit = s->look_at = budget;
 	return s;
+}
+
+void sorter_beside(struct sorter *s)
+{
+	assert(s->out->count == 0);
+	s->beside = true;
+	s->limit = s->look_at = s->out->budget / PARTS;
+}
+
+static struct part *other_part(const struct sorter *s)
+{
+	return s->p == &s->out->part[0] ? &s->out->part[1] : &s->out->part[0];
+}
+
+static void *help(void *arg)
+{
+	struct sorter *s = arg;
+	struct part *other = other_part(s);
+
+	if (s->helper == SORTS)
+		part_sort(other, s->out->memory);
+	else
+		s->rc = part_spill(other, s->out, s->dir, &s->err);
+	atomic_store(&s->done, true);
+	return NULL;
+}
+
+/* Signals are for the threads that the program has made itself. */
+static void start_helper(struct sorter *s, enum helper what)
+{
+	sigset_t all, before;
+
+	s->helper = what;
+	atomic_store(&s->done, false);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	s->joinable = pthread_create(&s->thread, NULL, help, s) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!s->joinable)
+		help(s);
+}
+
+static int end_helper(struct sorter *s, struct err *e)
+{
+	if (s->joinable)
+		pthread_join(s->thread, NULL);
+	s->joinable = false;
+	s->helper = IDLE;
+	return s->rc == 0 ? 0 : err_set(e, s->err.code, "%s", s->err.text);
+}
+
+static void end_parts(struct sorted *s)
+{
+	area_end(&s->part[0].octets, AREA_OCTETS, s->memory);
+	area_end(&s->part[1].octets, AREA_OCTETS_2, s->memory);
+	area_end(&s->part[0].entries, AREA_ENTRIES, s->memory);
+	area_end(&s->part[1].entries, AREA_ENTRIES_2, s->memory);
 }
 
 void sorter_free(struct sorter *s)
 {
 	if (s == NULL)
 		return;
-	if (s->out != NULL) {
-		area_end(&s->octets, AREA_OCTETS, s->out->memory);
-		area_end(&s->entries, AREA_ENTRIES, s->out->memory);
-	}
+	end_helper(s, NULL);
 	sorted_free(s->out);
 	free(s->dir);
 	free(s);
@@ -58,8 +128,7 @@ void sorted_free(struct sorted *s)
 		return;
 	if (s->fd >= 0)
 		close(s->fd);
-	area_end(&s->octets, AREA_OCTETS, s->memory);
-	area_end(&s->entries, AREA_ENTRIES, s->memory);
+	end_parts(s);
 	free(s->runs);
 	free(s);
 }
@@ -74,150 +143,99 @@ bool sorted_in_memory(const struct sorted *s)
 	return s->fd < 0;
 }
 
-static struct entry *entries_of(struct sorter *s)
+/* ---- a part that is full ---- */
+
+static int spill_other(struct sorter *s, struct err *e)
 {
-	return (struct entry *)(void *)s->entries.p;
+	if (end_helper(s, e) != 0)
+		return -1;
+	if (other_part(s)->n > 0)
+		start_helper(s, SPILLS);
+	return 0;
 }
 
-static void sort_run(struct sorter *s)
+/* The other part is filled next. */
+static int turn(struct sorter *s, struct err *e)
 {
-	struct area spare = { .p = NULL };
-	size_t len = s->n * sizeof(struct entry);
-
-	if (s->in_order)
-		return;
-	area_grow(&spare, AREA_SPARE, 0, len, len, s->out->memory);
-	entries_sort(entries_of(s), (struct entry *)(void *)spare.p, s->n, s->octets.p);
-	area_end(&spare, AREA_SPARE, s->out->memory);
-	s->in_order = true;
+	if ((s->helper != SPILLS && spill_other(s, e) != 0) || end_helper(s, e) != 0)
+		return -1;
+	s->p = other_part(s);
+	start_helper(s, SORTS);
+	s->look_at = s->limit - s->limit / SPILL_BEFORE;
+	return 0;
 }
 
-static int open_file(struct sorter *s, struct err *e)
+static int look(struct sorter *s, size_t size, struct err *e)
 {
-	char *path;
-
-	s->out->fd = open(s->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (s->out->fd >= 0)
+	if (!s->beside) {
+		part_sort(s->p, s->out->memory);
+		return part_spill(s->p, s->out, s->dir, e);
+	}
+	if (size > s->limit)
+		return turn(s, e);
+	if (s->helper == SORTS && !atomic_load(&s->done)) { /* not waited for as long as there is room */
+		s->look_at = size + s->limit / LOOKS;
+		s->look_at = s->look_at < s->limit ? s->look_at : s->limit;
 		return 0;
-	path = mem_printf("%s/sort-XXXXXX", s->dir); /* for file systems that do not know O_TMPFILE */
-	s->out->fd = mkostemp(path, O_CLOEXEC);
-	if (s->out->fd >= 0)
-		unlink(path);
-	free(path);
-	return s->out->fd >= 0 ? 0 : err_errno(e, "%s: no file for sorting", s->dir);
-}
-
-static int write_all(int fd, const uint8_t *p, size_t len, off_t at, struct err *e)
-{
-	while (len > 0) {
-		ssize_t n = pwrite(fd, p, len, at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return err_errno(e, "file for sorting");
-		p += n;
-		at += n;
-		len -= (size_t)n;
 	}
-	return 0;
+	s->look_at = s->limit;
+	return spill_other(s, e);
 }
 
-static int write_run(struct sorter *s, struct run *run, struct err *e)
+/* ---- records ---- */
+
+static unsigned index_of(const struct sorter *s)
 {
-	uint8_t *buffer = mem_grow(NULL, WRITE_OCTETS, 1), *octets = s->octets.p;
-	const struct entry *entries = entries_of(s);
-	size_t used = 0;
-	int rc = 0;
-
-	for (size_t i = 0; rc == 0 && i < s->n; i++) {
-		struct sort_record r = record_at(octets + entries[i].at);
-		size_t len = HEADER_LEN + r.key_len + r.len;
-
-		if (i + AHEAD < s->n)
-			__builtin_prefetch(octets + entries[i + AHEAD].at);
-		if (WRITE_OCTETS - used < len) {
-			rc = write_all(s->out->fd, buffer, used, run->at + (off_t)run->len, e);
-			run->len += used;
-			used = 0;
-		}
-		if (WRITE_OCTETS < len) {
-			rc = rc != 0 ? rc : write_all(s->out->fd, r.key - HEADER_LEN, len, run->at + (off_t)run->len, e);
-			run->len += len;
-		} else {
-			memcpy(buffer + used, r.key - HEADER_LEN, len);
-			used += len;
-		}
-	}
-	if (rc == 0)
-		rc = write_all(s->out->fd, buffer, used, run->at + (off_t)run->len, e);
-	run->len += used;
-	free(buffer);
-	return rc;
-}
-
-static int spill(struct sorter *s, struct err *e)
-{
-	struct sorted *out = s->out;
-	struct run *run;
-
-	if (out->fd < 0 && open_file(s, e) != 0)
-		return -1;
-	out->runs = mem_grow(out->runs, out->run_count + 1, sizeof(*out->runs));
-	run = &out->runs[out->run_count];
-	*run = (struct run){ .at = 0 };
-	if (out->run_count > 0)
-		run->at = run[-1].at + (off_t)run[-1].len;
-	sort_run(s);
-	if (write_run(s, run, e) != 0)
-		return -1;
-	out->run_count++;
-	s->n = s->used = 0;
-	return 0;
+	return s->p == &s->out->part[1];
 }
 
 uint8_t *sorter_more(struct sorter *s, size_t used, size_t room)
 {
-	size_t there = used == 0 ? s->used : s->used + HEADER_LEN + used;
-	size_t want = s->used + HEADER_LEN + used + room + KEY_PAD;
+	struct part *p = s->p;
+	size_t there = used == 0 ? p->used : p->used + HEADER_LEN + used;
+	size_t want = p->used + HEADER_LEN + used + room + KEY_PAD;
 
-	if (s->octets.room < want)
-		area_grow(&s->octets, AREA_OCTETS, there, want, s->out->budget + 2 * room, s->out->memory);
-	return s->octets.p + s->used + HEADER_LEN;
+	if (p->octets.room < want)
+		area_grow(&p->octets, AREA_OCTETS + index_of(s), there, want, s->limit + 2 * room, s->out->memory);
+	return p->octets.p + p->used + HEADER_LEN;
 }
 
 uint8_t *sorter_begin(struct sorter *s, size_t room, struct err *e)
 {
 	/* two entries for each record: the order is made beside the entries */
-	if (s->n > 0 && s->used + 2 * (s->n + 1) * sizeof(struct entry) > s->out->budget && spill(s, e) != 0)
+	const size_t size = s->p->used + 2 * (s->p->n + 1) * sizeof(struct entry);
+
+	if (size > s->look_at && s->p->n > 0 && look(s, size, e) != 0)
 		return NULL;
 	return sorter_more(s, 0, room);
 }
 
-static bool is_in_order(const struct sorter *s, const uint8_t *key, size_t key_len)
+static bool is_in_order(const struct part *p, const uint8_t *key, size_t key_len)
 {
-	struct sort_record last = record_at(s->octets.p + s->last);
+	struct sort_record last = record_at(p->octets.p + p->last);
 
 	return key_cmp(last.key, last.key_len, key, key_len) <= 0;
 }
 
 void sorter_commit(struct sorter *s, size_t key_len, size_t len)
 {
-	uint8_t *p = s->octets.p + s->used;
-	size_t entries = (s->n + 1) * sizeof(struct entry);
+	struct part *p = s->p;
+	uint8_t *at = p->octets.p + p->used;
+	size_t entries = (p->n + 1) * sizeof(struct entry);
 
-	assert(key_len <= SORT_KEY_MAX && len <= UINT32_MAX && 
-	       HEADER_LEN + key_len + len <= s->octets.room - s->used);
-	if (s->n > 0 && s->in_order)
-		s->in_order = is_in_order(s, p + HEADER_LEN, key_len);
-	if (entries > s->entries.room)
-		area_grow(&s->entries, AREA_ENTRIES, entries - sizeof(struct entry), entries, s->out->budget / 2, s->out->memory);
-	entries_of(s)[s->n] = (struct entry){ .head = head_of(p + HEADER_LEN, key_len), .at = s->used };
-	memcpy(p, &(uint32_t){ (uint32_t)len }, 4);
-	memcpy(p + 4, &(uint16_t){ (uint16_t)key_len }, 2);
-	s->last = s->used;
-	s->used += HEADER_LEN + key_len + len;
-	s->n++;
+	assert(key_len <= SORT_KEY_MAX && len <= UINT32_MAX &&
+	       HEADER_LEN + key_len + len <= p->octets.room - p->used);
+	if (p->n > 0 && p->in_order)
+		p->in_order = is_in_order(p, at + HEADER_LEN, key_len);
+	if (entries > p->entries.room)
+		area_grow(&p->entries, AREA_ENTRIES + index_of(s), entries - sizeof(struct entry), entries, s->limit / 2,
+			  s->out->memory);
+	part_entries(p)[p->n] = (struct entry){ .head = head_of(at + HEADER_LEN, key_len), .at = p->used };
+	memcpy(at, &(uint32_t){ (uint32_t)len }, 4);
+	memcpy(at + 4, &(uint16_t){ (uint16_t)key_len }, 2);
+	p->last = p->used;
+	p->used += HEADER_LEN + key_len + len;
+	p->n++;
 	s->out->count++;
 }
 
@@ -239,13 +257,18 @@ int sorter_end(struct sorter *s, struct sorted **out, struct err *e)
 {
 	struct sorted *sorted = s->out;
 
-	(void)e;
-	sort_run(s);
-	area_fit(&s->octets, s->used + KEY_PAD);
-	area_fit(&s->entries, s->n * sizeof(struct entry));
-	sorted->octets = s->octets;
-	sorted->entries = s->entries;
-	sorted->entry_count = s->n;
+	if (s->helper == SPILLS) /* two that sort would need twice the room for it */
+		part_sort(s->p, sorted->memory);
+	if (end_helper(s, e) != 0) {
+		sorter_free(s);
+		return -1;
+	}
+	part_sort(s->p, sorted->memory);
+	for (unsigned i = 0; i < PARTS; i++) {
+		area_fit(&sorted->part[i].octets, sorted->part[i].used + KEY_PAD);
+		area_fit(&sorted->part[i].entries, sorted->part[i].n * sizeof(struct entry));
+	}
+	sorted->newest = index_of(s);
 	s->out = NULL;
 	*out = sorted;
 	sorter_free(s);

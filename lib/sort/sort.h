@@ -37,6 +37,9 @@ void sort_memory_free(struct sort_memory *m);
 /* budget in octets, index included; dir for what does not fit (NULL: TMPDIR, or /var/tmp); memory may be NULL. */
 struct sorter;
 struct sorter *sorter_new(size_t budget, const char *dir, struct sort_memory *memory);
+/* What fills half of the budget is sorted, and spilled, by another thread, while the other half is filled.  Before the
+ * first record. */
+void sorter_beside(struct sorter *s);
 /* NULL does nothing. */
 void sorter_free(struct sorter *s);
 

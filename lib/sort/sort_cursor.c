@@ -15,6 +15,7 @@
 struct source {
 	struct sort_record now;
 	uint64_t head;   /* of its key */
+	bool in_memory;
 	const uint8_t *octets; /* in memory: records, in the order of entries */
 	const struct entry *entries;
 	size_t at, n;
@@ -71,7 +72,7 @@ static inline void fetch(const uint8_t *p)
 /* The next record of a run: 1, 0 at its end, -1. */
 static int source_next(const struct sorted *s, struct source *r, struct err *e)
 {
-	if (r->octets != NULL) {
+	if (r->in_memory) {
 		if (r->at == r->n)
 			return 0;
 		if (r->at + AHEAD < r->n)
@@ -140,7 +141,7 @@ static int start(struct sorted_cursor *c, size_t sources, struct err *e)
 int sorted_cursor_open(const struct sorted *s, struct sorted_cursor **out, struct err *e)
 {
 	struct sorted_cursor *c = mem_new(1, sizeof(*c));
-	size_t n = s->run_count + 1, room = s->budget / (2 * n);
+	size_t n = s->run_count + PARTS, room = s->budget / (2 * n);
 
 	room = room < BUFFER_LEAST ? BUFFER_LEAST : room > BUFFER_MOST ? BUFFER_MOST : room;
 	c->sorted = s;
@@ -154,10 +155,13 @@ int sorted_cursor_open(const struct sorted *s, struct sorted_cursor **out, struc
 			r->file_at = s->runs[i].at;
 			r->file_left = s->runs[i].len;
 			r->buffer = mem_grow(NULL, (r->room = room) + KEY_PAD, 1);
-		} else {
-			r->octets = s->octets.p;
-			r->entries = (const struct entry *)(const void *)s->entries.p;
-			r->n = s->entry_count;
+		} else { /* the part that is newest is the last */
+			const struct part *p = &s->part[i + 1 == n ? s->newest : !s->newest];
+
+			r->entries = part_entries(p);
+			r->octets = p->octets.p;
+			r->n = p->n;
+			r->in_memory = true;
 		}
 	}
 	if (start(c, n, e) != 0) {
@@ -200,7 +204,7 @@ void sorted_cursor_close(struct sorted_cursor *c)
 {
 	if (c == NULL)
 		return;
-	for (size_t i = 0; i < c->sorted->run_count + 1; i++)
+	for (size_t i = 0; i < c->sorted->run_count + PARTS; i++)
 		free(c->sources[i].buffer);
 	free(c->sources);
 	free(c->heap);

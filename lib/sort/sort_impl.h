@@ -27,8 +27,9 @@ struct run {
 	uint64_t len;
 };
 
-/* What sorts leave to each other: the octets of records, their entries, and room to bring those into order. */
-enum area_role { AREA_OCTETS, AREA_ENTRIES, AREA_SPARE, AREA_ROLES };
+/* What sorts leave to each other: the octets of records, their entries, for each of two parts; and room to bring entries
+ * into order. */
+enum area_role { AREA_OCTETS, AREA_OCTETS_2, AREA_ENTRIES, AREA_ENTRIES_2, AREA_SPARE, AREA_ROLES };
 struct area {
 	uint8_t *p;
 	size_t room;
@@ -42,17 +43,35 @@ void area_fit(struct area *a, size_t used);
 /* The area is empty afterwards. */
 void area_end(struct area *a, enum area_role role, struct sort_memory *m);
 
+/* Records in memory. */
+struct part {
+	struct area octets, entries;
+	size_t used;   /* of octets */
+	size_t n;      /* entries */
+	size_t last;   /* offset of the record before */
+	bool in_order; /* the records came in order, or were brought into it */
+};
+static inline struct entry *part_entries(const struct part *p)
+{
+	return (struct entry *)(void *)p->entries.p;
+}
+
+#define PARTS 2
 struct sorted {
-	struct area octets; /* the last run, which stays in memory */
-	struct area entries;
-	size_t entry_count;
+	struct part part[PARTS]; /* stay in memory: what came last, in part[newest], and before it the other one's, if any */
+	unsigned newest;
 	struct sort_memory *memory; /* or NULL */
-	int fd; /* of the runs before it; -1: there are none */
+	int fd; /* of the runs before them; -1: there are none */
 	struct run *runs;
 	size_t run_count;
 	size_t count;
 	size_t budget;
 };
+
+/* Brings its entries into order. */
+void part_sort(struct part *p, struct sort_memory *m);
+/* Appends it, which is in order, to the file as a run; it is empty then.  dir: for the file.  ERR_IO. */
+int part_spill(struct part *p, struct sorted *out, const char *dir, struct err *e);
 
 /* KEY_PAD octets behind a key can be read. */
 static inline uint64_t head_of(const uint8_t *key, size_t len)

@@ -70,7 +70,7 @@ struct zone_limits {
 	size_t sort_octets;        /* memory for records; what is above goes into a file */
 	const char *sort_dir;      /* for that file; NULL: TMPDIR, or /var/tmp */
 	struct sort_memory *sort_memory; /* of zones before, and for zones after; NULL: none */
-	unsigned threads;          /* that sum up a large zone */
+	unsigned threads;          /* for a large zone: its sum; with more than one, its order beside the reading, too */
 	bool without_sum;          /* leaves sum and digest 0: for who needs neither */
 	const struct zone_given *given; /* by dname_cmp, each owner once; ZONEMD of the input are not checked then */
 	size_t given_count;

@@ -43,6 +43,8 @@ struct zone_build *zone_build_new(const uint8_t *apex, const struct zone_limits 
 	memcpy(b->z->apex, apex, b->apex_len);
 	b->limits = *limits;
 	b->sorter = sorter_new(limits->sort_octets, limits->sort_dir, limits->sort_memory);
+	if (limits->threads > 1)
+		sorter_beside(b->sorter);
 	b->file = ENTRY_NO_FILE;
 	b->left = limits->max_records;
 	if (limits->given_count > 0)

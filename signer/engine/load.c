@@ -12,7 +12,8 @@
 #include "signer/engine/submit.h"
 #include "signer/engine/zwork.h"
 
-#define RETRY_MS 1000 /* a file that changed while it was read */
+#define RETRY_MS        1000  /* a file that changed while it was read */
+#define GIVE_BACK_LEAST 10000 /* records of a zone that is not given back at once */
 
 struct load {
 	struct work work;
@@ -89,6 +90,40 @@ static void load_failed(struct load *l)
 	}
 }
 
+/* A large zone takes a while to be given back, which neither the loop nor what comes of the zone waits for. */
+struct giving_back {
+	uv_work_t uv;
+	struct zone *zone;
+};
+
+static void give_back_work(uv_work_t *uv)
+{
+	struct giving_back *g = uv->data;
+
+	zone_free(g->zone);
+}
+
+static void give_back_done(uv_work_t *uv, int status)
+{
+	(void)status;
+	free(uv->data);
+}
+
+static void give_back(struct engine *e, struct zone *z)
+{
+	struct giving_back *g;
+
+	if (z->records < GIVE_BACK_LEAST) {
+		zone_free(z);
+		return;
+	}
+	g = mem_new(1, sizeof(*g));
+	g->uv.data = g;
+	g->zone = z;
+	if (uv_queue_work(&e->loop, &g->uv, give_back_work, give_back_done) != 0)
+		abort();
+}
+
 static void load_done(struct work *w)
 {
 	struct load *l = (struct load *)w;
@@ -111,8 +146,8 @@ static void load_done(struct work *w)
 		z->loaded->plan = l->plan->given_count > 0 ? plan_ref(l->plan) : NULL;
 		z->loaded->rev = l->rev;
 	}
-	if (l->content == NULL || l->content->zone != l->zone)
-		zone_free(l->zone);
+	if (l->zone != NULL && (l->content == NULL || l->content->zone != l->zone))
+		give_back(z->engine, l->zone);
 	zwork_poke(z);
 	version_unref(l->base);
 	plan_unref(l->plan);

@@ -51,11 +51,14 @@ static int by_key(const void *left, const void *right)
 
 static struct sort_memory *memory; /* of the sorts that follow, or NULL */
 
-static struct sorted *sort(const struct input *in, size_t n, size_t budget)
+static struct sorted *sort(const struct input *in, size_t n, size_t budget, bool beside)
 {
 	struct sorter *s = sorter_new(budget, NULL, memory);
 	struct sorted *sorted = NULL;
 	struct err e;
+
+	if (beside)
+		sorter_beside(s);
 
 	for (size_t i = 0; i < n; i++) {
 		if (i % 2 == 0) {
@@ -103,14 +106,20 @@ static void expect_order(const struct sorted *sorted, const struct input *want, 
 	sorted_cursor_close(c);
 }
 
+/* By one thread, and with another beside it. */
 static void check(struct input *in, size_t n, size_t budget, bool in_memory)
 {
-	struct sorted *sorted = sort(in, n, budget);
+	struct sorted *sorted[2];
 
-	assert_int_equal(sorted_in_memory(sorted), in_memory);
+	for (int beside = 0; beside < 2; beside++) {
+		sorted[beside] = sort(in, n, budget, beside);
+		assert_int_equal(sorted_in_memory(sorted[beside]), in_memory);
+	}
 	qsort(in, n, sizeof(*in), by_key);
-	expect_order(sorted, in, n);
-	sorted_free(sorted);
+	for (int beside = 0; beside < 2; beside++) {
+		expect_order(sorted[beside], in, n);
+		sorted_free(sorted[beside]);
+	}
 }
 
 /* Lengths, alphabets and common beginnings that lead through every part of the order. */
@@ -162,7 +171,20 @@ static void what_does_not_fit_is_spilled_and_merged(void **state)
 	}
 }
 
-static void records_larger_than_the_budget_come_back(void **state)
+/* Two parts in memory, neither of them in the file. */
+static void what_fits_is_not_spilled_beside_a_thread(void **state)
+{
+	static struct input in[3000];
+	size_t size = 0;
+
+	(void)state;
+	fill(in, COUNT(in), 1);
+	for (size_t i = 0; i < COUNT(in); i++)
+		size += 6 + in[i].key_len + data_len((uint32_t)i) + 2 * 16; /* as sort_impl.h has it */
+	check(in, COUNT(in), size + size / 4, true);
+}
+
+static void large_records(bool beside)
 {
 	size_t len = (size_t)3 << 20;
 	uint8_t *large = mem_new(len, 1);
@@ -171,7 +193,8 @@ static void records_larger_than_the_budget_come_back(void **state)
 	struct sorted_cursor *c = NULL;
 	struct sort_record r;
 
-	(void)state;
+	if (beside)
+		sorter_beside(s);
 	memset(large, 7, len);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(sorter_add(s, i == 1 ? "b" : "a", 1, large, i == 2 ? 1 : len, NULL), 0);
@@ -187,6 +210,13 @@ static void records_larger_than_the_budget_come_back(void **state)
 	sorted_cursor_close(c);
 	sorted_free(sorted);
 	free(large);
+}
+
+static void records_larger_than_the_budget_come_back(void **state)
+{
+	(void)state;
+	large_records(false);
+	large_records(true);
 }
 
 struct reader {
@@ -221,7 +251,7 @@ static void several_threads_read_at_once(void **state)
 
 	(void)state;
 	fill(in, COUNT(in), 1);
-	sorted = sort(in, COUNT(in), 20000);
+	sorted = sort(in, COUNT(in), 20000, true);
 	for (int i = 0; i < 3; i++) {
 		readers[i].sorted = sorted;
 		assert_int_equal(pthread_create(&threads[i], NULL, read_all, &readers[i]), 0);
@@ -234,31 +264,61 @@ static void several_threads_read_at_once(void **state)
 	sorted_free(sorted);
 }
 
-static void a_disk_that_refuses_is_an_error(void **state)
+static int add_until_refused(struct sorter *s, int most, struct err *e)
 {
-	struct rlimit old, small;
-	struct sorter *s = sorter_new(100, "/nonexistent", NULL);
-	struct err e;
 	int rc = 0;
 
-	(void)state;
-	for (int i = 0; rc == 0 && i < 10; i++)
-		rc = sorter_add(s, "key", 3, "0123456789012345678901234567890123456789", 40, &e);
-	assert_int_equal(rc, -1);
-	assert_int_equal(e.code, ERR_IO);
-	sorter_free(s);
+	for (int i = 0; rc == 0 && i < most; i++)
+		rc = sorter_add(s, "key", 3, "0123456789012345678901234567890123456789", 40, e);
+	return rc;
+}
 
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-	small = old;
-	small.rlim_cur = 3000;
-	signal(SIGXFSZ, SIG_IGN);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	s = sorter_new(1000, NULL, NULL);
-	for (rc = 0; rc == 0;)
-		rc = sorter_add(s, "key", 3, "0123456789012345678901234567890123456789", 40, &e);
-	assert_int_equal(e.code, ERR_IO);
-	sorter_free(s);
-	setrlimit(RLIMIT_FSIZE, &old);
+static void a_disk_that_refuses_is_an_error(void **state)
+{
+	for (int beside = 0; beside < 2; beside++) {
+		struct rlimit old, small;
+		struct sorter *s = sorter_new(100, "/nonexistent", NULL);
+		struct sorted *sorted = NULL;
+		struct err e = { .code = ERR_NONE };
+
+		(void)state;
+		if (beside)
+			sorter_beside(s);
+		assert_int_equal(add_until_refused(s, 10, &e), -1);
+		assert_int_equal(e.code, ERR_IO);
+		sorter_free(s);
+
+		assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+		small = old;
+		small.rlim_cur = 3000;
+		signal(SIGXFSZ, SIG_IGN);
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+		s = sorter_new(1000, NULL, NULL);
+		if (beside)
+			sorter_beside(s);
+		assert_int_equal(add_until_refused(s, 1000, &e), -1);
+		assert_int_equal(e.code, ERR_IO);
+		sorter_free(s);
+		/* The one that is under way when all is there. */
+		for (int n = 2; beside && n < 40; n++) {
+			int rc;
+
+			s = sorter_new(20000, "/nonexistent", NULL);
+			sorter_beside(s);
+			rc = add_until_refused(s, n * 10, &e);
+			if (rc != 0) {
+				sorter_free(s);
+				break;
+			}
+			if (sorter_end(s, &sorted, &e) != 0)
+				assert_int_equal(e.code, ERR_IO);
+			else
+				assert_true(sorted_in_memory(sorted));
+			sorted_free(sorted);
+			sorted = NULL;
+		}
+		setrlimit(RLIMIT_FSIZE, &old);
+	}
 }
 
 /* Large enough for areas that are kept, and not all of the same size. */
@@ -285,6 +345,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(records_come_in_the_order_of_keys),
 		cmocka_unit_test(what_does_not_fit_is_spilled_and_merged),
+		cmocka_unit_test(what_fits_is_not_spilled_beside_a_thread),
 		cmocka_unit_test(records_larger_than_the_budget_come_back),
 		cmocka_unit_test(memory_goes_from_one_sort_to_the_next),
 		cmocka_unit_test(several_threads_read_at_once),
