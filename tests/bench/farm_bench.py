@@ -168,8 +168,11 @@ def farm(lab, table, args, folder, names, signers):
     restart_s = time.monotonic() - begin
     table.add("restart until all are served, s", "%.2f" % restart_s)
     table.figure(what + "restart", len(names), [restart_s])
-    table.figure(what + "memory", len(names), [max(most, loaded, memory(table, s1, "after a restart", args))])
-    table.add("engine + net, the most at any moment after it, resident, MiB", "%.0f" % most_mib(both))
+    table.figure(what + "adding", len(names), [most])
+    table.figure(what + "rest", len(names), [max(loaded, memory(table, s1, "after a restart", args))])
+    most = most_mib(both)
+    table.add("engine + net, the most at any moment after it, resident, MiB", "%.0f" % most)
+    table.figure(what + "starting", len(names), [most])
     for name in names[:: max(1, len(names) // JUDGED_ZONES)]:
         judge(lab, s1.addr, name)
     if len(list(axfr(s1.addr, names[-1], DNS_PORT).nodes)) < 6:
