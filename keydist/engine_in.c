@@ -10,10 +10,12 @@
 #include "arena/arena.h"
 #include "log/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_MAX 1024 /* words in one message */
+#define LIST_MAX    1024 /* words in one message */
+#define ALARMS_TEXT 2048 /* what is longer is cut off */
 
 static struct zone_ctx *zone_of(struct keydist *k, const json_t *o)
 {
@@ -30,6 +32,25 @@ static void on_hello(void *ctx, const struct msg_peer *from, json_t *msg)
 	engine_greet(cluster_context(ctx));
 }
 
+/* What its operator should know of the zone; the peers are not told. */
+static void take_alarms(struct zone_ctx *c, const json_t *list)
+{
+	char text[ALARMS_TEXT] = "";
+	const json_t *row;
+	size_t i, len = 0;
+
+	json_array_foreach(list, i, row)
+	{
+		const char *word = json_string_value(row);
+
+		if (word != NULL && len < sizeof(text))
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", len > 0 ? "; " : "", word);
+	}
+	free(c->alarm);
+	c->alarm = len > 0 ? mem_strdup(text) : NULL;
+	c->alarm_known = true;
+}
+
 static void on_status(void *ctx, const struct msg_peer *from, json_t *msg)
 {
 	struct keydist *k = cluster_context(ctx);
@@ -39,11 +60,13 @@ static void on_status(void *ctx, const struct msg_peer *from, json_t *msg)
 	(void)from;
 	json_array_foreach(json_object_get(msg, "list"), i, row)
 	{
-		const struct zone_ctx *c = zone_of(k, row);
+		struct zone_ctx *c = zone_of(k, row);
 		json_t *status = json_object_get(row, "status");
 
-		if (i < LIST_MAX && c != NULL && json_is_object(status))
-			cluster_status_put(k->cluster, c->text, status, NULL);
+		if (i >= LIST_MAX || c == NULL || !json_is_object(status))
+			continue;
+		cluster_status_put(k->cluster, c->text, status, NULL);
+		take_alarms(c, json_object_get(row, "alarms"));
 	}
 }
 

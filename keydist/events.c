@@ -172,17 +172,23 @@ static const char *node_alarm(struct keydist *k)
 	return k->clock_good ? NULL : k->clock_why;
 }
 
+/* The first of those that there are. */
+static const char *zone_alarm(const struct zone_ctx *c)
+{
+	return c->lost != NULL ? c->lost : c->trouble != NULL ? c->trouble : looks_alarm(c) != NULL ? looks_alarm(c) : c->alarm;
+}
+
 static void look_for_alarms(struct keydist *k)
 {
 	look_at_alarm(k, NULL, &k->events->alarm, node_alarm(k),
 		      cluster_compared(k->cluster) || cluster_hold(k->cluster) != NULL);
 	for (size_t i = 0; i < k->zones; i++) {
 		struct zone_ctx *c = k->zone[i];
-		const char *now = c->lost != NULL ? c->lost : c->trouble != NULL ? c->trouble : looks_alarm(c);
+		const char *now = zone_alarm(c);
 
 		if (now != NULL || c->steps != NULL)
 			look_at_alarm(k, c->text, &known_of(k, c)->alarm, now,
-				      c->gone || c->trouble != NULL || (c->has_sent && looks_known(k, c)));
+				      c->gone || c->trouble != NULL || (c->has_sent && c->alarm_known && looks_known(k, c)));
 	}
 }
 

@@ -86,6 +86,8 @@ struct zone_ctx {
 	bool making;        /* keys are being made */
 	bool look_for_lost; /* a key could not be opened: look which, and say so */
 	char *lost;         /* lost.c: an alarm; NULL: no key is */
+	char *alarm;        /* engine_in.c: of the local signer; NULL: none */
+	bool alarm_known;   /* it has said so since this process began */
 	size_t keys, distributed;
 	char *trouble; /* why keys cannot be used here, NULL when they can; told once */
 	struct engine_box *box;

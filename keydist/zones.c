@@ -142,6 +142,7 @@ void zones_free(struct keydist *k)
 		events_forget(c);
 		free(c->trouble);
 		free(c->lost);
+		free(c->alarm);
 		free(c->name);
 		free(c->text);
 		free(c->below);

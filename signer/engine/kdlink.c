@@ -56,7 +56,7 @@ static json_t *word(const struct zwork *z)
 {
 	if (z->gone || !engine_may_make(z->engine))
 		return NULL;
-	return json_pack("{s:s,s:o}", "zone", z->name, "status", status_word(z));
+	return json_pack("{s:s,s:o,s:o}", "zone", z->name, "status", status_word(z), "alarms", status_alarms(z));
 }
 
 /* The zones whose words or deeds are in a list on its way. */

@@ -84,7 +84,7 @@ json_t *status_word(const struct zwork *z)
 	return o;
 }
 
-static json_t *alarms(const struct zwork *z)
+json_t *status_alarms(const struct zwork *z)
 {
 	json_t *list = json_array();
 
@@ -171,7 +171,7 @@ json_t *status_zone(const struct zwork *z)
 	json_object_set_new(o, "input", source(z));
 	json_object_set_new(o, "notices", notices(z));
 	json_object_set_new(o, "peers", peers(z));
-	json_object_set_new(o, "alarms", alarms(z));
+	json_object_set_new(o, "alarms", status_alarms(z));
 	json_object_set_new(o, "plan", z->plan == NULL ? json_null() : json_string(plan_state_text(z->plan->state)));
 	json_object_set_new(o, "policy", z->plan == NULL ? json_null() : json_string(z->plan->policy.name));
 	json_object_set_new(o, "hold", z->hold == NULL ? json_null() : json_string(z->hold));

@@ -380,6 +380,7 @@ const struct past_version *secondary_explained(const struct zwork *z, const stru
 
 /* status.c */
 json_t *status_word(const struct zwork *z);    /* for keydist and the peers */
+json_t *status_alarms(const struct zwork *z);  /* sentences, for people */
 json_t *status_zone(const struct zwork *z);    /* for people */
 json_t *status_engine(const struct engine *e);
 /* One of "held", "unsigned", "signed", "waiting", "halted", ... */

@@ -155,3 +155,31 @@ def test_alarms_are_posted_until_they_are_over(lab):
     once = {w["number"]: w["event"] for w in web.got if w["event"].startswith("alarm") and w["zone"]}
     if sorted(once.values()) != ["alarm", "alarm", "alarm-over"]:
         raise Failed("%s" % [w for w in web.got if w["event"].startswith("alarm")])
+
+
+@limit(120)
+def test_alarms_of_the_signer_are_posted(lab):
+    """A version that the signer refuses to publish is an alarm, over a kill of keydist too, until another one is published."""
+    web = receiver()
+    cluster, s1 = posting(lab, web)
+    cluster.start()
+    s1.ctl("policy", "apply", lab.write("fast.yaml", POLICY + "change-refuse: 20\n"))
+    cluster.add_zone(ZONE, small_zone(ZONE, n=100, ttl=1, minimum=1))
+    s1.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    mark = s1.signer.mark()
+    s1.put_zone(ZONE + ".zone", small_zone(ZONE, n=2, serial=2, ttl=1, minimum=1))
+    s1.signer.wait_event("event=audit-refused zone=%s." % ZONE, 30, mark)
+
+    def posted():
+        return [(w["event"], w["zone"]) for w in web.got if w["event"].startswith("alarm") and w["zone"]
+                and "is not published" in w["message"]]
+
+    wait_until(lambda: posted() == [("alarm", ZONE + ".")], 60, "the alarm is posted", every=0.2)
+    s1.kill("keydist")
+    mark = s1.keydist.mark()
+    s1.start("keydist")
+    s1.keydist.wait_event("event=engine-up", 30, mark)
+    s1.put_zone(ZONE + ".zone", small_zone(ZONE, n=99, serial=3, ttl=1, minimum=1))
+    wait_until(lambda: posted() == [("alarm", ZONE + "."), ("alarm-over", ZONE + ".")], 60, "it is over, and was told once",
+               every=0.2)
