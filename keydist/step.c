@@ -109,7 +109,6 @@ void keydist_turn(struct keydist *k)
 
 	members_step(k);
 	look_who_acts(k);
-	secret_open(k->self.box_sk); /* for all keys of the turn: each time interrupts every core */
 	while ((c = zones_next(k)) != NULL) {
 		step_zone(k, c);
 		k->looked_at++;
@@ -118,7 +117,6 @@ void keydist_turn(struct keydist *k)
 		if (clock_mono_ms() >= until_ms)
 			break;
 	}
-	secret_close(k->self.box_sk);
 	words_say(k, &e);
 	if (store_commit(k, &e) != 0) {
 		log_event(LOG_ERROR, "signatures-not-kept", "msg=%s", e.text);
