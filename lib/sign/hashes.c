@@ -4,8 +4,9 @@
  */
 #include "sign/maker.h"
 
-#include <sodium.h>
 #include <string.h>
+
+#include "sign/pagedigest.h"
 
 void hashed_name(const struct signing *s, const uint8_t hash[NSEC3_HASH_LEN], uint8_t out[DNAME_MAX])
 {
@@ -32,10 +33,10 @@ static size_t hashes_key(const struct range_maker *m, const struct range *r, siz
 
 static void hashes_digest(const struct range_maker *m, const struct range *r, uint8_t out[16])
 {
-	crypto_generichash_state st;
+	struct pagedigest d;
 
 	(void)m;
-	crypto_generichash_init(&st, NULL, 0, 16);
+	pagedigest_init(&d);
 	for (size_t i = 0; i < r->n; i++) {
 		const struct hashed *h = &r->hashed[i];
 		uint8_t head[NSEC3_HASH_LEN + 2];
@@ -43,11 +44,11 @@ static void hashes_digest(const struct range_maker *m, const struct range *r, ui
 		memcpy(head, h->hash, NSEC3_HASH_LEN);
 		head[NSEC3_HASH_LEN] = (uint8_t)(h->bitmap_len >> 8);
 		head[NSEC3_HASH_LEN + 1] = (uint8_t)h->bitmap_len;
-		crypto_generichash_update(&st, head, sizeof(head));
-		crypto_generichash_update(&st, h->bitmap, h->bitmap_len);
+		pagedigest_add(&d, head, sizeof(head));
+		pagedigest_add(&d, h->bitmap, h->bitmap_len);
 	}
-	crypto_generichash_update(&st, r->next, NSEC3_HASH_LEN);
-	crypto_generichash_final(&st, out, 16);
+	pagedigest_add(&d, r->next, NSEC3_HASH_LEN);
+	pagedigest_end(&d, out);
 }
 
 static int hashes_sign(struct range_maker *m, const struct range *r, size_t i, struct err *e)

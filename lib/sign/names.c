@@ -4,8 +4,9 @@
  */
 #include "sign/maker.h"
 
-#include <sodium.h>
 #include <string.h>
+
+#include "sign/pagedigest.h"
 
 /* Octets of the owner where it stands first in a page; that of the apex is counted once for the page. */
 static size_t name_octets(const struct signing *s, const uint8_t *name)
@@ -95,7 +96,7 @@ static size_t names_key(const struct range_maker *m, const struct range *r, size
 	return dname_key(r->owners[i].name, out);
 }
 
-static void digest_rr(crypto_generichash_state *st, const struct rr *rr)
+static void digest_rr(struct pagedigest *d, const struct rr *rr)
 {
 	uint8_t head[8 + DNAME_MAX];
 	struct wr w = wr_of(head, sizeof(head));
@@ -104,17 +105,17 @@ static void digest_rr(crypto_generichash_state *st, const struct rr *rr)
 	wr_u16(&w, rr->type);
 	wr_u16(&w, rr->rdlen);
 	wr_bytes(&w, rr->owner, dname_len(rr->owner));
-	crypto_generichash_update(st, head, w.at);
-	crypto_generichash_update(st, rr->rdata, rr->rdlen);
+	pagedigest_add(d, head, w.at);
+	pagedigest_add(d, rr->rdata, rr->rdlen);
 }
 
-static void digest_ready(crypto_generichash_state *st, const struct sign_params *p)
+static void digest_ready(struct pagedigest *d, const struct sign_params *p)
 {
 	for (size_t k = 0; k < p->ready_count; k++) {
 		for (size_t i = 0; i < p->ready[k].n; i++)
-			digest_rr(st, &p->ready[k].rrs[i]);
+			digest_rr(d, &p->ready[k].rrs[i]);
 		for (size_t i = 0; i < p->ready[k].sig_count; i++)
-			digest_rr(st, &p->ready[k].sigs[i]);
+			digest_rr(d, &p->ready[k].sigs[i]);
 	}
 }
 
@@ -122,23 +123,23 @@ static void digest_ready(crypto_generichash_state *st, const struct sign_params 
  * apex. */
 static void names_digest(const struct range_maker *m, const struct range *r, uint8_t out[16])
 {
-	crypto_generichash_state st;
+	struct pagedigest d;
 	uint8_t next[DNAME_MAX];
 
-	crypto_generichash_init(&st, NULL, 0, 16);
+	pagedigest_init(&d);
 	for (size_t i = 0; i < r->n; i++) {
 		const struct owner *o = &r->owners[i];
 
 		if (o->apex && signing_on(m->s))
-			digest_ready(&st, m->s->p);
-		crypto_generichash_update(&st, &o->kind, 1);
+			digest_ready(&d, m->s->p);
+		pagedigest_add(&d, &o->kind, 1);
 		for (size_t k = 0; k < o->n; k++)
 			if (!is_soa(o, k))
-				digest_rr(&st, &o->rr[k]);
+				digest_rr(&d, &o->rr[k]);
 	}
 	if (signing_on(m->s) && !signing_nsec3(m->s))
-		crypto_generichash_update(&st, next, dname_lower(r->next, next));
-	crypto_generichash_final(&st, out, 16);
+		pagedigest_add(&d, next, dname_lower(r->next, next));
+	pagedigest_end(&d, out);
 }
 
 static int sign_apex(struct range_maker *m, struct err *e)
