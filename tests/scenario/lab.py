@@ -213,7 +213,7 @@ class Process:
     def send(self, sig):
         self.popen.send_signal(sig)
 
-    def stop(self, timeout=10.0):
+    def stop(self, timeout=60.0):
         """SIGTERM, then wait; SIGKILL and Failed when it does not end.  Returns the exit status."""
         if self.popen is None:
             return None
@@ -240,7 +240,7 @@ class Process:
         """Waits until nobody is alive in the process group of its last run."""
         if self.popen is None:
             return
-        wait_until(lambda: not [resumed(pid) for pid in alive_in(self.popen.pid)], 10, "what %s had started is gone" % self.name,
+        wait_until(lambda: not [resumed(pid) for pid in alive_in(self.popen.pid)], 60, "what %s had started is gone" % self.name,
                    every=0.005)
 
     def pause(self):

@@ -132,6 +132,12 @@ class NSD(Secondary):
                 out += ["\trequest-xfr: AXFR %s@%d %s" % (m.addr, m.port, key), "\tallow-notify: %s %s" % (m.addr, key)]
         return "\n".join(out) + "\n"
 
+    def forget(self):
+        """What it has on the disk: with a zone and timers there it may wait for its next refresh before it asks anybody."""
+        for name in ["xfrd.state"] + ["%s.zone" % (zone.strip(".") or "root") for zone in self.zones]:
+            if os.path.exists(os.path.join(self.dir, name)):
+                os.unlink(os.path.join(self.dir, name))
+
 
 class Knot(Secondary):
     program = "knotd"

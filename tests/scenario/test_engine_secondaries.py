@@ -39,6 +39,7 @@ def test_a_version_that_nobody_explains_is_let_be_and_then_overtaken(lab):
     nsd.stop()
     other = BindPrimary(lab, "other", {ZONE: small_zone(ZONE, serial=mine + 7)}).start()
     nsd.masters = [Primary(other.addr, other.port)]
+    nsd.forget()
     nsd.start()
     nsd.wait_serial(ZONE, mine + 7, 30)
     s1.ctl("drill", "readiness", check=False)   # asks the secondaries now, not in their turn
