@@ -9,11 +9,13 @@
 #include "runner/runner.h"
 #include "runner/webhook.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FIRST_MS 1000
 #define LAST_MS  3600000
+#define SIGNER_KEY (DNAME_TEXT_MAX + 8)
 
 const char *const key_step_names[KEY_STEPS] = {
 	[STEP_CREATED] = "created", [STEP_PUBLISHED] = "published", [STEP_ACTIVE] = "active",
@@ -41,7 +43,8 @@ struct events {
 struct steps_known {
 	struct steps_row *row;
 	size_t n;
-	char *alarm;
+	char *alarm;        /* of this daemon's, as it was posted; NULL: none */
+	char *signer_alarm; /* of the signer's */
 };
 
 /* ---- what there is to post ---- */
@@ -65,12 +68,22 @@ unsigned events_steps(const struct timeline_key *key)
 	return bits;
 }
 
+/* Under which the signer's alarm is kept: no zone has this name. */
+static void signer_key(const struct zone_ctx *c, char key[SIGNER_KEY])
+{
+	snprintf(key, SIGNER_KEY, "signer %s", c->text);
+}
+
 static struct steps_known *known_of(struct keydist *k, struct zone_ctx *c)
 {
+	char key[SIGNER_KEY];
+
 	if (c->steps == NULL) {
 		c->steps = mem_new(1, sizeof(*c->steps));
 		c->steps->n = store_steps_get(k, c->text, &c->steps->row);
 		c->steps->alarm = store_alarm_get(k, c->text);
+		signer_key(c, key);
+		c->steps->signer_alarm = store_alarm_get(k, key);
 	}
 	return c->steps;
 }
@@ -139,13 +152,14 @@ void events_forget(struct zone_ctx *c)
 		return;
 	free(c->steps->row);
 	free(c->steps->alarm);
+	free(c->steps->signer_alarm);
 	free(c->steps);
 	c->steps = NULL;
 }
 
 /* Posts when it begins, when it is another one, and when it is over.  known: since the start so much was looked at that what was
- * posted before it would be seen again. */
-static void look_at_alarm(struct keydist *k, const char *zone, char **told, const char *now, bool known)
+ * posted before it would be seen again.  key: under which it is kept. */
+static void look_at_alarm(struct keydist *k, const char *zone, const char *key, char **told, const char *now, bool known)
 {
 	struct err e;
 
@@ -155,7 +169,7 @@ static void look_at_alarm(struct keydist *k, const char *zone, char **told, cons
 		json_pack("{s:s,s:s?,s:s,s:s,s:I}", "event", now == NULL ? "alarm-over" : "alarm", "zone", zone, "message",
 			  now == NULL ? *told : now, "node", k->conf->node.name, "at", (json_int_t)clock_now_s()),
 		&e) != 0 ||
-	    store_alarm_put(k, zone == NULL ? "" : zone, now, &e) != 0)
+	    store_alarm_put(k, key, now, &e) != 0)
 		return;
 	free(*told);
 	*told = now == NULL ? NULL : mem_strdup(now);
@@ -175,20 +189,27 @@ static const char *node_alarm(struct keydist *k)
 /* The first of those that there are. */
 static const char *zone_alarm(const struct zone_ctx *c)
 {
-	return c->lost != NULL ? c->lost : c->trouble != NULL ? c->trouble : looks_alarm(c) != NULL ? looks_alarm(c) : c->alarm;
+	return c->lost != NULL ? c->lost : c->trouble != NULL ? c->trouble : looks_alarm(c);
 }
 
 static void look_for_alarms(struct keydist *k)
 {
-	look_at_alarm(k, NULL, &k->events->alarm, node_alarm(k),
+	look_at_alarm(k, NULL, "", &k->events->alarm, node_alarm(k),
 		      cluster_compared(k->cluster) || cluster_hold(k->cluster) != NULL);
 	for (size_t i = 0; i < k->zones; i++) {
 		struct zone_ctx *c = k->zone[i];
 		const char *now = zone_alarm(c);
 
 		if (now != NULL || c->steps != NULL)
-			look_at_alarm(k, c->text, &known_of(k, c)->alarm, now,
-				      c->gone || c->trouble != NULL || (c->has_sent && c->alarm_known && looks_known(k, c)));
+			look_at_alarm(k, c->text, c->text, &known_of(k, c)->alarm, now,
+				      c->gone || c->trouble != NULL || (c->has_sent && looks_known(k, c)));
+		if (c->alarm != NULL || c->steps != NULL) {
+			char key[SIGNER_KEY];
+
+			signer_key(c, key);
+			look_at_alarm(k, c->text, key, &known_of(k, c)->signer_alarm, c->gone ? NULL : c->alarm,
+				      c->gone || c->alarm_known);
+		}
 	}
 }
 
