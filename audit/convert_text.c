@@ -99,9 +99,8 @@ static void next_line(const uint8_t *p, size_t len, size_t *at, struct line *l)
 }
 
 struct text_state {
-	ldns_rdf *origin;
-	uint32_t ttl;
-	bool ttl_stated; /* by $TTL */
+	struct directives said;
+	uint32_t ttl; /* of a record that states none */
 	struct fields_record now; /* its owner is that of the record before */
 };
 
@@ -118,7 +117,7 @@ static int note_ttl(struct text_state *t, uint32_t *ttl, size_t number, struct e
 		*ttl = t->ttl;
 	if (*ttl == TTL_UNKNOWN)
 		return err_set(e, ERR_SYNTAX, "line %zu: no TTL, and none before it", number);
-	if (!t->ttl_stated)
+	if (t->said.ttl == TTL_UNKNOWN)
 		t->ttl = *ttl;
 	return 0;
 }
@@ -154,30 +153,51 @@ static int put_rr(struct converter *c, struct text_state *t, ldns_rr *rr, const 
 /* Whole, by ldns. */
 static int convert_line(struct converter *c, struct text_state *t, const struct line *l, size_t number, struct err *e)
 {
+	const uint8_t *o = t->said.origin;
+	ldns_rdf *origin = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, name_length(o, NAME_MAX_OCTETS), o);
 	ldns_rdf *prev = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, t->now.owner_len, t->now.owner);
 	ldns_rr *rr = NULL;
 	/* ldns takes 0 for "no default", so the default is put in afterwards. */
-	ldns_status s = ldns_rr_new_frm_str(&rr, l->text, TTL_UNKNOWN, t->origin, &prev);
+	ldns_status s = ldns_rr_new_frm_str(&rr, l->text, TTL_UNKNOWN, origin, &prev);
 	int rc = s == LDNS_STATUS_OK ? put_rr(c, t, rr, l, number, e) : not_understood(l->text, number, s, e);
 
 	ldns_rr_free(rr);
+	ldns_rdf_deep_free(origin);
 	ldns_rdf_deep_free(prev);
 	return rc;
 }
 
+/* The directive that begins at *at, which moves behind it. */
+static int take_directive(struct text_state *t, const struct batch *b, size_t *at, size_t number, struct err *e)
+{
+	const uint8_t *from = b->data + *at, *end = memchr(from, '\n', b->len - *at);
+	const size_t len = end != NULL ? (size_t)(end - from) + 1 : b->len - *at;
+
+	*at += len;
+	if (directives_take(&t->said, from, len, number, e) != 0)
+		return -1;
+	if (t->said.ttl != TTL_UNKNOWN)
+		t->ttl = t->said.ttl;
+	return 0;
+}
+
 int convert_text(struct converter *c, const struct batch *b, struct err *e)
 {
-	struct text_state t = { .ttl = b->ttl, .ttl_stated = b->ttl != TTL_UNKNOWN };
+	struct text_state t = { .said = b->said, .ttl = b->said.ttl };
 	struct line l = { .text = mem_grow(NULL, 1, b->len + 2) };
 	size_t number = b->line;
 	int rc = 0;
 
 	if (c->fields == NULL)
 		c->fields = fields_new();
-	t.now.owner_len = name_length(b->origin, sizeof(b->origin));
-	memcpy(t.now.owner, b->origin, t.now.owner_len);
-	t.origin = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, t.now.owner_len, b->origin);
+	t.now.owner_len = name_length(b->said.origin, sizeof(b->said.origin));
+	memcpy(t.now.owner, b->said.origin, t.now.owner_len);
 	for (size_t at = 0; rc == 0 && at < b->len; number += l.lines) {
+		if (directives_is(b->data + at, b->len - at)) {
+			rc = take_directive(&t, b, &at, number, e);
+			l.lines = 1;
+			continue;
+		}
 		next_line(b->data, b->len, &at, &l);
 		if (l.text[strspn(l.text, " \t")] == '\0')
 			continue;
@@ -188,7 +208,6 @@ int convert_text(struct converter *c, const struct batch *b, struct err *e)
 	}
 	if (rc == 0)
 		rc = converter_end(c, e);
-	ldns_rdf_deep_free(t.origin);
 	free(l.text);
 	return rc;
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cut_text: a zone file (RFC 1035 section 5) cut where an owner begins, with what $ORIGIN and $TTL say there.
- */
+/* cut_text: a zone file (RFC 1035 section 5) cut where an owner is stated, with what $ORIGIN and $TTL say there.  Nowhere else:
+ * behind a directive a record may have the owner of the one before. */
 #include <errno.h>
-#include <ldns/ldns.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "arena/arena.h"
+#include "audit/directives.h"
 #include "audit/reading.h"
 
 /* A record, or the whole of what stands before a cut. */
@@ -17,20 +17,18 @@
 struct cutting {
 	struct reading *r;
 	struct zone_source *source;
-	uint8_t origin[NAME_MAX_OCTETS];
-	uint32_t ttl;
+	struct directives said;
 	size_t line;     /* number of the line at which the batch begins */
 	size_t now_line; /* number of the line that is looked at */
 	struct batch *b; /* being filled */
-	bool quoted, comment;
+	bool quoted;
 	size_t depth;
 };
 
 static void begin(struct cutting *c)
 {
 	c->b = batch_new(c->source, BATCH_OCTETS + LINE_MAX_OCTETS);
-	memcpy(c->b->origin, c->origin, sizeof(c->origin));
-	c->b->ttl = c->ttl;
+	c->b->said = c->said;
 	c->b->line = c->now_line;
 }
 
@@ -48,52 +46,6 @@ static int push(struct cutting *c)
 		return -1;
 	begin(c);
 	return 0;
-}
-
-/* Some signers write a label that begins with $ without a backslash. */
-static bool is_directive(const uint8_t *p, size_t len)
-{
-	static const char *const words[] = { "$ORIGIN", "$TTL", "$INCLUDE", "$GENERATE" };
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		size_t n = strlen(words[i]);
-
-		if (len > n && strncasecmp((const char *)p, words[i], n) == 0 && strchr(" \t", p[n]) != NULL)
-			return true;
-	}
-	return false;
-}
-
-/* $ORIGIN, $TTL.  The others are refused. */
-static int directive(struct cutting *c, const uint8_t *p, size_t len, struct err *e)
-{
-	char text[2048], *save = NULL, *word, *value;
-
-	snprintf(text, sizeof(text), "%.*s", (int)len, (const char *)p);
-	word = strtok_r(text, " \t\r;", &save);
-	value = strtok_r(NULL, " \t\r;", &save);
-	if (word != NULL && value != NULL && strcasecmp(word, "$TTL") == 0) {
-		const char *end;
-
-		c->ttl = ldns_str2period(value, &end);
-		return *end == '\0' ? 0 : err_set(e, ERR_SYNTAX, "line %zu: $TTL %s", c->now_line, value);
-	}
-	if (word != NULL && value != NULL && strcasecmp(word, "$ORIGIN") == 0) {
-		uint8_t name[NAME_MAX_OCTETS];
-		size_t n = name_from_text(value, name, e), own = name_length(c->origin, sizeof(c->origin));
-		bool absolute = value[strlen(value) - 1] == '.';
-
-		if (n == 0 || (!absolute && n - 1 + own > NAME_MAX_OCTETS))
-			return err_set(e, ERR_SYNTAX, "line %zu: $ORIGIN %s", c->now_line, value);
-		if (!absolute) {
-			memcpy(name + n - 1, c->origin, own);
-			n += own - 1;
-		}
-		memcpy(c->origin, name, n);
-		return 0;
-	}
-	return err_set(e, ERR_SYNTAX, "line %zu: %.20s is not supported", c->now_line,
-		       word != NULL ? word : "$");
 }
 
 /* Whether a line states its TTL, so that it does not need the record before: a number follows the owner, or
@@ -129,16 +81,12 @@ static int take_line(struct cutting *c, const uint8_t *p, size_t len, struct err
 {
 	bool begins = c->depth == 0 && !c->quoted;
 
-	if (begins && *p == '$' && is_directive(p, len)) {
-		int rc = push(c) != 0 || directive(c, p, len - 1, e) != 0 ? -1 : 0;
+	const bool said = begins && directives_is(p, len);
 
-		batch_free(c->b);
-		c->now_line++;
-		begin(c);
-		return rc;
-	}
-	if (begins && c->b->len >= BATCH_OCTETS && strchr(" \t\r\n;", *p) == NULL &&
-	    (c->ttl != TTL_UNKNOWN || states_ttl(p, len)) && push(c) != 0)
+	if (begins && !said && c->b->len >= BATCH_OCTETS && strchr(" \t\r\n;", *p) == NULL &&
+	    (c->said.ttl != TTL_UNKNOWN || states_ttl(p, len)) && push(c) != 0)
+		return -1;
+	if (said && directives_take(&c->said, p, len, c->now_line, e) != 0)
 		return -1;
 	if (c->b->len + len > BATCH_OCTETS + LINE_MAX_OCTETS)
 		return err_set(e, ERR_LIMIT,
@@ -147,6 +95,8 @@ static int take_line(struct cutting *c, const uint8_t *p, size_t len, struct err
 	memcpy(c->b->data + c->b->len, p, len);
 	c->b->len += len;
 	c->now_line++;
+	if (said)
+		return 0;
 	for (size_t i = text_run(p, len); i < len; i += 1 + text_run(p + i + 1, len - i - 1)) {
 		if (p[i] == '\\')
 			i++;
@@ -181,12 +131,12 @@ static ssize_t take_lines(struct cutting *c, const uint8_t *p, size_t len, struc
 
 int cut_text(struct reading *r, struct zone_source *source, const uint8_t *zone, struct err *e)
 {
-	struct cutting c = { .r = r, .source = source, .ttl = TTL_UNKNOWN, .now_line = 1 };
+	struct cutting c = { .r = r, .source = source, .said.ttl = TTL_UNKNOWN, .now_line = 1 };
 	uint8_t *buf = mem_new(1, LINE_MAX_OCTETS);
 	size_t used = 0, total = 0;
 	ssize_t n, took = 0;
 
-	memcpy(c.origin, zone, name_length(zone, NAME_MAX_OCTETS));
+	memcpy(c.said.origin, zone, name_length(zone, NAME_MAX_OCTETS));
 	begin(&c);
 	while ((n = read(source->fd, buf + used, LINE_MAX_OCTETS - used)) != 0) {
 		if (n < 0 && errno == EINTR)

@@ -25,7 +25,7 @@ struct memo {
 
 struct fields {
 	struct memo memo[MEMOS];
-	char text[TEXT_MAX];
+	char text[TEXT_MAX], joined[TEXT_MAX];
 	uint8_t wire[FIELDS_RDATA];
 };
 
@@ -139,6 +139,23 @@ static bool takes_rest(ldns_rdf_type type)
 	return type == LDNS_RDF_TYPE_B64 || type == LDNS_RDF_TYPE_HEX || type == LDNS_RDF_TYPE_NSEC;
 }
 
+/* What such a field has; blanks mean nothing but in a list of types.  False where ldns would look at half of it. */
+static bool join_rest(struct fields *f, ldns_rdf_type type, struct word *w, const char *end)
+{
+	size_t n = 0;
+
+	w->len = (size_t)(end - w->p);
+	if (type == LDNS_RDF_TYPE_NSEC)
+		return memchr(w->p, '\t', w->len) == NULL;
+	if (w->len > sizeof(f->joined))
+		return false;
+	for (const char *p = w->p; p < end; p++)
+		if (!is_blank(*p))
+			f->joined[n++] = *p;
+	*w = (struct word){ f->joined, n };
+	return true;
+}
+
 static bool read_rdata(struct fields *f, const char *p, const char *end, struct fields_record *r)
 {
 	const ldns_rr_descriptor *d = ldns_rr_descript(r->type);
@@ -152,9 +169,8 @@ static bool read_rdata(struct fields *f, const char *p, const char *end, struct 
 		size_t len;
 
 		if (takes_rest(type)) {
-			w.len = (size_t)(end - w.p);
 			p = end;
-			if (memchr(w.p, '\t', w.len) != NULL)
+			if (!join_rest(f, type, &w, end))
 				return false;
 		}
 		if (type == LDNS_RDF_TYPE_DNAME && !is_absolute(&w))

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "audit/directives.h"
 #include "audit/name.h"
 #include "audit/sorter.h"
 #include "err/err.h"
@@ -62,11 +63,9 @@ struct batch {
 	struct zone_source *source;
 	uint8_t *data; /* owned */
 	size_t len;
-	size_t line;                     /* text: number of its first line */
-	uint8_t origin[NAME_MAX_OCTETS]; /* text */
-	uint32_t ttl;                    /* text: default; TTL_UNKNOWN when none was stated yet */
+	size_t line;            /* text: number of its first line */
+	struct directives said; /* text: before it */
 };
-#define TTL_UNKNOWN  UINT32_MAX
 #define BATCH_OCTETS (192u * 1024)
 
 void facts_merge(struct facts *to, const struct facts *from);

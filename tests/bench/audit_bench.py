@@ -135,9 +135,9 @@ def one_table(lab, args, mode):
     table = Table("Verifying the whole of a signed zone: tld of %d names, algorithm 13, %s" % (args.n, mode),
                   ["program", "wall s", "CPU s", "anonymous MiB", "raw rate meanwhile", "of the raw rate",
                    "times the wall clock of duet-audit, signed file"],
-                  "%d RRSIGs. Raw rate: verifications a second alone, %d threads: %s. The others read the signed file alone; what "
-                  "is promised beside them is held against the row of duet-audit that does so, too. Where duet-audit has the input "
-                  "of the zone, it compares." % (rrsigs, args.threads, v.yardstick.said()))
+                  "%d RRSIGs. Raw rate: verifications a second alone, %d threads: %s. The others read the signed file alone, as "
+                  "duet-audit does in the row of that name; where it has the input of the zone, it compares. The promise beside the "
+                  "others is held against both of its rows from files." % (rrsigs, args.threads, v.yardstick.said()))
     peers = [who for who in others if who in got]
     best = min(peers, key=lambda who: got[who].wall_s, default=None)
     floors = {who: [rrsigs / statistics.mean(r.rates) for r in got[who].each] for who in got}
