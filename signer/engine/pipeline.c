@@ -49,17 +49,30 @@ void pipeline_drop(struct zwork *z)
 	z->made = NULL;
 }
 
+/* It is tried again and again, and the history has it once for each input. */
+static void note_failure(struct zwork *z, const char *what, const struct err *e)
+{
+	char *error = mem_printf("%s: %s", what, e->text), *step = mem_strdup(what);
+
+	*strrchr(step, '-') = '\0'; /* sign-failed */
+	if (z->retry_ms == 0 || z->error == NULL || strcmp(z->error, error) != 0)
+		history_note(z, NULL, step, "failed", e->text);
+	free(step);
+	free(z->error);
+	z->error = error;
+}
+
 void pipeline_failed(struct zwork *z, const char *what, const struct err *e)
 {
 	char at[CLOCK_TEXT_LEN];
 	int64_t now_ms = clock_mono_ms();
 	int64_t wait_ms = z->error == NULL ? RETRY_FIRST_MS : 6 * RETRY_FIRST_MS;
 
+	note_failure(z, what, e);
 	z->retry_ms = now_ms + wait_ms;
 	zwork_say(&z->next, "next try at %s", clock_text(clock_now_s() + wait_ms / 1000, at));
 	log_event(LOG_ERROR, what, "zone=%s msg=%s; %s%s", z->name, e->text, z->next,
 		  z->version != NULL ? "; the version before stays served" : "");
-	zwork_say(&z->error, "%s: %s", what, e->text);
 	z->error_at = clock_now_s();
 	zwork_tell(z);
 	waiter_failed(z, e->code, z->error);

@@ -108,13 +108,15 @@ def test_a_full_disk_keeps_the_version(lab):
     cluster.wait_signed(ZONE)
     quiet(cluster)
     before = axfr_text(s1.addr, ZONE)
-    with open(os.path.join(folder, "ballast"), "wb", buffering=0) as f:
-        try:
-            while True:
-                f.write(b"x" * 4096)
-        except OSError:
-            pass
-    mark = s1.signer.mark()
+
+    def fill():
+        with open(os.path.join(folder, "ballast"), "wb", buffering=0) as f:
+            try:
+                while True:
+                    f.write(b"x" * 4096)
+            except OSError:
+                pass
+    fill()
     change(cluster, 2, "full TXT \"x\"\n")
     wait_until(lambda: "full" in axfr_text(s2.addr, ZONE), 30, "signer2 takes the change")
     wait_until(lambda: status(s1)["state"] == "stopped", 30, "status shows the full disk", every=0.2)
@@ -130,6 +132,18 @@ def test_a_full_disk_keeps_the_version(lab):
     os.unlink(os.path.join(folder, "ballast"))
     wait_until(lambda: "full" in axfr_text(s1.addr, ZONE), 60, "it goes on when there is room", every=0.2)
     wait_until(lambda: status(s1)["error"] is None, 20, "the error is gone")
+    # What failed is in the history, once for each content, as soon as there is room for it.
+    fill()
+    mark = s1.signer.mark()
+    for n, fails in ((3, 2), (4, 3)):       # the first is tried again; new content does not wait for that
+        change(cluster, n, "more%d TXT \"x\"\n" % n)
+        wait_until(lambda: s1.signer.count("event=sign-failed " + DOT, mark) >= fails, 20, "content %d has failed" % n)
+    os.unlink(os.path.join(folder, "ballast"))
+    change(cluster, 5, "last TXT \"x\"\n")
+    wait_until(lambda: "last" in axfr_text(s1.addr, ZONE), 60, "it goes on again", every=0.2)
+    told = [w for w in json.loads(s1.ctl("--json", "zone", "history", ZONE).stdout)["history"] if w["result"] == "failed"]
+    if [(w["step"], w["content"]) for w in told if w["content"] > 2] != [("sign", 4), ("sign", 3)] or "space" not in told[0]["reason"]:
+        raise Failed("the history says of it: %s" % told)
 
 
 @limit(240)

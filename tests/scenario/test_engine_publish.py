@@ -174,6 +174,19 @@ def test_file_replaced_by_rename_and_by_symlink(lab):
     with open(path, "a", encoding="ascii") as f:    # in place, behind the link
         f.write("appended TXT \"x\"\n")
     wait_until(lambda: "appended" in axfr_text(s1.addr, ZONE), 15, "the file that grew is taken")
+    # A release is a folder, and the link to it is swapped.
+    other = "example.net"
+
+    def release(n):
+        lab.write(os.path.join(lab.folder("signer1", "zones", "release%d" % n), "net.zone"), small_zone(other, serial=n, more="r%d TXT x\n" % n))
+        os.symlink("release%d" % n, os.path.join(s1.zones, "current.new"))
+        os.rename(os.path.join(s1.zones, "current.new"), os.path.join(s1.zones, "current"))
+    release(1)
+    s1.ctl("zone", "add", other, "--source", "file:current/net.zone")
+    s1.ctl("key", "create", other)
+    wait_until(lambda: s1.signed(other), 30, "the zone of the first release is signed")
+    release(2)
+    wait_until(lambda: "r2." in axfr_text(s1.addr, other), 15, "the second release is taken")
 
 
 @limit(180)

@@ -146,4 +146,17 @@ def test_a_zone_from_a_web_server(lab):
     wait_until(lambda: web.answered[before:].count(304) >= 2, 20)
     if web.answered[before:].count(200) != 1:
         raise Failed("the text was sent %s" % web.answered[before:])
+    # Silent for longer than SOA expire: an alarm, and what is published stays, until it answers again.
+    mark, web.dated = log.mark(), None
+    web.text = text.replace(" 604800 ", " 2 ").encode()
+    log.wait_event("event=published %s" % DOT, 40, mark)
+    stop(web)
+    log.wait_event("event=source-expired %s" % DOT, 40, mark)
+
+    def alarms():
+        return [a for a in json.loads(s1.ctl("zone", "status", ZONE, "--json").stdout)["alarms"] if "SOA expire" in a]
+    if not alarms() or not s1.signed(ZONE):
+        raise Failed("no alarm, or nothing is served: %s" % alarms())
+    web = web_server(cert, key, web.text, port)
+    wait_until(lambda: not alarms(), 40, "the server answers again")
     stop(web)

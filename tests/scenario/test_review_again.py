@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A candidate passed its audit and waits for its review: what changes around it until it is approved is judged again."""
 
+import json
+
 from duetlab import *
 from test_review import DOT, ZONE, Site
 
@@ -60,3 +62,33 @@ def test_what_changes_while_a_candidate_waits_is_judged_again(lab):
     site.wait_shown(3)
     if log.count("event=audit-again %s" % DOT, mark):
         raise Failed("audited again, though nothing has changed")
+
+
+@limit(120)
+def test_each_stage_stops_the_zone_where_its_refusal_is_hard(lab):
+    """duet-audit's, and that of what is signed: no newer content comes until the zone is resumed; renewals do, audited."""
+    site = Site(lab, "sign-review: hook\nsign-refused: hard\naudit-refused: hard\nchange-refuse: 50\n", {"hook": "exit 0\n"})
+    host, log = site.host, site.log
+    site.wait_shown(1)
+    site.wait_first_ds()
+    for n, why in ((2, "audit-refused: version"), (5, "sign-review-refused: version")):
+        if n == 5:
+            site.script("hook", "exit 1\n")
+        mark = log.mark()
+        site.put(n, "".join("more%d A 192.0.2.1\n" % i for i in range(60)) if n == 2 else "")
+        log.wait_event("event=halted %s msg=%s" % (DOT, why), 30, mark)
+        site.script("hook", "exit 0\n")
+        mark = log.mark()
+        site.put(n + 1)
+        log.wait_event("event=zone-loaded %s" % DOT, 30, mark)
+        before = host.serial(ZONE)
+        host.ctl("zone", "sign", ZONE)
+        serial = host.serial(ZONE)
+        if serial <= before or site.shown(n) or site.shown(n + 1) or log.count("event=review-asked", mark):
+            raise Failed("a zone that is stopped takes new content, or does not renew: %d after %d" % (serial, before))
+        log.wait_event("event=audited %s serial=%d" % (DOT, serial), 5, mark)
+        host.ctl("zone", "resume", ZONE)
+        site.wait_shown(n + 1)
+    if not any(w["result"] == "refused" and w["step"] == "sign-review" for w in
+               json.loads(host.ctl("--json", "zone", "history", ZONE).stdout)["history"]):
+        raise Failed("the refusal is not in the history")
