@@ -218,7 +218,7 @@ static bool take(struct cluster *c, const struct msg_peer *from, const struct ms
 	/* A later start, or a word under this start's number that this run has not said: an old copy counts starts
 	 * anew. */
 	if (own && start.number >= c->start.number)
-		start_own_status(c, start.number);
+		start_own_status(c, cluster_peer_of(c, from), start.number);
 	if (own && !status_is_newer(c, w->node, w->zone, &start, w->counter))
 		return true;
 	if (status_take(c, w, &start, from->id) && c->config.on_status != NULL)

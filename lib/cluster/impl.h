@@ -96,7 +96,7 @@ void facts_send(struct cluster *c, struct cluster_peer *p);
 
 /* start.c */
 void start_compare(struct cluster *c, struct cluster_peer *p);
-void start_own_status(struct cluster *c, uint32_t start);
+void start_own_status(struct cluster *c, const struct cluster_peer *from, uint32_t start);
 void start_own_facts(struct cluster *c, const struct incarnation *inc, const char *peer);
 void start_in_use(struct cluster *c, const char *how);
 struct incarnation start_incarnation(const struct cluster *c);

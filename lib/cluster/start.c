@@ -68,9 +68,9 @@ void start_in_use(struct cluster *c, const char *how)
 }
 
 /* A peer knows a status of ours from a start that we have not counted. */
-void start_own_status(struct cluster *c, uint32_t start)
+void start_own_status(struct cluster *c, const struct cluster_peer *from, uint32_t start)
 {
-	if (own_status(&c->inc) == OWN_ELSEWHERE) {
+	if (own_status(&c->inc, from != NULL && from->compared) == OWN_ELSEWHERE) {
 		start_in_use(c, "a status from a later start of this node is known elsewhere");
 		return;
 	}

@@ -9,9 +9,9 @@ enum own_word own_fact(const struct incarnation *now, const struct incarnation *
 	return now->number != 0 && heard->number >= now->number && !FAULT(CLONE_ACCEPTED) ? OWN_ELSEWHERE : OWN_LACKED;
 }
 
-enum own_word own_status(const struct incarnation *now)
+enum own_word own_status(const struct incarnation *now, bool compared)
 {
-	return now->number != 0 ? OWN_ELSEWHERE : OWN_LACKED;
+	return now->number != 0 || (compared && !FAULT(QUIET_CLONE_ACCEPTED)) ? OWN_ELSEWHERE : OWN_LACKED;
 }
 
 uint32_t own_number(const struct incarnation *now, uint32_t highest)

@@ -8,7 +8,7 @@
  * own - what a node makes of words of its own that others bring (DESIGN section 4, "Set back").  Pure.
  *
  * Who has said nothing since it started may be an old copy of itself: it catches up, and goes on in an incarnation above all
- * that it found.  Who has spoken, and then meets a word of its own from as high an incarnation, is in use elsewhere as well: it holds
+ * that it found.  Who has spoken, or compared, and then meets a word of its own from as high an incarnation, is in use elsewhere as well: it holds
  * until a person has looked and restarted it.
  */
 enum own_word {
@@ -18,8 +18,11 @@ enum own_word {
 
 /* A fact of this node's own came that it lacked.  now: its incarnation; number 0: it has said nothing since its start. */
 enum own_word own_fact(const struct incarnation *now, const struct incarnation *heard);
-/* A status of this node's own came, from a start that it has not counted. */
-enum own_word own_status(const struct incarnation *now);
+/*
+ * A status of this node's own came, from a start that it has not counted.  compared: with the peer that brings it, since this
+ * start: what it had then is known, so somebody has spoken since, though this node may have said no fact.
+ */
+enum own_word own_status(const struct incarnation *now, bool compared);
 /* Number of the next fact's incarnation.  highest: of all its own that it holds. */
 uint32_t own_number(const struct incarnation *now, uint32_t highest);
 /* Whether it may say anything: it has compared with one of its peers since it started, or was told to go on alone. */

@@ -88,10 +88,9 @@ static void on_person(struct sim *s, const struct event *ev)
 	node_start(s, n);
 }
 
-void clone_hears(struct sim *s, struct node *n, const struct sim_fact *own)
+static void in_use_elsewhere(struct sim *s, struct node *n)
 {
-	n->set_back = true;
-	if (n->elsewhere || own_fact(&n->inc, &own->f.inc) != OWN_ELSEWHERE)
+	if (n->elsewhere)
 		return;
 	sim_say(s, "node %d holds: its identity is in use elsewhere", n->i);
 	n->elsewhere = true;
@@ -99,9 +98,31 @@ void clone_hears(struct sim *s, struct node *n, const struct sim_fact *own)
 	sim_later(s, chance_between(&s->chance, MINUTE, 2 * DAY), on_person, n->i, 0, 0, NULL);
 }
 
+void clone_hears(struct sim *s, struct node *n, const struct sim_fact *own)
+{
+	n->set_back = true;
+	if (own_fact(&n->inc, &own->f.inc) == OWN_ELSEWHERE)
+		in_use_elsewhere(s, n);
+}
+
+/* A status of its own, of another run, from a start that it has not counted. */
+void clone_hears_status(struct sim *s, struct node *n, const struct node *from, const struct version *own)
+{
+	if (own == NULL || own->who != n->who || own->start < n->disk.starts || (own->signer == n->i && own->boot == n->boot))
+		return;
+	n->set_back = true;
+	n->met |= own->signer != n->i && (n->compared_with >> from->i & 1) != 0;
+	if (own_status(&n->inc, (n->compared_with >> from->i & 1) != 0) == OWN_ELSEWHERE)
+		in_use_elsewhere(s, n);
+	else
+		n->disk.starts = own->start + 1;
+}
+
 /* Whoever has met a word of itself from a higher incarnation than its own is silent. */
 void clone_check(struct sim *s, const struct node *n)
 {
+	if (n->met)
+		sim_fail(s, "identity twice", "node %d goes on, and has heard that its identity was started again elsewhere", n->i);
 	for (int i = 0; i < n->disk.facts && n->inc.number != 0; i++)
 		if (n->log[i]->origin == n->who && n->log[i]->f.inc.number > n->inc.number)
 			sim_fail(s, "identity twice", "node %d goes on, and holds a fact of its own from incarnation %u above %u", n->i,

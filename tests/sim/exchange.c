@@ -62,14 +62,18 @@ bool exchange_all(struct sim *s, struct node *from, struct node *to, int upto)
 		}
 		to->heard[from->i] = i + 1;
 	}
+	clone_hears_status(s, to, from, from->disk.version);
 	learn_hears(to, from->disk.version);
 	larger(&to->disk.heard_dnskey_ttl[from->who], from->disk.dnskey_ttl);
 	larger(&to->disk.heard_zone_ttl[from->who], from->disk.zone_ttl);
 	for (int i = 0; i < s->nodes; i++) { /* status is relayed */
 		larger(&to->disk.heard_dnskey_ttl[i], from->disk.heard_dnskey_ttl[i]);
 		larger(&to->disk.heard_zone_ttl[i], from->disk.heard_zone_ttl[i]);
+		clone_hears_status(s, to, from, from->heard_of[i]);
 		learn_hears(to, from->heard_of[i]);
 	}
+	if (to->heard[from->i] == from->disk.facts) /* all that it has */
+		to->compared_with |= UINT32_C(1) << from->i;
 	if (fresh)
 		exchange_push(s, to);
 	return fresh;

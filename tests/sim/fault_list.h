@@ -2,7 +2,13 @@
 #ifndef DUET_SIM_FAULT_LIST_H
 #define DUET_SIM_FAULT_LIST_H
 
-/* Mistakes that the simulator must find, one at a time: name, what is done wrong. */
+/*
+ * Mistakes that the simulator must find, one at a time: name, what is done wrong.  Each is made where production decides, in
+ * lib/timeline, lib/fact, lib/serial and signer/engine.  Two have no such place, and are made in tests/sim/node.c:
+ *
+ *   STATUS_OPENS      no status reaches lib/timeline at all: the mistake is to give it some, which is what a node does for it
+ *   WALL_CLOCK_WAITS  timeline_ran is told how long the node ran; by which clock is keydist's (running.c), and the simulator's
+ */
 #define FAULT_LIST(X)                                                                                             \
 	X(NO_WAIT_DNSKEY_IN, "no wait for caches that hold the DNSKEY RRset without the new key")                 \
 	X(NOT_LOOKED_IN, "secondaries are not looked at before a record counts as everywhere")                    \
@@ -70,6 +76,7 @@
 	X(HELD_TWICE, "held is said for two keys of one tag") \
 	X(ADMITTED_SERVES, "a joiner serves on `admitted` alone") \
 	X(CLONE_ACCEPTED, "a cloned identity is accepted") \
+	X(QUIET_CLONE_ACCEPTED, "a cloned identity is accepted as long as neither host says a fact") \
 	X(CDS_AWAITED, "a CDS is waited for where policy has none published") \
 	X(FOREIGN_DNSKEY_AT_ONCE, "a foreign DNSKEY goes while RRSIGs made with it may be in caches") \
 	X(FOREIGN_DS_AT_ONCE, "a foreign key's DS goes while a DNSKEY RRset that it alone has signed may be in caches") \

@@ -4,7 +4,7 @@
  *
  * Runs histories of seeds S, S + 1, ...; ends with the first that breaks an invariant, made as small as it
  * gets and told as a story.  --all: goes on behind those that fail, and tells how far it is.
- * --digest: what each history came to, to be compared with that of another build.
+ * --digest: what each history came to, to be compared with that of another build; one job, so that they come in order.
  * --faults puts each mistake of fault_list.h into the engine and wants it found.
  */
 #include "tests/sim/sim.h"
@@ -231,7 +231,7 @@ int main(int argc, char **argv)
 		{ "digest", no_argument, NULL, 'd' },
 		{ NULL, 0, NULL, 0 },
 	};
-	uint64_t runs = 0, seed = 1, jobs = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t runs = 0, seed = 1, jobs = 0;
 	bool all_faults = false, all = false, story = false;
 	int c;
 
@@ -256,6 +256,13 @@ int main(int argc, char **argv)
 			if (strcmp(faults[f].name, optarg) == 0)
 				fault_now = (enum fault_name)f;
 	}
+	if (tell_digests && jobs > 1) {
+		fprintf(stderr, "duet-sim: --digest with --jobs %llu: the lines of several processes have no order; leave --jobs out\n",
+			(unsigned long long)jobs);
+		return 2;
+	}
+	if (jobs == 0)
+		jobs = tell_digests ? 1 : (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
 	if (sodium_init() < 0)
 		return 2;
 	keys_make();

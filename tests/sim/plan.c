@@ -288,16 +288,39 @@ static void plan_rivals(struct sim *s)
 	plan_content(s, chance_below(&s->chance, 3), 12 * DAY);
 }
 
-/* A copy of a node that runs, which everybody hears. */
+/*
+ * One of two hosts of an identity hears few for a time around then.  One node hears it and is heard: where nobody is, what the other
+ * host says counts for both, and no rule can help against that.
+ */
+static void plan_cuts_around(struct sim *s, int node, int of, int64_t at)
+{
+	const int keeps = (of + 1 + (int)chance_below(&s->chance, (uint32_t)s->members)) % (s->members + 1);
+	const int stays = keeps == s->members ? s->nodes - 1 : keeps; /* the host between is no peer */
+
+	for (int b = 0; b < s->nodes; b++)
+		if (b != node && b != stays && chance_of(&s->chance, 80))
+			later(s, chance_of(&s->chance, 50) ? TROUBLE_SPLIT : TROUBLE_CUT, node, b, at - chance_between(&s->chance, 0, DAY),
+			      at + chance_between(&s->chance, MINUTE, 2 * DAY), 0);
+}
+
+/* A copy of a node that runs; one of the two, or both, may not be heard by everybody. */
 static void plan_clones(struct sim *s)
 {
 	const int64_t span = 10 * DAY;
 	const int a = (int)chance_below(&s->chance, (uint32_t)s->members);
 	const int64_t at = chance_between(&s->chance, DAY, span);
 
-	later(s, TROUBLE_CLONE, a, 0, at - chance_between(&s->chance, 0, DAY), at, 0);
-	for (int i = 0; i < 4; i++)
+	const int64_t copied = at - chance_between(&s->chance, 0, DAY);
+
+	later(s, TROUBLE_CLONE, a, 0, copied, at, 0);
+	if (chance_of(&s->chance, 50)) /* it has said nothing since */
+		later(s, TROUBLE_CRASH, a, 0, copied - 2 * HOUR, copied - HOUR, 0);
+	for (size_t i = chance_below(&s->chance, 5); i > 0; i--) /* none: two quiet hosts */
 		roll_at(s, (int)chance_below(&s->chance, (uint32_t)s->members), chance_between(&s->chance, 0, span + DAY));
+	if (chance_of(&s->chance, 50))
+		plan_cuts_around(s, a, a, at);
+	if (chance_of(&s->chance, 30))
+		plan_cuts_around(s, s->members, a, at);
 	plan_content(s, chance_below(&s->chance, 6), span);
 	plan_some(s, TROUBLE_SECONDARY, chance_below(&s->chance, 3), span, 2 * DAY);
 	plan_some(s, TROUBLE_TTL, chance_below(&s->chance, 2), span, HOUR);

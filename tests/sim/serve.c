@@ -57,6 +57,8 @@ static void publishes(struct sim *s, struct node *n, struct version *v, uint32_t
 {
 	v->signer = n->i;
 	v->who = n->who;
+	v->start = n->disk.starts;
+	v->boot = n->boot;
 	v->nr = ++s->versions;
 	v->at = s->now;
 	v->source = content_cmp(content, &n->disk.taken) == 0 ? n->disk.source : n->disk.version->source;

@@ -51,6 +51,8 @@ struct sim;
 
 struct version {
 	int signer, who; /* the host; whose identity that has.  FOREIGN: none of ours */
+	uint32_t start; /* of that host, in the order of its identity's starts */
+	int boot;       /* the run in which it was published, or told again */
 	struct past_version word; /* serial, id, content, and when its signatures end */
 	int source; /* the source's content that it has, of 1, 2, .. */
 	uint64_t nr;
@@ -71,6 +73,7 @@ struct sim_fact {
 };
 
 struct node_disk {
+	uint32_t starts;
 	int facts; /* length of log */
 	uint32_t last; /* serial */
 	const struct version *version; /* published; NULL: none */
@@ -93,6 +96,7 @@ struct node_view {
 struct node {
 	int i, who; /* who: the node whose identity it has: itself, unless it is a copy of another */
 	bool elsewhere; /* it holds, since its identity is in use elsewhere */
+	bool met;       /* since its start a peer with which it had compared brought a later word of the other host of its identity */
 	bool backup, up, compared, set_back, gone;
 	uint32_t lost; /* bits of keys: it had them, and a copy that was put back does not */
 	struct timeline_policy policy; /* as its facts have it */
@@ -362,6 +366,7 @@ void operator_says_retired(struct sim *s, struct node *n, const struct node *x, 
 void clone_made(struct sim *s, struct node *of);
 void clone_starts(struct sim *s);
 void clone_hears(struct sim *s, struct node *n, const struct sim_fact *own); /* that it lacked */
+void clone_hears_status(struct sim *s, struct node *n, const struct node *from, const struct version *own);
 void clone_check(struct sim *s, const struct node *n);                       /* it acts */
 
 /* surprise.c: a newcomer in the middle of a step */

@@ -110,13 +110,14 @@ void node_start(struct sim *s, struct node *n)
 	sim_say(s, "node %d starts", n->i);
 	n->up = true;
 	n->boot++;
+	n->disk.starts++;
 	n->ran_at = s->now;
 	n->making = false;
 	n->looking = 0;
 	n->wake_at = 0;
 	n->inc.number = 0;
 	n->compared = own_may_speak((size_t)s->nodes - 1, 0, false) && !n->backup;
-	n->elsewhere = false;
+	n->elsewhere = n->met = false;
 	n->set_back = false;
 	n->compared_with = 0;
 	memset(n->heard, 0, sizeof(n->heard));

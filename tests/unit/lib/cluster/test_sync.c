@@ -408,6 +408,28 @@ static void who_gave_back_an_old_word_is_told_the_new_one(void **state)
 	json_decref(status);
 }
 
+/* Two hosts of one identity that say no facts, and sign: whoever runs and meets the other's later start holds. */
+static void a_quiet_node_that_meets_a_later_start_of_itself_holds(void **state)
+{
+	struct fixture *x = *state;
+	json_t *have = json_pack("{s:i,s:[]}", "now", 1, "vector");
+	uint32_t start;
+
+	give_back_word(x, x->c->start.number + 3, "{\"serial\":5}"); /* an old copy was put back: the peer knows more */
+	assert_int_equal(logged(x, "event=set-back"), 1);
+	start = x->c->start.number;
+	sync_on_have(x->c, &x->c->peer[0].peer, have);
+	assert_true(cluster_compared(x->c));
+	assert_null(cluster_hold(x->c));
+	give_back_word(x, start - 1, "{\"serial\":4}"); /* long known */
+	assert_null(cluster_hold(x->c));
+	give_back_word(x, start + 1, "{\"serial\":6}");
+	assert_non_null(cluster_hold(x->c));
+	assert_int_equal(logged(x, "event=identity-in-use"), 1);
+	assert_int_equal(x->c->start.number, start); /* and does not count against it */
+	json_decref(have);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -421,6 +443,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_is_said_before_the_comparison, setup, teardown),
 		cmocka_unit_test_setup_teardown(more_at_the_peer_must_be_fetched_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_gave_back_an_old_word_is_told_the_new_one, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_quiet_node_that_meets_a_later_start_of_itself_holds, setup, teardown),
 		cmocka_unit_test_setup_teardown(own_facts_that_only_others_have_mean_set_back, setup,
 						teardown),
 	};
