@@ -346,7 +346,7 @@ class Cluster:
         out = (on or self.signers()[0]).ctl("key", "ds", zone, check=False).stdout
         return [row for row in out.splitlines() if re.search(r"\sDS\s+\d+\s", row)]
 
-    def wait_signed(self, zone, timeout=30, signers=None):
+    def wait_signed(self, zone, timeout=90, signers=None):
         for h in signers or self.signers():
             wait_until(lambda host=h: host.signed(zone), timeout, "%s serves %s signed" % (h.name, zone), every=0.05)
 
