@@ -228,13 +228,28 @@ def defined(*paths):
     return {line.split()[-1] for line in out.splitlines() if len(line.split()) == 3}
 
 
+def undefined(path):
+    """What a program takes from shared libraries."""
+    return {line.split()[-1].split("@")[0] for line in run(["nm", "--dynamic", "--undefined-only", path]).stdout.splitlines()}
+
+
+# Options and their file, errors, instants, memory, frames between processes; identities, which configurations have.
+SHARED = {"addr", "arena", "clock", "conf", "err", "fail", "frame", "identity", "log", "yaml"}
+
+
 def test_nothing_of_the_signer_is_in_it(lab):
     program = lab.program("duet-audit")
     root = os.path.dirname(os.path.dirname(program))
     mine, lib = defined(program), os.path.join(root, "lib")
     own = defined(*glob.glob(os.path.join(root, "audit", "*.o")))
     expect("audit_run" in mine and own, "the symbols can be seen")
-    for part in ("sign", "nsec", "zone", "rrset", "key", "dname", "dns", "store", "secret"):
+    parts = {os.path.basename(d) for d in glob.glob(os.path.join(lib, "*"))}
+    expect({"sign", "nsec", "zone", "rrset", "key", "dname", "dns", "store", "secret"} <= parts, "the signer's parts are known: %s" % parts)
+    for part in sorted(parts - SHARED):
         theirs = defined(*glob.glob(os.path.join(lib, part, "*.o"))) - own
         expect(theirs, "lib/%s was looked at" % part)
         expect(not mine & theirs, "lib/%s is in it: %s" % (part, sorted(mine & theirs)[:5]))
+    # Signatures of algorithm 15 are made by libsodium and verified by OpenSSL.
+    taken, signers = (undefined(lab.program(name)) for name in ("duet-audit", "duet-signer"))
+    expect("EVP_DigestVerify" in taken and not any(name.startswith("crypto_sign") for name in taken), "libsodium verifies: %s" % taken)
+    expect("crypto_sign_ed25519_detached" in signers, "libsodium does not sign")
