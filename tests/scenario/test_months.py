@@ -70,7 +70,8 @@ def comes_back(w, start):
     highest = w.s1.serial(ZONE)
     watch.start()
     start()
-    w.wait(lambda: (w.s2.serial(ZONE) or 0) >= highest, 90, "signer2 serves a version as new as signer1's")
+    w.wait(lambda: watch.seen and watch.seen[-1][0] >= highest and not watch.seen[-1][1], 90,
+           "signer2 serves a version as new as signer1's")
     watch.end()
     with open(w.s2.signer.log) as f:
         f.seek(mark)
