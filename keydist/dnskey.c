@@ -89,9 +89,11 @@ bool dnskey_names_ds(const struct life *l)
 	return l->p.cds && (l->p.cds_when == POLICY_CDS_ALWAYS || timeline_ds_moves(&l->t));
 }
 
-/* Whether the key signs the apex RRset of this type. */
+/* Whether the key signs the apex RRset of this type; who has another signer's key makes no signatures by it. */
 static bool signs(const struct timeline_key *k, uint16_t type)
 {
+	if (k->foreign)
+		return false;
 	if (k->record[RECORD_DNSKEY].show)
 		return k->sep;
 	return type != TYPE_DNSKEY && k->record[RECORD_ZONE].show;
@@ -133,7 +135,7 @@ static size_t signers_of(struct keydist *k, const struct life *l, uint16_t type,
 			out[n++] = key;
 	}
 	for (size_t i = 0; i < l->t.n && n == 0 && type != TYPE_DNSKEY; i++)
-		if (l->t.key[i].record[RECORD_ZONE].show)
+		if (l->t.key[i].record[RECORD_ZONE].show && !l->t.key[i].foreign)
 			out[n++] = &l->t.key[i];
 	return n;
 }

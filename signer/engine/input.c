@@ -13,16 +13,23 @@
 #define NOTICES_MAX 50
 #define KNOWN_MAX (PAST_MAX + 2 * PEER_WORDS_MAX)
 
-static size_t known(const struct zwork *z, struct content_id out[KNOWN_MAX])
+static size_t known_published(const struct zwork *z, struct content_id out[KNOWN_MAX])
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < z->others.n; i++)
 		out[n++] = z->others.v[i].content;
-	for (size_t i = 0; i < z->peer_count; i++) {
+	for (size_t i = 0; i < z->peer_count; i++)
 		out[n++] = z->peer[i].v.content;
+	return n;
+}
+
+static size_t known(const struct zwork *z, struct content_id out[KNOWN_MAX])
+{
+	size_t n = known_published(z, out);
+
+	for (size_t i = 0; i < z->peer_count; i++)
 		out[n++] = z->peer[i].taken;
-	}
 	return n;
 }
 
@@ -166,6 +173,38 @@ void input_taken(struct zwork *z, struct content *content)
 	zwork_tell(z);
 }
 
+/* A signer that is silent has published the same number, or a higher one, and nothing was published here. */
+static bool behind_a_silent_one(const struct zwork *z)
+{
+	for (size_t i = 0; i < z->peer_count && z->version == NULL && z->damage == NULL; i++) {
+		const struct peer_word *p = &z->peer[i];
+
+		if (p->silent && p->v.serial != 0 && p->v.content.epoch == z->input_id.epoch && content_cmp(&p->v.content, &z->input_id) > 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The first content may have got its number before the words of signers that are silent came, or are gone, after whom it
+ * would wait for ever.  It is given again, as if they had been there.
+ */
+static void number_again(struct zwork *z)
+{
+	struct content_id published[KNOWN_MAX];
+	const struct content_view view = { .order = CONTENT_SEEN, .epoch = z->input_id.epoch, .digest = z->input_id.digest,
+					   .known = published, .known_count = known_published(z, published) };
+	struct content_decision d;
+
+	content_decide(&view, &d);
+	if (d.number <= z->input_id.number)
+		return;
+	log_event(LOG_NOTICE, "content", "zone=%s content=%" PRIu64 " msg=signers that are silent have published content %" PRIu64
+		  " or a later one: what this node has got later is newer", z->name, d.number, z->input_id.number);
+	z->input_id.number = d.number;
+	zwork_tell(z);
+}
+
 void input_renumber(struct zwork *z)
 {
 	struct content_decision d;
@@ -175,6 +214,8 @@ void input_renumber(struct zwork *z)
 	if (z->plan == NULL || z->plan->state == PLAN_KEEP || policy_order(&z->plan->policy, z->plan->source) != POLICY_ORDER_SEEN)
 		return;
 	if (z->input != NULL) {
+		if (behind_a_silent_one(z))
+			number_again(z);
 		decide(z, 0, content_serial(z->input), content_digest(z->input), &d);
 		/* Only a number that somebody gave to this digest counts here: ours was given already. */
 		for (size_t i = 0; i < z->peer_count; i++)

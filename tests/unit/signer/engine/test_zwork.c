@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What others remember of this node's own versions. */
+/* What others' words do to a zone: of this node's own versions, and of what they have. */
 #include "signer/engine/zwork.h"
 
 #include <setjmp.h>
@@ -23,7 +23,10 @@ static int setup(void **state)
 	memset(&zone, 0, sizeof(zone));
 	snprintf(engine.identity.node_id_text, sizeof(engine.identity.node_id_text), SELF);
 	zone.engine = &engine;
+	zone.name = (char *)"zone.";
 	TAILQ_INIT(&engine.poked);
+	TAILQ_INIT(&engine.telling_later);
+	TAILQ_INIT(&engine.telling_now);
 	engine.stopping = true; /* nothing is to be done about it */
 	return 0;
 }
@@ -63,10 +66,93 @@ static void the_largest_ttls_of_its_own_come_back(void **state)
 	assert_int_equal(zone.kept.shows.zone_ttl, 86400);
 }
 
+/* ---- the number of the first content ---- */
+
+static struct zone file;
+static struct content input;
+static struct plan plan;
+
+/* A file whose content, number 1, was taken before any word came. */
+static void take_file(uint8_t digest)
+{
+	plan = (struct plan){ .state = PLAN_HELD, .epoch = 1, .source = (char *)"file:zone" };
+	plan.policy.input_order = POLICY_ORDER_SEEN;
+	file = (struct zone){ .serial = 1 };
+	memset(file.digest, digest, sizeof(file.digest));
+	input = (struct content){ .zone = &file };
+	zone.plan = &plan;
+	zone.input = &input;
+	zone.input_id = (struct content_id){ .epoch = 1, .number = 1 };
+	memset(zone.input_id.digest, digest, sizeof(zone.input_id.digest));
+}
+
+static void hear_of(const char *node, uint64_t number, uint8_t digest, bool silent)
+{
+	struct content_id id = { .epoch = 1, .number = number };
+
+	hear(node, 3600, 3600);
+	memset(id.digest, digest, sizeof(id.digest));
+	zone.peer[zone.peer_count - 1].v = (struct past_version){ .serial = 2026112300, .content = id };
+	zone.peer[zone.peer_count - 1].silent = silent;
+}
+
+static uint64_t renumbered(void)
+{
+	input_renumber(&zone);
+	return zone.input_id.number;
+}
+
+static void content_loaded_before_the_words_of_the_dead_is_newer_than_theirs(void **state)
+{
+	(void)state;
+	take_file(0x22);
+	hear_of(OTHER, 1, 0x11, true);
+	assert_int_equal(renumbered(), 1); /* ours has the larger digest: it is newer already */
+	hear_of("00000000000000cc", 1, 0x33, true);
+	assert_int_equal(renumbered(), 2);
+	assert_int_equal(renumbered(), 2);
+	hear_of("00000000000000dd", 7, 0x11, true);
+	assert_int_equal(renumbered(), 8);
+}
+
+static void two_that_are_restored_give_the_same_number(void **state)
+{
+	(void)state;
+	take_file(0x22);
+	hear_of(OTHER, 1, 0x33, true);
+	hear("00000000000000cc", 3600, 3600);
+	zone.peer[1].taken = zone.input_id; /* the other one took it as 1, too */
+	assert_int_equal(renumbered(), 2);
+}
+
+static void what_a_silent_one_had_before_stays_older(void **state)
+{
+	struct past_version old = { .serial = 2026112200, .content = { .epoch = 1, .number = 1 } };
+
+	(void)state;
+	take_file(0x22);
+	memset(old.content.digest, 0x22, sizeof(old.content.digest));
+	past_add(&zone.others, &old);
+	hear_of(OTHER, 2, 0x33, true);
+	assert_int_equal(renumbered(), 1); /* an old file, not a new one */
+}
+
+static void beside_a_signer_that_is_heard_the_number_stays(void **state)
+{
+	(void)state;
+	take_file(0x22);
+	hear_of(OTHER, 1, 0x33, false);
+	assert_int_equal(renumbered(), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_largest_ttls_of_its_own_come_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(content_loaded_before_the_words_of_the_dead_is_newer_than_theirs, setup, teardown),
+		cmocka_unit_test_setup_teardown(two_that_are_restored_give_the_same_number, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_a_silent_one_had_before_stays_older, setup, teardown),
+		cmocka_unit_test_setup_teardown(beside_a_signer_that_is_heard_the_number_stays, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
