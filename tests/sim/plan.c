@@ -309,11 +309,10 @@ static void plan_clones(struct sim *s)
 	const int64_t span = 10 * DAY;
 	const int a = (int)chance_below(&s->chance, (uint32_t)s->members);
 	const int64_t at = chance_between(&s->chance, DAY, span);
-
 	const int64_t copied = at - chance_between(&s->chance, 0, DAY);
 
 	later(s, TROUBLE_CLONE, a, 0, copied, at, 0);
-	if (chance_of(&s->chance, 50)) /* it has said nothing since */
+	if (chance_of(&s->chance, 50) && copied > 2 * HOUR) /* it has said nothing since */
 		later(s, TROUBLE_CRASH, a, 0, copied - 2 * HOUR, copied - HOUR, 0);
 	for (size_t i = chance_below(&s->chance, 5); i > 0; i--) /* none: two quiet hosts */
 		roll_at(s, (int)chance_below(&s->chance, (uint32_t)s->members), chance_between(&s->chance, 0, span + DAY));
