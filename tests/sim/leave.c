@@ -37,7 +37,12 @@ bool leave_is_known(const struct sim *s, const struct node *x)
 	for (int i = 0; i < s->nodes; i++) {
 		const struct node *n = &s->node[i];
 
-		if (!n->gone && timeline_watches(n->state, n->id.id, state_node(n->state, x->id.id)) && leaver_of(n, x).known)
+		struct timeline_leaver l;
+
+		if (n->gone || !timeline_watches(n->state, n->id.id, state_node(n->state, x->id.id)))
+			continue;
+		l = leaver_of(n, x);
+		if (l.known && l.published)
 			return true;
 	}
 	return false;

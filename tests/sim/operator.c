@@ -262,17 +262,25 @@ static void on_oath(struct sim *s, const struct event *ev)
 	sim_later(s, over ? 4 * DAY : HOUR, on_oath, ev->a, ev->b, ev->value, over ? s : NULL);
 }
 
-/* A dead node is to leave.  Where all have lost what it last said, no look can tell, and the operator swears after all. */
+/*
+ * A node is to leave.  Where all have lost what a dead one last said, or one that was set back to before it served says that it
+ * serves nothing, no look can tell who has what it published, and the operator takes it away and swears after all.
+ */
 static void on_unknown(struct sim *s, const struct event *ev)
 {
-	const struct node *dead = &s->node[ev->b];
+	struct node *x = &s->node[ev->b];
 
-	if (!node_is_signer(state_node(s->node[ev->a].state, dead->id.id)))
+	if (!node_is_signer(state_node(s->node[ev->a].state, x->id.id)))
 		return;
-	if (leave_is_known(s, dead))
+	if (leave_is_known(s, x) || (!x->gone && x->disk.version != NULL)) {
 		sim_later(s, 10 * DAY, on_unknown, ev->a, ev->b, ev->value, NULL);
-	else
-		sim_later(s, HOUR, on_oath, ev->a, ev->b, ev->value, NULL);
+		return;
+	}
+	if (!x->gone)
+		sim_say(s, "node %d serves nothing any more, and is taken away", x->i);
+	x->gone = true;
+	x->up = false;
+	sim_later(s, HOUR, on_oath, ev->a, ev->b, (uint64_t)s->now, NULL);
 }
 
 /* The node is dead for good, and its secondaries are given to another; or it is to leave. */
@@ -285,8 +293,7 @@ static void retire(struct sim *s, struct node *n, struct node *dead, int64_t val
 		return;
 	if (value % 4 > 1) {
 		leave_begin(s, n, dead, value % 4 == 2, value % 8 > 3);
-		if (dead->gone)
-			sim_later(s, 10 * DAY, on_unknown, n->i, dead->i, (uint64_t)s->now, NULL);
+		sim_later(s, 10 * DAY, on_unknown, n->i, dead->i, 0, NULL);
 		return;
 	}
 	dead->gone = true;
