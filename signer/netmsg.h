@@ -36,7 +36,7 @@
  * candidate   {"zone":Z,"stage":"load"|"sign",...}   what waits for that review, as a version: "from" is the published one; it
  *                                               is shown on the addresses of that review
  * candidate-gone {"zone":Z}                     nothing waits any more
- * unserve     {"zone":Z}                        serve it no more (REFUSED)
+ * unserve     {"zone":Z,"for_now":bool}         serve it no more (REFUSED); for now: not before the next version (SERVFAIL)
  * zone        {"zone":Z,"source":null | primaries (primaries.h),"refresh":bool,
  *              "have":N | null,"ixfr":bool,"retry_s":N,"expire_s":N}     net keeps a zone's primary fresh by SOA timers; "refresh": look now;
  *                                               "have": serial of the input that engine has taken; "ixfr": it can

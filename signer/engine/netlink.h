@@ -13,7 +13,8 @@ int netlink_open(struct engine *e, int sock, struct netlink **out, struct err *e
 void netlink_close(struct netlink *n);
 bool netlink_ready(const struct netlink *n);
 
-/* Serves the zone's version, after the volumes that it needs: its difference to the one that net has, where there is one. */
+/* Serves the zone's version, after the volumes that it needs: its difference to the one that net has, where there is one.  While
+ * it is withheld (withheld.h), none. */
 void netlink_version(struct netlink *n, struct zwork *z);
 /* Shows what waits for a review on the addresses of that review, or that nothing does. */
 void netlink_candidate(struct netlink *n, struct zwork *z);

@@ -108,10 +108,21 @@ out:
 	return rc;
 }
 
+static void unserve(struct netlink *n, struct zwork *z, bool for_now)
+{
+	untold(z);
+	if (n->ready)
+		netlink_send(n, "unserve", json_pack("{s:s,s:b}", "zone", z->name, "for_now", (int)for_now), -1);
+}
+
 void netlink_version(struct netlink *n, struct zwork *z)
 {
 	if (!n->ready || z->version == NULL)
 		return; /* all is said again when net is ready */
+	if (z->withheld_ms != 0) {
+		unserve(n, z, true);
+		return;
+	}
 	if (send_version(n, z, z->version, "version", json_pack("{s:I}", "number", (json_int_t)(n->versions + 1))) != 0)
 		return;
 	untold(z);
@@ -136,7 +147,5 @@ void netlink_candidate(struct netlink *n, struct zwork *z)
 
 void netlink_unserve(struct netlink *n, struct zwork *z)
 {
-	untold(z);
-	if (n->ready)
-		netlink_send(n, "unserve", json_pack("{s:s}", "zone", z->name), -1);
+	unserve(n, z, false);
 }

@@ -13,6 +13,7 @@
 #include "signer/engine/kdlink.h"
 #include "signer/engine/netlink.h"
 #include "signer/engine/whole.h"
+#include "signer/engine/withheld.h"
 #include "signer/engine/zwork.h"
 
 #define TICK_MS   1000
@@ -51,6 +52,7 @@ static void look_at(struct zwork *z)
 {
 	secondary_tick(z);
 	zwork_step(z);
+	withheld_look(z);
 	waiter_tick(z);
 	schedule(z);
 }

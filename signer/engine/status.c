@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* status: what a zone says of itself, to keydist and the peers, and to people. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include "signer/engine/cross.h"
 #include "signer/engine/kdlink.h"
 #include "signer/engine/netlink.h"
+#include "signer/engine/withheld.h"
 #include "msg/msg.h"
 
 const char *status_state(const struct zwork *z)
@@ -16,6 +18,8 @@ const char *status_state(const struct zwork *z)
 		return "damaged";
 	if (z->error != NULL)
 		return "stopped";
+	if (z->withheld_ms != 0)
+		return "expired";
 	if (z->version != NULL)
 		return version_info(z->version)->soa_sig_count == 0 ? "unsigned" : "served";
 	return z->plan != NULL && z->plan->state == PLAN_HELD ? "held" : "waiting";
@@ -87,7 +91,11 @@ json_t *status_word(const struct zwork *z)
 json_t *status_alarms(const struct zwork *z)
 {
 	json_t *list = json_array();
+	char *expired = withheld_alarm(z);
 
+	if (expired != NULL)
+		json_array_append_new(list, json_string(expired));
+	free(expired);
 	for (unsigned bit = 1; bit <= SERIAL_ALARM_AHEAD; bit <<= 1)
 		if ((z->alarms & bit) != 0)
 			json_array_append_new(list, json_string(decide_alarm_text(bit)));

@@ -16,6 +16,7 @@
 #include "signer/engine/kdlink.h"
 #include "signer/engine/netlink.h"
 #include "signer/engine/whole.h"
+#include "signer/engine/withheld.h"
 #include "fail/fail.h"
 #include "log/log.h"
 #include "msg/msg.h"
@@ -243,6 +244,7 @@ void zwork_open(struct zwork *z)
 	}
 	z->source.input_serial = info->input_serial;
 	z->source.have_serial = true;
+	withheld_open(z);
 }
 
 static void take_plan(struct zwork *z, struct plan *p)

@@ -161,6 +161,7 @@ struct zwork {
 	struct version *version; /* NULL: nothing */
 	struct version *told;   /* the one that net has, NULL: none; netlink's, as is its number */
 	uint64_t told_number;
+	int64_t withheld_ms;    /* monotonic: version has expired, and net is not given it, at least until then (withheld.h); 0: it is */
 	struct kept kept;
 	struct past others;     /* versions that were in a peer's status */
 	char *hold;             /* operator's reason; changes wait, renewal goes on */

@@ -211,7 +211,7 @@ static int on_unserve(struct order *o, struct err *e)
 	notify_cancel(zone);
 	served_unref(o->net, zone->now);
 	zone->now = NULL;
-	zone->refused = true;
+	zone->refused = !json_is_true(json_object_get(o->json, "for_now"));
 	return 0;
 }
 

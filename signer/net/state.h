@@ -51,7 +51,7 @@ struct net_zone {
 	uint8_t apex[DNAME_MAX]; /* lower case */
 	char *text;
 	bool configured; /* engine said `zone` */
-	bool refused;    /* engine said `unserve` since the last version */
+	bool refused;    /* engine said `unserve`, for good, since the last version */
 	struct served *now;
 	struct served *candidate[NET_SHOWS]; /* what waits for a review; NULL: nothing */
 	struct primary *primary; /* NULL: the zone's source is no primary */

@@ -210,6 +210,11 @@ def test_rules_of_soa_and_ixfr(lab):
     expect("AXFR while holding", ask(net, "AXFR").rcode(), dns.rcode.SERVFAIL)
     net.send("hold-serve", on=False)
     wait_until(lambda: ask(net, "SOA").rcode() == dns.rcode.NOERROR, 5, "the SOA again")
+    net.send("unserve", zone=ZONE, for_now=True)
+    wait_until(lambda: ask(net, "SOA").rcode() == dns.rcode.SERVFAIL, 5, "SERVFAIL before the next version")
+    expect("AXFR then", ask(net, "AXFR").rcode(), dns.rcode.SERVFAIL)
+    net.publish(zone_text(ZONE, 8))
+    wait_until(lambda: ask(net, "SOA").rcode() == dns.rcode.NOERROR, 5, "the SOA of the next version")
     net.send("unserve", zone=ZONE)
     wait_until(lambda: ask(net, "SOA").rcode() == dns.rcode.REFUSED, 5, "REFUSED once unserved")
 

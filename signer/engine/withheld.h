@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DUET_WITHHELD_H
+#define DUET_WITHHELD_H
+
+#include "signer/engine/zwork.h"
+
+/*
+ * withheld - a version whose signatures have ended while this signer was down.  A secondary without data would take it, and give
+ * validators what is bogus; so it gets SERVFAIL, by which it asks another signer, or again.  That ends with the next version; or
+ * where none comes, WITHHELD_MS after the start, once no other signer's version is known to be better: secondaries would let go
+ * of the zone at SOA expire, whoever does not validate can use it, and the clock may be what is wrong.
+ */
+#define WITHHELD_MS 600000
+
+/* The zone was opened: z->withheld_ms is set where its version is withheld. */
+void withheld_open(struct zwork *z);
+/* Behind each step of the zone: ends it where nothing better is to come. */
+void withheld_look(struct zwork *z);
+/* For people, whether it is withheld or not: a sentence, free(); NULL: the signatures are good. */
+char *withheld_alarm(const struct zwork *z);
+
+#endif
