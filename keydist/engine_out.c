@@ -183,7 +183,7 @@ static json_t *synced(struct keydist *k)
 {
 	return json_pack("{s:b,s:b,s:b,s:s?,s:b}", "compared", cluster_compared(k->cluster), "alone",
 			 cluster_alone(k->cluster), "set_back", cluster_set_back(k->cluster), "hold",
-			 cluster_hold(k->cluster), "leaving", (int)leave_self(k));
+			 cluster_hold(k->cluster), "leaving", (int)leave_serves_nothing(k));
 }
 
 /* Sends body when it differs from what was sent before; takes over the reference. */
@@ -239,6 +239,8 @@ static void send_peers(struct keydist *k)
 	const struct cluster_peer *p;
 	size_t n;
 
+	/* First: by the word that it has compared, the engine may begin to serve. */
+	send_changed(k, "synced", synced(k), &k->synced_sent);
 	p = cluster_peers(k->cluster, &n);
 	json_array_append_new(nodes, node_json(k, k->self.id, true, NULL));
 	for (size_t i = 0; i < n; i++)

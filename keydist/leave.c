@@ -35,6 +35,13 @@ bool leave_self(const struct keydist *k)
 	return me != NULL && me->leaving;
 }
 
+bool leave_serves_nothing(const struct keydist *k)
+{
+	const struct node_state *me = state_node(cluster_state(k->cluster), k->self.id);
+
+	return me != NULL && (me->leaving || me->retired);
+}
+
 void leave_on_silent(struct keydist *k, bool silent)
 {
 	k->silent_ms = silent ? clock_mono_ms() : 0;

@@ -10,8 +10,10 @@
  * and others, which this node says are retired once they have stopped, or, of those that do not run, once the servers that they
  * named have shown the versions of others for long enough.
  */
-/* This node is to leave: it acts no more, and its engine is to serve nothing. */
+/* This node is to leave: it acts no more. */
 bool leave_self(const struct keydist *k);
+/* That, or it has left: its engine is to answer nobody, also while its zones are removed one by one. */
+bool leave_serves_nothing(const struct keydist *k);
 /* The engine's word on whether it serves anything; good for some seconds. */
 void leave_on_silent(struct keydist *k, bool silent);
 /* Whom this node waits for, as far as this zone goes; returns their number. */

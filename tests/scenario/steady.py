@@ -151,3 +151,14 @@ class Steady:
         return "%s: %d sent, %s, slowest answer %.2f s%s" % (
             self.name, self.sent, ", ".join("%d %s" % (n, w) for w, n in sorted(self.counts.items())), self.slowest,
             "".join("\n    " + s for s in self.samples))
+
+
+def end_all(streams, wrong=Steady.bogus, least=0):
+    """Stops all of them and tells what they saw.  AssertionError where one saw what is wrong, or fewer than so many answers.  How fast
+    answers come on a busy machine is no matter to `bogus`; `bad` has what was lost, too."""
+    for s in streams:
+        s.stop()
+        print(s)
+    told = [str(s) for s in streams if wrong(s) or s.answered() < least]
+    if told:
+        raise AssertionError("\n".join(told))

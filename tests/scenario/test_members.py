@@ -7,7 +7,7 @@ import time
 
 from dnstools import axfr
 from duetlab import NSD, Cluster, Failed, Knot, Unbound, limit, primaries, small_zone, wait_until
-from steady import Steady
+from steady import Steady, end_all
 
 ZONE, SPLIT = "example.org", "split.example"
 LATER = ["later%d.example" % i for i in range(6)]   # of some of their keys the dead signer was to make the second recovery box
@@ -128,11 +128,7 @@ def test_a_signer_joins_and_another_retires(lab):
     s1.start()
     wait_until(lambda: standing(s1, "signer1").get("retired"), 30, "signer1 knows that it is retired")
     wait_until(lambda: s1.serial(ZONE) is None, 30, "signer1 stops serving")
-    for s in streams:
-        s.stop()
-        if s.bad() or s.counts["NOERROR"] < 100:
-            raise Failed(str(s))
-        print(s)
+    end_all(streams, wrong=lambda s: s.bad() or s.counts["NOERROR"] < 100)
 
 
 # Waits of seconds, not of days.
@@ -195,6 +191,7 @@ def test_a_signer_leaves_and_says_when_it_has(lab):
         raise Failed("signer1 has left although its secondary shows its version")
     # Both daemons are killed meanwhile: what comes back serves nothing, and knows that it is to leave.
     s1.kill()
+    since = s1.signer.mark()
     s1.start()
     waits(s1, "signer1", "not every server")
     if s1.serial(ZONE) is not None:
@@ -207,6 +204,9 @@ def test_a_signer_leaves_and_says_when_it_has(lab):
         raise Failed("stopped %.1f s after its secondary could show another's version: caches have it for 5 s" % waited)
     s2.keydist.wait_event("event=node-retired node=signer1 why=stopped", 30)
     wait_until(lambda: standing(s1, "signer1").get("retired"), 30, "signer1 knows that it is retired")
+    s1.signer.wait_event("event=zone-removed zone=%s." % ZONE, 30, since)
+    if s1.signer.count("event=answering on=yes", since):
+        raise Failed("it answered again while its zones were removed")
     signs_alone(cluster, s2)
     refused(s2, "retired already", "node", "retire", "signer1")
 
