@@ -29,6 +29,7 @@ static struct net_config net_config(const struct conf_signer *c, struct net_list
 	n.max_tcp = (unsigned)c->max_tcp;
 	n.max_tcp_per_address = (unsigned)c->max_tcp_per_address;
 	n.max_transfers = (unsigned)c->max_transfers;
+	n.max_transfers_per_address = (unsigned)c->max_transfers_per_address;
 	n.tcp_idle_timeout_s = (unsigned)c->tcp_idle_timeout_s;
 	return n;
 }

@@ -124,6 +124,8 @@ struct conf_signer {
 	int64_t max_tcp;
 	int64_t max_tcp_per_address;
 	int64_t max_transfers;
+	int64_t max_transfers_per_address; /* 0: half of max_transfers */
+	int64_t sort_memory_mib;
 	int64_t tcp_idle_timeout_s;
 	struct conf_secondary *secondaries;
 	size_t secondary_count;

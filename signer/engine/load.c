@@ -13,6 +13,7 @@
 #include "signer/engine/zwork.h"
 
 #define RETRY_MS        1000  /* a file that changed while it was read */
+#define RETRY_IO_MS     30000 /* one that may not be read, or what is sorted finds no room on the disk */
 #define GIVE_BACK_LEAST 10000 /* records of a zone that is not given back at once */
 
 struct load {
@@ -84,6 +85,10 @@ static void load_failed(struct load *l)
 	} else if (l->path != NULL && l->err.code == ERR_NOTNOW) { /* it goes on changing */
 		z->source.want_load = true;
 		z->source.changed_mono_ms = clock_mono_ms() + RETRY_MS - SOURCE_QUIET_MS;
+	} else if (l->path != NULL && l->err.code == ERR_IO) { /* it may be right, and what is wrong does not show in the file */
+		source_refused(z, "read again after half a minute, or when the file changes", l->err.text);
+		z->source.want_load = true;
+		z->source.changed_mono_ms = clock_mono_ms() + RETRY_IO_MS / (1 + fail_number("hasten")) - SOURCE_QUIET_MS;
 	} else {
 		source_refused(z, l->path != NULL ? "read again when the file changes"
 						  : "transferred again when the primary has another serial", l->err.text);
@@ -190,6 +195,7 @@ void load_start(struct zwork *z)
 	l->limits = ZONE_LIMITS_DEFAULT;
 	l->limits.given = l->plan->given;
 	l->limits.given_count = l->plan->given_count;
+	l->limits.sort_octets = (size_t)z->engine->conf->signer.sort_memory_mib << 20;
 	l->limits.sort_memory = z->engine->sort_memory;
 	l->limits.threads = works_threads(z->engine->works);
 	l->limits.max_ttl_s = max_ttl > 0 && max_ttl < UINT32_MAX ? (uint32_t)max_ttl : 0;

@@ -154,6 +154,7 @@ static void params_set(struct zwork *z, struct sign_params *p)
 	p->jitter_s = (uint32_t)policy->jitter_s;
 	p->margin_s = (uint32_t)policy->renewal_margin_s;
 	p->zonemd = (unsigned)policy->zonemd;
+	p->sort_octets = (size_t)z->engine->conf->signer.sort_memory_mib << 19; /* half as much as for the records */
 	if (z->plan->state != PLAN_SIGNED)
 		return;
 	p->keys = z->plan->keys;

@@ -23,6 +23,7 @@
 
 struct fetch {
 	struct net *net;
+	struct fetch *next, **at; /* the others that run */
 	struct io *io;
 	uint8_t apex[DNAME_MAX];
 	struct primary_source source;
@@ -40,11 +41,41 @@ struct fetch {
 	int64_t deadline_ms;
 };
 
+static void link_fetch(struct fetch *f)
+{
+	f->next = f->net->fetches;
+	f->at = &f->net->fetches;
+	if (f->next != NULL)
+		f->next->at = &f->next;
+	f->net->fetches = f;
+}
+
+static void unlink_fetch(struct fetch *f)
+{
+	*f->at = f->next;
+	if (f->next != NULL)
+		f->next->at = f->at;
+}
+
+/* Whether one more may come from this host. */
+static bool is_free(const struct net *net, const struct addr *host, struct err *e)
+{
+	unsigned n = 0, from_host = 0;
+
+	for (const struct fetch *f = net->fetches; f != NULL; f = f->next, n++)
+		from_host += addr_same_host(&f->source.addr, host) ? 1 : 0;
+	if (n >= FETCHES_MAX)
+		err_set(e, ERR_NOTNOW, "%d transfers from primaries run already", FETCHES_MAX);
+	else if (from_host >= FETCHES_PER_HOST)
+		err_set(e, ERR_NOTNOW, "%d transfers from this primary run already", FETCHES_PER_HOST);
+	return n < FETCHES_MAX && from_host < FETCHES_PER_HOST;
+}
+
 void fetch_cancel(struct fetch *f)
 {
 	if (f == NULL)
 		return;
-	f->net->fetches--;
+	unlink_fetch(f);
 	io_close(f->io);
 	inbound_fini(&f->in);
 	tsig_free(f->tsig);
@@ -304,15 +335,13 @@ struct fetch *fetch_start(struct net *net, const uint8_t *apex, const struct pri
 	struct fetch *f;
 	int fd = -1;
 
-	if (net->fetches >= FETCHES_MAX) {
-		err_set(e, ERR_NOTNOW, "%d transfers from primaries run already", FETCHES_MAX);
+	if (!is_free(net, &source->addr, e))
 		return NULL;
-	}
-	net->fetches++;
 	f = mem_new(1, sizeof(*f));
 	f->net = net;
 	memcpy(f->apex, apex, dname_len(apex));
 	f->source = *source;
+	link_fetch(f);
 	f->done = done;
 	f->ctx = ctx;
 	f->in = (struct inbound){

@@ -8,7 +8,8 @@
 
 /* fetch - one AXFR or IXFR from a primary over TCP into a memfd: TSIG on every rule of RFC 8945, a bound on
  * its size and its time.  Or as it comes, into a file of the caller's. */
-#define FETCHES_MAX 16
+#define FETCHES_MAX      32
+#define FETCHES_PER_HOST 16 /* so that one primary that is slow with many zones leaves room for those of others */
 
 struct fetch_result {
 	const char *why; /* NULL: it came whole */
@@ -29,7 +30,8 @@ typedef void fetch_done_fn(void *ctx, const struct fetch_result *result);
 
 struct fetch;
 /* have: IXFR from this serial; NULL: AXFR.  into: file for the messages as they come, each behind its length (RFC 1035 section
- * 4.2.2), borrowed; -1: records go to a memfd.  NULL with ERR_NOTNOW when as many as allowed run already, or another error.
+ * 4.2.2), borrowed; -1: records go to a memfd.  NULL with ERR_NOTNOW when as many as allowed run already, in all or
+ * from this host, or another error.
  * done is never called from here. */
 struct fetch *fetch_start(struct net *net, const uint8_t *apex, const struct primary_source *source,
 			  const uint32_t *have, int into, fetch_done_fn *done, void *ctx, struct err *e);

@@ -31,6 +31,7 @@ struct net_config {
 	unsigned max_tcp; /* connections that others opened */
 	unsigned max_tcp_per_address;
 	unsigned max_transfers;      /* running at once, out; others wait for SERVFAIL */
+	unsigned max_transfers_per_address; /* 0: half of them, one at least */
 	unsigned tcp_idle_timeout_s; /* also for a client that does not read its transfer */
 	uint64_t max_input_octets;   /* bound on one transfer in, uncompressed */
 };

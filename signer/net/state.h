@@ -84,6 +84,7 @@ struct listener;
 struct block;
 struct crew;
 struct beside;
+struct fetch;
 struct net {
 	uv_loop_t loop;
 	struct crew *readers; /* wait for the disk */
@@ -103,7 +104,7 @@ struct net {
 	bool drained;
 	struct io *drain_timer;
 	unsigned transfers;         /* out, running */
-	unsigned fetches;           /* in, running */
+	struct fetch *fetches;      /* in, running */
 	struct beside *beside;      /* from another signer, running; or NULL */
 	struct block *blocks;       /* pages that were read for transfers */
 	struct tcp *tcp;

@@ -173,6 +173,29 @@ static void on_ready(void *ctx)
 	go_on(ctx);
 }
 
+/* Whether its address has not as many transfers yet as one may have: one whose programs read slowly, or that has many zones,
+ * must not keep all others out. */
+static bool may_transfer(const struct conn *c)
+{
+	const struct net_config *config = c->net->config;
+	const unsigned most = config->max_transfers_per_address != 0 ? config->max_transfers_per_address :
+			      config->max_transfers > 1		     ? config->max_transfers / 2 :
+								       1;
+	unsigned n = 0;
+
+	for (const struct conn *other = c->net->tcp->conns; other != NULL; other = other->next)
+		n += other->xfr != NULL && addr_same_host(&other->from, &c->from) ? 1 : 0;
+	return n < most;
+}
+
+static void say_too_many(const struct conn *c, const struct answer *a)
+{
+	char text[ADDR_TEXT_LEN];
+
+	log_event(LOG_INFO, "transfer-refused", "zone=%s address=%s msg=as many transfers run as are allowed (max-transfers, "
+		  "max-transfers-per-address)", a->version->zone, addr_text(&c->from, text));
+}
+
 /* Takes the first query out of the input; false when the connection is closed. */
 static bool answer_first(struct conn *c, size_t len)
 {
@@ -183,8 +206,10 @@ static bool answer_first(struct conn *c, size_t len)
 	c->in_len -= 2 + len;
 	memmove(c->in, c->in + 2 + len, c->in_len);
 	if (kind == ANSWER_TRANSFER) {
-		c->xfr = xfrout_new(c->net, &a, &c->from, on_ready, c);
+		if (may_transfer(c))
+			c->xfr = xfrout_new(c->net, &a, &c->from, on_ready, c);
 		if (c->xfr == NULL) {
+			say_too_many(c, &a);
 			answer_servfail(&a);
 			served_unref(c->net, a.version);
 			tsig_free(a.tsig);

@@ -271,6 +271,32 @@ def test_tsig_of_a_stream(lab):
         net.send("zone-gone", zone=ZONE)
 
 
+def test_a_primary_that_hangs_leaves_transfers_to_others(lab):
+    """More zones than transfers at a time have a primary that answers none of them: a zone of another one comes all the same."""
+    net = Net(lab)
+    count, asked, hangs = 48, set(), threading.Event()
+
+    def hanging(q):
+        if q.question[0].rdtype != dns.rdatatype.SOA:
+            hangs.wait()        # one connection; the others wait to be accepted
+            return None
+        asked.add(q.question[0].name)
+        name = q.question[0].name.to_text()
+        return [reply(q, soa(9).replace(ZONE, name))]
+    bad, good = Liar(lab, hanging), Liar(lab, lambda q: [reply(q, soa(9))] if q.question[0].rdtype == dns.rdatatype.SOA else
+                                         [reply(q, soa(9), NS, A), reply(q, soa(9))], port=5310)
+    bad.tcp.listen(100)
+    for i in range(count):
+        net.send("zone", zone="z%d.test." % i, source="%s#%d" % (bad.addr, bad.port), refresh=True, have=5)
+    wait_until(lambda: len(asked) == count, 20, "the primary is asked for all of its zones")
+    net.send("zone", zone=ZONE, source="%s#%d" % (good.addr, good.port), refresh=True, have=5)
+    expect("records", len(records_of(net.wait("input", zone=ZONE, serial=9))), 3)
+    ended = [e["zone"] for e in net.events if e["t"] == "input-failed"]
+    hangs.set()
+    if ended:
+        raise Failed("it waited until transfers from the other one had failed: %s" % ended)
+
+
 def test_refresh_retry_and_expire(lab):
     net = Net(lab)
     serial, alive = [1], [True]

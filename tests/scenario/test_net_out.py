@@ -327,7 +327,7 @@ def test_a_damaged_page_is_not_sent(lab):
 
 
 def test_slow_readers_delay_nobody_and_are_cut(lab):
-    net = Net(lab, env={"NET_IDLE_S": "8", "NET_MAX_TRANSFERS": "60"})
+    net = Net(lab, env={"NET_IDLE_S": "8", "NET_MAX_TRANSFERS": "60", "NET_MAX_TRANSFERS_PER_ADDRESS": "60"})
     everybody(net)
     net.publish(zone_text(ZONE, 1), more=1500)
     w = dns.message.make_query(ZONE, "AXFR").to_wire()
@@ -358,6 +358,43 @@ def test_slow_readers_delay_nobody_and_are_cut(lab):
     wait_until(lambda: net.process.count("event=transfer-cut") == 50, 30, "the slow ones are cut")
     fast()
     for s in slow:
+        s.close()
+
+
+def slow_transfer(net, source):
+    """A connection from this address with a transfer on it that is not read."""
+    w = dns.message.make_query(ZONE, "AXFR").to_wire()
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    s.settimeout(20)
+    s.bind((source, 0))
+    s.connect((net.addr, net.port))
+    s.sendall(struct.pack("!H", len(w)) + w)
+    return s
+
+
+def rcode_of_axfr(net, source):
+    """What a transfer for this address begins with."""
+    with slow_transfer(net, source) as s:
+        head = s.makefile("rb").read(6)
+    return head[5] & 15
+
+
+def test_one_address_leaves_transfers_to_others(lab):
+    """Half of them, unless it is configured otherwise; who has too many is told so, and may come again."""
+    net = Net(lab, env={"NET_MAX_TRANSFERS": "5", "NET_IDLE_S": "60"})
+    everybody(net)
+    net.publish(zone_text(ZONE, 1), more=1500)
+    one, other = lab.addr(7), lab.addr(8)
+    held = [slow_transfer(net, one) for _ in range(2)]
+    wait_until(lambda: net.process.count("event=transfer-begins") == 2, 20, "two transfers begin")
+    expect("a third for the same address", rcode_of_axfr(net, one), dns.rcode.SERVFAIL)
+    refused = net.process.wait_event("event=transfer-refused zone=%s" % ZONE)
+    expect("who is refused", refused["address"].split("#")[0], one)
+    expect("one for another address", rcode_of_axfr(net, other), dns.rcode.NOERROR)
+    held.pop().close()
+    wait_until(lambda: rcode_of_axfr(net, one) == dns.rcode.NOERROR, 20, "the address has room again")
+    for s in held:
         s.close()
 
 

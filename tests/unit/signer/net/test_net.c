@@ -48,6 +48,8 @@ static int drive(int argc, char **argv)
 
 	if ((limit = getenv("NET_MAX_TRANSFERS")) != NULL)
 		config.max_transfers = (unsigned)atoi(limit);
+	if ((limit = getenv("NET_MAX_TRANSFERS_PER_ADDRESS")) != NULL)
+		config.max_transfers_per_address = (unsigned)atoi(limit);
 	if ((limit = getenv("NET_IDLE_S")) != NULL)
 		config.tcp_idle_timeout_s = (unsigned)atoi(limit);
 	if ((limit = getenv("NET_MAX_TCP_PER_ADDRESS")) != NULL)
