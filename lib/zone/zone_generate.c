@@ -2,7 +2,8 @@
 /*
  * zone_generate: $GENERATE START-STOP[/STEP] OWNER [TTL] [class] TYPE RDATA, as BIND has it: "$" in owner and
  * rdata is the number, ${OFFSET[,WIDTH[,BASE]]} the number moved and formatted (d o x X, n N for nibbles),
- * "$$" and "\$" a dollar.  RDATA of several words stands in quotes, or as it is.
+ * "$$" and "\$" a dollar.  An offset holds for each "$" behind it in the same owner or rdata, as in BIND, which does not say
+ * so.  RDATA of several words stands in quotes, or as it is.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -71,12 +72,17 @@ static void put_number(struct wr *w, int value, unsigned width, char base)
 	wr_bytes(w, text, (size_t)len);
 }
 
+static bool is_number(int value, int offset)
+{
+	return (int64_t)value + offset >= 0 && (int64_t)value + offset <= INT_MAX;
+}
+
 /* {OFFSET[,WIDTH[,BASE]]} at text; returns its length, 0 when it is wrong. */
-static size_t put_formatted(struct wr *w, const char *text, size_t len, int value)
+static size_t put_formatted(struct wr *w, const char *text, size_t len, int value, int *offset)
 {
 	char copy[64], base = 'd';
 	const char *close = memchr(text, '}', len);
-	int offset, end = 0;
+	int end = 0;
 	unsigned width = 0;
 	size_t n;
 
@@ -84,24 +90,26 @@ static size_t put_formatted(struct wr *w, const char *text, size_t len, int valu
 		return 0;
 	memcpy(copy, text, n);
 	copy[n] = '\0';
-	if ((sscanf(copy, "{%9d}%n", &offset, &end) != 1 || end == 0) &&
-	    (sscanf(copy, "{%9d,%9u}%n", &offset, &width, &end) != 2 || end == 0) &&
-	    (sscanf(copy, "{%9d,%9u,%1[doxXnN]}%n", &offset, &width, (char[2]){ 0 }, &end) != 3 || end == 0))
+	if ((sscanf(copy, "{%9d}%n", offset, &end) != 1 || end == 0) &&
+	    (sscanf(copy, "{%9d,%9u}%n", offset, &width, &end) != 2 || end == 0) &&
+	    (sscanf(copy, "{%9d,%9u,%1[doxXnN]}%n", offset, &width, (char[2]){ 0 }, &end) != 3 || end == 0))
 		return 0;
-	if (width > WIDTH_MAX || (int64_t)value + offset < 0 || (int64_t)value + offset > INT_MAX)
+	if (width > WIDTH_MAX || !is_number(value, *offset))
 		return 0;
 	if (strchr(copy, ',') != NULL && strchr(copy, ',') != strrchr(copy, ','))
 		base = strrchr(copy, ',')[1];
 	if (base == 'n' || base == 'N')
-		put_nibbles(w, (unsigned)(value + offset), width, base == 'N');
+		put_nibbles(w, (unsigned)(value + *offset), width, base == 'N');
 	else
-		put_number(w, value + offset, width, base);
+		put_number(w, value + *offset, width, base);
 	return n;
 }
 
 /* Puts text with the number in place of each "$". */
 static int put_filled(struct wr *w, const char *text, size_t len, int value, struct err *e)
 {
+	int offset = 0;
+
 	for (size_t i = 0; i < len; i++) {
 		if (text[i] == '\\' && i + 1 < len) {
 			wr_bytes(w, text + i++, 2);
@@ -111,14 +119,14 @@ static int put_filled(struct wr *w, const char *text, size_t len, int value, str
 			wr_u8(w, '$');
 			i++;
 		} else if (i + 1 < len && text[i + 1] == '{') {
-			size_t took = put_formatted(w, text + i + 1, len - i - 1, value);
+			size_t took = put_formatted(w, text + i + 1, len - i - 1, value, &offset);
 
 			if (took == 0)
 				return err_set(e, ERR_SYNTAX,
 					       "$GENERATE: wrong ${OFFSET,WIDTH,BASE}, or a number below 0");
 			i += took;
 		} else {
-			put_number(w, value, 0, 'd');
+			put_number(w, value + offset, 0, 'd'); /* is_number, or the offset would have been refused */
 		}
 	}
 	return w->bad ? err_set(e, ERR_LIMIT, "$GENERATE: line too long") : 0;

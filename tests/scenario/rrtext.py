@@ -93,6 +93,16 @@ class Text:
         kind, n = self.c.choice([(1, 20), (2, 32), (4, 48), (9, 7)])
         return "%s %s %d %s" % (self.u16, self.alg(), kind, self.hex(n))
 
+    def salt(self):
+        return self.one("-", self.octets(self.c.choice([1, 4, 8])).hex(), self.octets(4).hex().upper())
+
+    def hash32(self):
+        return base64.b32hexencode(self.octets(20)).decode().lower()
+
+    def generic(self):
+        n = self.c.choice([1, 4, 60])
+        return join("\\#", str(n), self.hex(n))
+
     def gateway(self):
         return self.c.choice([("0", "."), ("1", self.ip4()), ("2", self.ip6()), ("3", self.name())])
 
@@ -189,7 +199,24 @@ TYPES = {
     "WALLET": lambda t: t.strings(),
     "TA": lambda t: t.ds(),
     "DLV": lambda t: t.ds(),
-    "TYPE65280": lambda t: (lambda n: join("\\#", str(n), t.hex(n)))(t.c.choice([1, 4, 60])),
+    "DS": lambda t: t.ds(),
+    "CDS": lambda t: t.one(t.ds(), "0 0 0 00"),
+    "DNSKEY": lambda t: join(t.one("256", "257", "385", "0"), "3", t.alg(), t.b64()),
+    "CDNSKEY": lambda t: t.one(join(t.one("256", "257", "0"), "3", t.alg(), t.b64()), "0 3 0 AA=="),
+    "RRSIG": lambda t: join(t.type(), t.alg(), t.u8, t.u32, t.one("20400101000000", "2208988800", "20991231235959"),
+                            t.one("20230101000000", "1672531200"), t.u16, t.name(), t.b64()),
+    "NSEC": lambda t: join(t.name(), t.types()),
+    "NSEC3": lambda t: join(t.one("1", t.u8), t.one("0", "1", t.u8), t.u16, t.salt(), t.hash32(), t.types()),
+    "NSEC3PARAM": lambda t: join(t.one("1", t.u8), t.one("0", t.u8), t.u16, t.salt()),
+    "ZONEMD": lambda t: join(t.u32, t.one("1", t.u8), t.one("1 " + t.hex(48), "2 " + t.hex(64), "240 " + t.hex(20))),
+    "CLA": lambda t: t.strings(),
+    "NULL": lambda t: t.generic(),
+    "UINFO": lambda t: t.generic(),
+    "UID": lambda t: t.generic(),
+    "GID": lambda t: t.generic(),
+    "UNSPEC": lambda t: t.generic(),
+    "IPN": lambda t: t.generic(),
+    "TYPE65280": lambda t: t.generic(),
     "TYPE1": lambda t: join("\\# 4", t.hex(4)),
     "CLASS1 TYPE16": lambda t: "\\# 4 03616263",
 }
