@@ -7,6 +7,8 @@ import os
 import re
 
 import dns.zone
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 import zonegen
 from duetlab import Failed, find_program, limit, run, verify
@@ -322,6 +324,40 @@ def test_refusals(lab):
     refused(["--zone", origin, "--keys", keys, "--out", out, source], 1, "others")
     os.chmod(private, 0o600)
     run([program, "--zone", origin, "--keys", keys, "--out", out, source])
+
+
+def to_pem(folder):
+    """The private halves as PKCS #8 in PEM, by another program, instead of BIND's own files."""
+    for name in [x for x in os.listdir(folder) if x.endswith(".private")]:
+        with open(os.path.join(folder, name), encoding="ascii") as f:
+            fields = dict(line.rstrip("\n").split(": ", 1) for line in f if ": " in line)
+        scalar = base64.b64decode(fields["PrivateKey"])
+        if fields["Algorithm"].startswith("13 "):
+            key = ec.derive_private_key(int.from_bytes(scalar, "big"), ec.SECP256R1())
+        else:
+            key = ed25519.Ed25519PrivateKey.from_private_bytes(scalar)
+        path = os.path.join(folder, name[:-len("private")] + "pem")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as f:
+            f.write(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+        os.unlink(os.path.join(folder, name))
+
+
+def test_keys_in_pem(lab):
+    """They sign as BIND's files do: the signatures of before are their own, and a new one is right."""
+    origin, make = INPUTS["deep"]
+    for alg in (13, 15):
+        keys = make_keys(lab, origin, [alg])
+        first = sign(lab, origin, keys, make(), [], "bind-%d" % alg)
+        to_pem(keys)
+        again = sign(lab, origin, keys, make() + "pem TXT new\n", ["--previous", first], "pem-%d" % alg)
+        judge(again, origin, "deep")
+        if not 2 <= len(rrsigs(again) - rrsigs(first)) <= 8:
+            raise Failed("%d signatures are new" % len(rrsigs(again) - rrsigs(first)))
+        private = [os.path.join(keys, x) for x in os.listdir(keys) if x.endswith(".pem")][0]
+        os.chmod(private, 0o640)
+        p = run([lab.program("duet-sign"), "--zone", origin, "--keys", keys, "--out", lab.path("no"), first], check=False)
+        if p.returncode != 1 or "others" not in p.stderr or os.path.exists(lab.path("no")):
+            raise Failed("a PEM file that others can read is taken: %s" % p.stderr)
 
 
 def rrsigs(path):
