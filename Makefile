@@ -187,8 +187,10 @@ demo: all
 	$(Q)deploy/demo.py --programs build/bin $(ARGS)
 
 # make bench, make bench BIG=1, make bench ONLY="sign axfr" N=20000 ARGS="--runs 5"; all of it writes the document, parts of
-# it wait for make bench-docs.
-bench: all bench-programs
+# it wait for make bench-docs.  The programs beside which ours are measured are installed where Debian's packages are to be had.
+bench-peers:
+	$(Q)! command -v apt-get >/dev/null || sh deploy/setup bench
+bench: bench-peers all bench-programs
 	$(Q)tests/bench/run $(if $(BIG),--big) $(if $(N),-n $(N)) $(foreach s,$(ONLY),--only $(s)) \
 		$(if $(ONLY)$(N),,--docs docs/benchmarks.md) $(ARGS)
 bench-docs:
@@ -215,7 +217,7 @@ check-vms: all
 clean:
 	rm -rf build
 
-.PHONY: all sim tests bench-programs check-build check check-vms audit-table audit-zones soak-chaos soak-crash soak-day soak-neighbours soak-rollover demo bench bench-docs install clean
+.PHONY: all sim tests bench-programs check-build check check-vms audit-table audit-zones soak-chaos soak-crash soak-day soak-neighbours soak-rollover demo bench bench-peers bench-docs install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
