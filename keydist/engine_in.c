@@ -200,8 +200,18 @@ static void on_clock(void *ctx, const struct msg_peer *from, json_t *msg)
 	leave_on_silent(cluster_context(ctx), json_is_true(json_object_get(msg, "silent")));
 }
 
+static void on_took(void *ctx, const struct msg_peer *from, json_t *msg)
+{
+	uint64_t rev;
+
+	(void)from;
+	if (msg_uint(msg, "rev", INT64_MAX, &rev, NULL) == 0)
+		engine_took(cluster_context(ctx), rev);
+}
+
 const struct msg_row engine_rows[] = {
 	{ "hello", MSG_ENGINE, 1000, on_hello },
+	{ "took", MSG_ENGINE, 1000, on_took },
 	{ "status", MSG_ENGINE, MSG_MAX, on_status },
 	{ "clock", MSG_ENGINE, 1000, on_clock },
 	{ "served", MSG_ENGINE, MSG_MAX, on_served },

@@ -2,6 +2,7 @@
 /*
  * engine_out: what the local signer's engine gets: plans, other nodes' words on its zones, TSIG keys, who is there.
  * Plans and words travel many to a message.  What could not be sent is tried again with the next second.
+ * Plans are made as the engine takes those before: what waits there takes ten times the memory of what waits here.
  */
 #include "keydist/leave.h"
 
@@ -15,6 +16,7 @@
 #define LIST_MAX    64 /* the engine takes a message at once, and opens keys meanwhile */
 #define LIST_OCTETS (256u << 10)
 #define WORDS_MAX   256
+#define WINDOW      256 /* plans that the engine has not taken */
 
 /* A plan on its way out. */
 struct plan_out {
@@ -94,6 +96,57 @@ static void add_all_words(struct word_list *l, const struct zone_ctx *c)
 	}
 }
 
+/* ---- plans, in a window ---- */
+
+static size_t window_room(const struct keydist *k)
+{
+	const uint64_t out = k->plan_rev - k->plan_taken;
+
+	return out < WINDOW ? WINDOW - (size_t)out : 0;
+}
+
+static void set_waits(struct keydist *k, struct zone_ctx *c, bool waits)
+{
+	k->plans_waiting += (size_t)waits - (size_t)c->plan_waits;
+	c->plan_waits = waits;
+}
+
+bool engine_plan_waits(struct keydist *k, struct zone_ctx *c)
+{
+	set_waits(k, c, window_room(k) == 0);
+	return c->plan_waits;
+}
+
+void engine_more(struct keydist *k)
+{
+	const size_t room = window_room(k);
+
+	while (zones_waiting(k) < room && k->plans_waiting > 0) {
+		struct zone_ctx *c = k->zone[k->plan_next++ % k->zones];
+
+		if (c->plan_waits)
+			zones_touch(k, c);
+		set_waits(k, c, false);
+	}
+}
+
+void engine_took(struct keydist *k, uint64_t rev)
+{
+	if (rev <= k->plan_taken || rev > k->plan_rev)
+		return; /* of a keydist before this one */
+	k->plan_taken = rev;
+	engine_more(k);
+}
+
+/* What it has had for a second counts as taken: an engine that says nothing of it, an older one as well, gets all by and by. */
+static void look_whether_taken(struct keydist *k)
+{
+	if (k->plan_taken < k->plan_ticked)
+		k->plan_taken = k->plan_ticked;
+	k->plan_ticked = k->plan_rev;
+	engine_more(k);
+}
+
 /* ---- plans ---- */
 
 static void drop_plans(struct keydist *k)
@@ -156,13 +209,14 @@ void engine_send_plans(struct keydist *k)
 		return;
 	if (store_commit(k, &e) != 0)
 		log_event(LOG_ERROR, "signatures-not-kept", "msg=%s", e.text);
-	body = json_pack("{s:O,s:O}", "list", k->plans, "policies", k->plan_policies);
+	body = json_pack("{s:O,s:O,s:I}", "list", k->plans, "policies", k->plan_policies, "rev", (json_int_t)k->plan_rev);
 	rc = engine_send(k, "plans", body);
 	json_decref(body);
 	for (size_t i = 0; i < k->plan_outs; i++) {
 		struct plan_out *o = &k->plan_out[i];
 
 		if (rc != 0) {
+			k->plan_rev--; /* nobody will take it */
 			o->c->retry = true;
 			continue;
 		}
@@ -253,18 +307,23 @@ static void send_peers(struct keydist *k)
 
 void engine_greet(struct keydist *k)
 {
+	const struct fact_state *s = cluster_state(k->cluster);
+
 	k->engine_up = true;
 	leave_on_silent(k, false);
 	shown_begin(k);
 	for (size_t i = 0; i < k->zones; i++)
 		k->zone[i]->has_sent = false;
 	drop_plans(k);
+	k->plan_taken = k->plan_rev;
 	json_decref(k->tsig_sent);
 	json_decref(k->synced_sent);
 	k->tsig_sent = k->synced_sent = NULL;
 	send_peers(k);
 	on_flush(&k->flush);
-	zones_touch_all(k);
+	for (size_t i = 0; i < s->zones; i++)
+		set_waits(k, zone_ctx(k, s->zone[i].name, true), true);
+	engine_more(k);
 	keydist_turn(k);
 }
 
@@ -273,6 +332,7 @@ void engine_tick(struct keydist *k)
 	engine_expire(k, false);
 	if (!k->engine_up)
 		return;
+	look_whether_taken(k);
 	send_peers(k);
 	engine_flush_soon(k);
 }

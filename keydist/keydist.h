@@ -60,6 +60,7 @@ struct zone_ctx {
 	bool has_sent;
 	json_int_t sent_steps;
 	bool put_off;      /* the first plan waited once for a key to come */
+	bool plan_waits;   /* its plan is made once the engine has taken some of those before */
 	bool steps_wait;   /* a plan that differs in its steps alone waits until the engine has less to do */
 	int64_t refresh_at; /* when the apex RRsets want new signatures */
 	int64_t due_at;     /* when a key's lifetime ends; 0: not looked yet */
@@ -153,7 +154,8 @@ struct keydist {
 	int64_t silent_ms; /* leave.c: when the engine last said that it serves nothing; 0: it has not */
 	uint64_t engine_life; /* counts its greetings */
 	uv_timer_t flush;
-	uint64_t plan_rev;
+	uint64_t plan_rev, plan_ticked, plan_taken; /* of the newest plan, and the second before; of those that the engine has taken */
+	size_t plans_waiting, plan_next; /* zones whose plan waits; where the next of them is looked for */
 	json_t *plans, *plan_policies; /* on their way out; the policies that they name by their place */
 	struct plan_out *plan_out;
 	size_t plan_outs, plan_octets;
@@ -413,6 +415,12 @@ void engine_wishes(struct keydist *k, struct zone_ctx *c, const struct zone_stat
 int engine_send(struct keydist *k, const char *type, json_t *body);
 /* The engine has just come, and has nothing. */
 void engine_greet(struct keydist *k);
+/* It has so many plans to read that more would only take memory: the zone's waits.  Else the zone waits no more. */
+bool engine_plan_waits(struct keydist *k, struct zone_ctx *c);
+/* Puts as many of those that wait into the queue as there is room for. */
+void engine_more(struct keydist *k);
+/* The engine has taken the plans up to this rev. */
+void engine_took(struct keydist *k, uint64_t rev);
 /* Takes the plan over; digest: of it without its rev. */
 void engine_plan(struct keydist *k, struct zone_ctx *c, json_t *plan, const uint8_t digest[16], size_t octets);
 void engine_send_plans(struct keydist *k);

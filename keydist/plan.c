@@ -294,7 +294,7 @@ void plan_zone(struct keydist *k, struct zone_ctx *c, const struct zone_state *z
 	if (zone_addition(z) != NULL && !retired) {
 		c->gone = false;
 		/* For an engine that is not there no key is opened and nothing is signed. */
-		if (k->engine_up && !put_off(k, c, l))
+		if (k->engine_up && !put_off(k, c, l) && !engine_plan_waits(k, c))
 			offer(k, c, plan_make(k, c, l));
 		else
 			look(c, l);

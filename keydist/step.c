@@ -124,6 +124,7 @@ void keydist_turn(struct keydist *k)
 			events_forget(k->zone[i]);
 	}
 	engine_send_plans(k);
+	engine_more(k);
 	engine_flush_soon(k);
 	if (zones_waiting(k) > 0) {
 		keydist_turn_soon(k);
@@ -156,7 +157,7 @@ static void touch_what_is_due(struct keydist *k)
 		struct zone_ctx *c = k->zone[i];
 
 		if (c->retry || c->refresh_at <= now || (c->due_at != 0 && c->due_at <= now) || (c->steps_wait && !k->bulk) ||
-		    (c->put_off && !c->has_sent && c->state != NULL && k->engine_up))
+		    (c->put_off && !c->has_sent && !c->plan_waits && c->state != NULL && k->engine_up))
 			zones_touch(k, c);
 		c->retry = false;
 	}

@@ -159,6 +159,11 @@ void kdlink_observed(struct kdlink *k, json_t *servers, json_t *looks)
 	kdlink_say(k, "observed", json_pack("{s:O,s:O}", "servers", servers, "looks", looks), NULL);
 }
 
+void kdlink_took(struct kdlink *k, uint64_t rev)
+{
+	kdlink_say(k, "took", json_pack("{s:I}", "rev", (json_int_t)rev), NULL);
+}
+
 int kdlink_floor(struct kdlink *k, const char *zone, uint32_t serial, struct err *e)
 {
 	return kdlink_say(k, "floor", json_pack("{s:s,s:I}", "zone", zone, "serial", (json_int_t)serial), e);

@@ -15,6 +15,8 @@ bool kdlink_up(const struct kdlink *k);
 void kdlink_tick(struct kdlink *k);
 /* There is news of the zone: said at once, with that of others. */
 void kdlink_status(struct kdlink *k, struct zwork *z);
+/* Plans up to this rev of keydist's were read: it may send more. */
+void kdlink_took(struct kdlink *k, uint64_t rev);
 /* The DNSKEY RRset of the published version is out. */
 void kdlink_served(struct kdlink *k, struct zwork *z);
 /* What looks showed, and who is looked at (msg/observed.h); borrowed.  Lost while keydist is down: the next look says it. */

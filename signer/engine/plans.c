@@ -24,6 +24,7 @@ struct reading {
 	TAILQ_ENTRY(reading) entry;
 	struct engine *engine;
 	json_t *msg; /* holds what the list points to */
+	uint64_t rev; /* of the last of them */
 	int64_t now;
 	bool done;
 	size_t n;
@@ -82,6 +83,7 @@ static void read_done(struct work *w)
 			else
 				take(e, &r->one[i]);
 		}
+		kdlink_took(e->keydist, r->rev);
 		reading_free(r);
 	}
 }
@@ -105,6 +107,7 @@ void plans_take(struct engine *e, json_t *msg)
 	r = mem_new(1, sizeof(*r) + n * sizeof(r->one[0]));
 	r->engine = e;
 	r->msg = json_incref(msg);
+	r->rev = (uint64_t)json_integer_value(json_object_get(msg, "rev"));
 	r->now = clock_now_s();
 	json_array_foreach(list, i, plan) {
 		struct one *o = &r->one[r->n];
