@@ -484,7 +484,7 @@ static void copy_file(const char *from_dir, const char *name)
 	fclose(f);
 }
 
-/* tests/unit/lib/store/old has a store of each schema there ever was: serial 6, then 7. */
+/* A store of the first schema, which goes through every migration since: serial 6, then 7. */
 static void old_stores_are_read_and_go_on(void **state)
 {
 	static const char *const old[] = { "tests/unit/lib/store/old/schema-1" };
