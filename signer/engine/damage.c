@@ -94,6 +94,12 @@ void zwork_repaired(struct zwork *z)
 {
 	if (z->damage == NULL)
 		return;
+	if (has_damage(z, z->version)) { /* it was made before that was known, and has kept it */
+		z->forced = true;
+		if (z->input == NULL && !z->loading && z->loaded == NULL)
+			source_again(z);
+		return;
+	}
 	log_event(LOG_NOTICE, "repaired", "zone=%s serial=%u msg=what was damaged is made again", z->name, z->kept.last);
 	zwork_say(&z->damage, NULL);
 }

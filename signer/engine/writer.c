@@ -77,6 +77,8 @@ static void write_group(struct writer *w, struct writing *group[GROUP_MAX], size
 		list[i] = &group[i]->write;
 		publish = publish || list[i]->what == STORE_PUBLISH;
 	}
+	while (publish && fail_number("publish-waits") > 0)
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
 	fail_point(publish ? "engine-publish" : "engine-save");
 	store_write(w->store, list, n);
 	if (publish)

@@ -320,7 +320,7 @@ void zwork_damaged(struct zwork *z, const char *what);
 void zwork_page_damaged(struct zwork *z, uint32_t volume, uint64_t offset);
 /* The store has found damage, nobody knows whose. */
 void zwork_look_for_damage(struct zwork *z);
-/* A whole version was published. */
+/* A version was published: what was damaged is made again, unless it has that, too. */
 void zwork_repaired(struct zwork *z);
 
 /* audit.c */

@@ -70,6 +70,35 @@ def test_a_damaged_page_is_made_again(lab):
 
 
 @limit(180)
+def test_a_version_that_was_made_before_repairs_nothing(lab):
+    """It waits for its commit when damage is found in a page that it has kept: the zone is damaged until it is made again."""
+    cluster, nsd = pair(lab, n=400)
+    s1 = cluster.signer1
+    nsd.wait_serial(ZONE, s1.serial(ZONE))
+    flip_in_page(s1, "host200")
+    lab.write(os.path.join(s1.dir, "numbers", "publish-waits"), "1\n")
+    mark = s1.signer.mark()
+    s1.put_zone(ZONE + ".zone", small_zone(ZONE, n=400, serial=77, more="zz TXT new\n"))
+    made = s1.signer.wait_event("event=audited %s by=changes" % DOT, 30, mark)["serial"]
+    if can_transfer(s1):
+        raise Failed("a damaged page was served")
+    s1.signer.wait_event("event=damaged " + DOT, 10, mark)
+    lab.write(os.path.join(s1.dir, "numbers", "publish-waits"), "0\n")
+    s1.signer.wait_event("event=published %s serial=%s" % (DOT, made), 30, mark)
+    repaired = s1.signer.wait_event("event=repaired " + DOT, 30, mark)["serial"]
+    if int(repaired) <= int(made):
+        raise Failed("version %s, which has the damaged page, is said to be whole" % made)
+    wait_until(lambda: can_transfer(s1), 30, "the zone is whole again", every=0.3)
+    nsd.wait_serial(ZONE, s1.serial(ZONE), 30)
+    text = axfr_text(nsd.addr, ZONE)
+    if "zz." not in text or "host200." not in text:
+        raise Failed("the secondary lacks what was made again, or what is new")
+    verify(lab.write("judged.zone", text), ZONE)
+    if alarm(s1) is not None:
+        raise Failed("the alarm stays: %s" % alarm(s1))
+
+
+@limit(180)
 def test_a_damaged_page_without_its_source(lab):
     """The source is away: the alarm says so, the damaged page is not served, and nothing new is published."""
     cluster, nsd = pair(lab, n=400)
