@@ -85,6 +85,7 @@ struct audit {
 
 	/* known before the pass */
 	bool again; /* it is what was published last */
+	bool expiring; /* what is published is about to end, by the word of who asks */
 	const struct facts *facts, *input_facts;
 	struct sorter *zone_sorter, *input_sorter; /* input: NULL without one */
 	struct sorter *digest_sorter; /* of changes: the whole zone, for its ZONEMD alone; NULL without one */

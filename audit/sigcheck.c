@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arena/arena.h"
+#include "audit/past.h"
 #include "clock/clock.h"
 
 /* Where and what, for messages; "www.example. A, key 12345/13". */
@@ -53,6 +54,15 @@ static char *where(const struct sigitem *item, const uint8_t *buf, const struct 
 	return out;
 }
 
+/* Whoever signs is not believed that nothing better can be had: what was published is remembered here. */
+static bool is_no_worse(const struct audit *a, int64_t expiration, int64_t needed)
+{
+	const struct past_version *last = a->past == NULL ? NULL : &a->past->last;
+
+	return a->expiring && last != NULL && last->there && last->earliest_expiration != 0 &&
+	       last->earliest_expiration < needed && expiration >= last->earliest_expiration;
+}
+
 static void check_times(struct audit *a, const struct sigitem *item, const uint8_t *buf, const struct sig *s)
 {
 	const struct limits *l = &a->limits;
@@ -63,8 +73,9 @@ static void check_times(struct audit *a, const struct sigitem *item, const uint8
 		report_add(a->report, RRSIG_INCEPTION, item->at, "%s: inception %s", where(item, buf, s, w),
 			   clock_text(s->inception, t));
 	if (s->expiration < needed)
-		report_add(a->report, RRSIG_EXPIRATION, item->at, "%s: expires %s, needed until %s",
-			   where(item, buf, s, w), clock_text(s->expiration, t), clock_text(needed, u));
+		(is_no_worse(a, s->expiration, needed) ? report_warn : report_add)(
+			a->report, RRSIG_EXPIRATION, item->at, "%s: expires %s, needed until %s", where(item, buf, s, w),
+			clock_text(s->expiration, t), clock_text(needed, u));
 	else if (a->has_soa && s->expiration < needed + a->soa_expire)
 		report_add(a->report, RRSIG_EXPIRE, item->at, "%s: expires %s", where(item, buf, s, w),
 			   clock_text(s->expiration, t));

@@ -88,8 +88,7 @@ static int take_job(struct audit *a, const json_t *job, struct err *e)
 		return err_set(e, ERR_SYNTAX, "threads and now must be numbers above 0");
 	if (take_plan(a, job, e) != 0)
 		return -1;
-	if (json_is_true(json_object_get(job, "expiring")))
-		report_set_severity(a->report, RRSIG_EXPIRATION, SEVERITY_WARNING);
+	a->expiring = json_is_true(json_object_get(job, "expiring"));
 	a->again = json_is_true(json_object_get(job, "again"));
 	past = json_string_value(json_object_get(job, "past"));
 	if (past != NULL)

@@ -19,7 +19,8 @@
  *   past       text of a past as the answer before gave it; "": it has none; absent: its rows are skipped
  *   changes    only what is not in the version that passed last is there (changes.h)
  *   cross      {"same":bool, "step":text|null, "sample":N, "seed":N}: the two are compared (cross.h), by no other of these words
- *   expiring   true: signatures that end too soon are warned of, since what is published ends no later
+ *   expiring   true: what is published is about to end.  A signature that ends too soon is warned of, where the past says so, too,
+ *              and that it ends no later: this version is no worse
  *
  * The answer is that of --json, and for a version that passes "past", the text to keep once it is published; for one that does
  * not, "past_overruled", the same should an operator have it published nevertheless.  Where

@@ -179,10 +179,12 @@ static json_t *plan_words(const struct zwork *z, const struct made *m)
 	return o;
 }
 
-/* What is published ends no later: even a version that ends soon is better. */
+/* What is published is due for renewal and ends no later: even a version that ends soon is better. */
 static bool ends_no_sooner(const struct zwork *z)
 {
-	return z->version != NULL && version_info(z->version)->earliest <= z->made->info.earliest;
+	const int64_t earliest = z->version == NULL ? INT64_MAX : version_info(z->version)->earliest;
+
+	return earliest <= clock_now_s() + z->plan->policy.renewal_margin_s && earliest <= z->made->info.earliest;
 }
 
 static const struct zone_sum *new_sum(const struct made *m)

@@ -171,3 +171,23 @@ def test_the_dnskey_rrset_is_verified_where_it_is_another(lab):
                 raise Failed("%s %s: %s %s" % (again, good, wrong, judge.seen))
     if verified[1:] != [verified[0] + 1] * 2:
         raise Failed("verified: %s" % verified)
+
+
+@limit(60)
+def test_the_end_of_signatures_is_held_against_what_is_remembered(lab):
+    """Where a signer says that what is published is about to end, signatures that end too soon are warned of only if that is so by
+    what the auditor remembers, and if they end no sooner."""
+    now = int(time.time())
+    with changes.Worker(lab.program("duet-audit")) as worker:
+        judge = Judge(worker, "nsec", now)
+        end = judge.zone.expiration
+        for later, ends, expiring, wanted in ((0, now - 10, True, "refused"), (0, now + 60, True, "refused"), (0, end, False, "fine"),
+                                              (end - now - 60, end, True, "fine"), (end - now - 60, end, False, "refused"),
+                                              (end - now - 60, end - 1, True, "refused")):
+            c = randomly.Case(judge.zone, "nsec", now)
+            c.z.sign(c.name("www"), T.A, expiration=ends)
+            c.serial(c.get_serial() + 1)
+            judge.now = now + later
+            answer = judge.ask(c.z, dict(judge.job(c.z, {}), expiring=expiring), changes.Pages(c.z).whole())
+            if answer["result"] != wanted or (wanted == "refused" and judge.rows(answer) != {"AUD-RRSIG-11"}):
+                raise Failed("%d s later, ends at %+d, %s: %s" % (later, ends - now, expiring, answer))
