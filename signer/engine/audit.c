@@ -57,16 +57,16 @@ void audit_new_input(struct zwork *z)
 	z->retry_ms = 0;
 }
 
-static int feed(void *ctx, int fd, struct err *e)
+static int feed(void *ctx, int fd, int64_t until_ms, struct err *e)
 {
 	struct feeding *f = ctx;
 	struct auditing *a = f->a;
 
-	if (a->parts.tags != NULL && auditjob_feed_parts(a->z->engine->store, a->made, &a->parts, fd, e) != 0)
+	if (a->parts.tags != NULL && auditjob_feed_parts(a->z->engine->store, a->made, &a->parts, fd, until_ms, e) != 0)
 		return -1;
 	if (a->parts.tags != NULL && !a->parts.digested)
 		return 0;
-	return auditjob_feed(a->z->engine->store, &a->made->info, f->table, fd, e);
+	return auditjob_feed(a->z->engine->store, &a->made->info, f->table, fd, until_ms, e);
 }
 
 /* At most, that feed writes: pages, and before and behind them a sum and two SOAs with their RRSIGs. */
@@ -95,7 +95,7 @@ static void audit_work(struct work *w)
 		a->rc = zone_sign_zonemd(a->z->engine->store, f.table, &m->params, m->arena, &m->info, &a->err);
 	if (a->rc == 0 && a->job != NULL)
 		a->rc = auditor_run(a->z->engine->auditor, a->job, a->work.large, -1, feed, &f, feed_octets(&f),
-				    (int)(a->timeout_s + 5) * 1000, &a->answer, &a->err);
+				    a->timeout_s, &a->answer, &a->err);
 	table_unref(f.table);
 }
 
@@ -315,6 +315,8 @@ void audit_start(struct zwork *z, uint32_t serial)
 	octets = m->stats.octets + (m->base == NULL || (a->parts.tags != NULL && !a->parts.digested) ? 0 : table_octets(version_table(m->base)));
 	a->work.large = octets > WORK_LARGE;
 	a->timeout_s = TIMEOUT_S + (int64_t)(octets / (a->work.large ? OCTETS_A_S_LARGE : OCTETS_A_S));
+	if (fail_number("audit-limit") > 0)
+		a->timeout_s = fail_number("audit-limit");
 	threads = a->work.large ? works_threads(z->engine->works) : 1;
 	if (m->plan->policy.audit != POLICY_AUDIT_OFF)
 		a->job = auditjob_text(z, a->parts.tags != NULL ? &a->parts : NULL, threads,

@@ -3,6 +3,8 @@
 #include "signer/engine/auditjob.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -269,8 +271,20 @@ char *auditjob_whole_text(const struct zwork *z, const struct made *m, int nice,
 struct feed {
 	int fd;        /* -1: they are counted and go nowhere */
 	size_t octets; /* so far */
+	int64_t until_ms;
 	struct err *e;
 };
+
+static int wait_room(const struct feed *f)
+{
+	const int64_t left_ms = f->until_ms - clock_mono_ms();
+	struct pollfd p = { .fd = f->fd, .events = POLLOUT };
+
+	if (left_ms <= 0)
+		return err_set(f->e, ERR_TIMEOUT, "the auditor does not read");
+	poll(&p, 1, left_ms < INT_MAX ? (int)left_ms : INT_MAX);
+	return 0;
+}
 
 static int write_all(struct feed *f, const uint8_t *p, size_t len)
 {
@@ -280,6 +294,11 @@ static int write_all(struct feed *f, const uint8_t *p, size_t len)
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == EAGAIN) {
+			if (wait_room(f) != 0)
+				return -1;
+			continue;
+		}
 		if (n < 0)
 			return err_errno(f->e, "feeding the auditor");
 		p += n;
@@ -319,9 +338,9 @@ static int feed_soa(struct feed *f, const struct version_info *info, size_t with
 	return rc;
 }
 
-int auditjob_feed(struct store *s, const struct version_info *info, const struct table *t, int fd, struct err *e)
+int auditjob_feed(struct store *s, const struct version_info *info, const struct table *t, int fd, int64_t until_ms, struct err *e)
 {
-	struct feed f = { .fd = fd, .e = e };
+	struct feed f = { .fd = fd, .until_ms = until_ms, .e = e };
 
 	if (feed_soa(&f, info, info->with_soa_count) != 0 || store_each_page(s, t, feed_page, &f, e) != 0)
 		return -1;
@@ -369,9 +388,10 @@ static int feed_parts(struct feed *f, struct store *s, const struct made *m, con
 	return rc;
 }
 
-int auditjob_feed_parts(struct store *s, const struct made *m, const struct auditparts *p, int fd, struct err *e)
+int auditjob_feed_parts(struct store *s, const struct made *m, const struct auditparts *p, int fd, int64_t until_ms,
+			struct err *e)
 {
-	struct feed count = { .fd = -1, .e = e }, f = { .fd = fd, .e = e };
+	struct feed count = { .fd = -1, .e = e }, f = { .fd = fd, .until_ms = until_ms, .e = e };
 
 	/* The whole zone follows the parts: where they end is said first. */
 	if (p->digested && (feed_parts(&count, s, m, p) != 0 || feed_length(&f, count.octets) != 0))

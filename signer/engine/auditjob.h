@@ -36,10 +36,14 @@ const char *auditjob_other(const json_t *was, const json_t *is);
 /* The job of auditing what is published again: m is it, as if it had been made (base). */
 char *auditjob_whole_text(const struct zwork *z, const struct made *m, int nice, int64_t timeout_s);
 
+/* What follows is written into a pipe that does not block, until a monotonic instant: ERR_TIMEOUT. */
+
 /* Writes them, behind the sum of new content and the SOAs of both versions. */
-int auditjob_feed_parts(struct store *s, const struct made *m, const struct auditparts *p, int fd, struct err *e);
+int auditjob_feed_parts(struct store *s, const struct made *m, const struct auditparts *p, int fd, int64_t until_ms,
+			struct err *e);
 
 /* Writes the version as AXFR has it: SOA and its RRSIGs, the pages of the table, the SOA. */
-int auditjob_feed(struct store *s, const struct version_info *info, const struct table *t, int fd, struct err *e);
+int auditjob_feed(struct store *s, const struct version_info *info, const struct table *t, int fd, int64_t until_ms,
+		  struct err *e);
 
 #endif

@@ -3,6 +3,7 @@
 #include "signer/engine/auditor.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "arena/arena.h"
+#include "clock/clock.h"
 #include "fail/fail.h"
 #include "frame/frame.h"
 #include "signer/starter.h"
@@ -19,6 +21,7 @@
 #define IDLE_MAX   8
 #define ANSWER_MAX (4u << 20)
 #define PIPE_SIZE  (1 << 20)
+#define MORE_MS    5000 /* than the auditor's own limit, at which it ends itself */
 
 struct auditor {
 	pthread_mutex_t lock; /* guards what is below; held while one is started */
@@ -111,7 +114,7 @@ static void give_back(struct auditor *a, int sock, bool good)
 
 /* The job with a pipe, and what the pipe is to bring; little of it is there before the job, so that the auditor is woken
  * once.  An auditor that does not read on has an answer, or is gone. */
-static int send_job(int sock, const char *job, int beside, auditor_feed_fn *feed, void *ctx, size_t octets, struct err *e)
+static int send_job(int sock, const char *job, int beside, auditor_feed_fn *feed, void *ctx, size_t octets, int64_t until_ms, struct err *e)
 {
 	int pipe_fd[2], rc = 0, room;
 	bool first;
@@ -119,8 +122,9 @@ static int send_job(int sock, const char *job, int beside, auditor_feed_fn *feed
 	if (pipe2(pipe_fd, O_CLOEXEC) != 0)
 		return err_errno(e, "pipe");
 	room = fcntl(pipe_fd[1], F_SETPIPE_SZ, PIPE_SIZE);
+	fcntl(pipe_fd[1], F_SETFL, O_NONBLOCK); /* one that hangs may not read */
 	first = room > 0 && octets <= (size_t)room / 4; /* each write may leave a part of a page of the pipe empty */
-	if (first && (rc = feed(ctx, pipe_fd[1], e)) == 0) {
+	if (first && (rc = feed(ctx, pipe_fd[1], until_ms, e)) == 0) {
 		close(pipe_fd[1]);
 		pipe_fd[1] = -1;
 	}
@@ -128,20 +132,21 @@ static int send_job(int sock, const char *job, int beside, auditor_feed_fn *feed
 		rc = frame_send(sock, job, strlen(job), (int[]){ pipe_fd[0], beside }, beside >= 0 ? 2 : 1, e);
 	close(pipe_fd[0]);
 	fail_point("audit-sent");
-	if (!first && rc == 0 && (rc = feed(ctx, pipe_fd[1], e)) != 0 && !alive(sock))
+	if (!first && rc == 0 && (rc = feed(ctx, pipe_fd[1], until_ms, e)) != 0 && !alive(sock))
 		rc = 0;
 	if (pipe_fd[1] >= 0)
 		close(pipe_fd[1]);
 	return rc;
 }
 
-static int receive(int sock, int timeout_ms, json_t **out, struct err *e)
+static int receive(int sock, int64_t until_ms, json_t **out, struct err *e)
 {
+	const int64_t left_ms = until_ms - clock_mono_ms();
 	int fds[FRAME_FDS], rc;
 	size_t len, n;
 	char *text;
 
-	if ((rc = frame_recv(sock, ANSWER_MAX, timeout_ms, &text, &len, fds, &n, e)) <= 0)
+	if ((rc = frame_recv(sock, ANSWER_MAX, left_ms > 0 ? (int)left_ms : 0, &text, &len, fds, &n, e)) <= 0)
 		return rc == 0 ? err_set(e, ERR_IO, "the auditor ended without an answer") : -1;
 	while (n > 0)
 		close(fds[--n]);
@@ -155,16 +160,20 @@ static int receive(int sock, int timeout_ms, json_t **out, struct err *e)
 }
 
 int auditor_run(struct auditor *a, const char *job, bool large, int beside, auditor_feed_fn *feed, void *ctx, size_t octets,
-		int timeout_ms, json_t **out, struct err *e)
+		int64_t limit_s, json_t **out, struct err *e)
 {
+	const int64_t limit_ms = clock_mono_ms() + limit_s * 1000, until_ms = limit_ms + MORE_MS;
 	int sock = take(a, e);
 
 	if (sock < 0)
 		return -1;
 	fail_point("auditor-taken");
-	if (send_job(sock, job, beside, feed, ctx, octets, e) != 0 || receive(sock, timeout_ms, out, e) != 0) {
+	if (send_job(sock, job, beside, feed, ctx, octets, until_ms, e) != 0 || receive(sock, until_ms, out, e) != 0) {
 		give_back(a, sock, false);
-		return -1;
+		if (clock_mono_ms() < limit_ms)
+			return -1;
+		return err_set(e, ERR_TIMEOUT, "the audit was not done in its time limit of %" PRId64 " s: the machine is too busy for it, or "
+			       "duet-audit hangs", limit_s);
 	}
 	fail_point("audit-answered");
 	give_back(a, sock, !large);

@@ -20,21 +20,21 @@ void auditor_free(struct auditor *a);
 /* Audits that run end soon, with -1, and no other begins. */
 void auditor_stop(struct auditor *a);
 
-/* Writes what is to be audited, until it is said no more (EPIPE: -1). */
-typedef int auditor_feed_fn(void *ctx, int fd, struct err *e);
+/* Writes what is to be audited into a pipe that does not block, until nobody reads it (EPIPE: -1), or until that monotonic instant. */
+typedef int auditor_feed_fn(void *ctx, int fd, int64_t until_ms, struct err *e);
 
 /*
  * auditor_run - one job, to its end; blocks.
  *
- * large       the job says so: this auditor is nicer from now on, and is given no other
- * beside      a file that the job speaks of, too, borrowed; -1: none
- * octets      at most, that feed writes
- * timeout_ms  longer than the job's own, so that the auditor ends itself first
- * out         the answer, an object
+ * large    the job says so: this auditor is nicer from now on, and is given no other
+ * beside   a file that the job speaks of, too, borrowed; -1: none
+ * octets   at most, that feed writes
+ * limit_s  the job's own time limit, at which the auditor ends itself; one that does not is waited for a few seconds more
+ * out      the answer, an object
  *
- * Returns 0, or -1: nothing is known of the zone.
+ * Returns 0, or -1: nothing is known of the zone; ERR_TIMEOUT at the limit.
  */
 int auditor_run(struct auditor *a, const char *job, bool large, int beside, auditor_feed_fn *feed, void *ctx, size_t octets,
-		int timeout_ms, json_t **out, struct err *e);
+		int64_t limit_s, json_t **out, struct err *e);
 
 #endif

@@ -30,11 +30,11 @@ struct crossing {
 	struct err err;
 };
 
-static int feed(void *ctx, int fd, struct err *e)
+static int feed(void *ctx, int fd, int64_t until_ms, struct err *e)
 {
 	const struct crossing *c = ctx;
 
-	return auditjob_feed(c->engine->store, version_info(c->ours), version_table(c->ours), fd, e);
+	return auditjob_feed(c->engine->store, version_info(c->ours), version_table(c->ours), fd, until_ms, e);
 }
 
 static void cross_work(struct work *w)
@@ -42,7 +42,7 @@ static void cross_work(struct work *w)
 	struct crossing *c = (struct crossing *)w;
 
 	fail_point("engine-cross");
-	auditor_run(c->engine->auditor, c->job, true, c->fd, feed, c, SIZE_MAX, (int)(c->timeout_s + 5) * 1000, &c->answer, &c->err);
+	auditor_run(c->engine->auditor, c->job, true, c->fd, feed, c, SIZE_MAX, c->timeout_s, &c->answer, &c->err);
 }
 
 static void cross_done(struct work *w)

@@ -68,11 +68,11 @@ bool wholes_running(const struct engine *e)
 
 /* ---- one of them ---- */
 
-static int feed(void *ctx, int fd, struct err *e)
+static int feed(void *ctx, int fd, int64_t until_ms, struct err *e)
 {
 	const struct auditing *a = ctx;
 
-	return auditjob_feed(a->engine->store, &a->made.info, version_table(a->made.base), fd, e);
+	return auditjob_feed(a->engine->store, &a->made.info, version_table(a->made.base), fd, until_ms, e);
 }
 
 /* A thread that is nicer cannot become less so again: it has one of its own. */
@@ -82,7 +82,7 @@ static void run_nice(void *arg)
 
 	setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICE);
 	a->rc = auditor_run(a->engine->auditor, a->job, true, -1, feed, a, table_octets(version_table(a->made.base)) + BESIDE_PAGES,
-			    (int)(a->timeout_s + 5) * 1000, &a->answer, &a->err);
+			    a->timeout_s, &a->answer, &a->err);
 }
 
 static void run(uv_work_t *uv)

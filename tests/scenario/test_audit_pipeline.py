@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import signal
 
 from duetlab import *
 
@@ -356,3 +357,65 @@ def test_an_auditor_that_dies_refuses(lab):
         s.stop("signer")
         s.start("signer")
         wait_until(lambda: point in axfr_text(s.addr, ZONE), 30, "%s: goes on with another auditor" % point)
+
+
+def auditors(s):
+    """The processes that audit for this signer."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/cmdline" % pid, "rb") as f:
+                words = f.read().split(b"\0")
+            with open("/proc/%s/environ" % pid, "rb") as f:
+                ours = b"DUET_TEST_CLOCK=" + s.clock.encode() in f.read().split(b"\0")
+        except OSError:
+            continue
+        if words[:2] == [b"duet-audit", b"--worker"] and ours:
+            found.append(int(pid))
+    return found
+
+
+@limit(150)
+def test_an_auditor_that_hangs_refuses(lab):
+    """Within, or stopped, so that not even its own limit ends it, with more to read than a pipe holds: the version is refused at its
+    time limit, as history and status say, and the next one passes."""
+    s = one_signer(lab)
+
+    def control(name, number):
+        lab.write(os.path.join(s.dir, "numbers", name), "%d\n" % number)
+
+    control("audit-limit", 1)
+    for n, (how, hosts) in enumerate((("within", 3), ("stopped", 3), ("stopped", 4000))):
+        served, serial, mark, stopped = axfr_text(s.addr, ZONE), s.serial(ZONE), s.signer.mark(), []
+        if how == "within":
+            control("worker-hangs", 1)
+        else:                           # the one that waits; where the changes are not passed, another one is asked about the whole
+            if n == 1:
+                s.ctl("policy", "apply", lab.write("policy.yaml", "name: default\naudit: whole\n"))
+                s.signer.wait_event("event=plan zone=%s." % ZONE, 20, mark)
+            stopped = auditors(s)
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+        text = small_zone(ZONE, n=hosts, serial=10 + n, more="hangs%d TXT x\n" % n)
+        s.put_zone(ZONE + ".zone", text)
+        found = s.signer.wait_event("event=audit-refused zone=%s. result=unknown" % ZONE, 60, mark)
+        if "was not done in its time limit of 1 s" not in found["msg"]:
+            raise Failed("%s: %s" % (how, found))
+        if axfr_text(s.addr, ZONE) != served or s.serial(ZONE) != serial:
+            raise Failed("%s: published without an audit" % how)
+        now = status(s)
+        if now["audit"]["result"] != "unknown" or "time limit of 1 s" not in now["audit"]["why"] or "time limit of 1 s" not in s.ctl(
+                "zone", "status", ZONE).stdout:
+            raise Failed("%s: the status does not say so: %s" % (how, now["audit"]))
+        control("worker-hangs", 0)
+        control("audit-limit", 0)
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)    # which sees that nobody waits for it any more
+        wait_until(lambda: not set(stopped) & set(auditors(s)), 20, "who hung has ended")
+        s.put_zone(ZONE + ".zone", text + "goes-on%d TXT x\n" % n)
+        wait_until(lambda: "goes-on%d." % n in axfr_text(s.addr, ZONE), 60, "%s: the next version passes" % how)
+        told = [w for w in json.loads(s.ctl("--json", "zone", "history", ZONE).stdout)["history"] if w["result"] == "unknown"]
+        if len(told) < n + 1 or "time limit" not in told[0]["reason"]:
+            raise Failed("%s: the history does not say so: %s" % (how, told))
+        control("audit-limit", 1)
+    verify(axfr_file(lab, s.addr, ZONE), ZONE)
