@@ -160,10 +160,10 @@ soak-crash:
 		set -- $$t; ROUNDS=$(or $(ROUNDS),20) DUET_PROGRAMS=$(CURDIR)/$(CHECK_O)/bin \
 		/usr/bin/python3 tests/scenario/duetlab.py tests/scenario/$$1 $$2 || exit 1; done
 
-# A day's worth of versions, every tenth broken: make soak-day, or VERSIONS=1000 SEED=7.
+# A day's worth of versions, every tenth broken: make soak-day, or VERSIONS=1000 SEED=7, or FAULT=RRSIG-11.
 soak-day:
 	+$(Q)$(CHECK) all
-	$(Q)VERSIONS=$(or $(VERSIONS),200) SEED=$(or $(SEED),5) DUET_PROGRAMS=$(CURDIR)/$(CHECK_O)/bin \
+	$(Q)VERSIONS=$(or $(VERSIONS),200) SEED=$(or $(SEED),5) FAULT="$(FAULT)" DUET_PROGRAMS=$(CURDIR)/$(CHECK_O)/bin \
 		/usr/bin/python3 tests/scenario/duetlab.py tests/scenario/test_day.py test_a_days_worth_of_versions
 
 # One zone's trouble beside 1,000 others, and what it costs them: make soak-neighbours, or ZONES=100 RECORDS=100000 ROUNDS=1.

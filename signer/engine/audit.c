@@ -17,6 +17,7 @@
 #include "signer/engine/api.h"
 #include "signer/engine/auditjob.h"
 #include "signer/engine/auditor.h"
+#include "signer/engine/spoil.h"
 
 #define TIMEOUT_S     60
 #define OCTETS_A_S    200000 /* with all that may slow it down: sanitizers, a busy machine, large keys */
@@ -302,7 +303,7 @@ void audit_start(struct zwork *z, uint32_t serial)
 	unsigned threads;
 	uint64_t octets;
 
-	if (pipeline_soa(z, serial) != 0)
+	if (pipeline_soa(z, serial) != 0 || spoil_version(z) != 0)
 		return;
 	if (m->plan->policy.audit == POLICY_AUDIT_OFF && m->params.zonemd == 0) {
 		zwork_poke(z);

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 IN = dns.rdataclass.IN
 T = dns.rdatatype
 DAY = 86400
+MADE = (T.RRSIG, T.NSEC, T.NSEC3, T.NSEC3PARAM, T.DNSKEY, T.CDS, T.CDNSKEY)     # by signing
 
 
 def number(n, size):
@@ -76,6 +77,18 @@ class Key:
         other = copy.copy(self)
         other.flags |= 0x80
         return other
+
+    def private_text(self):
+        """As BIND keeps it in a file K*.private."""
+        n = self.private.private_numbers()
+        if self.algorithm in (8, 10):
+            fields = (("Modulus", n.public_numbers.n), ("PublicExponent", n.public_numbers.e), ("PrivateExponent", n.d),
+                      ("Prime1", n.p), ("Prime2", n.q), ("Exponent1", n.dmp1), ("Exponent2", n.dmq1), ("Coefficient", n.iqmp))
+            fields = [(name, number(v, (v.bit_length() + 7) // 8)) for name, v in fields]
+        else:
+            fields = [("PrivateKey", number(n.private_value, 32 if self.algorithm == 13 else 48))]
+        return "Private-key-format: v1.3\nAlgorithm: %d (%s)\n" % (self.algorithm, dns.dnssec.algorithm_to_text(self.algorithm)) + \
+            "".join("%s: %s\n" % (name, base64.b64encode(octets).decode()) for name, octets in fields)
 
     def sign(self, data):
         if self.algorithm in (8, 10):
@@ -130,6 +143,19 @@ class Signed:
             self.put(self.origin, T.NSEC3PARAM, 0, [dns.rdata.from_wire(IN, T.NSEC3PARAM, wire, 0, len(wire))])
         self.chain()
         self.sign_all()
+
+    @classmethod
+    def signed_by_others(cls, origin, records, sig_ttl, keys, denial, now):
+        """A zone that is signed already: new signatures begin and end with that of its SOA."""
+        z = cls.__new__(cls)
+        z.origin, z.records, z.sig_ttl, z.keys, z.denial, z.now = origin, records, sig_ttl, list(keys), denial, now
+        z.generic, z.more, z.more_input = set(), "", ""
+        z.input = {k: [v[0], list(v[1])] for k, v in records.items() if k[1] not in MADE}
+        param = z.get(origin, T.NSEC3PARAM)
+        z.salt, z.iterations = (param[0].salt, param[0].iterations) if param else (b"", 0)
+        soa = [s for s in z.get(origin, T.RRSIG) if s.type_covered == T.SOA][0]
+        z.inception, z.expiration = soa.inception, soa.expiration
+        return z
 
     def clone(self):
         other = copy.copy(self)
