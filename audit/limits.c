@@ -46,6 +46,7 @@ static const struct option_word audit_words[] = { { "whole", 0 }, { "changes", 0
 static const struct option_word ksk_words[] = { { "double-signature", 0 }, { "double-ds", 0 }, { NULL, 0 } };
 static const struct option_word algorithm_words[] = { { "conservative", 0 }, { "liberal", 0 }, { NULL, 0 } };
 static const struct option_word step_words[] = { { "automatic", 0 }, { "manual", 0 }, { NULL, 0 } };
+static const struct option_word name_server_words[] = { { "look", 0 }, { "ignore", 0 }, { NULL, 0 } };
 static const struct option_word refusal_words[] = { { "soft", 0 }, { "hard", 0 }, { NULL, 0 } };
 
 #define AT(field)                    .offset = offsetof(struct limits, field)
@@ -112,6 +113,7 @@ static const struct option limits_table[] = {
 	{ "zsk-lifetime", TIME(CENTURY, "0"), AT(ignored), .help = IGNORED },
 	{ "roll-steps", OPTION_WORD, .words = step_words, .def = "automatic", AT(ignored_word), .help = IGNORED },
 	{ "observation-limit", TIME(400 * DAY, "0"), AT(ignored), .help = IGNORED },
+	{ "name-servers", OPTION_WORD, .words = name_server_words, .def = "look", AT(ignored_word), .help = IGNORED },
 	{ "load-review", REVIEW, AT(load_review), .help = IGNORED },
 	{ "sign-review", REVIEW, AT(sign_review), .help = IGNORED },
 	{ "review-limit", TIME(DAY, "5m"), AT(ignored), .help = IGNORED },

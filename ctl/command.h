@@ -179,7 +179,8 @@ int cmd_node_add(struct ctl *c);
 int cmd_node_retire(struct ctl *c);
 int cmd_node_list(struct ctl *c);
 int cmd_recovery_init(struct ctl *c);
-void ctl_print_secondaries(const json_t *list, json_int_t now);
+/* Servers and what each shows; what: SECONDARY, NAME SERVER. */
+void ctl_print_servers(const char *what, const json_t *list, json_int_t now);
 
 /* many.c: by the list */
 int ctl_zone_add_from(struct ctl *c, const char *path);
@@ -212,6 +213,8 @@ void ctl_key_table(struct ctl_table *t);
 void ctl_key_rows(struct ctl_table *t, const char *zone, const json_t *keys);
 /* What is wrong with a key of `key list`, and how to go on, below its line; nothing when nothing is. */
 void ctl_key_trouble(const json_t *key);
+/* A name server that keys wait for and nobody can find, with a remedy; nothing when there is none. */
+void ctl_key_missing_server(const json_t *answer);
 /* --algorithm and --role into the body of a request.  Not 0: misused; said. */
 int ctl_key_kind(struct ctl *c, json_t *body);
 

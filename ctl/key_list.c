@@ -141,6 +141,12 @@ static void print_next(const json_t *keys)
 	}
 }
 
+void ctl_key_missing_server(const json_t *answer)
+{
+	if (*jtext(answer, "missing_server") != '\0')
+		printf("%s\n", jtext(answer, "missing_server"));
+}
+
 static void print_zone(const json_t *keys)
 {
 	const json_t *all = signers_of(keys), *k;
@@ -184,6 +190,7 @@ int cmd_key_list(struct ctl *c)
 		return CTL_FAILED;
 	if (!ctl_json(c, answer)) {
 		print_zone(jlist(answer, "keys"));
+		ctl_key_missing_server(answer);
 		json_decref(answer);
 	}
 	return CTL_DONE;

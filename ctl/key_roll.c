@@ -220,6 +220,7 @@ int cmd_key_explain(struct ctl *c)
 			explain(answer);
 		else
 			json_array_foreach(jlist(answer, "keys"), i, k) explain(k);
+		ctl_key_missing_server(answer);
 		json_decref(answer);
 	}
 	return CTL_DONE;

@@ -130,7 +130,7 @@ static void print_all_secondaries(const json_t *zones, json_int_t now)
 			if (json_array_size(list) == 0)
 				continue;
 			printf("\nsecondaries of %s at %s\n", jtext(z, "zone"), jtext(n, "name"));
-			ctl_print_secondaries(list, now);
+			ctl_print_servers("SECONDARY", list, now);
 		}
 	}
 }

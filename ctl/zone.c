@@ -117,7 +117,7 @@ int cmd_zone_list(struct ctl *c)
 	return CTL_DONE;
 }
 
-void ctl_print_secondaries(const json_t *list, json_int_t now)
+void ctl_print_servers(const char *what, const json_t *list, json_int_t now)
 {
 	struct ctl_table t = { .columns = 5 };
 	char when[CTL_WHEN_LEN];
@@ -126,7 +126,7 @@ void ctl_print_secondaries(const json_t *list, json_int_t now)
 
 	if (json_array_size(list) == 0)
 		return;
-	ctl_table_add(&t, "  SECONDARY");
+	ctl_table_add(&t, "  %s", what);
 	ctl_table_add(&t, "SERIAL");
 	ctl_table_add(&t, "ANSWERS");
 	ctl_table_add(&t, "VERSION");
@@ -135,7 +135,7 @@ void ctl_print_secondaries(const json_t *list, json_int_t now)
 	{
 		bool seen = jint(s, "seen_at", 0) > 0;
 
-		ctl_table_add(&t, "  %s", jtext(s, "address"));
+		ctl_table_add(&t, "  %s%s%s", jtext(s, "name"), *jtext(s, "name") == '\0' ? "" : " ", jtext(s, "address"));
 		if (seen)
 			ctl_table_add(&t, "%lld", (long long)jint(s, "serial", 0));
 		else
@@ -221,7 +221,9 @@ int cmd_zone_status(struct ctl *c)
 	json_array_foreach(jlist(z, "peers"), i, v)
 		printf("%-14s %s has serial %lld, content %lld\n", "peer", jtext(v, "name"),
 		       (long long)jint(v, "serial", 0), (long long)jint(v, "content", 0));
-	ctl_print_secondaries(jlist(z, "secondaries"), now);
+	ctl_print_servers("SECONDARY", jlist(z, "secondaries"), now);
+	ctl_print_servers("NAME SERVER", jlist(json_object_get(z, "name_servers"), "servers"), now);
+	line("name server", jtext(json_object_get(z, "name_servers"), "missing"));
 	json_decref(z);
 	return CTL_DONE;
 }

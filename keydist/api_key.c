@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* api_key: keys of a zone over HTTP. */
 #include "keydist/api.h"
+#include "keydist/looks.h"
 #include "keydist/lost.h"
 
 #include "arena/arena.h"
@@ -153,13 +154,27 @@ json_t *api_keys_json(struct keydist *k, const struct zone_state *z)
 	return list;
 }
 
+/* A name server that keys wait for and whose addresses are not known, as a sentence; null. */
+static json_t *missing_server(struct keydist *k, const struct zone_state *z)
+{
+	struct life l;
+	json_t *word;
+	char *text;
+
+	view(k, z, &l);
+	text = looks_missing(zone_ctx(k, z->name, true), &l);
+	word = text == NULL ? json_null() : json_string(text);
+	free(text);
+	return word;
+}
+
 static int on_list(void *ctx, const struct http_request *q, struct http_answer *a, struct err *e)
 {
 	const struct zone_state *z = api_zone(ctx, q->segment[0], false, e);
 
 	if (z == NULL)
 		return -1;
-	a->body = json_pack("{s:o}", "keys", api_keys_json(ctx, z));
+	a->body = json_pack("{s:o,s:o}", "keys", api_keys_json(ctx, z), "missing_server", missing_server(ctx, z));
 	return 0;
 }
 
@@ -212,6 +227,7 @@ static int on_get(void *ctx, const struct http_request *q, struct http_answer *a
 	if ((key = api_find_key(&l, q->segment[1], e)) == NULL)
 		return -1;
 	a->body = key_json(ctx, &l, key);
+	json_object_set_new(a->body, "missing_server", missing_server(ctx, z));
 	return 0;
 }
 

@@ -365,8 +365,8 @@ json_t *lifetime_want(const struct life *l, unsigned alg, enum key_hold hold);
 /* faster.c: sentences: what a faster roll of the key would break, and until when; a new reference. */
 json_t *faster_breaks(const struct life *l, const struct zone_ctx *c, const struct timeline_key *key);
 
-/* observe.c: who looks at secondaries and parents */
-size_t observe_list(struct keydist *k, const struct zone_state *z,
+/* observe.c: who looks at secondaries, name servers and parents */
+size_t observe_list(struct keydist *k, const struct zone_state *z, const struct policy *p,
 		    struct timeline_observer out[TIMELINE_OBSERVERS_MAX]);
 /* The operator's word on the parent counts as a look. */
 void observe_operator(struct zone_ctx *c, const struct life *l);
@@ -378,6 +378,8 @@ void running_count(struct zone_ctx *c);
 void running_tick(struct keydist *k);
 struct timeline_memory *running_memory(struct zone_ctx *c);
 /* From JSON and back: what is kept of it on disk. */
+/* Where what is remembered has no room for another observer, those that are none any more are forgotten. */
+void running_forget(struct timeline_memory *m, const struct timeline_observer *observer, size_t n);
 int running_read(struct zone_ctx *c, const char *text);
 char *running_text(const struct timeline_memory *m);
 

@@ -226,7 +226,7 @@ static json_t *sentence(struct keydist *k, const struct node_state *n)
 	if (!l.known || !l.published)
 		return json_sprintf("zone %s: what it served last is not known here: duetctl node retire --fenced swears to it", c->text);
 	if (w == NULL || !w->complete)
-		return json_sprintf("zone %s: not every server that it named has shown the version of a signer that stays", c->text);
+		return json_sprintf("zone %s: not every server that it named, and not every name server of the zone, has shown the version of a signer that stays", c->text);
 	return json_sprintf("zone %s: caches may have what it published for %lld s more", c->text,
 			    (long long)(w->need_ms - w->ran_ms + 999) / 1000);
 }

@@ -56,7 +56,7 @@ void life_view(struct keydist *k, struct zone_ctx *c, struct zone_state *z, stru
 				      .published = &l->published,
 				      .memory = c->memory == NULL ? &nothing : c->memory,
 				      .observer = l->observer,
-				      .observers = observe_list(k, z, l->observer),
+				      .observers = observe_list(k, z, &l->p, l->observer),
 				      .leaver = l->leaver,
 				      .leavers = leave_list(k, c, l->leaver),
 				      .name = name_of,
@@ -144,6 +144,7 @@ void life_step(struct keydist *k, struct zone_ctx *c, struct life *l)
 		m->mark = (uint64_t)clock_mono_ms(); /* looks are marked with the time when they were asked for */
 	l->in.memory = m;
 	running_count(c); /* what begins now did not run before */
+	running_forget(m, l->in.observer, l->in.observers);
 	timeline_tend(&l->in, &l->t, m);
 	c->memory_changed |= m->waits != waits;
 	if (m->waits > waits)

@@ -17,6 +17,7 @@
 /* The newest look at one server. */
 struct seen {
 	struct observed_server server;
+	char *name;      /* of a name server; NULL */
 	bool there, looked, answered; /* answered: at least once, and shows holds */
 	enum observed_outcome outcome;
 	enum observed_trust trust;
@@ -30,9 +31,10 @@ struct seen {
 };
 
 struct zone_looks {
-	bool children_whole, parents_whole;
+	bool name_servers, children_whole, parents_whole;
 	bool agreed;       /* all servers of the parent show the same */
 	char why[128];
+	char *missing, *children_why; /* struct observed_servers */
 	struct seen *seen;
 	size_t n;
 };
@@ -47,18 +49,32 @@ static struct seen *find(const struct zone_looks *l, const struct addr *addr, en
 
 static void seen_fini(struct seen *s)
 {
+	free(s->name);
 	free(s->unknown_ds);
 	free(s->fresh);
 }
 
-static void take_servers(struct zone_ctx *c, const struct observed_servers *s)
+static void text_set(char **slot, const char *text)
+{
+	free(*slot);
+	*slot = text == NULL || text[0] == '\0' ? NULL : mem_strdup(text);
+}
+
+/* True: who is waited for is another than before. */
+static bool take_servers(struct zone_ctx *c, const struct observed_servers *s)
 {
 	struct zone_looks *l = c->looks;
+	bool changed;
 	size_t kept = 0;
 
 	if (l == NULL)
 		l = c->looks = mem_new(1, sizeof(*l));
+	changed = l->name_servers != s->name_servers || l->children_whole != s->children_whole ||
+		  l->parents_whole != s->parents_whole;
+	l->name_servers = s->name_servers;
 	l->children_whole = s->children_whole;
+	text_set(&l->missing, s->missing);
+	text_set(&l->children_why, s->children_why);
 	l->parents_whole = s->parents_whole;
 	snprintf(l->why, sizeof(l->why), "%s", s->why);
 	for (size_t i = 0; i < l->n; i++)
@@ -69,8 +85,10 @@ static void take_servers(struct zone_ctx *c, const struct observed_servers *s)
 		if (seen == NULL) {
 			l->seen = mem_grow(l->seen, l->n + 1, sizeof(*l->seen));
 			seen = &l->seen[l->n++];
-			*seen = (struct seen){ .server = s->server[i] };
+			changed = true;
+			*seen = (struct seen){ .server = { .addr = s->server[i].addr, .role = s->server[i].role } };
 		}
+		text_set(&seen->name, s->server[i].name);
 		seen->there = true;
 	}
 	for (size_t i = 0; i < l->n; i++)
@@ -78,7 +96,9 @@ static void take_servers(struct zone_ctx *c, const struct observed_servers *s)
 			l->seen[kept++] = l->seen[i];
 		else
 			seen_fini(&l->seen[i]);
+	changed |= l->n != kept;
 	l->n = kept;
+	return changed;
 }
 
 /* ---- DS ---- */
@@ -254,17 +274,27 @@ static size_t add_watched(struct keydist *k, const struct zone_ctx *c, struct ti
 	return n;
 }
 
-size_t looks_observers(struct keydist *k, const struct zone_ctx *c,
+bool looks_at_name_servers(const struct zone_state *z, const struct policy *p)
+{
+	for (size_t i = 0; i < z->keys; i++)
+		if (z->key[i].foreign && !z->key[i].withdrawn)
+			return false;
+	return p->name_servers == POLICY_LOOK;
+}
+
+size_t looks_observers(struct keydist *k, const struct zone_ctx *c, bool name_servers,
 		       struct timeline_observer out[TIMELINE_OBSERVERS_MAX])
 {
 	const struct conf_signer *s = &k->conf->signer;
 	const struct zone_looks *l = c == NULL ? NULL : c->looks;
-	bool parent = false, children = l != NULL && l->children_whole;
+	bool parent = false, children = l != NULL && l->children_whole && (l->name_servers || !name_servers);
 	size_t n = 0;
 
 	for (size_t i = 0; l != NULL && i < l->n && n < TIMELINE_OBSERVERS_MAX - 3; i++) {
 		const struct observed_server *server = &l->seen[i].server;
 
+		if (server->role == OBSERVED_NS && !name_servers)
+			continue;
 		out[n].id = observed_server_id(&server->addr, server->role);
 		out[n++].kind = observed_of_parent(server->role) ? OBSERVER_PARENT : OBSERVER_SECONDARY;
 		parent |= observed_of_parent(server->role);
@@ -273,7 +303,7 @@ size_t looks_observers(struct keydist *k, const struct zone_ctx *c,
 	/* Where no server of the parent is looked at, or not all are known, the operator's word is asked for. */
 	if (!parent || !l->parents_whole)
 		out[n++] = (struct timeline_observer){ LOOKS_OPERATOR, OBSERVER_PARENT };
-	if (!children && s->present && s->secondary_count + s->resolver_count > 0)
+	if (!children && s->present && (name_servers || s->secondary_count + s->resolver_count > 0))
 		out[n++] = (struct timeline_observer){ LOOKS_UNKNOWN, OBSERVER_SECONDARY };
 	return n;
 }
@@ -285,11 +315,21 @@ void looks_server(void *ctx, uint64_t observer, char out[TIMELINE_SERVER_LEN])
 	char address[ADDR_TEXT_LEN];
 
 	snprintf(out, TIMELINE_SERVER_LEN, "%s", observer == LOOKS_OPERATOR ? "an operator, by duetctl key ds-seen or ds-gone,"
-						 : observer == LOOKS_UNKNOWN ? "a secondary that is not known" : "a server");
-	for (size_t i = 0; l != NULL && i < l->n; i++)
-		if (observed_server_id(&l->seen[i].server.addr, l->seen[i].server.role) == observer)
-			snprintf(out, TIMELINE_SERVER_LEN, "%s %s", observed_role_text(l->seen[i].server.role),
-				 addr_text(&l->seen[i].server.addr, address));
+						 : observer == LOOKS_UNKNOWN ? "a secondary or name server that is not known" : "a server");
+	if (observer == LOOKS_UNKNOWN && l != NULL && l->missing != NULL)
+		snprintf(out, TIMELINE_SERVER_LEN, "name server %.50s, whose addresses are not known,", l->missing);
+	for (size_t i = 0; l != NULL && i < l->n; i++) {
+		const struct seen *s = &l->seen[i];
+
+		if (observed_server_id(&s->server.addr, s->server.role) != observer)
+			continue;
+		addr_text(&s->server.addr, address);
+		if (s->name != NULL)
+			snprintf(out, TIMELINE_SERVER_LEN, "name server %.*s %s", TIMELINE_SERVER_LEN - 14 - (int)strlen(address), s->name,
+				 address);
+		else
+			snprintf(out, TIMELINE_SERVER_LEN, "%s %s", observed_role_text(s->server.role), address);
+	}
 }
 
 void looks_apply(struct zone_ctx *c, const struct life *l)
@@ -351,8 +391,9 @@ void looks_on_observed(void *ctx, const struct msg_peer *from, json_t *msg)
 		struct observed_servers s;
 		struct zone_ctx *c;
 
-		if (i < LIST_MAX && observed_servers_unpack(row, &s, &e) == 0 && (c = zone_ctx(k, s.zone, false)) != NULL)
-			take_servers(c, &s);
+		if (i < LIST_MAX && observed_servers_unpack(row, &s, &e) == 0 && (c = zone_ctx(k, s.zone, false)) != NULL &&
+		    take_servers(c, &s))
+			zones_touch(k, c); /* all that are left may have shown what is waited for */
 	}
 	json_array_foreach(json_object_get(msg, "looks"), i, row)
 	{
@@ -380,14 +421,30 @@ json_t *looks_wanted(struct keydist *k, const struct zone_ctx *c, const struct l
 		children = l->in.observer[i].kind == OBSERVER_SECONDARY &&
 			   timeline_wants(&l->in, l->in.memory, l->in.observer[i].id);
 	/* The parent is looked at as long as there are keys: what it shows may change by a slip of somebody's hand. */
-	o = json_pack("{s:b,s:b}", "dnskey", (int)children, "ds",
-		      (int)(l->t.n > 0 && s->parent_count + s->resolver_count > 0));
+	/* Name servers stay on the list while a wait runs, when all have shown what it is for, too: one more may come. */
+	o = json_pack("{s:b,s:b,s:b}", "dnskey", (int)children, "ds",
+		      (int)(l->t.n > 0 && s->parent_count + s->resolver_count > 0), "ns",
+		      (int)(l->in.memory->waits > 0 && looks_at_name_servers(l->in.zone, &l->p)));
 	if (watch != NULL)
 		json_object_set_new(o, "watch", watch);
 	return o;
 }
 
 /* ---- for people ---- */
+
+char *looks_missing(const struct zone_ctx *c, const struct life *l)
+{
+	const struct zone_looks *looks = c->looks;
+
+	if (looks == NULL || looks->children_why == NULL)
+		return NULL;
+	for (size_t i = 0; i < l->in.observers; i++)
+		if (l->in.observer[i].id == LOOKS_UNKNOWN && timeline_wants(&l->in, l->in.memory, LOOKS_UNKNOWN))
+			return mem_printf("name server%s%s: %s; the policy's name-servers: ignore waits for none",
+					  looks->missing == NULL ? "s" : " ", looks->missing == NULL ? "" : looks->missing,
+					  looks->children_why);
+	return NULL;
+}
 
 json_t *looks_status(const struct zone_ctx *c)
 {
@@ -399,15 +456,17 @@ json_t *looks_status(const struct zone_ctx *c)
 		const struct seen *s = &l->seen[i];
 
 		json_array_append_new(
-			list, json_pack("{s:s,s:s,s:s,s:b,s:I,s:i,s:i,s:I,s:I,s:s}", "address",
-					addr_text(&s->server.addr, address), "role", observed_role_text(s->server.role),
+			list, json_pack("{s:s,s:s,s:s*,s:s,s:b,s:I,s:i,s:i,s:I,s:I,s:s}", "address",
+					addr_text(&s->server.addr, address), "role", observed_role_text(s->server.role), "name", s->name,
 					"outcome", s->looked ? observed_outcome_text(s->outcome) : "not looked at yet",
 					"validated", (int)(s->trust == OBSERVED_SECURE), "serial", (json_int_t)s->serial, "ds",
 					(int)s->ds, "dnskey", (int)s->keys, "ttl", (json_int_t)s->ttl, "at", (json_int_t)s->at,
 					"why", s->why));
 	}
-	return json_pack("{s:s,s:o,s:b,s:b,s:b,s:s,s:s?,s:o}", "zone", c->text, "servers", list, "parents_whole",
-			 (int)(l != NULL && l->parents_whole), "children_whole", (int)(l != NULL && l->children_whole), "agreed",
+	return json_pack("{s:s,s:o,s:b,s:b,s:b,s:s?,s:s?,s:b,s:s,s:s?,s:o}", "zone", c->text, "servers", list, "parents_whole",
+			 (int)(l != NULL && l->parents_whole), "name_servers", (int)(l != NULL && l->name_servers),
+			 "children_whole", (int)(l != NULL && l->children_whole), "missing", l == NULL ? NULL : l->missing,
+			 "children_why", l == NULL ? NULL : l->children_why, "agreed",
 			 (int)(l != NULL && l->agreed), "why", l == NULL ? "nothing is looked at" : l->why, "alarm",
 			 looks_alarm(c), "told", told == NULL ? json_array() : told);
 }
@@ -444,6 +503,8 @@ void looks_free(struct zone_ctx *c)
 	for (size_t i = 0; i < c->looks->n; i++)
 		seen_fini(&c->looks->seen[i]);
 	free(c->looks->seen);
+	free(c->looks->missing);
+	free(c->looks->children_why);
 	free(c->looks);
 	c->looks = NULL;
 }

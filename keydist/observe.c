@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * observe: who looks at secondaries and parents.  Where no server of the parent is looked at, an operator is: `key
+ * observe: who looks at secondaries, name servers and parents.  Where no server of the parent is looked at, an operator is: `key
  * ds-seen` and `key ds-gone` are his words, and each counts for the key that it names.
  */
 #include "keydist/looks.h"
 
 #include <string.h>
 
-size_t observe_list(struct keydist *k, const struct zone_state *z,
+size_t observe_list(struct keydist *k, const struct zone_state *z, const struct policy *p,
 		    struct timeline_observer out[TIMELINE_OBSERVERS_MAX])
 {
-	return looks_observers(k, zone_ctx(k, z->name, false), out);
+	return looks_observers(k, zone_ctx(k, z->name, false), looks_at_name_servers(z, p), out);
 }
 
 /* The parent as he has it.  Of a key that he never named he says nothing: it is shown while we wait for it to go, and not

@@ -55,6 +55,47 @@ void running_tick(struct keydist *k)
 		log_event(LOG_ERROR, "waits-not-kept", "msg=%s", e.text);
 }
 
+/* ---- observers ---- */
+
+static bool observes(const struct timeline_observer *observer, size_t n, uint64_t id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (observer[i].id == id)
+			return true;
+	return false;
+}
+
+/* The bits of `bits` that `kept` has, side by side. */
+static uint64_t packed(uint64_t bits, uint64_t kept)
+{
+	uint64_t out = 0;
+
+	for (unsigned from = 0, to = 0; from < 64; from++)
+		if ((kept >> from & 1) != 0)
+			out |= (bits >> from & 1) << to++;
+	return out;
+}
+
+void running_forget(struct timeline_memory *m, const struct timeline_observer *observer, size_t n)
+{
+	uint64_t kept = 0;
+	size_t to = 0;
+
+	for (size_t i = 0; i < m->observers; i++)
+		kept |= (uint64_t)observes(observer, n, m->observer[i]) << i;
+	if (m->observers + n - (size_t)__builtin_popcountll(kept) <= TIMELINE_OBSERVERS_MAX)
+		return;
+	for (size_t i = 0; i < m->observers; i++)
+		if ((kept >> i & 1) != 0) {
+			m->observer[to] = m->observer[i];
+			m->silent_ms[to++] = m->silent_ms[i];
+		}
+	m->observers = to;
+	m->parents = packed(m->parents, kept);
+	for (size_t i = 0; i < m->waits; i++)
+		m->wait[i].looked = packed(m->wait[i].looked, kept);
+}
+
 /* ---- on disk ---- */
 
 static json_t *wait_json(const struct timeline_wait *w)

@@ -198,7 +198,8 @@ static const struct option signer_table[] = {
 	  .count_offset = offsetof(struct conf_signer, transfer_count), .help = "Who else may transfer." },
 	{ "resolvers", OPTION_ADDRS, .most = 8, .def = "", AT(conf_signer, resolvers),
 	  .count_offset = offsetof(struct conf_signer, resolver_count),
-	  .help = "Validating resolvers.  Through them parents and their keys are found." },
+	  .help = "Validating resolvers.  Through them parents and their keys are found, and the addresses of name servers that the "
+		  "zones do not have." },
 	{ "parents", OPTION_ROWS, .most = 1000, .def = "", .sub = parent_table,
 	  .sub_size = sizeof(struct conf_parent), AT(conf_signer, parents),
 	  .count_offset = offsetof(struct conf_signer, parent_count),

@@ -266,10 +266,34 @@ json_t *observed_servers_pack(const struct observed_servers *s)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < s->n; i++)
-		json_array_append_new(list, json_pack("{s:s,s:s}", "address", addr_text(&s->server[i].addr, text),
-						      "role", role_text[s->server[i].role]));
-	return json_pack("{s:s,s:b,s:b,s:s,s:o}", "zone", dname_to_text(s->zone, name), "children_whole",
-			 (int)s->children_whole, "parents_whole", (int)s->parents_whole, "why", s->why, "servers", list);
+		json_array_append_new(list, json_pack("{s:s,s:s,s:s*}", "address", addr_text(&s->server[i].addr, text),
+						      "role", role_text[s->server[i].role], "name", s->server[i].name));
+	return json_pack("{s:s,s:b,s:b,s:b,s:s,s:s,s:s,s:o}", "zone", dname_to_text(s->zone, name), "name_servers",
+			 (int)s->name_servers, "children_whole", (int)s->children_whole, "parents_whole", (int)s->parents_whole,
+			 "why", s->why, "missing", s->missing, "children_why", s->children_why, "servers", list);
+}
+
+void observed_servers_digest(const struct observed_servers *s, uint8_t out[OBSERVED_ID_LEN])
+{
+	const uint8_t flags[] = { s->name_servers, s->children_whole, s->parents_whole, (uint8_t)s->n };
+	const char *const texts[] = { s->why, s->missing, s->children_why };
+	crypto_hash_sha256_state st;
+
+	crypto_hash_sha256_init(&st);
+	crypto_hash_sha256_update(&st, flags, sizeof(flags));
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		crypto_hash_sha256_update(&st, (const uint8_t *)texts[i], strlen(texts[i]) + 1);
+	for (size_t i = 0; i < s->n; i++) {
+		const char *name = s->server[i].name == NULL ? "" : s->server[i].name;
+		const uint8_t role = (uint8_t)s->server[i].role;
+		char text[ADDR_TEXT_LEN];
+
+		addr_text(&s->server[i].addr, text);
+		crypto_hash_sha256_update(&st, &role, 1);
+		crypto_hash_sha256_update(&st, (const uint8_t *)text, strlen(text) + 1);
+		crypto_hash_sha256_update(&st, (const uint8_t *)name, strlen(name) + 1);
+	}
+	crypto_hash_sha256_final(&st, out);
 }
 
 static int get_server(const json_t *row, struct observed_servers *out, struct err *e)
@@ -279,6 +303,9 @@ static int get_server(const json_t *row, struct observed_servers *out, struct er
 	struct observed_server *s = &out->server[out->n];
 
 	if (role == NULL || addr_parse(address, 0, &s->addr, e) != 0)
+		return -1;
+	s->name = NULL;
+	if (json_object_get(row, "name") != NULL && (s->name = msg_text(row, "name", DNAME_TEXT_MAX - 1, e)) == NULL)
 		return -1;
 	for (int i = OBSERVED_SECONDARY; i <= OBSERVED_RESOLVER; i++)
 		if (strcmp(role, role_text[i]) == 0) {
@@ -293,15 +320,20 @@ int observed_servers_unpack(const json_t *o, struct observed_servers *out, struc
 {
 	const json_t *list = json_object_get(o, "servers");
 	const char *why = msg_text(o, "why", sizeof(out->why) - 1, e);
+	const char *missing = why == NULL ? NULL : msg_text(o, "missing", sizeof(out->missing) - 1, e);
+	const char *children_why = missing == NULL ? NULL : msg_text(o, "children_why", sizeof(out->children_why) - 1, e);
 	uint8_t name[DNAME_MAX];
 
 	memset(out, 0, sizeof(*out));
-	if (why == NULL || msg_name(o, "zone", name, e) != 0 ||
+	if (children_why == NULL || msg_name(o, "zone", name, e) != 0 ||
+	    msg_bool(o, "name_servers", &out->name_servers, e) != 0 ||
 	    msg_bool(o, "children_whole", &out->children_whole, e) != 0 ||
 	    msg_bool(o, "parents_whole", &out->parents_whole, e) != 0)
 		return -1;
 	dname_lower(name, out->zone);
 	snprintf(out->why, sizeof(out->why), "%s", why);
+	snprintf(out->missing, sizeof(out->missing), "%s", missing);
+	snprintf(out->children_why, sizeof(out->children_why), "%s", children_why);
 	if (!json_is_array(list) || json_array_size(list) > OBSERVED_SERVERS_MAX)
 		return err_set(e, ERR_SYNTAX, "servers: a list of at most %d", OBSERVED_SERVERS_MAX);
 	for (size_t i = 0; i < json_array_size(list); i++)

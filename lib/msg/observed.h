@@ -22,8 +22,8 @@
  * looks (struct observed_servers): who is on it and was not seen never counts as seen.
  */
 enum observed_role {
-	OBSERVED_SECONDARY = 1, /* configured, or has transferred the zone within SOA expire */
-	OBSERVED_NS,            /* an address of the zone's NS RRset that is no secondary known to us */
+	OBSERVED_SECONDARY = 1, /* configured, or named by a signer that is to leave */
+	OBSERVED_NS,            /* an address of the NS RRset of what is published that is no secondary known to us */
 	OBSERVED_PARENT,        /* an address of a name server of the parent zone */
 	OBSERVED_RESOLVER,      /* a validating resolver that stands in for the parent's name servers */
 };
@@ -96,24 +96,31 @@ int observed_read(const uint8_t *octets, size_t len, struct arena *arena, struct
 
 /* ---- who is to be looked at ---- */
 
-#define OBSERVED_SERVERS_MAX 63
+#define OBSERVED_SERVERS_MAX 61 /* TIMELINE_OBSERVERS_MAX less those that stand for who is not on the list */
 
 struct observed_server {
 	struct addr addr;
 	enum observed_role role;
+	const char *name; /* of a name server, its name as text, borrowed; NULL */
 };
 
 struct observed_servers {
 	uint8_t zone[DNAME_MAX];
-	bool children_whole; /* all secondaries and addresses of the NS RRset are on the list */
+	bool name_servers;   /* those of the NS RRset were asked for, too */
+	bool children_whole; /* all secondaries are on the list, and those name servers with all their addresses */
 	bool parents_whole;  /* all addresses of all parent name servers are */
 	size_t n;
 	struct observed_server server[OBSERVED_SERVERS_MAX]; /* by address, each once */
-	char why[128];       /* what is missing; "" */
+	char why[128];       /* what is missing at the parent; "" */
+	char missing[DNAME_TEXT_MAX]; /* a name server whose addresses are not known; "" */
+	char children_why[160];       /* what is missing of the zone's own, and what to do about it; "" */
 };
 
 json_t *observed_servers_pack(const struct observed_servers *s); /* an object, a new reference */
+/* Names of servers are the object's: they live as long as that. */
 int observed_servers_unpack(const json_t *o, struct observed_servers *out, struct err *e);
+/* The same for lists that say the same. */
+void observed_servers_digest(const struct observed_servers *s, uint8_t out[OBSERVED_ID_LEN]);
 
 /* A number for an address, other than 0, the same in every run: struct timeline_observer.id. */
 uint64_t observed_server_id(const struct addr *addr, enum observed_role role);

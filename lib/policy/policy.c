@@ -59,6 +59,9 @@ static const struct option_word algorithm_rollovers[] = { { "conservative", POLI
 static const struct option_word steps[] = { { "automatic", POLICY_AUTOMATIC },
 					    { "manual", POLICY_MANUAL },
 					    { NULL, 0 } };
+/* Of the zone's NS RRset. */
+static const struct option_word name_servers[] = { { "look", POLICY_LOOK }, { "ignore", POLICY_IGNORE }, { NULL, 0 } };
+
 static const struct option_word denials[] = {
 	{ "nsec", POLICY_NSEC },
 	{ "nsec3", POLICY_NSEC3 },
@@ -128,8 +131,11 @@ static const struct option policy_table[] = {
 	{ "roll-steps", OPTION_WORD, .words = steps, .def = "automatic", AT(p.roll_steps),
 	  .help = "Whether the steps of a roll follow each other, or each waits for duetctl key release." },
 	{ "observation-limit", TIME(0, 400 * DAY, "0"), AT(p.observation_limit_s),
-	  .help = "A secondary that has not answered for so long is not waited for in a roll; must be more than the SOA's "
-		  "EXPIRE, after which it serves nothing; 0: it is waited for." },
+	  .help = "A secondary or name server that has not answered for so long is not waited for in a roll; must be more than the "
+		  "SOA's EXPIRE, after which it serves nothing; 0: it is waited for." },
+	{ "name-servers", OPTION_WORD, .words = name_servers, .def = "look", AT(p.name_servers),
+	  .help = "Whether every address of the zone's NS RRset is looked at as secondaries are, and waited for: look, or ignore "
+		  "where the signers cannot ask those servers and you see to it that they follow the secondaries." },
 	{ "denial", OPTION_WORD, .words = denials, .def = "nsec", AT(p.denial),
 	  .help = "How absence is proven." },
 	{ "nsec3-iterations", OPTION_COUNT, .least = 0, .most = 50, .def = "0", AT(p.nsec3_iterations),

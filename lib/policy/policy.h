@@ -24,6 +24,7 @@ enum policy_keys { POLICY_CSK, POLICY_KSK_ZSK };
 enum policy_ksk_rollover { POLICY_DOUBLE_SIGNATURE, POLICY_DOUBLE_DS };
 enum policy_algorithm_rollover { POLICY_CONSERVATIVE, POLICY_LIBERAL };
 enum policy_steps { POLICY_AUTOMATIC, POLICY_MANUAL };
+enum policy_name_servers { POLICY_LOOK, POLICY_IGNORE };
 enum policy_denial { POLICY_NSEC, POLICY_NSEC3, POLICY_NSEC3_OPTOUT };
 enum policy_unsigned { POLICY_HOLD, POLICY_SERVE };
 enum policy_cds { POLICY_CDS_ALWAYS, POLICY_CDS_ROLLOVERS };
@@ -50,7 +51,8 @@ struct policy {
 	int algorithm_rollover; /* enum policy_algorithm_rollover */
 	int64_t ksk_lifetime_s, zsk_lifetime_s; /* after which a key is rolled by itself; 0: never */
 	int roll_steps;                         /* enum policy_steps */
-	int64_t observation_limit_s;            /* a secondary silent for so long is not waited for; 0: it is */
+	int64_t observation_limit_s;            /* a secondary or name server silent for so long is not waited for; 0: it is */
+	int name_servers;                       /* enum policy_name_servers */
 	int64_t ksk_bits; /* RSA only */
 	int64_t zsk_bits;
 	int denial; /* enum policy_denial */

@@ -10,9 +10,14 @@
 #include <string.h>
 
 #define TICK_MS    100
-#define LIST_MAX   64    /* looks in one message */
+#define TURN_MS    20    /* of a tick: what is due and not done by then is due still */
+#define LIST_MAX   64    /* looks, or lists of servers, in one message */
 #define DS_WAIT_MS (2 * LOOK_TIMEOUT_MS) /* a first version for the parent's servers; one that does not answer is not waited for longer */
 #define SERVERS_MS 60000 /* keydist is told again who is looked at */
+
+#define NAMES_MS       200  /* until a list is made anew on which addresses are being looked for */
+#define INCOMPLETE_MS  5000 /* or cannot be found */
+#define IDLE_MS        10000 /* or nobody is looked at now */
 
 /* Waits between looks at one server, by the number of looks since something happened. */
 static const int64_t wait_ms[] = { 300, 500, 1000, 2000, 5000, 10000, 30000 };
@@ -58,7 +63,7 @@ static struct look_server *server_get(struct look_zone *lz, const struct observe
 	}
 	t = lz->server[lz->servers++] = mem_new(1, sizeof(*t));
 	t->of = lz;
-	t->server = *s;
+	t->server = (struct observed_server){ .addr = s->addr, .role = s->role };
 	t->next_ms = clock_mono_ms();
 	return t;
 }
@@ -68,7 +73,7 @@ static void list_add(struct observed_servers *out, const struct addr *addr, enum
 	if (out->n == OBSERVED_SERVERS_MAX)
 		*whole = false;
 	else
-		out->server[out->n++] = (struct observed_server){ *addr, role };
+		out->server[out->n++] = (struct observed_server){ .addr = *addr, .role = role };
 }
 
 /* The same server may be a secondary here, too. */
@@ -86,10 +91,11 @@ static void list_watched(const struct look_zone *lz, struct observed_servers *ou
 	}
 }
 
-/* All that are to be looked at now. */
-static void list_make(struct look_zone *lz, struct observed_servers *out)
+/* All that are to be looked at now.  False: some are still being found. */
+static bool list_make(struct look_zone *lz, struct observed_servers *out)
 {
 	const struct parent_zone *p = lz->ds ? parents_of(lz->z->engine, lz->z->apex) : NULL;
+	bool settled;
 
 	memset(out, 0, sizeof(*out));
 	memcpy(out->zone, lz->z->apex, dname_len(lz->z->apex));
@@ -101,29 +107,65 @@ static void list_make(struct look_zone *lz, struct observed_servers *out)
 			list_add(out, &addr, OBSERVED_SECONDARY, &out->children_whole);
 	}
 	list_watched(lz, out);
+	settled = !lz->ns || look_ns_add(lz, out);
 	if (!lz->ds || p == NULL)
-		return;
+		return settled;
 	out->parents_whole = p->whole;
 	snprintf(out->why, sizeof(out->why), "%s", p->why);
 	for (size_t i = 0; i < p->servers; i++)
 		list_add(out, &p->server[i].addr, p->server[i].role, &out->parents_whole);
+	return settled;
 }
 
-static void list_use(struct look_zone *lz)
+static void server_free(struct look_server *t)
 {
-	struct lookers *l = lz->z->engine->looks;
-	struct observed_servers now;
+	free(t->name);
+	free(t);
+}
 
-	list_make(lz, &now);
-	if (lz->said_ms != 0 && memcmp(&now, &lz->said, sizeof(now)) == 0 && clock_mono_ms() - lz->said_ms < SERVERS_MS)
-		return;
+static void list_take(struct look_zone *lz, const struct observed_servers *now)
+{
+	size_t kept = 0;
+
 	for (size_t i = 0; i < lz->servers; i++)
 		lz->server[i]->there = false;
-	for (size_t i = 0; i < now.n; i++)
-		server_get(lz, &now.server[i])->there = true;
-	lz->said = now;
-	lz->said_ms = clock_mono_ms();
-	json_array_append_new(l->servers, observed_servers_pack(&now));
+	for (size_t i = 0; i < now->n; i++) {
+		struct look_server *t = server_get(lz, &now->server[i]);
+
+		t->there = true;
+		zwork_say(&t->name, now->server[i].name == NULL ? NULL : "%s", now->server[i].name);
+	}
+	for (size_t i = 0; i < lz->servers; i++)
+		if (lz->server[i]->there || lz->server[i]->step != LOOK_IDLE)
+			lz->server[kept++] = lz->server[i];
+		else
+			server_free(lz->server[i]);
+	lz->servers = kept;
+	if (now->children_why[0] == '\0')
+		zwork_say(&lz->missing, NULL);
+	else
+		zwork_say(&lz->missing, "%s%s%s", now->missing, now->missing[0] == '\0' ? "" : ": ", now->children_why);
+}
+
+/* Returns when it is to be made anew, if nothing happens before. */
+static int64_t list_use(struct look_zone *lz)
+{
+	struct lookers *l = lz->z->engine->looks;
+	const int64_t now_ms = clock_mono_ms();
+	uint8_t digest[OBSERVED_ID_LEN];
+	struct observed_servers now;
+	const bool settled = list_make(lz, &now);
+
+	observed_servers_digest(&now, digest);
+	if (lz->said_ms == 0 || memcmp(digest, lz->said, sizeof(digest)) != 0 || now_ms - lz->said_ms >= SERVERS_MS) {
+		list_take(lz, &now);
+		memcpy(lz->said, digest, sizeof(digest));
+		lz->said_ms = now_ms;
+		json_array_append_new(l->servers, observed_servers_pack(&now));
+		if (json_array_size(l->servers) >= LIST_MAX)
+			tell(lz->z->engine);
+	}
+	return !settled ? now_ms + NAMES_MS : !now.children_whole ? now_ms + INCOMPLETE_MS : INT64_MAX;
 }
 
 /* ---- when ---- */
@@ -136,13 +178,13 @@ static bool wanted(const struct look_server *t)
 
 static void schedule(struct look_zone *lz)
 {
-	int64_t at = INT64_MAX;
+	int64_t at = lz->list_ms;
 
 	for (size_t i = 0; i < lz->servers; i++)
 		if (wanted(lz->server[i]) && lz->server[i]->step == LOOK_IDLE && lz->server[i]->next_ms < at)
 			at = lz->server[i]->next_ms;
 	if (at == INT64_MAX)
-		at = clock_mono_ms() + 1000; /* its parent is being looked for, or looks run */
+		at = clock_mono_ms() + (lz->keys || lz->ds ? 1000 : IDLE_MS); /* its parent is being looked for, or looks run */
 	agenda_set(&lz->z->engine->looks->agenda, &lz->due, at);
 }
 
@@ -157,6 +199,10 @@ void look_done(struct look_server *t)
 		  "zone=%s address=%s role=%s outcome=%s msg=%s", t->of->z->name, addr_text(&t->server.addr, text),
 		  observed_role_text(t->server.role), observed_outcome_text(t->look->outcome), t->look->why);
 	t->looks++;
+	t->last.outcome = t->look->outcome;
+	t->last.serial = t->look->serial;
+	t->last.explained = t->look->explained;
+	t->last.at = clock_now_s();
 	t->next_ms = clock_mono_ms() + (wait < most_ms ? wait : most_ms);
 	tell_look(t);
 	look_end(t);
@@ -182,7 +228,7 @@ static void look_zone_tick(struct look_zone *lz)
 {
 	const int64_t now_ms = clock_mono_ms();
 
-	list_use(lz);
+	lz->list_ms = list_use(lz);
 	for (size_t i = 0; i < lz->servers; i++) {
 		struct look_server *t = lz->server[i];
 
@@ -195,12 +241,15 @@ static void look_zone_tick(struct look_zone *lz)
 static void on_timer(uv_timer_t *timer)
 {
 	struct engine *e = timer->data;
+	const int64_t until_ms = clock_mono_ms() + TURN_MS;
 	struct agenda_item *item;
 
 	if (!netlink_ready(e->net))
 		return;
 	parents_tick(e);
-	while (may_begin(e->looks) && (item = agenda_due(&e->looks->agenda, clock_mono_ms())) != NULL)
+	names_tick(e);
+	while (may_begin(e->looks) && clock_mono_ms() <= until_ms &&
+	       (item = agenda_due(&e->looks->agenda, clock_mono_ms())) != NULL)
 		look_zone_tick(item->of);
 	tell(e);
 }
@@ -215,12 +264,38 @@ void look_forget(struct zwork *z)
 	for (size_t i = 0; i < lz->servers; i++) {
 		look_ask_forget(z->engine, lz->server[i]);
 		look_end(lz->server[i]);
-		free(lz->server[i]);
+		server_free(lz->server[i]);
 	}
 	free(lz->server);
+	look_ns_fini(&lz->name_servers);
+	free(lz->missing);
 	ds_list_fini(&lz->ds_shown);
 	free(lz);
 	z->looks = NULL;
+}
+
+json_t *look_name_servers(const struct zwork *z)
+{
+	const struct look_zone *lz = z->looks;
+	json_t *list;
+
+	if (lz == NULL || !lz->ns)
+		return json_null();
+	list = json_array();
+	for (size_t i = 0; i < lz->servers; i++) {
+		const struct look_server *t = lz->server[i];
+		char text[ADDR_TEXT_LEN];
+
+		if (t->server.role != OBSERVED_NS || !t->there)
+			continue;
+		json_array_append_new(list, json_pack("{s:s?,s:s,s:b,s:I,s:b,s:I,s:s?}", "name", t->name, "address",
+						      addr_text(&t->server.addr, text), "ok", t->last.outcome == OBSERVED_ANSWERED, "serial", (json_int_t)t->last.serial,
+						      "explained", (int)t->last.explained, "seen_at", (json_int_t)t->last.at, "error",
+						      t->last.at == 0 || t->last.outcome == OBSERVED_ANSWERED
+							      ? NULL
+							      : observed_outcome_text(t->last.outcome)));
+	}
+	return json_pack("{s:o,s:s?}", "servers", list, "missing", lz->missing);
 }
 
 json_t *look_ds(const struct zwork *z)
@@ -251,7 +326,7 @@ void look_plan(struct zwork *z)
 	const bool ds = z->plan != NULL && !z->gone && z->plan->look_ds;
 	struct look_zone *lz = z->looks;
 
-	if (!keys && !ds) {
+	if (!keys && !ds && (z->plan == NULL || z->gone || !z->plan->look_ns)) {
 		look_forget(z);
 		return;
 	}
@@ -263,6 +338,7 @@ void look_plan(struct zwork *z)
 	}
 	lz->keys = keys;
 	lz->ds = ds;
+	lz->ns = z->plan->look_ns;
 	lz->said_ms = 0;
 	look_soon(z, NULL);
 }
@@ -292,8 +368,12 @@ void look_all_again(struct engine *e)
 void lookers_reload(struct engine *e)
 {
 	parents_free(e);
-	for (size_t i = 0; i < e->zone_count; i++)
+	names_free(e);
+	for (size_t i = 0; i < e->zone_count; i++) {
+		if (e->zone[i]->looks != NULL)
+			look_ns_fini(&e->zone[i]->looks->name_servers); /* it may listen on addresses of another family */
 		look_plan(e->zone[i]);
+	}
 }
 
 void lookers_open(struct engine *e)
@@ -313,6 +393,7 @@ void lookers_close(struct engine *e)
 	if (l == NULL)
 		return;
 	parents_free(e);
+	names_free(e);
 	agenda_fini(&l->agenda);
 	free(l->question);
 	json_decref(l->looks);

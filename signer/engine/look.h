@@ -6,7 +6,7 @@
 #include "signer/engine/parent.h"
 
 /*
- * look - looks at secondaries, name servers and parents while keydist wants them (plan: look), and tells it what they showed.
+ * look - looks at secondaries, the zone's name servers and parents while keydist wants them (plan: look), and tells it what they showed.
  *
  * A zone that nobody waits for costs nothing.  The others stand on one agenda; at most LOOKS_AT_ONCE looks run at a time and
  * LOOKS_PER_S begin in a second, the longest waiting first.  A server is looked at soon and often after something happened
@@ -28,6 +28,8 @@ void lookers_reload(struct engine *e);
 
 /* The plan has come, or the configuration: looks begin or end. */
 void look_plan(struct zwork *z);
+/* The name servers that are looked at and what each showed last, for people; null: none are.  A new reference. */
+json_t *look_name_servers(const struct zwork *z);
 /* What servers of the zone's parent show, as ds_list_known. */
 json_t *look_ds(const struct zwork *z);
 /* Until when (monotonic) a first version waits for the first word of the parent's servers; 0: it has come, or nobody asks. */
@@ -50,8 +52,14 @@ void look_ask(struct engine *e, const struct netlink_question *q, look_answer_fn
 void look_ask_forget(struct engine *e, const void *ctx);
 /* The record stream of a field, free() it; never NULL. */
 uint8_t *look_octets(const json_t *msg, const char *field, size_t *len);
-/* NULL where the answer is one, else the outcome and a sentence why not. */
+/* OBSERVED_ANSWERED where the answer is one, else the outcome and a sentence why not. */
 enum observed_outcome look_failed(const json_t *msg, char *why, size_t cap);
+/* A resolver has answered: there is something, or there is nothing. */
+bool look_answered(const json_t *msg);
+/* That of an A or AAAA record, with port 53; false: it is neither. */
+bool look_address(const struct rr *rr, struct addr *out);
+/* This node listens on addresses of that family; of others it could ask none. */
+bool look_family_here(const struct engine *e, sa_family_t family);
 
 /* ---- look_ds.c: DS RRsets that servers of a parent showed ---- */
 

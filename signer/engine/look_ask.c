@@ -92,3 +92,36 @@ enum observed_outcome look_failed(const json_t *msg, char *why, size_t cap)
 		return OBSERVED_MALFORMED;
 	return OBSERVED_TIMEOUT;
 }
+
+bool look_answered(const json_t *msg)
+{
+	const json_int_t rcode = json_integer_value(json_object_get(msg, "rcode"));
+	char why[128];
+
+	return look_failed(msg, why, sizeof(why)) == OBSERVED_ANSWERED && (rcode == 0 || rcode == 3);
+}
+
+bool look_address(const struct rr *rr, struct addr *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (rr->type == TYPE_A && rr->rdlen == 4) {
+		out->in4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(53) };
+		memcpy(&out->in4.sin_addr, rr->rdata, 4);
+	} else if (rr->type == TYPE_AAAA && rr->rdlen == 16) {
+		out->in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(53) };
+		memcpy(&out->in6.sin6_addr, rr->rdata, 16);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+bool look_family_here(const struct engine *e, sa_family_t family)
+{
+	const struct conf_signer *c = &e->conf->signer;
+
+	for (size_t i = 0; i < c->listen_count; i++)
+		if (c->listen[i].sa.sa_family == family)
+			return true;
+	return false;
+}

@@ -34,16 +34,6 @@ static const struct conf_parent *row_of(const struct engine *e, const uint8_t *a
 	return best;
 }
 
-static bool family_here(const struct engine *e, sa_family_t family)
-{
-	const struct conf_signer *c = &e->conf->signer;
-
-	for (size_t i = 0; i < c->listen_count; i++)
-		if (c->listen[i].sa.sa_family == family)
-			return true;
-	return false;
-}
-
 static void ask_resolver(struct parent_zone *p, const uint8_t *name, const char *what, look_answer_fn *fn)
 {
 	char text[DNAME_TEXT_MAX], address[ADDR_TEXT_LEN];
@@ -65,18 +55,6 @@ static void failed(struct parent_zone *p, const char *what, const json_t *msg)
 	log_event(LOG_WARNING, "parent", "msg=%s", p->why);
 }
 
-static unsigned rcode(const json_t *msg)
-{
-	return (unsigned)json_integer_value(json_object_get(msg, "rcode"));
-}
-
-static bool answered(const json_t *msg)
-{
-	char why[128];
-
-	return look_failed(msg, why, sizeof(why)) == OBSERVED_ANSWERED && (rcode(msg) == 0 || rcode(msg) == 3);
-}
-
 /* ---- keys ---- */
 
 static void on_keys(void *ctx, const json_t *msg)
@@ -84,7 +62,7 @@ static void on_keys(void *ctx, const json_t *msg)
 	struct parent_zone *p = ctx;
 
 	p->open--;
-	if (!answered(msg)) {
+	if (!look_answered(msg)) {
 		p->trust = OBSERVED_UNCHECKED;
 		failed(p, "its keys", msg);
 		return;
@@ -114,7 +92,7 @@ static void server_add(struct parent_zone *p, const struct addr *a, enum observe
 	if (p->founds == OBSERVED_SERVERS_MAX)
 		p->found_all = false;
 	else
-		p->found[p->founds++] = (struct observed_server){ *a, role };
+		p->found[p->founds++] = (struct observed_server){ .addr = *a, .role = role };
 }
 
 static void found(struct parent_zone *p)
@@ -144,24 +122,16 @@ static void on_address(void *ctx, const json_t *msg)
 	int rc;
 
 	p->open--;
-	if (!answered(msg)) {
+	if (!look_answered(msg)) {
 		failed(p, "addresses of its servers", msg);
 		p->found_all = false;
 	} else {
 		octets = look_octets(msg, "rrs", &len);
 		for (r = rd_of(octets, len); (rc = rr_read(&r, &rr, NULL)) == 1;) {
-			struct addr a = { 0 };
+			struct addr a;
 
-			if (rr.type == TYPE_A) {
-				a.in4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(53) };
-				memcpy(&a.in4.sin_addr, rr.rdata, 4);
-			} else if (rr.type == TYPE_AAAA) {
-				a.in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(53) };
-				memcpy(&a.in6.sin6_addr, rr.rdata, 16);
-			} else {
-				continue;
-			}
-			server_add(p, &a, OBSERVED_PARENT);
+			if (look_address(&rr, &a))
+				server_add(p, &a, OBSERVED_PARENT);
 		}
 		p->found_all &= rc == 0;
 		free(octets);
@@ -181,7 +151,7 @@ static void on_ns(void *ctx, const json_t *msg)
 	int rc;
 
 	p->open--;
-	if (!answered(msg)) {
+	if (!look_answered(msg)) {
 		failed(p, "its name servers", msg);
 		return;
 	}
@@ -204,9 +174,9 @@ static void on_ns(void *ctx, const json_t *msg)
 	p->named = true;
 	find_trust(p);
 	for (size_t i = 0; i < p->targets; i++) {
-		if (family_here(p->engine, AF_INET))
+		if (look_family_here(p->engine, AF_INET))
 			ask_resolver(p, p->target[i], "a", on_address);
-		if (family_here(p->engine, AF_INET6))
+		if (look_family_here(p->engine, AF_INET6))
 			ask_resolver(p, p->target[i], "aaaa", on_address);
 	}
 }

@@ -434,6 +434,7 @@ int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identi
 	p->set_back = json_is_true(json_object_get(msg, "set_back"));
 	p->look_keys = json_is_true(json_object_get(json_object_get(msg, "look"), "dnskey"));
 	p->look_ds = json_is_true(json_object_get(json_object_get(msg, "look"), "ds"));
+	p->look_ns = json_is_true(json_object_get(json_object_get(msg, "look"), "ns"));
 	watch_read(p, json_object_get(json_object_get(msg, "look"), "watch"));
 	if (msg_uint(msg, "rev", INT64_MAX, &p->rev, e) != 0)
 		p->rev = 0;

@@ -60,7 +60,8 @@ struct plan {
 	struct plan_override override;
 	uint64_t epoch;
 	bool hold;
-	bool look_keys, look_ds; /* secondaries and name servers, or the parent, are to be looked at */
+	bool look_keys, look_ds; /* secondaries, or the parent, are to be looked at */
+	bool look_ns;            /* with secondaries, the zone's name servers */
 	struct addr *watch; /* secondaries of other signers, that are to be looked at besides */
 	size_t watches;
 	struct zone_given *given; /* DS of zones below that this cluster signs, too; for input-order: seen alone */

@@ -8,6 +8,7 @@
 #include "clock/clock.h"
 #include "signer/engine/cross.h"
 #include "signer/engine/kdlink.h"
+#include "signer/engine/look.h"
 #include "signer/engine/netlink.h"
 #include "signer/engine/withheld.h"
 #include "msg/msg.h"
@@ -181,6 +182,7 @@ json_t *status_zone(const struct zwork *z)
 	json_object_set_new(o, "peers", peers(z));
 	json_object_set_new(o, "alarms", status_alarms(z));
 	json_object_set_new(o, "plan", z->plan == NULL ? json_null() : json_string(plan_state_text(z->plan->state)));
+	json_object_set_new(o, "name_servers", look_name_servers(z));
 	json_object_set_new(o, "policy", z->plan == NULL ? json_null() : json_string(z->plan->policy.name));
 	json_object_set_new(o, "hold", z->hold == NULL ? json_null() : json_string(z->hold));
 	json_object_set_new(o, "review", review_status(z));

@@ -56,6 +56,7 @@ static void a_policy_of_all_options_is_taken(void **state)
 	p.zsk_lifetime_s = 30 * 86400;
 	p.roll_steps = POLICY_MANUAL;
 	p.observation_limit_s = 400 * 86400;
+	p.name_servers = POLICY_IGNORE;
 	p.ksk_bits = p.zsk_bits = 4096;
 	p.denial = POLICY_NSEC3_OPTOUT;
 	p.nsec3_iterations = 1;

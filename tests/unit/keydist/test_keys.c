@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "cluster/impl.h"
+#include "keydist/looks.h"
 #include "keydist/lost.h"
 #include "rrset/rr.h"
 #include "seal/seal.h"
@@ -778,6 +779,113 @@ static void a_ksk_that_cannot_be_opened_keeps_the_rrset_as_it_was(void **state)
 	assert_non_null(strstr(c->lost, "every signer has lost its private key"));
 }
 
+/* ---- who is looked at ---- */
+
+/* What the engine says of whom it looks at: a secondary and a name server. */
+static void engine_lists(struct fixture *x, bool name_servers, const char *missing)
+{
+	struct observed_servers s = { .name_servers = name_servers, .children_whole = missing == NULL, .n = name_servers ? 2 : 1 };
+	json_t *msg = json_pack("{s:[],s:[]}", "servers", "looks");
+
+	memcpy(s.zone, x->zone, dname_len(x->zone));
+	s.server[0].role = OBSERVED_SECONDARY;
+	s.server[1] = (struct observed_server){ .role = OBSERVED_NS, .name = "ns1.example.net." };
+	assert_int_equal(addr_parse("192.0.2.1#53", 0, &s.server[0].addr, NULL), 0);
+	assert_int_equal(addr_parse("192.0.2.2#53", 0, &s.server[1].addr, NULL), 0);
+	if (missing != NULL) {
+		snprintf(s.missing, sizeof(s.missing), "%s", missing);
+		snprintf(s.children_why, sizeof(s.children_why), "it does not exist");
+	}
+	json_array_append_new(json_object_get(msg, "servers"), observed_servers_pack(&s));
+	looks_on_observed(x->k.cluster, NULL, msg);
+	json_decref(msg);
+}
+
+/* How many of the zone's own are waited for, and whether there is one that nobody knows. */
+static size_t children(struct fixture *x, bool name_servers, bool *unknown)
+{
+	struct timeline_observer o[TIMELINE_OBSERVERS_MAX];
+	const size_t all = looks_observers(&x->k, zone_ctx(&x->k, x->zone, true), name_servers, o);
+	size_t n = 0;
+
+	*unknown = false;
+	for (size_t i = 0; i < all; i++) {
+		n += o[i].kind == OBSERVER_SECONDARY;
+		*unknown |= o[i].id == LOOKS_UNKNOWN;
+	}
+	return n;
+}
+
+static void a_name_server_is_waited_for_as_a_secondary_is(void **state)
+{
+	struct fixture *x = *state;
+	char text[TIMELINE_SERVER_LEN];
+	struct addr addr;
+	bool unknown;
+
+	x->conf.signer.present = true;
+	assert_int_equal(children(x, false, &unknown), 0); /* none is configured */
+	assert_int_equal(children(x, true, &unknown), 1);
+	assert_true(unknown); /* nobody has looked which there are */
+	engine_lists(x, false, NULL);
+	assert_int_equal(children(x, false, &unknown), 1);
+	assert_int_equal(children(x, true, &unknown), 2);
+	assert_true(unknown); /* that list was made without them */
+	engine_lists(x, true, NULL);
+	assert_int_equal(children(x, true, &unknown), 2);
+	assert_false(unknown);
+	assert_int_equal(children(x, false, &unknown), 1); /* the policy is another one now */
+	addr_parse("192.0.2.2#53", 0, &addr, NULL);
+	looks_server(zone_ctx(&x->k, x->zone, true), observed_server_id(&addr, OBSERVED_NS), text);
+	assert_string_equal(text, "name server ns1.example.net. 192.0.2.2#53");
+	engine_lists(x, true, "ns9.example.net.");
+	assert_int_equal(children(x, true, &unknown), 3);
+	assert_true(unknown);
+	looks_server(zone_ctx(&x->k, x->zone, true), LOOKS_UNKNOWN, text);
+	assert_string_equal(text, "name server ns9.example.net., whose addresses are not known,");
+	x->conf.signer.present = false;
+}
+
+static void name_servers_are_left_alone_while_a_zone_moves_here(void **state)
+{
+	struct key_state key = { .foreign = true };
+	struct zone_state z = { .key = &key, .keys = 1 };
+	struct policy p = policy_default();
+
+	(void)state;
+	assert_false(looks_at_name_servers(&z, &p));
+	key.withdrawn = true; /* nobody serves what that signer signed: they have to show it */
+	assert_true(looks_at_name_servers(&z, &p));
+	p.name_servers = POLICY_IGNORE;
+	assert_false(looks_at_name_servers(&z, &p));
+}
+
+/* Addresses change, and what is remembered has room for 64. */
+static void what_is_no_observer_any_more_makes_room(void **state)
+{
+	struct timeline_memory m = { .observers = TIMELINE_OBSERVERS_MAX, .waits = 1 };
+	struct timeline_wait w = { .looked = UINT64_C(1) << 63 | UINT64_C(1) << 2 | 1 };
+	const struct timeline_observer known[] = { { 3, OBSERVER_SECONDARY }, { 64, OBSERVER_PARENT } };
+	const struct timeline_observer more[] = { { 3, OBSERVER_SECONDARY }, { 64, OBSERVER_PARENT }, { 99, OBSERVER_SECONDARY } };
+
+	(void)state;
+	m.wait = &w;
+	m.parents = UINT64_C(1) << 63 | 2;
+	for (size_t i = 0; i < TIMELINE_OBSERVERS_MAX; i++) {
+		m.observer[i] = i + 1;
+		m.silent_ms[i] = (int64_t)i * 1000;
+	}
+	running_forget(&m, known, 2);
+	assert_int_equal(m.observers, TIMELINE_OBSERVERS_MAX); /* all have a place */
+	running_forget(&m, more, 3);
+	assert_int_equal(m.observers, 2);
+	assert_int_equal(m.observer[0], 3);
+	assert_int_equal(m.observer[1], 64);
+	assert_int_equal(m.silent_ms[1], 63000);
+	assert_int_equal(w.looked, 3);
+	assert_int_equal(m.parents, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -802,6 +910,9 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(signatures_are_kept_over_a_restart_and_not_made_in_doubt,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(a_name_server_is_waited_for_as_a_secondary_is, setup, teardown),
+		cmocka_unit_test(name_servers_are_left_alone_while_a_zone_moves_here),
+		cmocka_unit_test(what_is_no_observer_any_more_makes_room),
 		cmocka_unit_test_setup_teardown(a_lost_key_is_left_out_only_where_the_chain_holds, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_ksk_that_cannot_be_opened_keeps_the_rrset_as_it_was, setup, teardown),
 	};

@@ -128,7 +128,9 @@ static void what_counts(void **state)
 
 static void a_list_of_servers_survives_the_way(void **state)
 {
-	struct observed_servers s = { .children_whole = true, .n = 2, .why = "the NS of org. are not known" }, back;
+	struct observed_servers s = { .children_whole = true, .n = 2, .why = "the NS of org. are not known", .name_servers = true,
+				      .missing = "ns9.example.net.", .children_why = "it does not exist" }, back;
+	uint8_t digest[OBSERVED_ID_LEN], other[OBSERVED_ID_LEN];
 	json_t *o;
 	struct err e;
 
@@ -138,13 +140,25 @@ static void a_list_of_servers_survives_the_way(void **state)
 	s.server[0].role = OBSERVED_SECONDARY;
 	addr_parse("192.0.2.1#53", 0, &s.server[1].addr, NULL);
 	s.server[1].role = OBSERVED_PARENT;
+	s.server[0].name = "ns1.example.org.";
 	o = observed_servers_pack(&s);
 	assert_int_equal(observed_servers_unpack(o, &back, &e), 0);
 	assert_int_equal(back.n, 2);
 	assert_int_equal(back.server[1].role, OBSERVED_PARENT);
 	assert_true(back.children_whole);
 	assert_false(back.parents_whole);
+	assert_true(back.name_servers);
 	assert_string_equal(back.why, s.why);
+	assert_string_equal(back.missing, s.missing);
+	assert_string_equal(back.children_why, s.children_why);
+	assert_string_equal(back.server[0].name, s.server[0].name);
+	assert_null(back.server[1].name);
+	observed_servers_digest(&s, digest);
+	observed_servers_digest(&back, other);
+	assert_memory_equal(digest, other, sizeof(digest));
+	back.server[0].name = NULL;
+	observed_servers_digest(&back, other);
+	assert_memory_not_equal(digest, other, sizeof(digest));
 	json_object_set_new(o, "parents_whole", json_string("yes"));
 	assert_int_equal(observed_servers_unpack(o, &back, &e), -1);
 	json_decref(o);

@@ -41,6 +41,7 @@ static void the_default_is_what_the_design_says(void **state)
 	assert_int_equal(p.max_ttl_signed_s, 86400);
 	assert_int_equal(p.require_backups, 1);
 	assert_true(p.cds);
+	assert_int_equal(p.name_servers, POLICY_LOOK);
 	policy_check(&p, &errors, &warnings);
 	assert_int_equal(errors.n + warnings.n, 0);
 }
@@ -50,7 +51,7 @@ static void yaml_and_json_carry_the_same(void **state)
 	static const char text[] =
 		"name: fast\nalgorithm: ED25519\nkeys: ksk+zsk\ndenial: nsec3-optout\nnsec3-salt-len: 8\n"
 		"unsigned: serve\nvalidity: 3d\nrenewal-margin-s: 36h\njitter: 6h\ncds: no\n"
-		"max-ttl-signed: 3600\ninput-order: serial\nseverity: AUD-RRSIG-13=error\n";
+		"max-ttl-signed: 3600\ninput-order: serial\nname-servers: ignore\nseverity: AUD-RRSIG-13=error\n";
 	struct conf_errors errors, warnings;
 	struct policy p, q;
 	json_t *j;
@@ -72,6 +73,7 @@ static void yaml_and_json_carry_the_same(void **state)
 	assert_int_equal(json_integer_value(json_object_get(j, "renewal_margin_s")), 129600);
 	assert_string_equal(json_string_value(json_object_get(j, "denial")), "nsec3-optout");
 	assert_int_equal(json_integer_value(json_object_get(j, "algorithm")), 15);
+	assert_string_equal(json_string_value(json_object_get(j, "name_servers")), "ignore");
 	json_object_set_new(j, "from-the-future", json_true());
 	assert_int_equal(policy_from_json(j, &q, &e), 0);
 	assert_memory_equal(&p, &q, sizeof(p));
