@@ -214,6 +214,10 @@ static void lost(struct zwork *z, struct shown *s, const char *why)
 		log_event(LOG_WARNING, "secondary", "zone=%s address=%s result=%s msg=asked again by and by", z->name, s->address, why);
 		zwork_tell(z);
 	}
+	if (s->in_step) { /* its next poll was to be late */
+		s->tries = 0;
+		s->poll_mono_ms = clock_mono_ms() + wait_ms[0];
+	}
 	s->now.ok = false;
 	s->in_step = false;
 	snprintf(s->error, sizeof(s->error), "%s", why);
