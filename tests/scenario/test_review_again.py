@@ -4,10 +4,11 @@
 import json
 
 from duetlab import *
-from test_review import DOT, ZONE, Site
+from test_review import DOT, SIGN_PORT, ZONE, Site
 
 PARENT = "$ORIGIN org.\n@ 60 SOA ns.org. h.org. 1 3600 600 86400 30\n@ 60 NS ns\nns 60 A 127.0.0.1\nexample 60 NS ns.example\n" \
          "ns.example 60 A 127.0.0.1\n"
+DAY = 86400
 DS = "example 60 DS 4711 13 2 " + "AB" * 32
 
 
@@ -92,3 +93,65 @@ def test_each_stage_stops_the_zone_where_its_refusal_is_hard(lab):
     if not any(w["result"] == "refused" and w["step"] == "sign-review" for w in
                json.loads(host.ctl("--json", "zone", "history", ZONE).stdout)["history"]):
         raise Failed("the refusal is not in the history")
+
+
+@limit(150)
+def test_signatures_that_end_while_a_candidate_waits(lab):
+    """Due for renewal when it is approved: it is judged again, published, and renewed.  Over by then: refused after all, signed anew
+    and reviewed again, and never published as it was."""
+    site = Site(lab, "sign-review: manual\n")
+    host, log = site.host, site.log
+
+    def waits(mark=0):
+        return site.candidate("sign", since=mark)
+
+    def approve_late(serial):
+        mark = log.mark()
+        if site.verb("approve", {"serial": serial}) != 200:
+            raise Failed("not approved")
+        log.wait_event("event=audit-again %s serial=%d msg=it has passed, but since then: its signatures have become due for renewal" %
+                       (DOT, serial), 20, mark)
+        return mark
+
+    def renewed(days):
+        """What is published has signatures for days from now on."""
+        wait_until(lambda: site.status()["earliest"] > host.now() + days * DAY, 60, "what is published is renewed")
+        host.wait_served(ZONE)
+        verify(axfr_file(lab, host.addr, ZONE), ZONE, at=host.now())
+
+    site.verb("approve", {"serial": waits()})
+    site.wait_shown(1)
+    site.wait_first_ds()
+    # Signatures last for 13 or 14 days, and are renewed 7 days before their end.
+    mark = log.mark()
+    site.put(2)
+    serial = waits(mark)
+    host.set_clock(8 * DAY)
+    renewed(8)
+    if site.shown(2):
+        raise Failed("published without a word")
+    mark = approve_late(serial)
+    log.wait_event("event=published %s why=change" % DOT, 20, mark)
+    site.wait_shown(2)
+    renewed(8)
+    mark = log.mark()
+    site.put(3)
+    serial = waits(mark)
+    for days in (16, 23):
+        host.set_clock(days * DAY)
+        renewed(8)
+    mark = approve_late(serial)
+    found = log.wait_event("event=audit-refused %s result=refused" % DOT, 20, mark)["msg"]
+    if "AUD-RRSIG-11" not in found:
+        raise Failed("not for its signatures: %s" % found)
+    log.wait_event("event=candidate-dropped %s serial=%d stage=sign" % (DOT, serial), 5, mark)
+    serial = waits(mark)
+    if site.shown(3):
+        raise Failed("published with signatures that have ended")
+    verify(axfr_file(lab, host.addr, ZONE, "anew.zone", port=SIGN_PORT), ZONE, at=host.now())
+    mark = log.mark()
+    site.verb("approve", {"serial": serial})
+    site.wait_shown(3)
+    renewed(8)
+    if log.count("event=audit-again %s" % DOT, mark):
+        raise Failed("audited again, though it was signed just now")
