@@ -95,6 +95,7 @@ static void whole(struct keydist *k, struct getting *g)
 	struct err e;
 
 	if (!assembly_is(&g->a, g->s.digest)) {
+		g->peer++; /* who gave the last of it, at least */
 		begin_anew(k, g, "what came has another digest");
 		return;
 	}

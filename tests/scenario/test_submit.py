@@ -221,3 +221,43 @@ def test_submissions_on_both_sides_of_a_cut(lab):
     submit(s2, 21)
     wait_shown(21, s1, s2)
     verify(axfr_file(lab, s1.addr, ZONE), ZONE)
+
+
+@limit(180)
+def test_a_peer_that_gives_something_else(lab):
+    """Octets of its own in what was submitted: it is refused by its digest, never loaded, and asked for again, also of the other signer
+    that has it, whichever of them lies."""
+    cluster = Cluster(lab, signers=3, backups=0).init()
+    cluster.start()
+    s1, s2, s3 = cluster.signers()
+    s1.ctl("policy", "apply", lab.write("policy.yaml", "name: default\nrequire-backups: 0\npropagation: 0\n"))
+    s1.ctl("zone", "add", ZONE, "--source", "submit:")
+    cluster.wait_zone(ZONE)
+    s1.ctl("key", "create", ZONE)
+    s1.ctl("zone", "submit", ZONE, lab.write("v1.zone", text(1)))
+    cluster.wait_signed(ZONE, 60)
+
+    def lies(host, number):
+        lab.write(os.path.join(host.dir, "numbers", "submit-lies"), "%d\n" % number)
+
+    def kept():
+        """Texts that signer3 has as a whole."""
+        return {name for name in os.listdir(os.path.join(s3.state, "keydist", "submit")) if not name.endswith(".part")}
+
+    for n, honest, other in ((10, s1, s2), (11, s2, s1)):
+        s3.stop("keydist")
+        honest.ctl("zone", "submit", ZONE, lab.write("v%d.zone" % n, text(n, (";" + "w" * 62 + "\n") * 10000)))
+        wait_until(lambda: shows(other.addr, n), 40, "%s has it, too" % other.name)
+        for host in honest, other:
+            lies(host, n)
+        before, mark, loads = kept(), s3.keydist.mark(), s3.signer.mark()
+        s3.start("keydist")
+        for _ in range(2):              # it is asked for again, and comes as before
+            s3.keydist.wait_event("event=submission-waits %s msg=what came has another digest; it is asked for again" % DOT, 30, mark)
+            mark = s3.keydist.mark()
+        if kept() != before or any(s3.signer.count("event=%s %s" % (event, DOT), loads) for event in ("zone-loaded", "zone-refused")):
+            raise Failed("something else than what was submitted is kept, or loaded")
+        lies(honest, 0)
+        wait_until(lambda: shows(s3.addr, n), 40, "signer3 has it from %s, though %s lies" % (honest.name, other.name))
+        lies(other, 0)
+    verify(axfr_file(lab, s3.addr, ZONE), ZONE)
