@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "arena/arena.h"
+#include "sort/sort_impl.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -153,6 +154,38 @@ static void records_come_in_the_order_of_keys(void **state)
 		fill(in, COUNT(in), kind);
 		check(in, COUNT(in), SORT_BUDGET_DEFAULT, true);
 	}
+}
+
+/* How many entries still have the heads that they came with: bringing keys with one beginning into order takes others. */
+static size_t untouched(const struct sorted *s)
+{
+	const struct part *p = &s->part[s->newest];
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct sort_record r = record_at(p->octets.p + part_entries(p)[i].at);
+
+		n += part_entries(p)[i].head == head_of(r.key, r.key_len);
+	}
+	return n;
+}
+
+static void what_comes_in_order_is_not_sorted(void **state)
+{
+	static struct input in[3000];
+	struct sorted *sorted;
+
+	(void)state;
+	fill(in, COUNT(in), 3);
+	qsort(in, COUNT(in), sizeof(*in), by_key);
+	sorted = sort(in, COUNT(in), SORT_BUDGET_DEFAULT, false);
+	assert_int_equal(untouched(sorted), COUNT(in));
+	expect_order(sorted, in, COUNT(in));
+	sorted_free(sorted);
+	fill(in, COUNT(in), 3);
+	sorted = sort(in, COUNT(in), SORT_BUDGET_DEFAULT, false);
+	assert_true(untouched(sorted) < COUNT(in) / 2);
+	sorted_free(sorted);
 }
 
 static void what_does_not_fit_is_spilled_and_merged(void **state)
@@ -344,6 +377,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(records_come_in_the_order_of_keys),
+		cmocka_unit_test(what_comes_in_order_is_not_sorted),
 		cmocka_unit_test(what_does_not_fit_is_spilled_and_merged),
 		cmocka_unit_test(what_fits_is_not_spilled_beside_a_thread),
 		cmocka_unit_test(records_larger_than_the_budget_come_back),
