@@ -10,7 +10,7 @@
 
 /*
  * nsec - the records that deny existence: type bitmaps, NSEC, NSEC3, NSEC3PARAM, and the NSEC3 hash.
- * Rdata comes from the arena.  Pure, but for struct nsec3_hasher: any thread.
+ * Rdata comes from the arena.  Pure: any thread.
  */
 #define BITMAP_MAX (256 * 34)
 
@@ -32,11 +32,8 @@ struct nsec3_params {
 	uint8_t salt[255];
 };
 
-/* Hashes names with one digest context, made once (RFC 5155 section 5).  One thread at a time. */
-struct nsec3_hasher;
-int nsec3_hasher_new(const struct nsec3_params *params, struct nsec3_hasher **out, struct err *e);
-void nsec3_hasher_free(struct nsec3_hasher *h);
-int nsec3_hash(struct nsec3_hasher *h, const uint8_t *name, uint8_t out[NSEC3_HASH_LEN], struct err *e);
+/* RFC 5155 section 5; it asks for no memory. */
+void nsec3_hash(const struct nsec3_params *params, const uint8_t *name, uint8_t out[NSEC3_HASH_LEN]);
 
 /* Hash to label text in lower case (no NUL), and back: -1 when it is none. */
 void nsec3_label(const uint8_t hash[NSEC3_HASH_LEN], uint8_t out[NSEC3_LABEL_LEN]);

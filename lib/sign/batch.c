@@ -268,31 +268,25 @@ static int make(struct batch *b, struct range_maker *m, const struct step *s)
 	return rc;
 }
 
-struct hashing {
-	struct batch *b;
-	struct range_maker *m;
-};
-
-static int add_hash(struct hashing *h, const uint8_t *name, const uint8_t *bitmap, size_t len)
+static void add_hash(struct batch *b, const uint8_t *name, const uint8_t *bitmap, size_t len)
 {
-	uint8_t *p = octets_room(&h->b->hashes, NSEC3_HASH_LEN + 2 + len);
+	uint8_t *p = octets_room(&b->hashes, NSEC3_HASH_LEN + 2 + len);
 
 	p[NSEC3_HASH_LEN] = (uint8_t)(len >> 8);
 	p[NSEC3_HASH_LEN + 1] = (uint8_t)len;
 	if (len > 0)
 		memcpy(p + NSEC3_HASH_LEN + 2, bitmap, len);
-	return range_hash(h->m, name, p, &h->b->err);
+	nsec3_hash(&b->common->s.nsec3, name, p);
 }
 
-static int add_ent(void *ctx, const uint8_t *name)
+static void add_ent(void *ctx, const uint8_t *name)
 {
-	return add_hash(ctx, name, NULL, 0);
+	add_hash(ctx, name, NULL, 0);
 }
 
-static int hash_names(struct batch *b, struct range_maker *m)
+static void hash_names(struct batch *b)
 {
 	const uint8_t *before = b->has_before ? b->before : NULL;
-	struct hashing h = { .b = b, .m = m };
 	uint8_t bitmap[BITMAP_MAX];
 
 	for (size_t i = 0; i < b->n; i++) {
@@ -300,12 +294,10 @@ static int hash_names(struct batch *b, struct range_maker *m)
 
 		if (!owner_has_nsec3(&b->common->s, o))
 			continue;
-		if (ents_each(before, o->name, add_ent, &h) != 0 ||
-		    add_hash(&h, o->name, bitmap, owner_bitmap(&b->common->s, o, bitmap)) != 0)
-			return -1;
+		ents_each(before, o->name, add_ent, b);
+		add_hash(b, o->name, bitmap, owner_bitmap(&b->common->s, o, bitmap));
 		before = o->name;
 	}
-	return 0;
 }
 
 static int make_lines(struct batch *b, struct range_maker *m)
@@ -335,5 +327,5 @@ void batch_run(struct pool_job *job, void *tool)
 
 	b->rc = b->common->text ? make_lines(b, m) : make_pages(b, m);
 	if (b->rc == 0 && b->chain == CHAIN_NAMES && signing_nsec3(&b->common->s))
-		b->rc = hash_names(b, m);
+		hash_names(b);
 }

@@ -20,8 +20,6 @@ int range_maker_new(const struct signing *s, struct range_maker **out, struct er
 	for (size_t i = 0; i < s->p->key_count; i++)
 		if (key_signer_new(s->p->keys[i], &m->signers[i], e) != 0)
 			goto fail;
-	if (signing_nsec3(s) && nsec3_hasher_new(&s->nsec3, &m->hasher, e) != 0)
-		goto fail;
 	*out = m;
 	return 0;
 fail:
@@ -36,7 +34,6 @@ void range_maker_free(struct range_maker *m)
 	for (size_t i = 0; i < m->s->p->key_count; i++)
 		key_signer_free(m->signers[i]);
 	free(m->signers);
-	nsec3_hasher_free(m->hasher);
 	page_build_free(m->build);
 	arena_free(m->arena);
 	free(m->rrs);
@@ -59,11 +56,6 @@ static void free_tool(void *tool)
 struct pool_tools maker_tools(struct signing *s)
 {
 	return (struct pool_tools){ .ctx = s, .make = make_tool, .free = free_tool };
-}
-
-int range_hash(struct range_maker *m, const uint8_t *name, uint8_t out[NSEC3_HASH_LEN], struct err *e)
-{
-	return nsec3_hash(m->hasher, name, out, e);
 }
 
 void maker_add(struct range_maker *m, const struct rr *rr)

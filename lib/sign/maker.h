@@ -11,7 +11,6 @@
 struct range_maker {
 	const struct signing *s;
 	struct key_signer **signers; /* one a key */
-	struct nsec3_hasher *hasher; /* NULL without NSEC3 */
 	struct page_build *build;
 	struct arena *arena; /* of one page or run: denial, RRSIGs */
 	/* Records of signed names in order of transfer, not all in a page yet. */

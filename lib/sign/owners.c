@@ -134,12 +134,10 @@ static unsigned shared_labels(const uint8_t *a, const uint8_t *b)
 	return 0;
 }
 
-int ents_each(const uint8_t *before, const uint8_t *name, int (*fn)(void *ctx, const uint8_t *ent), void *ctx)
+void ents_each(const uint8_t *before, const uint8_t *name, void (*fn)(void *ctx, const uint8_t *ent), void *ctx)
 {
 	unsigned labels = dname_labels(name), n = before == NULL ? labels : shared_labels(before, name) + 1;
-	int rc = 0;
 
-	for (; n < labels && rc == 0; n++)
-		rc = fn(ctx, dname_suffix(name, n));
-	return rc;
+	for (; n < labels; n++)
+		fn(ctx, dname_suffix(name, n));
 }

@@ -126,8 +126,8 @@ static int decide(struct patching *p, const uint8_t *name, struct hash_op *op, s
 	size_t i;
 
 	*op = (struct hash_op){ .put = false };
-	if (range_hash(p->m, name, op->hash, e) != 0 ||
-	    view_leaf(&p->v, view_at(&p->v, key, dname_key(name, key)), &l, e) != 0 ||
+	nsec3_hash(&p->s.nsec3, name, op->hash);
+	if (view_leaf(&p->v, view_at(&p->v, key, dname_key(name, key)), &l, e) != 0 ||
 	    view_kinds(&p->v, l, IS, e) != 0)
 		return -1;
 	i = leaf_find(l, IS, name);

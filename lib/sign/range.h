@@ -79,9 +79,9 @@ size_t owner_bitmap(const struct signing *s, const struct owner *o, uint8_t out[
 /*
  * ents_each - calls fn for each empty non-terminal between two names with NSEC3 that follow one another (RFC 5155
  * section 7.1, step 4): the ancestors of `name` that are no ancestors of `before` (NULL: name is the first), longest
- * last.  fn's non-zero return ends it and is returned.
+ * last.
  */
-int ents_each(const uint8_t *before, const uint8_t *name, int (*fn)(void *ctx, const uint8_t *ent), void *ctx);
+void ents_each(const uint8_t *before, const uint8_t *name, void (*fn)(void *ctx, const uint8_t *ent), void *ctx);
 
 struct oldsigs;
 
@@ -154,7 +154,5 @@ struct lines {
 /* range_lines - appends the same records as text.  As many signatures as a page has end together, about. */
 int range_lines(struct range_maker *m, const struct range *r, struct lines *out, struct err *e);
 
-/* NSEC3 hash of a name, with the maker's digest context. */
-int range_hash(struct range_maker *m, const uint8_t *name, uint8_t out[NSEC3_HASH_LEN], struct err *e);
 
 #endif
