@@ -24,14 +24,9 @@ static json_t *words(const struct zwork *z, const struct made *m)
 	return o;
 }
 
-static void add_note(struct zwork *z, json_t *o, const char *step, const char *result, const char *reason)
+/* Takes over text. */
+static void append(struct history *h, char *text, int64_t at)
 {
-	struct history *h = &z->history;
-
-	json_object_set_new(o, "step", json_string(step));
-	json_object_set_new(o, "result", json_string(result));
-	if (reason != NULL)
-		json_object_set_new(o, "reason", json_string(reason));
 	if (h->n == WAITING_MAX) {
 		free(h->text[0]);
 		h->n--;
@@ -40,8 +35,17 @@ static void add_note(struct zwork *z, json_t *o, const char *step, const char *r
 	}
 	h->text = mem_grow(h->text, h->n + 1, sizeof(*h->text));
 	h->at = mem_grow(h->at, h->n + 1, sizeof(*h->at));
-	h->text[h->n] = json_dumps(o, JSON_COMPACT);
-	h->at[h->n++] = clock_now_s();
+	h->text[h->n] = text;
+	h->at[h->n++] = at;
+}
+
+static void add_note(struct zwork *z, json_t *o, const char *step, const char *result, const char *reason)
+{
+	json_object_set_new(o, "step", json_string(step));
+	json_object_set_new(o, "result", json_string(result));
+	if (reason != NULL)
+		json_object_set_new(o, "reason", json_string(reason));
+	append(&z->history, json_dumps(o, JSON_COMPACT), clock_now_s());
 	json_decref(o);
 }
 
@@ -72,12 +76,25 @@ void history_take(struct zwork *z, struct history *h, struct store_write *w)
 
 void history_written(struct zwork *z, struct history *h, bool written)
 {
-	if (written || z->history.n > 0) {
+	struct history newer = z->history;
+
+	if (written) {
 		history_fini(h);
 		return;
 	}
 	z->history = *h;
 	*h = (struct history){ .n = 0 };
+	for (size_t i = 0; i < newer.n; i++)
+		append(&z->history, newer.text[i], newer.at[i]);
+	free(newer.text);
+	free(newer.at);
+}
+
+void history_acted(struct zwork *z, struct history *h, bool written)
+{
+	if (!written && h->n > 0)
+		free(h->text[--h->n]);
+	history_written(z, h, written);
 }
 
 void history_fini(struct history *h)

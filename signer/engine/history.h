@@ -25,8 +25,10 @@ void history_note(struct zwork *z, const struct made *m, const char *step, const
 void history_note_candidate(struct zwork *z, const char *result, const char *reason);
 /* What is not durable yet goes with the write; it is moved into h, to which the write then leads. */
 void history_take(struct zwork *z, struct history *h, struct store_write *w);
-/* It was written, or not: then it goes with the next one. */
+/* It was written, or not: then it goes with the next one, before what was noted since. */
 void history_written(struct zwork *z, struct history *h, bool written);
+/* The same of a write whose last note says what the write itself does: that is not true where it was not written. */
+void history_acted(struct zwork *z, struct history *h, bool written);
 void history_fini(struct history *h);
 /* {"history":[newest first]} */
 int history_read(struct zwork *z, size_t most, json_t **out, struct err *e);

@@ -130,7 +130,7 @@ static void publish_done(struct writing *w)
 
 	z->busy = false;
 	p->made->change = NULL;
-	history_written(z, &p->history, w->write.rc == 0);
+	history_acted(z, &p->history, w->write.rc == 0);
 	if (w->write.rc == 0)
 		published(z, p);
 	else

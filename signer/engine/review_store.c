@@ -60,7 +60,7 @@ static void store_done(struct writing *w)
 	struct zwork *z = s->z;
 
 	z->busy = false;
-	history_written(z, &s->history, w->write.rc == 0);
+	history_acted(z, &s->history, w->write.rc == 0);
 	if (s->made != NULL)
 		s->made->change = NULL;
 	if (w->write.rc == 0)

@@ -36,6 +36,7 @@ static int teardown(void **state)
 	(void)state;
 	free(zone.peer);
 	past_fini(&zone.others);
+	history_fini(&zone.history);
 	return 0;
 }
 
@@ -145,6 +146,59 @@ static void beside_a_signer_that_is_heard_the_number_stays(void **state)
 	assert_int_equal(renumbered(), 1);
 }
 
+/* ---- what waits for a commit ---- */
+
+static void note_steps(const char *const *steps)
+{
+	for (; *steps != NULL; steps++)
+		history_note(&zone, NULL, *steps, "done", NULL);
+}
+
+static void assert_waiting(const char *const *steps)
+{
+	for (size_t i = 0; i < zone.history.n; i++) {
+		json_t *o = json_loads(zone.history.text[i], 0, NULL);
+
+		assert_non_null(steps[i]);
+		assert_string_equal(json_string_value(json_object_get(o, "step")), steps[i]);
+		json_decref(o);
+	}
+	assert_null(steps[zone.history.n]);
+}
+
+static void what_no_commit_took_goes_with_the_next_one_in_its_order(void **state)
+{
+	struct store_write w = { .what = STORE_KEEP };
+	struct history h;
+
+	(void)state;
+	note_steps((const char *[]){ "load", "audit", NULL });
+	history_take(&zone, &h, &w);
+	assert_int_equal(w.history_count, 2);
+	note_steps((const char *[]){ "dropped", NULL }); /* while it is written */
+	history_written(&zone, &h, false);
+	assert_waiting((const char *[]){ "load", "audit", "dropped", NULL });
+	history_take(&zone, &h, &w);
+	history_written(&zone, &h, true);
+	assert_waiting((const char *[]){ NULL });
+}
+
+static void what_a_write_was_to_do_is_not_said_where_it_failed(void **state)
+{
+	struct store_write w = { .what = STORE_PUBLISH };
+	struct history h;
+
+	(void)state;
+	note_steps((const char *[]){ "audit", "publish", NULL });
+	history_take(&zone, &h, &w);
+	history_acted(&zone, &h, false);
+	assert_waiting((const char *[]){ "audit", NULL });
+	note_steps((const char *[]){ "publish", NULL });
+	history_take(&zone, &h, &w);
+	history_acted(&zone, &h, true);
+	assert_waiting((const char *[]){ NULL });
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +207,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(two_that_are_restored_give_the_same_number, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_a_silent_one_had_before_stays_older, setup, teardown),
 		cmocka_unit_test_setup_teardown(beside_a_signer_that_is_heard_the_number_stays, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_no_commit_took_goes_with_the_next_one_in_its_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_a_write_was_to_do_is_not_said_where_it_failed, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
