@@ -17,7 +17,6 @@
 #define SECOND_MS 10000  /* a difference is looked at again */
 #define NAMED_MS  5000   /* so long a version may be in no status of its signer */
 #define RRS_MAX   65535
-#define ROUNDS    3       /* in which two versions must fit once, without a reason why they need not */
 
 enum state { IDLE, FETCHING, NAMING, JUDGING, AGAIN };
 
@@ -73,84 +72,17 @@ void crosses_free(struct crosses *c)
 	free(c);
 }
 
-static bool serves(const struct conf_peer *p)
-{
-	return p->role == CONF_SIGNER && p->dns_count > 0;
-}
-
 /* The peer of a row; NULL: there is no such row any more. */
 static const struct conf_peer *peer_of(const struct crosses *c)
 {
 	const struct conf *conf = c->engine->conf;
 
-	return c->peer < conf->peer_count && serves(&conf->peers[c->peer]) && strcmp(conf->peers[c->peer].name, c->with) == 0
+	return c->peer < conf->peer_count && cross_serves(&conf->peers[c->peer]) && strcmp(conf->peers[c->peer].name, c->with) == 0
 		       ? &conf->peers[c->peer]
 		       : NULL;
 }
 
 /* ---- what was found ---- */
-
-static struct cross_word *word_of(struct zwork *z, const char *peer)
-{
-	for (size_t i = 0; i < z->cross_count; i++)
-		if (strcmp(z->cross[i].peer, peer) == 0)
-			return &z->cross[i];
-	z->cross = mem_grow(z->cross, z->cross_count + 1, sizeof(*z->cross));
-	z->cross[z->cross_count] = (struct cross_word){ .peer = mem_strdup(peer), .fits_ms = clock_mono_ms() };
-	return &z->cross[z->cross_count++];
-}
-
-void cross_forget(struct zwork *z)
-{
-	for (size_t i = 0; i < z->cross_count; i++) {
-		free(z->cross[i].peer);
-		free(z->cross[i].result);
-		free(z->cross[i].why);
-		free(z->cross[i].difference);
-	}
-	free(z->cross);
-	z->cross = NULL;
-	z->cross_count = 0;
-}
-
-static bool is_peer(const struct conf *conf, const char *name)
-{
-	size_t i = 0;
-
-	while (i < conf->peer_count && (!serves(&conf->peers[i]) || strcmp(conf->peers[i].name, name) != 0))
-		i++;
-	return i < conf->peer_count;
-}
-
-json_t *cross_status(const struct zwork *z)
-{
-	json_t *list = z->cross_count > 0 ? json_array() : json_null();
-
-	for (size_t i = 0; i < z->cross_count; i++) {
-		const struct cross_word *w = &z->cross[i];
-
-		json_array_append_new(list, json_pack("{s:s,s:s,s:s?,s:I,s:I}", "peer", w->peer, "result", w->result, "why", w->why,
-						      "serial", (json_int_t)w->serial, "at", (json_int_t)w->at));
-	}
-	return list;
-}
-
-void cross_alarms(const struct zwork *z, json_t *list)
-{
-	const int64_t most_ms = ROUNDS * 1000 * z->engine->conf->signer.cross_audit_interval_s;
-
-	for (size_t i = 0; i < z->cross_count; i++) {
-		const struct cross_word *w = &z->cross[i];
-
-		if (!is_peer(z->engine->conf, w->peer))
-			continue;
-		if (w->difference != NULL)
-			json_array_append_new(list, json_string(w->difference));
-		else if (most_ms > 0 && clock_mono_ms() - w->fits_ms > most_ms)
-			json_array_append_new(list, json_sprintf("signer %s has not been seen to fit ours for %d rounds: %s", w->peer, ROUNDS,
-								 w->why != NULL ? w->why : "other key steps explain its keys all the time"));
-	}
-}
 
 static void word_set(struct crosses *c, struct zwork *z, const char *result, const char *why)
 {
@@ -159,7 +91,7 @@ static void word_set(struct crosses *c, struct zwork *z, const char *result, con
 
 	if (p == NULL)
 		return;
-	w = word_of(z, p->name);
+	w = cross_word_of(z, p->name);
 	zwork_say(&w->result, "%s", result);
 	zwork_say(&w->why, why != NULL ? "%s" : NULL, why);
 	w->serial = c->serial;
@@ -181,7 +113,7 @@ static void next_peer(struct crosses *c, struct zwork *z, size_t from)
 	const struct conf *conf = c->engine->conf;
 
 	for (c->peer = from; c->peer < conf->peer_count; c->peer++)
-		if (serves(&conf->peers[c->peer])) {
+		if (cross_serves(&conf->peers[c->peer])) {
 			zwork_say(&c->with, "%s", conf->peers[c->peer].name);
 			fetch(c, z);
 			return;
@@ -248,7 +180,7 @@ static void begin(struct crosses *c, const char *name)
 static bool any_peer(const struct crosses *c)
 {
 	for (size_t i = 0; i < c->engine->conf->peer_count; i++)
-		if (serves(&c->engine->conf->peers[i]))
+		if (cross_serves(&c->engine->conf->peers[i]))
 			return true;
 	return false;
 }
@@ -278,7 +210,7 @@ int crosses_ask(struct crosses *c, struct zwork *z, size_t *peers, struct err *e
 
 	*peers = 0;
 	for (size_t i = 0; i < conf->peer_count; i++)
-		*peers += serves(&conf->peers[i]);
+		*peers += cross_serves(&conf->peers[i]);
 	if (*peers == 0)
 		return err_set(e, ERR_REFUSED, "no peer in %s has a dns: where it serves is not known", conf->path);
 	for (size_t i = 0; i < c->asked_count; i++)
@@ -314,7 +246,7 @@ static void judged(void *ctx, const json_t *answer, const char *why)
 			  (int64_t)json_integer_value(json_object_get(answer, "verified")));
 		word_set(c, z, "same", NULL);
 		if (!c->explained)
-			word_of(z, p->name)->fits_ms = clock_mono_ms();
+			cross_word_of(z, p->name)->fits_ms = clock_mono_ms();
 		go_on(c);
 		return;
 	}

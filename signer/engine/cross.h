@@ -35,6 +35,10 @@ struct cross_word {
 	int64_t at;
 	int64_t fits_ms; /* monotonic: when they last were the same with no step of a rollover between; at first: when first compared */
 };
+/* The peer's word; made where there is none yet. */
+struct cross_word *cross_word_of(struct zwork *z, const char *peer);
+/* Whether it is known where the peer serves. */
+bool cross_serves(const struct conf_peer *p);
 /* New list, null when it was never compared. */
 json_t *cross_status(const struct zwork *z);
 /* Appends what differed last, and who of those that still are in the configuration has not been seen to fit for three intervals, whatever the reason. */
