@@ -208,7 +208,8 @@ int volumes_append(struct volumes *vs, const void *p, uint32_t len, uint32_t *id
 	return rc;
 }
 
-/* One of those that are to be synced, and its end; NULL when there is none left. */
+/* One of those that are to be synced, and its end, with a reference: what was appended to it may be dropped meanwhile, and it with
+ * that.  NULL when there is none left. */
 static struct volume *next_to_sync(struct volumes *vs, uint64_t *end)
 {
 	struct volume *v;
@@ -219,6 +220,7 @@ static struct volume *next_to_sync(struct volumes *vs, uint64_t *end)
 	if (v != NULL) {
 		v->syncing = v->dirty = false;
 		*end = v->end;
+		volume_ref(v);
 	}
 	pthread_mutex_unlock(&vs->lock);
 	return v;
@@ -251,9 +253,11 @@ int volumes_sync(struct volumes *vs, struct err *e)
 	entry = vs->entry_dirty;
 	vs->entry_dirty = false;
 	pthread_mutex_unlock(&vs->lock);
-	while ((v = next_to_sync(vs, &end)) != NULL)
+	while ((v = next_to_sync(vs, &end)) != NULL) {
 		if (sync_one(vs, v, end, e) != 0)
 			rc = -1;
+		volume_unref(v);
+	}
 	if (entry && (rc != 0 || fsync(vs->dir) != 0)) {
 		if (rc == 0)
 			rc = err_errno(e, "cannot sync the folder");
