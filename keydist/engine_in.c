@@ -4,6 +4,7 @@
  * wish waits here until a fact says it; the state tells when it does.
  */
 #include "keydist/leave.h"
+#include "keydist/lend.h"
 #include "keydist/looks.h"
 #include "keydist/submit.h"
 
@@ -219,6 +220,7 @@ const struct msg_row engine_rows[] = {
 	{ "floor", MSG_ENGINE, 4000, on_floor },
 	{ "override", MSG_ENGINE, 4000, on_override },
 	{ "submission", MSG_ENGINE, 4000, submit_on_get },
+	{ "input", MSG_ENGINE, 4000, lend_on_wish },
 	{ "accept-serial", MSG_ENGINE, 4000, on_accept_serial },
 	{ "alone", MSG_ENGINE, 1000, on_alone },
 	{ "reply", MSG_ENGINE, MSG_MAX, engine_on_reply },

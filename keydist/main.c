@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* duet-keydist: holds the facts and all private keys of the cluster, sealed, and plans each zone. */
 #include "keydist/events.h"
+#include "keydist/lend.h"
 #include "keydist/local.h"
 #include "keydist/parent.h"
 #include "keydist/submit.h"
 
 #include "arena/arena.h"
 #include "clock/clock.h"
+#include "fail/fail.h"
 #include "log/log.h"
 #include "service/service.h"
 
@@ -42,13 +44,21 @@ static void on_engine_reply(void *ctx, json_t *result, const struct err *why)
 
 static void on_request(void *ctx, const char *token, const char *what, json_t *args)
 {
+	const bool content = strcmp(what, "submission") == 0 || strcmp(what, "input") == 0;
 	struct foreign *f;
 	struct err why;
 
+	if (content && !lend_may(ctx, token)) {
+		err_set(&why, ERR_REFUSED, "what is in zones is given to signers of the cluster only");
+		cluster_answer(((struct keydist *)ctx)->cluster, token, NULL, &why);
+		return;
+	}
 	if (strcmp(what, "submission") == 0) {
 		submit_on_request(ctx, token, args);
 		return;
 	}
+	if (content)
+		fail_point("input-asked");
 	f = mem_new(1, sizeof(*f));
 	f->k = ctx;
 	snprintf(f->token, sizeof(f->token), "%s", token);

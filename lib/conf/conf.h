@@ -138,6 +138,7 @@ struct conf_signer {
 	int64_t look_interval_s;
 	int64_t fetch_interval_s;
 	int64_t fetch_max_mib;
+	int64_t peer_input_after_s;
 	int64_t cross_audit_interval_s; /* 0: never by itself */
 	struct conf_review review;
 };

@@ -76,11 +76,16 @@ int assembly_sync(struct assembly *a, struct err *e)
 	return 0;
 }
 
+void assembly_digest(struct assembly *a, uint8_t out[SUBMISSION_DIGEST_LEN])
+{
+	crypto_hash_sha256_final(&a->hash, out);
+}
+
 bool assembly_is(struct assembly *a, const uint8_t digest[SUBMISSION_DIGEST_LEN])
 {
 	uint8_t is[SUBMISSION_DIGEST_LEN];
 
-	crypto_hash_sha256_final(&a->hash, is);
+	assembly_digest(a, is);
 	return memcmp(is, digest, sizeof(is)) == 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* submission: how it is named in facts and plans, and the messages that carry it. */
+/* submission: how it is named in facts and plans, and the messages that carry it, or a peer's input. */
 #include "submission/submission.h"
 
 #include <inttypes.h>
@@ -89,6 +89,8 @@ int chunk_read(const json_t *o, struct chunk *out, struct err *e)
 	*out = (struct chunk){ .octets = NULL };
 	if (chunk_wish_read(o, out->digest, &out->offset, e) != 0)
 		return -1;
+	if (json_object_get(o, "size") != NULL && msg_uint(o, "size", SUBMISSION_SIZE_MAX, &out->size, e) != 0)
+		return -1;
 	if ((out->octets = msg_base64(o, "data", SUBMISSION_CHUNK, &out->len, e)) == NULL)
 		return -1;
 	if (out->len > 0)
@@ -96,4 +98,48 @@ int chunk_read(const json_t *o, struct chunk *out, struct err *e)
 	free(out->octets);
 	out->octets = NULL;
 	return err_set(e, ERR_SYNTAX, "data: an empty chunk");
+}
+
+/* ---- input of a peer ---- */
+
+json_t *input_wish_json(const struct input_wish *w)
+{
+	char zone[DNAME_TEXT_MAX];
+
+	return json_pack("{s:s,s:o,s:I}", "zone", dname_to_text(w->zone, zone), "content", msg_json_hex(w->content, sizeof(w->content)),
+			 "offset", (json_int_t)w->offset);
+}
+
+int input_wish_read(const json_t *o, struct input_wish *out, struct err *e)
+{
+	if (msg_name(o, "zone", out->zone, e) != 0 || msg_hex(o, "content", out->content, sizeof(out->content), e) != 0)
+		return -1;
+	return msg_uint(o, "offset", SUBMISSION_SIZE_MAX, &out->offset, e);
+}
+
+json_t *input_wait(void)
+{
+	return json_pack("{s:b}", "wait", 1);
+}
+
+json_t *input_chunk(const struct chunk *c)
+{
+	json_t *o = chunk_json(c->digest, c->offset, c->octets, c->len);
+
+	json_object_set_new(o, "size", json_integer((json_int_t)c->size));
+	return o;
+}
+
+int input_answer_read(const json_t *o, bool *wait, struct chunk *out, struct err *e)
+{
+	*wait = json_is_true(json_object_get(o, "wait"));
+	if (*wait)
+		return 0;
+	if (chunk_read(o, out, e) != 0)
+		return -1;
+	if (out->size > 0 && out->len <= out->size && out->offset <= out->size - out->len)
+		return 0;
+	free(out->octets);
+	out->octets = NULL;
+	return err_set(e, ERR_SYNTAX, "size: %" PRIu64 ", and %zu octets at %" PRIu64, out->size, out->len, out->offset);
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dname/dname.h"
 #include "err/err.h"
 
 /*
@@ -38,6 +39,7 @@ bool submission_of_source(const char *source, struct submission *out);
 struct chunk {
 	uint8_t digest[SUBMISSION_DIGEST_LEN];
 	uint64_t offset;
+	uint64_t size;   /* of the whole; 0: not said, since whoever asked knows it */
 	uint8_t *octets; /* free() */
 	size_t len;      /* 1 to SUBMISSION_CHUNK */
 };
@@ -46,6 +48,24 @@ int chunk_read(const json_t *o, struct chunk *out, struct err *e);
 /* What is asked for: digest and offset. */
 json_t *chunk_wish(const uint8_t digest[SUBMISSION_DIGEST_LEN], uint64_t offset);
 int chunk_wish_read(const json_t *o, uint8_t digest[SUBMISSION_DIGEST_LEN], uint64_t *offset, struct err *e);
+
+/*
+ * input - what a peer publishes of a zone, as a text in the same chunks.  It is asked for by the digest of its content (zone_sum.h),
+ * since nobody has its text before somebody asks; whose SHA-256 and size that then has, each chunk says.
+ */
+#define INPUT_CONTENT_LEN 48
+struct input_wish {
+	uint8_t zone[DNAME_MAX]; /* as it was written */
+	uint8_t content[INPUT_CONTENT_LEN];
+	uint64_t offset;
+};
+json_t *input_wish_json(const struct input_wish *w);
+int input_wish_read(const json_t *o, struct input_wish *out, struct err *e);
+/* Its text is being written: it is asked for again. */
+json_t *input_wait(void);
+json_t *input_chunk(const struct chunk *c);
+/* What a peer answers; *wait: no chunk yet. */
+int input_answer_read(const json_t *o, bool *wait, struct chunk *out, struct err *e);
 
 /*
  * assembly - the file that grows.  One thread.
@@ -66,7 +86,8 @@ void assembly_open(struct assembly *a, int fd);
 int assembly_catch_up(struct assembly *a, struct err *e);
 int assembly_add(struct assembly *a, uint64_t at, const uint8_t *octets, size_t len, uint64_t most, struct err *e);
 int assembly_sync(struct assembly *a, struct err *e);
-/* Whether the octets have this digest; nothing can be added any more. */
+/* The digest of the octets, or whether it is this one; nothing can be added any more. */
+void assembly_digest(struct assembly *a, uint8_t out[SUBMISSION_DIGEST_LEN]);
 bool assembly_is(struct assembly *a, const uint8_t digest[SUBMISSION_DIGEST_LEN]);
 void assembly_close(struct assembly *a);
 

@@ -51,6 +51,8 @@ void review_socket_open(struct engine *e);
 
 /* export.c: a version (stage.h) as text, page by page; what leads from one to another. */
 int export_open(struct zwork *z, const char *stage, struct http_answer *a, struct err *e);
+/* What is published, without what signing added. */
+int export_input(const struct zwork *z, struct http_answer *a, struct err *e);
 int export_diff(struct zwork *z, const char *from, const char *to, struct http_answer *a, struct err *e);
 
 #endif

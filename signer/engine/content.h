@@ -2,6 +2,7 @@
 #ifndef DUET_CONTENT_H
 #define DUET_CONTENT_H
 
+#include "serial/serial.h"
 #include "sign/patch.h"
 #include "store/store.h"
 
@@ -17,6 +18,8 @@ struct content {
 	uint64_t rev;           /* of a submission, which is its number; 0: it is none */
 	uint8_t base[48];            /* digest of the content that it leads from */
 	struct patch_content patched; /* of the difference */
+	bool of_peer;           /* a peer gave it, for content of this name (borrow.h): */
+	struct content_id there;
 	struct plan *plan;      /* whose DS of zones below were put in; NULL: none were */
 };
 

@@ -87,7 +87,7 @@ static size_t gather(const struct zwork *z, struct serial_version known[KNOWN_MA
 	return n;
 }
 
-static bool heard(const struct engine *e, const char *node)
+bool zwork_hears(const struct engine *e, const char *node)
 {
 	for (size_t i = 0; i < e->node_count; i++)
 		if (strcmp(e->node[i].id, node) == 0)
@@ -99,7 +99,7 @@ static bool heard(const struct engine *e, const char *node)
 static void watch_peers(struct zwork *z)
 {
 	for (size_t i = 0; i < z->peer_count; i++) {
-		const bool silent = !heard(z->engine, z->peer[i].node);
+		const bool silent = !zwork_hears(z->engine, z->peer[i].node);
 
 		if (z->peer[i].silent && !silent)
 			serial_watch_heard(&z->watch);
@@ -234,7 +234,8 @@ static void catch_up(struct zwork *z)
 {
 	int64_t now_ms = clock_mono_ms();
 
-	held(z, "another signer has newer content: this node's source must give it", z->catch_up_ms == 0);
+	held(z, borrow_says(z) != NULL ? borrow_says(z) : "another signer has newer content: this node's source is asked for it",
+	     z->catch_up_ms == 0);
 	z->held_quiet = false; /* the source is asked again by and by */
 	if (z->catch_up_ms == 0 || now_ms - z->catch_up_ms >= CATCH_UP_MS) {
 		z->catch_up_ms = now_ms;
@@ -314,11 +315,12 @@ void zwork_step(struct zwork *z)
 		return;
 	}
 	source_step(z);
+	borrow_step(z);
 	review_plan(z);
 	agree_look(z);
 	if (z->busy || zwork_save_step(z))
 		return;
-	if (z->loaded != NULL && source_settled(z)) {
+	if (z->loaded != NULL && (z->loaded->of_peer || source_settled(z))) {
 		struct content *loaded = z->loaded;
 
 		z->loaded = NULL;

@@ -19,6 +19,7 @@
 #include "signer/engine/auditor.h"
 #include "signer/engine/cross.h"
 #include "signer/engine/kdlink.h"
+#include "signer/engine/lend.h"
 #include "signer/engine/look.h"
 #include "signer/engine/netlink.h"
 #include "signer/engine/whole.h"
@@ -138,6 +139,7 @@ static int engine_open(struct engine *e, int sock, struct err *err)
 		return -1;
 	e->works = works_new(&e->loop);
 	e->wholes = wholes_new();
+	e->lends = lends_new();
 	e->sort_memory = sort_memory_new();
 	lookers_open(e);
 	e->crosses = crosses_new(e);
@@ -161,6 +163,7 @@ static void engine_close(struct engine *e, int sock)
 	rounds_end(e); /* the loop runs on below, until what runs in the pool has ended */
 	for (size_t i = 0; i < e->zone_count; i++)
 		waiter_end(e->zone[i], ERR_NOTNOW, "the signer is stopping");
+	lends_end(e->lends);
 	lookers_end(e);
 	review_ask_close(e);
 	runner_close(e->web);
@@ -188,6 +191,7 @@ static void engine_close(struct engine *e, int sock)
 	folder_end(e);
 	works_free(e->works);
 	wholes_free(e->wholes);
+	lends_free(e->lends);
 	sort_memory_free(e->sort_memory);
 	free(e->hold);
 	store_close(e->store);

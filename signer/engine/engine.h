@@ -64,6 +64,8 @@ struct engine {
 	struct http_server *api;
 	struct auditor *auditor;
 	struct wholes *wholes; /* whole.h */
+	struct lends *lends; /* lend.h */
+	size_t borrows;      /* texts that are on their way here (borrow.h) */
 	struct runner *web; /* duet-fetch; NULL: nothing was asked of it yet */
 	struct runner *hooks; /* duet-hook, the same */
 	struct http_server *review_api; /* NULL: nobody has a token */

@@ -130,30 +130,39 @@ static int open_pages(struct export *x, const struct table *t, const struct zwor
 	return 0;
 }
 
+static int open_version(const struct zwork *z, const struct version *v, bool unsigned_only, struct http_answer *a, struct err *e)
+{
+	const struct version_info *info = version_info(v);
+	struct export *x = mem_new(1, sizeof(*x));
+
+	x->buf = mem_new(1, 65537 + 2);
+	x->unsigned_only = unsigned_only;
+	if (open_pages(x, version_table(v), z, e) != 0) {
+		export_close(x);
+		return -1;
+	}
+	x->bad = add_line(x, stage_soa_text(info, unsigned_only)) != 0;
+	for (size_t i = 0; i < info->with_soa_count; i++)
+		x->bad = add_text(x, &info->with_soa[i]) != 0 || x->bad;
+	*a = (struct http_answer){ .read = export_read, .done = export_close, .stream = x, .content_type = "text/dns" };
+	return 0;
+}
+
 int export_open(struct zwork *z, const char *stage, struct http_answer *a, struct err *e)
 {
-	const struct version_info *info;
 	struct stage which;
-	struct export *x;
 	int rc;
 
 	if (stage_find(z, stage, &which, e) != 0)
 		return -1;
-	info = version_info(which.version);
-	x = mem_new(1, sizeof(*x));
-	x->buf = mem_new(1, 65537 + 2);
-	x->unsigned_only = which.unsigned_only;
-	rc = open_pages(x, version_table(which.version), z, e);
-	x->bad = add_line(x, stage_soa_text(info, which.unsigned_only)) != 0;
-	for (size_t i = 0; i < info->with_soa_count; i++)
-		x->bad = add_text(x, &info->with_soa[i]) != 0 || x->bad;
+	rc = open_version(z, which.version, which.unsigned_only, a, e);
 	version_unref(which.version);
-	if (rc != 0) {
-		export_close(x);
-		return -1;
-	}
-	*a = (struct http_answer){ .read = export_read, .done = export_close, .stream = x, .content_type = "text/dns" };
-	return 0;
+	return rc;
+}
+
+int export_input(const struct zwork *z, struct http_answer *a, struct err *e)
+{
+	return open_version(z, z->version, true, a, e);
 }
 
 /* ---- the difference ---- */

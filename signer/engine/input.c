@@ -11,7 +11,7 @@
 #include "log/log.h"
 
 #define NOTICES_MAX 50
-#define KNOWN_MAX (PAST_MAX + 2 * PEER_WORDS_MAX)
+#define KNOWN_MAX (PAST_MAX + 2 * PEER_WORDS_MAX + 1)
 
 static size_t known_published(const struct zwork *z, struct content_id out[KNOWN_MAX])
 {
@@ -30,6 +30,8 @@ static size_t known(const struct zwork *z, struct content_id out[KNOWN_MAX])
 
 	for (size_t i = 0; i < z->peer_count; i++)
 		out[n++] = z->peer[i].taken;
+	if (z->lag != NULL)
+		out[n++] = z->lag->id; /* who gave it may be gone by now */
 	return n;
 }
 
@@ -99,7 +101,7 @@ static void newer(struct zwork *z, struct content *content, uint64_t number)
 	    memcmp(z->review.content.digest, z->input_id.digest, sizeof(z->input_id.digest)) == 0)
 		z->input_id = z->review.content; /* it waits already, under this number */
 	review_new_input(z);
-	history_note(z, NULL, "load", "taken", content->zone != NULL ? "whole" : "difference");
+	history_note(z, NULL, "load", "taken", content->of_peer ? "input of a peer" : content->zone != NULL ? "whole" : "difference");
 	kdlink_status(z->engine->keydist, z);
 }
 
@@ -120,6 +122,12 @@ void notices_free(struct zwork *z)
 	z->notice_count = 0;
 }
 
+static void tell_differs(const struct zwork *z, uint64_t number)
+{
+	log_event(LOG_ERROR, "content-differs", "zone=%s content=%" PRIu64 " msg=another input has this number: the larger digest "
+		  "counts as newer", z->name, number);
+}
+
 static void tell(const struct zwork *z, const struct content *c, const struct content_decision *d)
 {
 	const bool whole = content_is_whole(c);
@@ -130,21 +138,78 @@ static void tell(const struct zwork *z, const struct content *c, const struct co
 	for (size_t i = 0; whole && i < z->notice_count; i++)
 		log_event(LOG_NOTICE, "zone-notice", "zone=%s msg=%s", z->name, z->notices[i]);
 	if (d->differs)
-		log_event(LOG_ERROR, "content-differs", "zone=%s content=%" PRIu64 " msg=another input has this number: the "
-			  "larger digest counts as newer", z->name, d->number);
+		tell_differs(z, d->number);
+}
+
+/* What a peer gave has the number that it has there. */
+static void taken_of_peer(struct zwork *z, struct content *content)
+{
+	const struct content_decision d = { .result = CONTENT_NEWER, .number = content->there.number };
+	const bool some = z->version != NULL || z->damage != NULL;
+
+	if (!borrow_fits(z, content)) {
+		content_free(content);
+		return;
+	}
+	tell(z, content, &d);
+	borrow_taken(z, &content->there, z->input != NULL ? z->input_id.digest : some ? z->kept.mine.digest : NULL);
+	newer(z, content, d.number);
+	zwork_tell(z);
+}
+
+/*
+ * The own source has not come as far as what was taken from a peer: it gives what it gave then, or what is known to be older.
+ * Where texts are numbered as they are seen it would get the highest number.  So would what it gave with other DS of zones below,
+ * which are put in here: that is not its doing.
+ */
+static bool lags(const struct zwork *z, const uint8_t *digest, uint64_t number)
+{
+	struct content_id is = { .epoch = z->plan->epoch, .number = number }, others[KNOWN_MAX];
+	const struct lag *l = z->lag;
+	bool seen;
+	size_t n;
+
+	memcpy(is.digest, digest, sizeof(is.digest));
+	if (memcmp(digest, l->id.digest, sizeof(is.digest)) == 0)
+		return false;
+	if (content_cmp(&is, &l->id) < 0)
+		return true;
+	seen = memcmp(digest, l->own, sizeof(l->own)) == 0 || memcmp(z->plan->given_hash, l->given, sizeof(l->given)) != 0;
+	n = known(z, others);
+	for (size_t i = 0; i < n; i++) {
+		if (others[i].epoch != is.epoch || memcmp(others[i].digest, digest, sizeof(is.digest)) != 0)
+			continue;
+		if (others[i].number == number)
+			return false; /* somebody has published it again, above what was taken */
+		seen = true;
+	}
+	return seen && is.epoch == l->id.epoch && policy_order(&z->plan->policy, z->plan->source) == POLICY_ORDER_SEEN;
 }
 
 void input_taken(struct zwork *z, struct content *content)
 {
 	struct content_decision d;
 
+	if (content->of_peer) {
+		taken_of_peer(z, content);
+		return;
+	}
 	if (!content_fits(content, z->version)) { /* another was published meanwhile */
 		content_free(content);
 		source_misfit(z);
 		return;
 	}
 	decide(z, content->rev, content_serial(content), content_digest(content), &d);
+	if (z->lag != NULL && lags(z, content_digest(content), d.number)) {
+		if (d.differs)
+			tell_differs(z, d.number);
+		lag_goes_on(z, content_digest(content));
+		content_free(content);
+		return;
+	}
 	tell(z, content, &d);
+	if (z->lag != NULL)
+		lag_over(z);
 	switch (d.result) {
 	case CONTENT_SAME:
 		if (z->damage != NULL) { /* what is published is to be made again from it */
@@ -214,7 +279,7 @@ void input_renumber(struct zwork *z)
 	if (z->plan == NULL || z->plan->state == PLAN_KEEP || policy_order(&z->plan->policy, z->plan->source) != POLICY_ORDER_SEEN)
 		return;
 	if (z->input != NULL) {
-		if (behind_a_silent_one(z))
+		if (!z->input->of_peer && behind_a_silent_one(z))
 			number_again(z);
 		decide(z, 0, content_serial(z->input), content_digest(z->input), &d);
 		/* Only a number that somebody gave to this digest counts here: ours was given already. */

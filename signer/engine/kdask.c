@@ -7,6 +7,7 @@
 
 #include "clock/clock.h"
 #include "signer/engine/api.h"
+#include "signer/engine/lend.h"
 #include "signer/engine/update.h"
 
 static void reply(struct kdlink *k, json_int_t id, const struct err *why, json_t *result)
@@ -81,6 +82,19 @@ static int on_update(struct kdlink *k, json_int_t id, const json_t *args, struct
 	return -1;
 }
 
+/* A peer's own source lags: it asks for ours. */
+static int on_input(struct kdlink *k, json_int_t id, const json_t *args, struct err *err)
+{
+	struct asked *a = mem_new(1, sizeof(*a));
+
+	a->k = k;
+	a->id = id;
+	if (lend_ask(k->engine, args, on_done, a, err) == 0)
+		return 0;
+	free(a);
+	return -1;
+}
+
 void kdask(struct kdlink *k, const json_t *msg)
 {
 	struct engine *e = k->engine;
@@ -98,6 +112,9 @@ void kdask(struct kdlink *k, const json_t *msg)
 	} else if (what != NULL && (strcmp(what, "sign") == 0 || strcmp(what, "status") == 0 ||
 				    strcmp(what, "probe-secondaries") == 0)) {
 		if (on_zone_request(k, what, id, args, &err) != 0)
+			reply(k, id, &err, NULL);
+	} else if (what != NULL && strcmp(what, "input") == 0) {
+		if (on_input(k, id, args, &err) != 0)
 			reply(k, id, &err, NULL);
 	} else if (what != NULL && strcmp(what, "ds-update") == 0) {
 		if (on_update(k, id, args, &err) != 0)

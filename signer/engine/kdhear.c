@@ -8,6 +8,7 @@
 #include "log/log.h"
 #include "msg/word.h"
 #include "seal/seal.h"
+#include "signer/engine/borrow.h"
 #include "signer/engine/netlink.h"
 #include "signer/engine/submit.h"
 
@@ -187,13 +188,21 @@ static void on_submitted(struct kdlink *k, const json_t *msg)
 		submit_hear(z, msg);
 }
 
+static void on_input(struct kdlink *k, const json_t *msg)
+{
+	struct zwork *z = kdhear_zone(k->engine, msg, false);
+
+	if (z != NULL)
+		borrow_hear(z, msg);
+}
+
 static const struct {
 	const char *type;
 	void (*take)(struct kdlink *k, const json_t *msg);
 } rows[] = {
 	{ "plans", on_plans },   { "peers", on_peers }, { "synced", on_synced },
 	{ "status", on_status }, { "tsig", on_tsig },   { "request", kdask },
-	{ "submitted", on_submitted },
+	{ "submitted", on_submitted }, { "input", on_input },
 };
 
 void kdhear(struct kdlink *k, const char *type, const json_t *msg)

@@ -187,6 +187,12 @@ void kdlink_submission(struct kdlink *k, const char *zone, json_t *wish)
 	kdlink_say(k, "submission", wish, NULL);
 }
 
+void kdlink_input(struct kdlink *k, const char *node, json_t *wish)
+{
+	json_object_set_new(wish, "node", json_string(node));
+	kdlink_say(k, "input", wish, NULL);
+}
+
 int kdlink_alone(struct kdlink *k, struct err *e)
 {
 	return kdlink_say(k, "alone", json_object(), e);

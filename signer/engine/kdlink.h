@@ -27,6 +27,8 @@ int kdlink_override(struct kdlink *k, const char *zone, uint32_t serial, const u
 		    struct err *e);
 int kdlink_accept_serial(struct kdlink *k, const char *zone, struct err *e);
 int kdlink_alone(struct kdlink *k, struct err *e);
+/* Asks the peer for a chunk of its input (input_wish_json); takes wish over. */
+void kdlink_input(struct kdlink *k, const char *node, json_t *wish);
 /* Asks for a chunk of what was submitted (submission.h); takes wish over. */
 void kdlink_submission(struct kdlink *k, const char *zone, json_t *wish);
 

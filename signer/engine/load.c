@@ -2,6 +2,7 @@
 /* load: what the source has is read and checked, in the pool. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock/clock.h"
@@ -20,8 +21,10 @@ struct load {
 	struct work work;
 	struct zwork *z;
 	char *path;            /* file, or */
-	int fd;                /* https, submit: what path leads to; -1: none */
+	int fd;                /* https, submit, a peer: what path leads to; -1: none */
 	uint64_t rev;          /* submit */
+	bool of_peer;          /* a peer gave it, as this: */
+	struct content_id there;
 	uint8_t *stream;       /* transfer: */
 	size_t stream_len;
 	struct plan *plan;     /* as it was when the load began */
@@ -78,6 +81,8 @@ static void load_failed(struct load *l)
 		log_event(LOG_NOTICE, "ixfr-refused", "zone=%s msg=%s; asking for the whole zone", z->name, l->err.text);
 		z->source.want_whole = true;
 		source_misfit(z);
+	} else if (l->of_peer) {
+		borrow_refused(z, l->err.code, text_of(l));
 	} else if (l->fd >= 0) {
 		source_refused(z, l->rev != 0 ? "submit another text" : "fetched again when the server has another text", text_of(l));
 	} else if (l->path != NULL && source_unsettled(z)) {
@@ -140,16 +145,19 @@ static void load_done(struct work *w)
 	if (l->files.n > 0 && z->source.kind == SOURCE_FILE) /* of those that failed, too: mending one of them is a change */
 		source_files(z, &l->files);
 	if (w->cancelled) {
-		z->source.want_load = true;
+		z->source.want_load = z->source.want_load || !l->of_peer;
 	} else if (l->rc != 0) {
 		load_failed(l);
 	} else {
-		source_accepted(z);
+		if (!l->of_peer)
+			source_accepted(z);
 		if (l->zone != NULL)
 			input_notices(z, l->zone);
 		z->loaded = l->content;
 		z->loaded->plan = l->plan->given_count > 0 ? plan_ref(l->plan) : NULL;
 		z->loaded->rev = l->rev;
+		z->loaded->of_peer = l->of_peer;
+		z->loaded->there = l->there;
 	}
 	if (l->zone != NULL && (l->content == NULL || l->content->zone != l->zone))
 		give_back(z->engine, l->zone);
@@ -183,6 +191,15 @@ static void take_stream(struct load *l)
 	l->stream_len += waiting->stream_len;
 }
 
+static uint64_t octets_of(const struct load *l)
+{
+	struct stat st;
+
+	if (l->path == NULL)
+		return l->stream_len;
+	return l->of_peer && fstat(l->fd, &st) == 0 ? (uint64_t)st.st_size : (uint64_t)l->z->source.size;
+}
+
 void load_start(struct zwork *z)
 {
 	struct source *s = &z->source;
@@ -199,7 +216,11 @@ void load_start(struct zwork *z)
 	l->limits.sort_memory = z->engine->sort_memory;
 	l->limits.threads = works_threads(z->engine->works);
 	l->limits.max_ttl_s = max_ttl > 0 && max_ttl < UINT32_MAX ? (uint32_t)max_ttl : 0;
-	if (s->kind == SOURCE_FILE) {
+	if (borrow_has_text(z)) {
+		l->of_peer = true;
+		l->fd = borrow_take(z, &l->there);
+		l->path = mem_printf("/proc/self/fd/%d", l->fd);
+	} else if (s->kind == SOURCE_FILE) {
 		l->path = mem_strdup(s->path);
 		l->root = mem_strdup(z->engine->conf->signer.zones_dir);
 		l->limits.include_root = l->root;
@@ -212,9 +233,9 @@ void load_start(struct zwork *z)
 	}
 	if (z->version != NULL && (z->damage == NULL || l->diff)) /* what is damaged cannot be compared with */
 		l->base = version_ref(z->version);
-	s->want_load = false;
+	s->want_load = s->want_load && l->of_peer;
 	z->loading = true;
-	l->work.large = (l->path != NULL ? (uint64_t)s->size : l->stream_len) > WORK_LARGE;
+	l->work.large = octets_of(l) > WORK_LARGE;
 	l->work.run = load_work;
 	l->work.done = load_done;
 	works_queue(z->engine->works, WORK_LOAD, &l->work);

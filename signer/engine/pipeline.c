@@ -318,6 +318,7 @@ static void came_back(struct zwork *z)
 {
 	version_unref(z->version);
 	z->version = NULL;
+	lag_forget(z);
 	netlink_zone(z->engine->net, z, true);
 	source_again(z);
 	zwork_poke(z);

@@ -11,6 +11,7 @@
 #include "signer/engine/cross.h"
 #include "signer/engine/https.h"
 #include "signer/engine/kdlink.h"
+#include "signer/engine/lend.h"
 #include "signer/engine/netlink.h"
 #include "signer/engine/whole.h"
 #include "signer/engine/withheld.h"
@@ -160,6 +161,7 @@ static void on_tick(uv_timer_t *timer)
 	kdlink_tick(e->keydist);
 	engine_upkeep(e);
 	wholes_tick(e);
+	lends_tick(e->lends);
 	crosses_tick(e->crosses);
 	if (e->drain_until_ms != 0 && clock_mono_ms() >= e->drain_until_ms) {
 		e->drain_until_ms = 0;

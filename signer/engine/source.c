@@ -331,7 +331,9 @@ void source_step(struct zwork *z)
 {
 	if (z->loading || z->loaded != NULL || z->plan == NULL || z->gone)
 		return;
-	if (z->source.kind == SOURCE_FILE)
+	if (borrow_has_text(z))
+		load_start(z);
+	else if (z->source.kind == SOURCE_FILE)
 		file_step(z);
 	else if (z->source.kind == SOURCE_PRIMARY)
 		primary_step(z);
@@ -365,6 +367,8 @@ bool source_confirmed(const struct zwork *z, int64_t since_ms)
 {
 	if (z->source.kind == SOURCE_SUBMIT)
 		return submit_is_current(z);
+	if (z->lag != NULL)
+		return false; /* it has not given what we have */
 	return z->source.confirmed_mono_ms != 0 && z->source.confirmed_mono_ms >= since_ms;
 }
 
@@ -420,6 +424,8 @@ void source_same(struct zwork *z, uint32_t serial)
 			source_accepted(z);
 	}
 	zwork_say(&z->source.expired, NULL);
+	if (z->lag != NULL && z->source.have_serial && z->source.input_serial == serial)
+		source_again(z); /* it has caught up, if what it has under this serial is the same */
 	zwork_poke(z);
 }
 

@@ -92,7 +92,7 @@ json_t *status_word(const struct zwork *z)
 json_t *status_alarms(const struct zwork *z)
 {
 	json_t *list = json_array();
-	char *expired = withheld_alarm(z);
+	char *expired = withheld_alarm(z), *lags = lag_alarm(z);
 
 	if (expired != NULL)
 		json_array_append_new(list, json_string(expired));
@@ -119,6 +119,9 @@ json_t *status_alarms(const struct zwork *z)
 		json_array_append_new(list, json_sprintf("version %u is not published: %s", z->verdict.serial, z->verdict.why));
 	if (z->source.expired != NULL)
 		json_array_append_new(list, json_string(z->source.expired));
+	if (lags != NULL)
+		json_array_append_new(list, json_string(lags));
+	free(lags);
 	cross_alarms(z, list);
 	return list;
 }
@@ -167,6 +170,7 @@ static json_t *source(const struct zwork *z)
 		json_object_set_new(o, "serial", json_integer(s->input_serial));
 	if (z->input != NULL)
 		json_object_set_new(o, "waiting", content_to_json(&z->input_id));
+	json_object_set_new(o, "lag", z->lag == NULL ? json_null() : lag_json(z));
 	return o;
 }
 

@@ -68,6 +68,8 @@ void zwork_free(struct zwork *z)
 	version_unref(z->told);
 	content_free(z->input);
 	content_free(z->loaded);
+	borrow_end(z);
+	lag_forget(z);
 	source_free(&z->source);
 	for (size_t i = 0; i < z->shown_count; i++)
 		free(z->shown[i].key);
@@ -132,6 +134,7 @@ static void keep_read(struct zwork *z, const char *text)
 		z->kept.audit = mem_strdup(json_string_value(j));
 	if (json_is_string(j = json_object_get(o, "hold")))
 		zwork_say(&z->hold, "%s", json_string_value(j));
+	lag_read(z, json_object_get(o, "lag"));
 	if (json_is_string(j = json_object_get(o, "salt")) && json_string_length(j) / 2 <= 255) {
 		z->salt_len = json_string_length(j) / 2;
 		z->salt = mem_new(z->salt_len + 1, 1);
@@ -162,6 +165,8 @@ char *zwork_keep(const struct zwork *z, const struct kept *kept)
 		json_object_set_new(o, "hold", json_string(z->hold));
 	if (z->salt_len > 0)
 		json_object_set_new(o, "salt", msg_json_hex(z->salt, z->salt_len));
+	if (z->lag != NULL)
+		json_object_set_new(o, "lag", lag_json(z));
 	rest = json_dumps(o, JSON_COMPACT);
 	text = mem_printf("{\"own\":%s,\"others\":%s,%s", own, others, rest + 1);
 	json_decref(o);
@@ -234,8 +239,10 @@ void zwork_open(struct zwork *z)
 		keep_read(z, keep);
 	free(keep);
 	review_open(z);
-	if ((z->version = store_current(z->engine->store, z->apex)) == NULL)
+	if ((z->version = store_current(z->engine->store, z->apex)) == NULL) {
+		lag_forget(z);
 		return;
+	}
 	info = version_info(z->version);
 	z->kept.last = info->serial;
 	if (keep == NULL || z->kept.mine.number == 0) {
@@ -371,7 +378,7 @@ void zwork_word(struct zwork *z, const char *node, const char *name, const json_
 	if (w == NULL) {
 		z->peer = mem_grow(z->peer, z->peer_count + 1, sizeof(*z->peer));
 		w = &z->peer[z->peer_count++];
-		w->silent = false;
+		*w = (struct peer_word){ .silent = false };
 	}
 	snprintf(w->node, sizeof(w->node), "%s", node);
 	snprintf(w->name, sizeof(w->name), "%s", name);

@@ -3,10 +3,12 @@
 #define DUET_ZWORK_H
 
 #include "addr/addr.h"
+#include "signer/engine/borrow.h"
 #include "signer/engine/content.h"
 #include "signer/engine/engine.h"
 #include "signer/engine/history.h"
 #include "signer/engine/known.h"
+#include "signer/engine/lag.h"
 #include "signer/engine/plan.h"
 #include "signer/engine/review.h"
 #include "sign/zonesign.h"
@@ -49,6 +51,8 @@ struct peer_word {
 	struct past_version v; /* serial 0: publishes nothing */
 	struct content_id taken; /* input that it has taken, maybe not yet published */
 	bool silent; /* was silent when last looked */
+	int64_t bar_ms; /* monotonic: before that it is not asked for its input, since what it gave was not what it says */
+	unsigned bars;  /* how often that was so */
 };
 #define PEER_WORDS_MAX 16
 
@@ -154,6 +158,8 @@ struct zwork {
 	/* input: content that is checked and not published yet */
 	struct content *input;
 	struct content_id input_id;
+	struct borrow *borrow;  /* borrow.h; NULL: no peer has newer content */
+	struct lag *lag;       /* the own source lags behind what was taken from a peer; NULL: it does not */
 	bool loading;
 	struct content *loaded; /* loaded, not looked at yet: the pipeline may still use the input before */
 
@@ -254,6 +260,8 @@ void zwork_word(struct zwork *z, const char *node, const char *name, const json_
 char *zwork_keep(const struct zwork *z, const struct kept *kept);
 /* Has it saved as soon as no task of the zone runs (hold, resume); WAITER_SAVED waits for z->save_wanted as it is then. */
 void zwork_save(struct zwork *z);
+/* Whether keydist hears the node now. */
+bool zwork_hears(const struct engine *e, const char *node);
 /* Begins the save that is wanted; false when none is. */
 bool zwork_save_step(struct zwork *z);
 /* Replaces *slot by a printed sentence; fmt NULL: by nothing. */

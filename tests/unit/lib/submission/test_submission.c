@@ -69,11 +69,45 @@ static void a_source_names_one_or_none(void **state)
 		assert_false(submission_of_source(none[i], &back));
 }
 
+/* What a peer answers is a chunk that lies within the size that it names, or that there is none yet. */
+static void a_chunk_of_a_peer_lies_within_its_text(void **state)
+{
+	static const struct { uint64_t offset, size; int rc; } cases[] = {
+		{ 0, 5, 0 }, { 5, 10, 0 }, { 6, 10, -1 }, { 0, 4, -1 }, { 0, 0, -1 }, { SUBMISSION_SIZE_MAX, 5, -1 },
+		{ SUBMISSION_SIZE_MAX, SUBMISSION_SIZE_MAX, -1 }, { 0, SUBMISSION_SIZE_MAX, 0 }, { 0, SUBMISSION_SIZE_MAX + 1, -1 },
+	};
+	uint8_t octets[] = "hello";
+	struct chunk c = { .octets = octets, .len = 5 }, back;
+	json_t *o = input_wait();
+	struct err e;
+	bool wait;
+
+	(void)state;
+	assert_int_equal(input_answer_read(o, &wait, &back, &e), 0);
+	assert_true(wait);
+	json_decref(o);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		c.offset = cases[i].offset;
+		c.size = cases[i].size;
+		o = input_chunk(&c);
+		assert_int_equal(input_answer_read(o, &wait, &back, &e), cases[i].rc);
+		assert_false(wait);
+		if (cases[i].rc == 0) {
+			assert_int_equal(back.size, cases[i].size);
+			assert_memory_equal(back.octets, "hello", back.len);
+			free(back.octets);
+		}
+		json_decref(o);
+	}
+	assert_int_equal(input_answer_read(NULL, &wait, &back, &e), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(goes_on_where_it_was),
 		cmocka_unit_test(a_source_names_one_or_none),
+		cmocka_unit_test(a_chunk_of_a_peer_lies_within_its_text),
 	};
 
 	return sodium_init() < 0 ? 1 : cmocka_run_group_tests_name("submission", tests, NULL, NULL);
