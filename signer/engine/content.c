@@ -63,8 +63,11 @@ static void find_diff(struct store *s, struct version *v, struct patch_since *si
 	if (store_sum_get(s, info->soa.owner, v, &sum, &e) != 0 ||
 	    patch_since_end(since, z, &c->diff, &e) != 0 || c->diff == NULL)
 		return;
-	if (c->diff->n <= most && patch_content(s, v, &sum, c->diff, limits, &c->patched, &e) == 0)
+	if (c->diff->n <= most && patch_content(s, v, &sum, c->diff, limits, &c->patched, &e) == 0) {
+		if (c->diff->n == 0)
+			content_unread(c); /* as after a start, of all zones: what was read would wait with each */
 		return;
+	}
 	zone_diff_free(c->diff);
 	c->diff = NULL;
 }
