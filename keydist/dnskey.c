@@ -221,8 +221,10 @@ static int make_one(struct keydist *k, const struct life *l, uint16_t type, stru
 	}
 	if (!k->clock_good)
 		return err_set(e, ERR_NOTNOW, "the clock is not vouched for: %s", k->clock_why);
-	if (cluster_words_due(k->cluster)) /* the engine is not to begin below a serial that was used */
+	if (cluster_words_due(k->cluster)) { /* the engine is not to begin below a serial that was used */
+		k->words_due = true; /* they may be here before the next second, which then looks at the zone again */
 		return err_set(e, ERR_NOTNOW, "what other nodes last served is being asked for");
+	}
 	fresh = mem_new(STREAM_MAX, 1);
 	w = wr_of(fresh, STREAM_MAX);
 	for (size_t i = 0; i < count; i++)

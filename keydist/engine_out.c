@@ -22,7 +22,6 @@
 struct plan_out {
 	struct zone_ctx *c;
 	uint8_t digest[16];
-	json_int_t steps;
 	bool first;
 };
 
@@ -191,7 +190,6 @@ void engine_plan(struct keydist *k, struct zone_ctx *c, json_t *plan, const uint
 	o = &k->plan_out[k->plan_outs++];
 	o->c = c;
 	o->first = !c->has_sent;
-	o->steps = json_integer_value(json_object_get(plan, "steps"));
 	memcpy(o->digest, digest, sizeof(o->digest));
 	k->plan_octets += octets;
 	if (k->plan_outs >= LIST_MAX || k->plan_octets >= LIST_OCTETS)
@@ -222,7 +220,6 @@ void engine_send_plans(struct keydist *k)
 		}
 		o->c->has_sent = true;
 		memcpy(o->c->sent, o->digest, sizeof(o->digest));
-		o->c->sent_steps = o->steps;
 		if (o->first)
 			add_all_words(&l, o->c);
 	}

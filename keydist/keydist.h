@@ -58,10 +58,8 @@ struct zone_ctx {
 	bool gone;         /* the newest plan says so */
 	uint8_t sent[16];  /* digest of the plan that the engine has */
 	bool has_sent;
-	json_int_t sent_steps;
 	bool put_off;      /* the first plan waited once for a key to come */
 	bool plan_waits;   /* its plan is made once the engine has taken some of those before */
-	bool steps_wait;   /* a plan that differs in its steps alone waits until the engine has less to do */
 	int64_t refresh_at; /* when the apex RRsets want new signatures */
 	int64_t due_at;     /* when a key's lifetime ends; 0: not looked yet */
 	struct shown shown;
@@ -172,8 +170,6 @@ struct keydist {
 	uint64_t asked_id;
 	bool held, words_due; /* in the second before */
 	uint64_t share_heard; /* a digest of which signers were, the second before */
-	bool bulk;            /* many zones have new keys and are not served yet */
-	int64_t created_ms;   /* when a key was created last */
 	int64_t ticked_ms, ticked_cpu_us; /* the second before: when, and what this thread had used by then */
 	bool clock_good;
 	char clock_why[160];
@@ -190,8 +186,6 @@ void zones_touch_all(struct keydist *k);
 /* The next of the queue; NULL. */
 struct zone_ctx *zones_next(struct keydist *k);
 size_t zones_waiting(const struct keydist *k);
-/* How many have a key of which this node has not said that it serves it. */
-size_t zones_not_served(const struct keydist *k);
 /* NULL: no trouble. */
 void zone_trouble(struct zone_ctx *c, const char *what);
 void zones_free(struct keydist *k);

@@ -234,18 +234,17 @@ json_t *plan_make(struct keydist *k, struct zone_ctx *c, const struct life *l)
 	return plan;
 }
 
-/* Of all but the steps.  The members stand in the order in which they were set, which is always the same; the policy, which is
- * most of a plan, is known by its own digest. */
+/* The members stand in the order in which they were set, which is always the same; the policy, which is most of a plan, is known
+ * by its own digest. */
 static size_t digest_of(struct keydist *k, json_t *plan, uint8_t digest[16])
 {
-	json_t *policy = json_incref(json_object_get(plan, "policy")), *steps = json_incref(json_object_get(plan, "steps"));
+	json_t *policy = json_incref(json_object_get(plan, "policy"));
 	const uint8_t *of_policy = shared_policy_digest(k, policy);
 	crypto_generichash_state st;
 	char *text;
 	size_t len;
 
 	json_object_del(plan, "policy");
-	json_object_del(plan, "steps");
 	text = json_dumps(plan, JSON_COMPACT);
 	len = strlen(text);
 	crypto_generichash_init(&st, NULL, 0, 16);
@@ -256,21 +255,17 @@ static size_t digest_of(struct keydist *k, json_t *plan, uint8_t digest[16])
 	free(text);
 	if (policy != NULL)
 		json_object_set_new(plan, "policy", policy);
-	if (steps != NULL)
-		json_object_set_new(plan, "steps", steps);
 	return len;
 }
 
-/* The engine gets it unless it is the one that it has, or, while it has much to do, differs from that in its steps alone. */
+/* The engine gets it unless it is the one that it has. */
 static void offer(struct keydist *k, struct zone_ctx *c, json_t *plan)
 {
 	uint8_t digest[16];
 	const size_t len = digest_of(k, plan, digest);
 	const bool same = c->has_sent && memcmp(c->sent, digest, sizeof(digest)) == 0;
-	const bool steps_differ = json_integer_value(json_object_get(plan, "steps")) != c->sent_steps;
 
-	c->steps_wait = same && steps_differ && k->bulk;
-	if (same && (!steps_differ || k->bulk))
+	if (same)
 		json_decref(plan);
 	else
 		engine_plan(k, c, plan, digest, len);

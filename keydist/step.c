@@ -18,7 +18,6 @@
 #define WORDS_MAX 256 /* in one transaction */
 #define TRIM_ZONES 1000
 #define LATE_MS    1000
-#define BULK_MS    20000 /* since the last new key: what is not served by then has another reason */
 
 int keydist_say(struct keydist *k, const char *kind, const uint8_t *zone, json_t *body, struct err *e)
 {
@@ -38,8 +37,6 @@ void keydist_on_fact(void *ctx, const struct fact *f)
 
 	if (k->cluster == NULL)
 		return; /* it is being opened: everything is looked at afterwards */
-	if (strcmp(f->kind, "key.created") == 0)
-		k->created_ms = clock_mono_ms();
 	if (f->zone_len > 0) {
 		struct zone_ctx *c = zone_ctx(k, f->zone, true);
 
@@ -143,12 +140,6 @@ void keydist_settle(struct keydist *k)
 
 /* ---- once a second ---- */
 
-/* While many zones are served for the first time, plans that only count a further step wait: each is a version more. */
-static void look_for_bulk(struct keydist *k)
-{
-	k->bulk = k->created_ms != 0 && clock_mono_ms() - k->created_ms < BULK_MS && zones_not_served(k) > BULK_ZONES;
-}
-
 static void touch_what_is_due(struct keydist *k)
 {
 	const int64_t now = clock_now_s();
@@ -156,7 +147,7 @@ static void touch_what_is_due(struct keydist *k)
 	for (size_t i = 0; i < k->zones; i++) {
 		struct zone_ctx *c = k->zone[i];
 
-		if (c->retry || c->refresh_at <= now || (c->due_at != 0 && c->due_at <= now) || (c->steps_wait && !k->bulk) ||
+		if (c->retry || c->refresh_at <= now || (c->due_at != 0 && c->due_at <= now) ||
 		    (c->put_off && !c->has_sent && !c->plan_waits && c->state != NULL && k->engine_up))
 			zones_touch(k, c);
 		c->retry = false;
@@ -190,7 +181,6 @@ void keydist_tick(struct keydist *k)
 		zones_touch_all(k);
 	k->held = hold != NULL;
 	k->words_due = cluster_words_due(k->cluster);
-	look_for_bulk(k);
 	touch_what_is_due(k);
 	share_tick(k);
 	running_tick(k);

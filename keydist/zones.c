@@ -87,25 +87,6 @@ size_t zones_waiting(const struct keydist *k)
 	return k->queue_end - k->queue_at;
 }
 
-static bool lacks_served(const struct keydist *k, const struct zone_state *z)
-{
-	for (size_t i = 0; i < z->keys; i++)
-		if (z->key[i].created && z->key[i].declined.n == 0 &&
-		    !id_set_has(&z->key[i].record[RECORD_DNSKEY].serves, k->self.id))
-			return true;
-	return false;
-}
-
-size_t zones_not_served(const struct keydist *k)
-{
-	const struct fact_state *s = cluster_state(k->cluster);
-	size_t n = 0;
-
-	for (size_t i = 0; i < s->zones; i++)
-		n += lacks_served(k, &s->zone[i]);
-	return n;
-}
-
 struct zone_ctx *zones_next(struct keydist *k)
 {
 	struct zone_ctx *c;
