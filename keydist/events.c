@@ -202,7 +202,7 @@ static void look_for_alarms(struct keydist *k)
 
 		if (now != NULL || c->steps != NULL)
 			look_at_alarm(k, c->text, c->text, &known_of(k, c)->alarm, now,
-				      c->gone || c->trouble != NULL || (c->has_sent && looks_known(k, c)));
+				      c->gone || c->trouble != NULL || (c->has_sent && looks_since(k, c, known_of(k, c)->alarm)));
 		if (c->alarm != NULL || c->steps != NULL) {
 			char key[SIGNER_KEY];
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define LIST_MAX 1024 /* in one message */
+#define SHOWS_DS " shows a DS with key tag " /* behind the server's address, in an alarm */
 
 /* The newest look at one server. */
 struct seen {
@@ -135,7 +136,7 @@ static void look_for_unknown(const struct zone_ctx *c, const struct zone_state *
 
 	for (size_t i = 0; i < set->n && found == NULL; i++)
 		if (named_key(z, &set->rr[i]) == NULL)
-			found = mem_printf("%s shows a DS with key tag %u, algorithm %u, that names no key of the zone",
+			found = mem_printf("%s" SHOWS_DS "%u, algorithm %u, that names no key of the zone",
 					   addr_text(&o->server, address), (unsigned)(set->rr[i].rdata[0] << 8 | set->rr[i].rdata[1]),
 					   (unsigned)set->rr[i].rdata[2]);
 	if (found != NULL && (s->unknown_ds == NULL || strcmp(found, s->unknown_ds) != 0))
@@ -481,19 +482,23 @@ const char *looks_alarm(const struct zone_ctx *c)
 	return NULL;
 }
 
-bool looks_known(const struct keydist *k, const struct zone_ctx *c)
+bool looks_since(const struct keydist *k, const struct zone_ctx *c, const char *alarm)
 {
 	const struct zone_looks *l = c->looks;
-	bool any = false;
+	const char *words = alarm == NULL ? NULL : strstr(alarm, SHOWS_DS);
+	char address[ADDR_TEXT_LEN];
 
-	if (k->conf->signer.parent_count + k->conf->signer.resolver_count == 0)
+	if (words == NULL || k->conf->signer.parent_count + k->conf->signer.resolver_count == 0)
 		return true;
 	for (size_t i = 0; l != NULL && i < l->n; i++) {
-		if (observed_of_parent(l->seen[i].server.role) && !l->seen[i].answered)
-			return false;
-		any |= observed_of_parent(l->seen[i].server.role);
+		const struct seen *s = &l->seen[i];
+
+		addr_text(&s->server.addr, address);
+		if (observed_of_parent(s->server.role) && strlen(address) == (size_t)(words - alarm) &&
+		    strncmp(alarm, address, strlen(address)) == 0)
+			return s->answered;
 	}
-	return any;
+	return l != NULL && l->parents_whole; /* it is looked at no more */
 }
 
 void looks_free(struct zone_ctx *c)

@@ -39,8 +39,9 @@ char *looks_missing(const struct zone_ctx *c, const struct life *l);
 json_t *looks_status(const struct zone_ctx *c);
 /* A DS at the parent that names no key of the zone, as a sentence, borrowed; NULL: none is known. */
 const char *looks_alarm(const struct zone_ctx *c);
-/* Every server of the parent that is to be looked at has answered since the start. */
-bool looks_known(const struct keydist *k, const struct zone_ctx *c);
+/* An alarm that may have been told before the start would be seen again by now, if it is one of looks_alarm's: the server that
+ * shows that DS has answered, whether others have or not.  alarm NULL: none. */
+bool looks_since(const struct keydist *k, const struct zone_ctx *c, const char *alarm);
 void looks_free(struct zone_ctx *c);
 
 #endif

@@ -105,13 +105,13 @@ def org(ds, serial=None):
 @limit(150)
 def test_alarms_are_posted_until_they_are_over(lab):
     """A DS at the parent that names no key: told again and again until it is taken, over a crash, and then no more, over another;
-    another DS; and its end, which comes while nobody looks."""
+    another DS; and its end, which comes while nobody looks.  Of the parent's two servers one never answers."""
     web = receiver()
     web.refuses = True
     cluster, s1 = posting(lab, web)
     parent = BindPrimary(lab, "parent", {"org": org(None, 1)}).start()
     s1.conf["signer"].update({"look-interval-s": 1, "parents": [
-        {"zone": "org", "servers": ["%s#%d" % (parent.addr, parent.port)], "validate": False}]})
+        {"zone": "org", "servers": ["%s#%d" % (addr, parent.port) for addr in (parent.addr, lab.addr())], "validate": False}]})
     cluster.write_confs()
     cluster.start()
     s1.ctl("policy", "apply", lab.write("fast.yaml", POLICY))
