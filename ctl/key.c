@@ -115,9 +115,12 @@ int ctl_key_made(struct ctl *c, const char *zone, const json_t *answer, long tim
 		snprintf(what, sizeof(what), jbool(answer, "existing") ? "was there already"
 					     : states != NULL          ? "is distributed"
 								       : "is %s", how);
-		if (!ctl_json_new(c, json_pack("{s:s, s:b, s:O, s:b}", "zone", zone, "distributed", states != NULL, "keys",
-					       keys, "existing", jbool(answer, "existing"))))
+		if (!ctl_json_new(c, json_pack("{s:s, s:b, s:O, s:b, s:O*}", "zone", zone, "distributed", states != NULL, "keys",
+					       keys, "existing", jbool(answer, "existing"), "check", json_object_get(answer, "check")))) {
 			say_keys(keys, what);
+			if (*jtext(answer, "check") != '\0')
+				printf("see to it: %s\n", jtext(answer, "check"));
+		}
 	}
 	json_decref(states);
 	return rc;

@@ -20,6 +20,7 @@ struct public_keys {
 	const struct life *l;
 	struct key *key[PUBLIC_MAX];
 	size_t n;
+	uint32_t ttl; /* the largest that a record has; 0: none has one */
 };
 
 static int read_files(struct public_keys *p, const json_t *files, struct err *e)
@@ -35,7 +36,7 @@ static int read_files(struct public_keys *p, const json_t *files, struct err *e)
 
 		if (text == NULL || text[0] != '/')
 			return err_set(e, ERR_SYNTAX, "files: must be a list of absolute paths");
-		if (key_public_list(text, p->z->name, p->key, PUBLIC_MAX, &p->n, e) != 0)
+		if (key_public_list(text, p->z->name, p->key, PUBLIC_MAX, &p->n, &p->ttl, e) != 0)
 			return -1;
 	}
 	return 0;
@@ -58,6 +59,26 @@ static unsigned our_algorithm(const struct life *l)
 		if (!l->t.key[i].foreign && !l->t.key[i].dead && l->t.key[i].key->declined.n == 0)
 			return l->t.key[i].alg;
 	return l->policy.algorithm;
+}
+
+/* We wait as long as what we publish may be cached; what that signer published longer would be in caches still. */
+static int check_ttl(const struct public_keys *p, struct err *e)
+{
+	const struct policy *policy = &p->l->p;
+
+	if (p->ttl <= policy->dnskey_ttl_s)
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "the DNSKEY RRset there has a TTL of %u s, and dnskey-ttl of policy %s is %lld s: caches would keep it for longer than "
+		       "we wait.  Raise dnskey-ttl to %u s or more", p->ttl, policy->name, (long long)policy->dnskey_ttl_s, p->ttl);
+}
+
+/* What only a person can see to. */
+static const char *to_check(const struct public_keys *p)
+{
+	return p->ttl > 0 ? "lower no TTL of the zone's records until these keys are withdrawn and gone"
+			  : "the records name no TTL: see that dnskey-ttl of the policy is not below that of the DNSKEY RRset there; and lower "
+			    "no TTL of the zone's records until these keys are withdrawn and gone";
 }
 
 static int check_one(const struct public_keys *p, const struct key *key, struct err *e)
@@ -121,6 +142,7 @@ static int on_public(void *ctx, const struct http_request *q, struct http_answer
 	p.l = &l;
 	rc = l.t.secure ? read_files(&p, json_object_get(q->body, "files"), e)
 			: err_set(e, ERR_REFUSED, "%s is to be insecure", p.z->text);
+	rc = rc == 0 ? check_ttl(&p, e) : rc;
 	for (size_t i = 0; i < p.n && rc == 0; i++)
 		rc = check_one(&p, p.key[i], e);
 	list = json_array();
@@ -129,7 +151,7 @@ static int on_public(void *ctx, const struct http_request *q, struct http_answer
 	for (size_t i = 0; i < p.n; i++)
 		key_free(p.key[i]);
 	if (rc == 0)
-		a->body = json_pack("{s:O,s:b}", "keys", list, "existing", 0);
+		a->body = json_pack("{s:O,s:b,s:s}", "keys", list, "existing", 0, "check", to_check(&p));
 	json_decref(list);
 	return rc;
 }

@@ -142,7 +142,8 @@ int key_import_bind(const char *path, const uint8_t *zone, struct key **out, str
 /* PKCS #8 in PEM; the public half is made from it.  flags: 256 or 257. */
 int key_import_pem(const char *path, unsigned alg, uint16_t flags, struct key **out, struct err *e);
 /* Public halves alone: every DNSKEY record of the zone in the file, one a line (a .key file, or what dig prints); other
- * lines that are no comments are refused.  They come behind the *n that are there, at most max; the caller frees all. */
-int key_public_list(const char *path, const uint8_t *zone, struct key **out, size_t max, size_t *n, struct err *e);
+ * lines that are no comments are refused.  They come behind the *n that are there, at most max; the caller frees all.
+ * ttl: raised to the largest that a line has, in seconds; a line need not have one. */
+int key_public_list(const char *path, const uint8_t *zone, struct key **out, size_t max, size_t *n, uint32_t *ttl, struct err *e);
 
 #endif

@@ -110,8 +110,8 @@ static size_t base64_rest(const char *words, uint8_t *out, size_t cap)
 	return n;
 }
 
-/* OWNER [TTL] [IN] DNSKEY FLAGS PROTOCOL ALGORITHM KEY; 1: not such a line. */
-static int parse_line(char *line, const uint8_t *zone, struct key **out, struct err *e)
+/* OWNER [TTL] [IN] DNSKEY FLAGS PROTOCOL ALGORITHM KEY; 1: not such a line.  ttl: raised to the line's; a line without one leaves it. */
+static int parse_line(char *line, const uint8_t *zone, struct key **out, uint32_t *ttl, struct err *e)
 {
 	uint8_t owner[DNAME_MAX], rdata[KEY_RDATA_MAX];
 	unsigned long number[3];
@@ -124,9 +124,12 @@ static int parse_line(char *line, const uint8_t *zone, struct key **out, struct 
 		return -1;
 	if (!dname_equal(owner, zone))
 		return err_set(e, ERR_SYNTAX, "DNSKEY of another name: %s", word);
-	do
-		word = strtok_r(NULL, " \t\r\n", &save);
-	while (word != NULL && strcasecmp(word, "DNSKEY") != 0);
+	while ((word = strtok_r(NULL, " \t\r\n", &save)) != NULL && strcasecmp(word, "DNSKEY") != 0) {
+		const unsigned long seconds = strtoul(word, &end, 10);
+
+		if (*end == '\0' && seconds <= INT32_MAX && seconds > *ttl) /* RFC 2181 section 8 */
+			*ttl = (uint32_t)seconds;
+	}
 	for (size_t i = 0; i < 3; i++) {
 		word = word == NULL ? NULL : strtok_r(NULL, " \t\r\n", &save);
 		if (word == NULL || (number[i] = strtoul(word, &end, 10)) > (i == 0 ? 65535 : 255) ||
@@ -147,12 +150,13 @@ int key_public_read(const char *path, const uint8_t *zone, struct key **out, str
 	FILE *f = fopen(path, "re");
 	char *line = NULL;
 	size_t room = 0;
+	uint32_t ttl = 0;
 	int rc = 1;
 
 	if (f == NULL)
 		return err_errno(e, "%s", path);
 	while (rc == 1 && getline(&line, &room, f) > 0 && room <= KEYFILE_MAX)
-		rc = parse_line(line, zone, out, e);
+		rc = parse_line(line, zone, out, &ttl, e);
 	if (rc == 1)
 		rc = err_set(e, ERR_SYNTAX, "no DNSKEY record");
 	free(line);
@@ -178,7 +182,7 @@ static FILE *open_regular(const char *path, struct err *e)
 	return f;
 }
 
-int key_public_list(const char *path, const uint8_t *zone, struct key **out, size_t max, size_t *n, struct err *e)
+int key_public_list(const char *path, const uint8_t *zone, struct key **out, size_t max, size_t *n, uint32_t *ttl, struct err *e)
 {
 	FILE *f = open_regular(path, e);
 	const size_t before = *n;
@@ -189,7 +193,7 @@ int key_public_list(const char *path, const uint8_t *zone, struct key **out, siz
 	while (rc == 0 && getline(&line, &room, f) > 0) {
 		struct key *key = NULL;
 
-		rc = parse_line(line, zone, &key, e);
+		rc = parse_line(line, zone, &key, ttl, e);
 		if (rc == 0 && *n == max) {
 			key_free(key);
 			rc = err_set(e, ERR_LIMIT, "more than %zu keys", max);
