@@ -4,7 +4,7 @@
 import time
 
 from duetlab import NSD, Bind, Cluster, Failed, Knot, Unbound, limit, small_zone, wait_until
-from steady import Steady
+from steady import Steady, end_all
 
 ZONE = "example.org"
 HOSTS = 4000
@@ -69,13 +69,7 @@ def test_failover(lab):
     times["nsd, after signer1's start"] = time.monotonic() - restarted
     before = [s.answered() for s in streams]
     wait_until(lambda: all(s.answered() > b + 200 for s, b in zip(streams, before)), 20, "queries go on")
-    for s in streams:
-        s.stop()
     for name, seconds in times.items():
         print("the change after %.1f s: %s" % (seconds, name))
-    for s in streams:
-        print(s)
-    bad = [str(s) for s in streams if s.bad()]
-    if bad:
-        raise Failed("\n".join(bad))
+    end_all(streams, wrong=Steady.bad)
     wait_until(lambda: s1.serial(ZONE) == s2.serial(ZONE), 30, "both signers show one serial again")

@@ -7,7 +7,7 @@ import threading
 import time
 
 from duetlab import NSD, Cluster, Failed, Knot, Unbound, limit, small_zone, wait_until
-from steady import Steady
+from steady import Steady, end_all
 
 ZONE = "example.org"
 HOSTS = 300
@@ -79,12 +79,7 @@ class World:
             raise Failed("%s\n%s\n%s" % (e, self.s1.ctl("key", "explain", ZONE).stdout, self.s2.ctl("key", "explain", ZONE).stdout))
 
     def end(self):
-        for s in self.streams:
-            s.stop()
-            print(s)
-        bad = [str(s) for s in self.streams if s.bad()]
-        if bad:
-            raise Failed("\n".join(bad))
+        end_all(self.streams, wrong=Steady.bad)
 
 
 def zsk_calendar(tag):
@@ -158,6 +153,28 @@ def test_zsk_roll(lab):
     w.end()
 
 
+@limit(180)
+def test_a_new_policy_waits_for_the_roll_that_runs(lab):
+    """Another algorithm is asked for while the ZSK is rolled: that roll ends as it began, and then the other begins."""
+    w = World(lab, split=True)
+    old = {k["hash"] for k in live(w.s1) if k["role"] == "zsk"}
+    w.s1.ctl("key", "roll", ZONE, "--role", "zsk")
+    wait_until(lambda: len([k for k in live(w.s1) if k["role"] == "zsk" and k["published"]]) == 2, 60, "the new key is published")
+    w.s2.kill("keydist")    # without which it does not end
+    w.s1.ctl("policy", "apply", "--force", w.cluster.lab.write("quick.yaml", QUICK % ("quick", "ksk+zsk", 15, "double-signature")))
+    w.s1.ctl("key", "roll", ZONE)
+    w.s2.start("keydist")
+    wait_until(lambda: any(k["algorithm"] == 15 and k["published"] for k in live(w.s1)), 120, "the other algorithm is published",
+               every=0.3)
+    w.end()
+    chart = json.loads(w.s1.ctl("key", "timeline", ZONE, "--json").stdout)["keys"]
+    began = min(s["at"] for k in chart if k["algorithm"] == 15 for s in k["records"]["dnskey"] if s["phase"] == "rumoured")
+    ended = [s["at"] for k in chart if k["hash"] in old for s in k["records"]["dnskey"]
+             if s["phase"] == "hidden" and not s["expected"]]
+    if not ended or began < max(ended):
+        raise Failed("the other algorithm came at %d, and the old key went at %s: %s" % (began, ended, chart))
+
+
 def bare(w):
     """No secondary has a signature."""
     return not any(s.signed(ZONE) for s in w.secondaries)
@@ -182,11 +199,7 @@ def test_csk_roll(lab):
     old = {k["hash"] for k in live(w.s1)}
     w.s2.ctl("key", "roll", ZONE)
     wait_until(lambda: any(k["cds"] and k["hash"] not in old for k in live(w.s1)), 60, "CDS names the new key")
-    for s in w.streams:     # their trust anchor is the old key's: from here on it is the parent's business
-        s.stop()
-        print(s)
-        if s.bad():
-            raise Failed(str(s))
+    w.end()     # their trust anchor is the old key's: from here on it is the parent's business
     swear(w, old)
     old = {k["hash"] for k in live(w.s1)}
     w.s1.ctl("key", "withdraw", ZONE)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Rollovers beside a real parent, with real secondaries and validators that trust the parent alone."""
 
-from duetlab import limit
+from duetlab import Failed, limit
 from parentworld import Roll, World, ZONE, set_back
 
 
@@ -11,6 +11,17 @@ def test_a_ksk_and_a_zsk_are_rolled_beside_a_real_parent(lab):
     w.roll("--role", "zsk", role="zsk")
     w.roll("--role", "ksk", role="ksk")
     w.end(notice=True)
+
+
+@limit(300)
+def test_a_ksk_is_rolled_by_double_signature_and_a_csk_to_another_algorithm(lab):
+    """Two zones below the same parent, side by side."""
+    w = World(lab, {"ksk.org": dict(keys="ksk+zsk", ksk="double-signature"), "algorithm.org": dict(algorithm=8)}, bind=False).begin()
+    ksk, algorithm = Roll("ksk.org", "--role", "ksk", role="ksk"), Roll("algorithm.org", policies=[dict(algorithm=13)])
+    w.turn([ksk, algorithm], 0)
+    if {k["algorithm"] for k in w.live(w.s2, "algorithm.org")} != {13}:
+        raise Failed("algorithm.org has %s" % w.live(w.s2, "algorithm.org"))
+    w.end()
 
 
 @limit(300)
