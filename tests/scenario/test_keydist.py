@@ -484,6 +484,28 @@ def test_restore_on_blank_hosts(lab):
     wait_distributed(new[0], 1, "new.example")
 
 
+def copied(cluster, host):
+    """The host's disk on another machine, which nobody's configuration points to yet."""
+    clone = cluster._host("clone", host.role, 4)
+    del cluster.hosts["clone"]
+    for d in ("etc", "lib", "zones"):
+        shutil.rmtree(os.path.join(clone.dir, d))
+        shutil.copytree(os.path.join(host.dir, d), os.path.join(clone.dir, d))
+    clone.conf["node"]["recovery"] = cluster.recovery_line
+    clone.conf["peers"] = host.conf["peers"]
+    clone.write_conf()
+    return clone
+
+
+def point(host, name, to):
+    """From now on the host takes that one for the peer of this name."""
+    for p in host.conf["peers"]:
+        if p["name"] == name:
+            p["endpoint"] = to.endpoint()
+    host.write_conf()
+    host.ctl("reload", check=False)     # there may be no signer to reload
+
+
 @limit(90)
 def test_identity_in_use_twice(lab):
     """The same identity runs on two hosts, one of which signer2 takes for signer1, the other the vault: the one that was
@@ -491,30 +513,48 @@ def test_identity_in_use_twice(lab):
     cluster = key_daemons(lab)
     s1, s2 = cluster.signer1, cluster.signer2
     s1.stop("keydist")
-    clone = cluster._host("clone", "signer", 4)
-    del cluster.hosts["clone"]
-    for d in ("etc", "lib"):
-        shutil.rmtree(os.path.join(clone.dir, d))
-        shutil.copytree(os.path.join(s1.dir, d), os.path.join(clone.dir, d))
-    clone.conf["node"]["recovery"] = cluster.recovery_line
-    clone.conf["peers"] = s1.conf["peers"]
-    clone.write_conf()
+    clone = copied(cluster, s1)
     s1.start("keydist")
     wait_until(lambda: s1.ctl("zone", "add", "one.example", "--source", "file:one", check=False).returncode == 0, 20)
     clone.start("keydist")
     if clone.ctl("zone", "add", "two.example", "--source", "file:two", check=False).returncode == 0:
         raise Failed("a copy that nobody answers spoke")
-    for p in s2.conf["peers"]:
-        if p["name"] == "signer1":
-            p["endpoint"] = clone.endpoint()
-    s2.write_conf()
-    s2.ctl("reload", check=False)   # there is no signer to reload
+    point(s2, "signer1", clone)
     wait_until(lambda: clone.ctl("zone", "add", "two.example", "--source", "file:two", check=False).returncode == 0, 20)
     s1.keydist.wait_event("event=identity-in-use", 20)
     refused = s1.ctl("zone", "add", "three.example", "--source", "file:three", check=False)
     if refused.returncode != 1 or "in use elsewhere" not in refused.stderr:
         raise Failed("it went on: %s" % refused)
     wait_until(lambda: "two.example" in s2.ctl("zone", "list").stdout, 20)
+
+
+@limit(120)
+def test_identity_in_use_twice_and_quiet(lab):
+    """Neither of the two has said a fact since its start: by what they say of the zone's version one of them notices and holds."""
+    cluster = Cluster(lab, signers=2, backups=1).init()
+    s1, s2 = cluster.signer1, cluster.signer2
+    cluster.start()
+    s1.ctl("policy", "apply", lab.write("policy.yaml", "name: default\npropagation: 0\n"))
+    cluster.add_zone(ZONE, small_zone(ZONE))
+    s1.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    for h in cluster.signers():
+        h.wait_first_ds(ZONE)
+    wait_until(lambda: same_facts(cluster), 20, "all facts are everywhere")
+    s1.stop()
+    clone, mark = copied(cluster, s1), s1.keydist.mark()
+    s1.start()
+    s1.keydist.wait_event("event=compared", 20, mark)
+    before = len(facts(s2))
+    clone.start()
+    point(s2, "signer1", clone)
+    wait_until(lambda: any(h.keydist.count("event=identity-in-use") for h in (s1, clone)), 60, "one of them notices")
+    if len(facts(s2)) != before:
+        raise Failed("they were not quiet")
+    held = next(h for h in (s1, clone) if h.keydist.count("event=identity-in-use"))
+    refused = held.ctl("zone", "add", "two.example", "--source", "file:two", check=False)
+    if refused.returncode != 1 or "in use elsewhere" not in refused.stderr:
+        raise Failed("it went on: %s" % refused)
 
 
 @limit(90)
