@@ -90,6 +90,22 @@ class MemoryWatch(threading.Thread):
 RSA_CODES = ({"OPENSSL_ia32cap": ":~0x0"}, {"OPENSSL_ia32cap": ":~0x80000"})
 
 
+class GrowingLog:
+    """What a process has logged since an offset, each part read once: that takes its time beside what is measured."""
+
+    def __init__(self, process, since=0):
+        self.path, self.at = process.log, since
+
+    def news(self):
+        """Whole lines that were not given before."""
+        with open(self.path, "rb") as f:
+            f.seek(self.at)
+            text = f.read()
+        text = text[:text.rfind(b"\n") + 1]
+        self.at += len(text)
+        return text
+
+
 class Yardstick:
     """How many signatures, or verifications, a second the machine does when it does nothing else, in as many threads, by the
     fastest of the public calls: rawrate.  A processor that is shared with others changes its speed within seconds, by as much

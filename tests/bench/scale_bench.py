@@ -9,7 +9,7 @@ import shutil
 import signal
 import time
 
-from benchlib import MIB, MemoryWatch, Table, progress, timed
+from benchlib import MIB, GrowingLog, MemoryWatch, Table, progress, timed
 from duetlab import Cluster, run, wait_until
 from farm_bench import used_s
 
@@ -79,18 +79,13 @@ def holds(host, zone, tag, name):
 
 
 class Counted:
-    """How many keys a keydist has logged to hold, each part of its log read once; the last of them."""
+    """How many keys a keydist has logged to hold; the last of them."""
 
     def __init__(self, host):
-        self.path, self.at, self.n, self.last = host.keydist.log, 0, 0, None
+        self.log, self.n, self.last = GrowingLog(host.keydist), 0, None
 
     def count(self):
-        with open(self.path, "rb") as f:
-            f.seek(self.at)
-            text = f.read()
-        text = text[:text.rfind(b"\n") + 1]
-        self.at += len(text)
-        for zone, tag in re.findall(rb" event=key-held zone=(\S+) key=(\d+)/", text):
+        for zone, tag in re.findall(rb" event=key-held zone=(\S+) key=(\d+)/", self.log.news()):
             self.n, self.last = self.n + 1, (zone.decode(), int(tag))
         return self.n
 
