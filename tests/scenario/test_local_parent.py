@@ -134,6 +134,9 @@ class World:
         self.s2.ctl("zone", "hold", parent, "--reason", "it lags")
         self.s1.ctl("key", "roll", zone)
         self.wait(lambda: self.ds(zone)[0] - old and not self.ds(zone)[1] - old, "the new DS is in at signer1 alone")
+        for h in (self.s1, self.s2):
+            self.wait(lambda h=h: "parent %s#" % self.servers[1].addr in h.ctl("key", "explain", zone).stdout,
+                      "%s waits for what signer2 gives" % h.name)
         self.meanwhile()
         fresh = [k for h in (self.s1, self.s2) for k in self.live(h, zone) if k["tag"] not in old]
         if self.ds(zone)[1] != old or not old < self.tags(zone) or any(k["records"]["ds"]["phase"] == "omnipresent" for k in fresh):
