@@ -208,6 +208,8 @@ int cmd_key_ds(struct ctl *c)
 				zone,
 				*jtext(answer, "why") != '\0' ? jtext(answer, "why")
 							      : "it is not served everywhere");
+		if (!safe && *jtext(answer, "missing_server") != '\0')
+			fprintf(stderr, "%s\n", jtext(answer, "missing_server"));
 	}
 	json_decref(answer);
 	free(zone);

@@ -298,8 +298,8 @@ static int on_ds(void *ctx, const struct http_request *q, struct http_answer *a,
 		}
 	}
 	why = why_not_safe(&l);
-	a->body = json_pack("{s:b,s:o,s:o,s:o,s:o,s:o}", "safe", json_is_null(why), "why", why, "ds", ds,
-			    "dnskey", dnskey, "cds", cds, "cdnskey", cdnskey);
+	a->body = json_pack("{s:b,s:o,s:o,s:o,s:o,s:o,s:o}", "safe", json_is_null(why), "why", why, "missing_server",
+			    missing_server(k, z), "ds", ds, "dnskey", dnskey, "cds", cds, "cdnskey", cdnskey);
 	return 0;
 }
 
