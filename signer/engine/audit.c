@@ -44,7 +44,7 @@ struct feeding {
 
 bool audit_passed(const struct made *m, uint32_t serial)
 {
-	return m->arena != NULL && m->info.serial == serial && (m->passed || m->plan->policy.audit == POLICY_AUDIT_OFF);
+	return m->arena != NULL && m->info.serial == serial && (m->passed || m->plan->policy->audit == POLICY_AUDIT_OFF);
 }
 
 bool audit_input_waits(const struct zwork *z)
@@ -171,7 +171,7 @@ static void refused(struct zwork *z, const struct made *m)
 	z->error_at = v->at;
 	log_event(LOG_ERROR, "audit-refused", "zone=%s serial=%u result=%s msg=%s; %s%s", z->name, v->serial, v->result, v->why,
 		  z->next, z->version != NULL ? "; the version before stays served" : "");
-	if (new && m->plan->policy.audit_refused == POLICY_HARD && strcmp(v->result, "refused") == 0)
+	if (new && m->plan->policy->audit_refused == POLICY_HARD && strcmp(v->result, "refused") == 0)
 		review_halt(z, z->error);
 	zwork_tell(z);
 	waiter_failed(z, ERR_REFUSED, z->error);
@@ -277,7 +277,7 @@ static bool stands_on_passed(const struct zwork *z, const struct made *m)
 
 static bool whole_is_due(const struct zwork *z, const struct made *m)
 {
-	const int64_t every = m->plan->policy.audit_whole_every_s, now = clock_now_s();
+	const int64_t every = m->plan->policy->audit_whole_every_s, now = clock_now_s();
 
 	return every > 0 && (now - z->kept.whole_at >= every || now < z->kept.whole_at);
 }
@@ -287,7 +287,7 @@ static void choose_parts(struct zwork *z, struct auditing *a)
 	const struct made *m = a->made;
 	struct table *table;
 
-	if (m->whole || m->plan->policy.audit == POLICY_AUDIT_WHOLE || !stands_on_passed(z, m) || whole_is_due(z, m))
+	if (m->whole || m->plan->policy->audit == POLICY_AUDIT_WHOLE || !stands_on_passed(z, m) || whole_is_due(z, m))
 		return;
 	if (change_table(m->change, &table, &a->err) != 0)
 		return; /* the whole says the same */
@@ -305,7 +305,7 @@ void audit_start(struct zwork *z, uint32_t serial)
 
 	if (pipeline_soa(z, serial) != 0 || spoil_version(z) != 0)
 		return;
-	if (m->plan->policy.audit == POLICY_AUDIT_OFF && m->params.zonemd == 0) {
+	if (m->plan->policy->audit == POLICY_AUDIT_OFF && m->params.zonemd == 0) {
 		zwork_poke(z);
 		return;
 	}
@@ -319,7 +319,7 @@ void audit_start(struct zwork *z, uint32_t serial)
 	if (fail_number("audit-limit") > 0)
 		a->timeout_s = fail_number("audit-limit");
 	threads = a->work.large ? works_threads(z->engine->works) : 1;
-	if (m->plan->policy.audit != POLICY_AUDIT_OFF)
+	if (m->plan->policy->audit != POLICY_AUDIT_OFF)
 		a->job = auditjob_text(z, a->parts.tags != NULL ? &a->parts : NULL, threads,
 				       a->work.large ? WORK_LARGE_NICE : 0, a->timeout_s);
 	json_decref(m->outside);

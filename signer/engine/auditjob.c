@@ -142,7 +142,7 @@ static void set_beside(json_t *o, const struct zwork *z, const struct made *m)
 /* What each version made by the plan is held against. */
 static json_t *lasting_words(const struct plan *p)
 {
-	json_t *o = json_pack("{s:b,s:o}", "observed", 1, "policy", limits(&p->policy));
+	json_t *o = json_pack("{s:b,s:o}", "observed", 1, "policy", limits(p->policy));
 
 	if (p->set_back)
 		json_object_set_new(o, "set_back", json_true());
@@ -186,7 +186,7 @@ static bool ends_no_sooner(const struct zwork *z)
 {
 	const int64_t earliest = z->version == NULL ? INT64_MAX : version_info(z->version)->earliest;
 
-	return earliest <= clock_now_s() + z->plan->policy.renewal_margin_s && earliest <= z->made->info.earliest;
+	return earliest <= clock_now_s() + z->plan->policy->renewal_margin_s && earliest <= z->made->info.earliest;
 }
 
 static const struct zone_sum *new_sum(const struct made *m)

@@ -118,7 +118,7 @@ static struct serial_view view_of(struct zwork *z, int64_t now, struct serial_ve
 		.want = review_lets(z) ? *review_content(z) : z->kept.mine,
 		.confirmed = source_confirmed(z, z->source.kind == SOURCE_FILE ? now_ms - FRESH_MS : now_ms - 3600000),
 		.forced = z->forced && z->hold == NULL, .floor = z->plan->floor,
-		.margin_s = (uint32_t)z->plan->policy.renewal_margin_s, .known = known,
+		.margin_s = (uint32_t)z->plan->policy->renewal_margin_s, .known = known,
 	};
 
 	view.want.steps = z->plan->steps;

@@ -39,7 +39,7 @@ static size_t known(const struct zwork *z, struct content_id out[KNOWN_MAX])
 static void decide(const struct zwork *z, uint64_t rev, uint32_t serial, const uint8_t *digest, struct content_decision *out)
 {
 	struct content_id others[KNOWN_MAX];
-	const bool by_serial = rev != 0 || policy_order(&z->plan->policy, z->plan->source) == POLICY_ORDER_SERIAL;
+	const bool by_serial = rev != 0 || policy_order(z->plan->policy, z->plan->source) == POLICY_ORDER_SERIAL;
 	struct content_view view = {
 		.order = by_serial ? CONTENT_SERIAL : CONTENT_SEEN,
 		.epoch = z->plan->epoch, .input_serial = rev != 0 ? (uint32_t)rev : serial, .digest = digest,
@@ -183,7 +183,7 @@ static bool lags(const struct zwork *z, const uint8_t *digest, uint64_t number)
 			return false; /* somebody has published it again, above what was taken */
 		seen = true;
 	}
-	return seen && is.epoch == l->id.epoch && policy_order(&z->plan->policy, z->plan->source) == POLICY_ORDER_SEEN;
+	return seen && is.epoch == l->id.epoch && policy_order(z->plan->policy, z->plan->source) == POLICY_ORDER_SEEN;
 }
 
 void input_taken(struct zwork *z, struct content *content)
@@ -276,7 +276,7 @@ void input_renumber(struct zwork *z)
 
 	if (z->source.kind == SOURCE_SUBMIT)
 		return;
-	if (z->plan == NULL || z->plan->state == PLAN_KEEP || policy_order(&z->plan->policy, z->plan->source) != POLICY_ORDER_SEEN)
+	if (z->plan == NULL || z->plan->state == PLAN_KEEP || policy_order(z->plan->policy, z->plan->source) != POLICY_ORDER_SEEN)
 		return;
 	if (z->input != NULL) {
 		if (!z->input->of_peer && behind_a_silent_one(z))

@@ -204,7 +204,7 @@ void load_start(struct zwork *z)
 {
 	struct source *s = &z->source;
 	struct load *l = mem_new(1, sizeof(*l));
-	int64_t max_ttl = z->plan->policy.max_ttl_unsigned_s;
+	int64_t max_ttl = z->plan->policy->max_ttl_unsigned_s;
 
 	l->z = z;
 	l->fd = -1;

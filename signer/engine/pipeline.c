@@ -126,7 +126,7 @@ static void sign_done(struct work *w)
 /* Each node draws its own salt, once. */
 static void params_salt(struct zwork *z, struct sign_params *p)
 {
-	size_t len = (size_t)z->plan->policy.nsec3_salt_len;
+	size_t len = (size_t)z->plan->policy->nsec3_salt_len;
 
 	if (p->denial == DENIAL_NSEC || len == 0)
 		return;
@@ -144,7 +144,7 @@ static void params_set(struct zwork *z, struct sign_params *p)
 {
 	static const enum denial denial[] = {
 		[POLICY_NSEC] = DENIAL_NSEC, [POLICY_NSEC3] = DENIAL_NSEC3, [POLICY_NSEC3_OPTOUT] = DENIAL_NSEC3_OPTOUT };
-	const struct policy *policy = &z->plan->policy;
+	const struct policy *policy = z->plan->policy;
 
 	*p = (struct sign_params){ .now = clock_now_s(), .full = z->full };
 	p->denial = denial[policy->denial];
@@ -211,7 +211,7 @@ static const char *doubted(const struct zwork *z, const struct made *m)
 
 	if (now < r->past_at)
 		return "the clock was set back";
-	if (version_info(r->version)->earliest <= now + z->plan->policy.renewal_margin_s)
+	if (version_info(r->version)->earliest <= now + z->plan->policy->renewal_margin_s)
 		return "its signatures have become due for renewal";
 	is = auditjob_outside(z, m);
 	why = auditjob_other(r->outside, is);

@@ -9,6 +9,7 @@
 #include "arena/arena.h"
 #include "msg/msg.h"
 #include "seal/seal.h"
+#include "signer/engine/sharedpolicy.h"
 
 #define KEYS_MAX      16
 #define READY_MAX     8
@@ -65,6 +66,7 @@ void plan_unref(struct plan *p)
 	json_decref(p->lost);
 	json_decref(p->audit_words);
 	free(p->shows);
+	policy_unshare(p->policy);
 	arena_free(p->arena);
 	free(p);
 }
@@ -237,14 +239,14 @@ out:
 /* What a version is made of; a plan with another hash asks for a new version. */
 static void plan_digest(struct plan *p)
 {
-	const uint64_t head[] = { (uint64_t)p->state, (uint64_t)p->policy.denial, (uint64_t)p->policy.nsec3_iterations,
-				  (uint64_t)p->policy.nsec3_salt_len, p->steps };
+	const uint64_t head[] = { (uint64_t)p->state, (uint64_t)p->policy->denial, (uint64_t)p->policy->nsec3_iterations,
+				  (uint64_t)p->policy->nsec3_salt_len, p->steps };
 	crypto_hash_sha256_state c;
 
 	crypto_hash_sha256_init(&c);
 	crypto_hash_sha256_update(&c, (const uint8_t *)head, sizeof(head));
-	if (p->policy.zonemd != 0)
-		crypto_hash_sha256_update(&c, (const uint8_t *)&p->policy.zonemd, sizeof(p->policy.zonemd));
+	if (p->policy->zonemd != 0)
+		crypto_hash_sha256_update(&c, (const uint8_t *)&p->policy->zonemd, sizeof(p->policy->zonemd));
 	crypto_hash_sha256_update(&c, (const uint8_t *)p->shows, strlen(p->shows) + 1);
 	for (size_t i = 0; i < p->key_count; i++)
 		crypto_hash_sha256_update(&c, key_hash(p->keys[i]), KEY_HASH_LEN);
@@ -315,6 +317,16 @@ static int shows_read(struct plan *p, const json_t *msg, struct err *e)
 	return strlen(p->shows) <= SHOWS_MAX ? 0 : err_set(e, ERR_LIMIT, "shows: at most %d octets", SHOWS_MAX);
 }
 
+static int policy_read(struct plan *p, const json_t *msg, struct err *e)
+{
+	struct policy policy;
+
+	if (policy_from_json(json_object_get(msg, "policy"), &policy, e) != 0)
+		return -1;
+	p->policy = policy_share(&policy);
+	return 0;
+}
+
 static int floor_read(struct plan *p, const json_t *msg, struct err *e)
 {
 	const json_t *floor = json_object_get(msg, "floor");
@@ -374,7 +386,7 @@ static int children_read(struct plan *p, const json_t *msg, const uint8_t *apex,
 	char *text;
 	size_t i;
 
-	if (list == NULL || policy_order(&p->policy, p->source) != POLICY_ORDER_SEEN)
+	if (list == NULL || policy_order(p->policy, p->source) != POLICY_ORDER_SEEN)
 		return 0;
 	if (!json_is_array(list) || json_array_size(list) > CHILDREN_MAX)
 		return err_set(e, ERR_SYNTAX, "children: a list of at most %d", CHILDREN_MAX);
@@ -441,7 +453,7 @@ int plan_read(const json_t *msg, const uint8_t *apex, const struct engine_identi
 	if (p->gone)
 		goto good;
 	if ((source = msg_text(msg, "source", 1024, e)) == NULL || state_read(p, msg, e) != 0 ||
-	    policy_from_json(json_object_get(msg, "policy"), &p->policy, e) != 0 || floor_read(p, msg, e) != 0 ||
+	    policy_read(p, msg, e) != 0 || floor_read(p, msg, e) != 0 ||
 	    override_read(p, msg, e) != 0 ||
 	    shows_read(p, msg, e) != 0 ||
 	    msg_uint(msg, "steps", INT64_MAX, &p->steps, e) != 0 || msg_uint(msg, "epoch", INT64_MAX, &p->epoch, e) != 0)

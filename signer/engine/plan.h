@@ -38,7 +38,7 @@ struct plan {
 	bool gone;
 	uint64_t rev;
 	char *source;
-	struct policy policy;
+	const struct policy *policy; /* sharedpolicy.h; NULL where the zone is gone */
 	enum plan_state state;
 	struct ready_rrset *ready;
 	size_t ready_count;

@@ -53,7 +53,7 @@ static bool may_go_on(const struct zwork *z)
 
 static bool load_wanted(const struct zwork *z)
 {
-	return z->input != NULL && !off(z->plan->policy.load_review) && !overridden(z) &&
+	return z->input != NULL && !off(z->plan->policy->load_review) && !overridden(z) &&
 	       !is_digest(z->input_id.digest, z->review.load_passed);
 }
 
@@ -77,7 +77,7 @@ const struct content_id *review_content(const struct zwork *z)
 
 bool review_wanted(const struct zwork *z, const struct made *m)
 {
-	return m->content != NULL && !off(z->plan->policy.sign_review) && !overridden(z);
+	return m->content != NULL && !off(z->plan->policy->sign_review) && !overridden(z);
 }
 
 /* ---- the store ---- */
@@ -257,7 +257,7 @@ void review_halt(struct zwork *z, const char *why)
 static const char *obsolete(const struct zwork *z)
 {
 	const struct review *r = &z->review;
-	const struct policy *p = &z->plan->policy;
+	const struct policy *p = z->plan->policy;
 
 	if (z->input != NULL && !is_digest(z->input_id.digest, r->content.digest))
 		return "newer input takes its place";

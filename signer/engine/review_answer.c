@@ -39,7 +39,7 @@ void review_passed(struct zwork *z, const char *by)
 
 static bool hard(const struct zwork *z)
 {
-	const struct policy *p = &z->plan->policy;
+	const struct policy *p = z->plan->policy;
 
 	return (z->review.stage == REVIEW_LOAD ? p->load_refused : p->sign_refused) == POLICY_HARD;
 }
@@ -169,7 +169,7 @@ json_t *review_status(const struct zwork *z)
 	json_object_set_new(o, "since", json_integer(r->since));
 	json_object_set_new(o, "content", content_to_json(&r->content));
 	if (z->plan != NULL)
-		json_object_set_new(o, "by", json_string(r->stage == REVIEW_LOAD ? z->plan->policy.load_review
-										 : z->plan->policy.sign_review));
+		json_object_set_new(o, "by", json_string(r->stage == REVIEW_LOAD ? z->plan->policy->load_review
+										 : z->plan->policy->sign_review));
 	return o;
 }

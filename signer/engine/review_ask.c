@@ -75,7 +75,7 @@ static void web_answered(struct zwork *z, const struct runner_result *r)
 	char why[300];
 
 	if (r->status == HTTP_LATER_STATUS) {
-		z->review.until_ms = clock_mono_ms() + 1000 * z->plan->policy.review_limit_s;
+		z->review.until_ms = clock_mono_ms() + 1000 * z->plan->policy->review_limit_s;
 		log_event(LOG_NOTICE, "review-later", "zone=%s msg=the webhook answers later", z->name);
 		zwork_poke(z);
 	} else if (r->status >= 200 && r->status < 300 && (result == NULL || strcmp(result, "approved") == 0)) {
@@ -209,7 +209,7 @@ static void run_hook(struct asking *a)
 	q.label = label;
 	q.words = (const char *const *)w.text;
 	q.word_count = w.n;
-	q.limit_ms = 1000 * a->z->plan->policy.review_limit_s;
+	q.limit_ms = 1000 * a->z->plan->policy->review_limit_s;
 	a->number = runner_run(a->e->hooks, &q, on_answer, a);
 	for (size_t i = 0; i < w.n; i++)
 		free(w.text[i]);
@@ -250,7 +250,7 @@ static int call_webhook(struct asking *a, struct err *e)
 		q.words = words;
 		q.body = body;
 		q.body_len = strlen(body);
-		q.limit_ms = 1000 * a->z->plan->policy.review_limit_s;
+		q.limit_ms = 1000 * a->z->plan->policy->review_limit_s;
 		a->web = true;
 		a->number = runner_run(a->e->web, &q, on_answer, a);
 	}
@@ -310,7 +310,7 @@ static void token_make(struct review *r)
 void review_ask(struct zwork *z)
 {
 	struct review *r = &z->review;
-	const char *who = r->stage == REVIEW_LOAD ? z->plan->policy.load_review : z->plan->policy.sign_review;
+	const char *who = r->stage == REVIEW_LOAD ? z->plan->policy->load_review : z->plan->policy->sign_review;
 	struct asking *a;
 
 	r->asked = true;

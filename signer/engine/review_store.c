@@ -100,7 +100,7 @@ void review_candidate(struct zwork *z)
 	s->made = z->made;
 	s->stage = REVIEW_SIGN;
 	z->made = NULL;
-	history_note(z, s->made, "sign-review", "waits", z->plan->policy.sign_review);
+	history_note(z, s->made, "sign-review", "waits", z->plan->policy->sign_review);
 	store_it(z, s, s->made->change, &s->made->info);
 }
 
@@ -161,7 +161,7 @@ static void unsigned_done(struct work *w)
 	} else {
 		log_event(LOG_INFO, "unsigned", "zone=%s kept-pages=%" PRIu64 " new-pages=%" PRIu64 " octets=%" PRIu64, z->name,
 			  u->stats.kept_pages, u->stats.new_pages, u->stats.octets);
-		history_note(z, NULL, "load-review", "waits", z->plan->policy.load_review);
+		history_note(z, NULL, "load-review", "waits", z->plan->policy->load_review);
 		store_it(z, s, s->change, &s->info);
 	}
 	free(u);

@@ -187,7 +187,7 @@ json_t *status_zone(const struct zwork *z)
 	json_object_set_new(o, "alarms", status_alarms(z));
 	json_object_set_new(o, "plan", z->plan == NULL ? json_null() : json_string(plan_state_text(z->plan->state)));
 	json_object_set_new(o, "name_servers", look_name_servers(z));
-	json_object_set_new(o, "policy", z->plan == NULL ? json_null() : json_string(z->plan->policy.name));
+	json_object_set_new(o, "policy", z->plan == NULL ? json_null() : json_string(z->plan->policy->name));
 	json_object_set_new(o, "hold", z->hold == NULL ? json_null() : json_string(z->hold));
 	json_object_set_new(o, "review", review_status(z));
 	json_object_set_new(o, "override", review_last_override(z));
@@ -201,7 +201,7 @@ json_t *status_zone(const struct zwork *z)
 	json_object_set_new(o, "busy", json_boolean(z->busy));
 	if (info != NULL) {
 		if (z->plan != NULL && info->earliest != INT64_MAX)
-			set_time(o, "renewal_at", info->earliest - z->plan->policy.renewal_margin_s);
+			set_time(o, "renewal_at", info->earliest - z->plan->policy->renewal_margin_s);
 	}
 	return o;
 }

@@ -207,9 +207,9 @@ static void begin(struct engine *e, struct zwork *z)
 
 static bool due(const struct zwork *z, int64_t now)
 {
-	const int64_t every = z->plan == NULL ? 0 : z->plan->policy.audit_whole_every_s;
+	const int64_t every = z->plan == NULL ? 0 : z->plan->policy->audit_whole_every_s;
 
-	if (!may(z) || z->plan->policy.audit == POLICY_AUDIT_OFF || clock_mono_ms() < z->whole.not_before_ms)
+	if (!may(z) || z->plan->policy->audit == POLICY_AUDIT_OFF || clock_mono_ms() < z->whole.not_before_ms)
 		return false;
 	return z->whole.at == 0 || (every > 0 && (now - z->whole.at >= every || now < z->whole.at));
 }

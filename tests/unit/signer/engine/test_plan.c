@@ -258,6 +258,28 @@ static void what_a_version_is_made_of_changes_the_hash(void **state)
 	plan_unref(b);
 }
 
+static void one_policy_is_in_memory_once(void **state)
+{
+	struct how how = right();
+	struct plan *a, *b, *other;
+	json_t *j = message(&how);
+
+	(void)state;
+	json_object_set_new(json_object_get(j, "policy"), "denial", json_string("nsec3"));
+	assert_int_equal(try(&how, &a, NULL), 0);
+	assert_int_equal(try(&how, &b, NULL), 0);
+	assert_int_equal(plan_read(j, zone, &me, NULL, NOW, &other, NULL), 0);
+	assert_ptr_equal(a->policy, b->policy);
+	assert_ptr_not_equal(a->policy, other->policy);
+	assert_int_equal(other->policy->denial, POLICY_NSEC3);
+	plan_unref(a); /* the other one has it still */
+	assert_string_equal(b->policy->name, "default");
+	assert_int_not_equal(b->policy->denial, POLICY_NSEC3);
+	plan_unref(b);
+	plan_unref(other);
+	json_decref(j);
+}
+
 static void states_without_keys_need_none(void **state)
 {
 	static const struct { const char *text; enum plan_state state; } cases[] = {
@@ -289,6 +311,7 @@ int main(void)
 		cmocka_unit_test(a_wrong_plan_is_refused),
 		cmocka_unit_test(every_member_is_looked_at),
 		cmocka_unit_test(what_a_version_is_made_of_changes_the_hash),
+		cmocka_unit_test(one_policy_is_in_memory_once),
 		cmocka_unit_test(states_without_keys_need_none),
 	};
 

@@ -72,12 +72,14 @@ static void the_largest_ttls_of_its_own_come_back(void **state)
 static struct zone file;
 static struct content input;
 static struct plan plan;
+static struct policy policy;
 
 /* A file whose content, number 1, was taken before any word came. */
 static void take_file(uint8_t digest)
 {
 	plan = (struct plan){ .state = PLAN_HELD, .epoch = 1, .source = (char *)"file:zone" };
-	plan.policy.input_order = POLICY_ORDER_SEEN;
+	policy.input_order = POLICY_ORDER_SEEN;
+	plan.policy = &policy;
 	file = (struct zone){ .serial = 1 };
 	memset(file.digest, digest, sizeof(file.digest));
 	input = (struct content){ .zone = &file };
