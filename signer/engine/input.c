@@ -238,13 +238,13 @@ void input_taken(struct zwork *z, struct content *content)
 	zwork_tell(z);
 }
 
-/* A signer that is silent has published the same number, or a higher one, and nothing was published here. */
-static bool behind_a_silent_one(const struct zwork *z)
+/* A signer that is silent has published the same number as this content has, or a higher one, and nothing was published here. */
+static bool behind_a_silent_one(const struct zwork *z, const struct content_id *id)
 {
 	for (size_t i = 0; i < z->peer_count && z->version == NULL && z->damage == NULL; i++) {
 		const struct peer_word *p = &z->peer[i];
 
-		if (p->silent && p->v.serial != 0 && p->v.content.epoch == z->input_id.epoch && content_cmp(&p->v.content, &z->input_id) > 0)
+		if (p->silent && p->v.serial != 0 && p->v.content.epoch == id->epoch && content_cmp(&p->v.content, id) > 0)
 			return true;
 	}
 	return false;
@@ -254,39 +254,64 @@ static bool behind_a_silent_one(const struct zwork *z)
  * The first content may have got its number before the words of signers that are silent came, or are gone, after whom it
  * would wait for ever.  It is given again, as if they had been there.
  */
-static void number_again(struct zwork *z)
+static void number_again(struct zwork *z, struct content_id *id)
 {
 	struct content_id published[KNOWN_MAX];
-	const struct content_view view = { .order = CONTENT_SEEN, .epoch = z->input_id.epoch, .digest = z->input_id.digest,
+	const struct content_view view = { .order = CONTENT_SEEN, .epoch = id->epoch, .digest = id->digest,
 					   .known = published, .known_count = known_published(z, published) };
 	struct content_decision d;
 
 	content_decide(&view, &d);
-	if (d.number <= z->input_id.number)
+	if (d.number <= id->number)
 		return;
 	log_event(LOG_NOTICE, "content", "zone=%s content=%" PRIu64 " msg=signers that are silent have published content %" PRIu64
-		  " or a later one: what this node has got later is newer", z->name, d.number, z->input_id.number);
-	z->input_id.number = d.number;
+		  " or a later one: what this node has got later is newer", z->name, d.number, id->number);
+	id->number = d.number;
 	zwork_tell(z);
+}
+
+/* Only a number that somebody gave to this digest counts here: ours was given already. */
+static void number_of_peers(const struct zwork *z, struct content_id *id)
+{
+	struct content_decision d;
+
+	decide(z, 0, 0, id->digest, &d); /* as seen: no serial is looked at */
+	for (size_t i = 0; i < z->peer_count; i++)
+		if (d.number > id->number && z->peer[i].taken.number == d.number &&
+		    memcmp(z->peer[i].taken.digest, id->digest, CONTENT_DIGEST_LEN) == 0)
+			id->number = d.number;
+}
+
+/* What waits for its review is published under the number that its content has by now. */
+static void number_candidate(struct zwork *z, const struct content_id *id)
+{
+	struct content_id *waits = &z->review.content;
+
+	if (z->review.stage == REVIEW_NONE || waits->epoch != id->epoch || waits->number >= id->number ||
+	    memcmp(waits->digest, id->digest, CONTENT_DIGEST_LEN) != 0)
+		return;
+	pipeline_drop(z);
+	waits->number = id->number;
+	zwork_save(z);
 }
 
 void input_renumber(struct zwork *z)
 {
+	struct content_id id = z->input != NULL ? z->input_id : z->review.content;
+	const bool of_peer = z->input != NULL && z->input->of_peer;
 	struct content_decision d;
 
 	if (z->source.kind == SOURCE_SUBMIT)
 		return;
 	if (z->plan == NULL || z->plan->state == PLAN_KEEP || policy_order(z->plan->policy, z->plan->source) != POLICY_ORDER_SEEN)
 		return;
-	if (z->input != NULL) {
-		if (!z->input->of_peer && behind_a_silent_one(z))
-			number_again(z);
-		decide(z, 0, content_serial(z->input), content_digest(z->input), &d);
-		/* Only a number that somebody gave to this digest counts here: ours was given already. */
-		for (size_t i = 0; i < z->peer_count; i++)
-			if (d.number > z->input_id.number && z->peer[i].taken.number == d.number &&
-			    memcmp(z->peer[i].taken.digest, z->input_id.digest, CONTENT_DIGEST_LEN) == 0)
-				z->input_id.number = d.number;
+	if (z->input != NULL || z->review.stage != REVIEW_NONE) {
+		if (!of_peer && behind_a_silent_one(z, &id))
+			number_again(z, &id);
+		number_of_peers(z, &id);
+		if (z->input != NULL)
+			z->input_id.number = id.number;
+		number_candidate(z, &id);
 	} else if (z->version != NULL && z->kept.mine.epoch == z->plan->epoch) {
 		decide(z, 0, version_info(z->version)->input_serial, z->kept.mine.digest, &d);
 		if (d.result == CONTENT_SAME && d.number > z->kept.mine.number)

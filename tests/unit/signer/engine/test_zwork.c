@@ -118,6 +118,28 @@ static void content_loaded_before_the_words_of_the_dead_is_newer_than_theirs(voi
 	assert_int_equal(renumbered(), 8);
 }
 
+/* The same where it waits for its review, with the input beside it or, after a start, without. */
+static void what_waits_for_its_review_has_the_number_of_its_content(void **state)
+{
+	(void)state;
+	take_file(0x22);
+	zone.review.stage = REVIEW_SIGN;
+	zone.review.content = zone.input_id;
+	hear_of(OTHER, 4, 0x11, true);
+	assert_int_equal(renumbered(), 5);
+	assert_int_equal(zone.review.content.number, 5);
+	assert_int_equal(zone.save_wanted, 1); /* it is durable */
+	zone.input = NULL;
+	zone.peer[0].v.content.number = 6;
+	input_renumber(&zone);
+	assert_int_equal(zone.review.content.number, 7);
+	zone.review.content.digest[0] ^= 1;
+	zone.input = &input;
+	zone.input_id.number = 9; /* newer input, whose candidate it is not */
+	input_renumber(&zone);
+	assert_int_equal(zone.review.content.number, 7);
+}
+
 static void two_that_are_restored_give_the_same_number(void **state)
 {
 	(void)state;
@@ -201,12 +223,72 @@ static void what_a_write_was_to_do_is_not_said_where_it_failed(void **state)
 	assert_waiting((const char *[]){ NULL });
 }
 
+/* ---- an own source that lags behind what was taken from a peer ---- */
+
+static void digest_of(uint8_t out[CONTENT_DIGEST_LEN], uint8_t octet)
+{
+	memset(out, octet, CONTENT_DIGEST_LEN);
+}
+
+/* Content 5 was taken, and the source had given what is known as content 3; content 4 was seen at a peer, and so was 0x77, once
+ * more, as content 6. */
+static void what_a_lagging_source_gives_counts_once_it_is_newer(void **state)
+{
+	static const struct { uint8_t gives; enum policy_order order; uint32_t serial; uint8_t given; uint64_t epoch; bool lags; } cases[] = {
+		{ 0x33, POLICY_ORDER_SEEN, 1, 0, 1, true },    /* what it gave */
+		{ 0x44, POLICY_ORDER_SEEN, 1, 0, 1, true },    /* what others had on the way */
+		{ 0x55, POLICY_ORDER_SEEN, 1, 0, 1, false },   /* what was taken */
+		{ 0x66, POLICY_ORDER_SEEN, 1, 0, 1, false },   /* nobody has seen it */
+		{ 0x77, POLICY_ORDER_SEEN, 1, 0, 1, false },   /* published again, above */
+		{ 0x66, POLICY_ORDER_SEEN, 1, 9, 1, true },    /* the same as before, with other DS of zones below */
+		{ 0x33, POLICY_ORDER_SEEN, 1, 0, 2, false },   /* zone accept-serial */
+		{ 0x33, POLICY_ORDER_SERIAL, 3, 0, 1, true },
+		{ 0x66, POLICY_ORDER_SERIAL, 4, 0, 1, true },
+		{ 0x44, POLICY_ORDER_SERIAL, 5, 0, 1, true },  /* another under its number, of the smaller digest */
+		{ 0x66, POLICY_ORDER_SERIAL, 5, 0, 1, false }, /* of the larger one */
+		{ 0x66, POLICY_ORDER_SERIAL, 9, 0, 1, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct content *c = mem_new(1, sizeof(*c));
+
+		setup(state);
+		take_file(0);
+		zone.input = NULL;
+		plan.epoch = cases[i].epoch;
+		plan.policy.input_order = cases[i].order;
+		plan.given_hash[0] = cases[i].given;
+		zone.damage = (char *)"made again";
+		zone.kept.mine = (struct content_id){ .epoch = 1, .number = 5 };
+		digest_of(zone.kept.mine.digest, 0x55);
+		zone.lag = mem_new(1, sizeof(*zone.lag));
+		zone.lag->id = zone.kept.mine;
+		digest_of(zone.lag->own, 0x33);
+		hear_of(OTHER, 4, 0x44, false);
+		hear_of("00000000000000cc", 5, 0x55, false);
+		if (cases[i].gives == 0x77)
+			hear_of("00000000000000dd", 6, 0x77, false);
+		c->zone = &file; /* nothing in it is to be freed */
+		c->zone->serial = cases[i].serial;
+		digest_of(c->zone->digest, cases[i].gives);
+		input_taken(&zone, c);
+		assert_int_equal(zone.lag != NULL, cases[i].lags);
+		assert_int_equal(zone.input != NULL, !cases[i].lags);
+		lag_forget(&zone);
+		content_free(zone.input);
+		teardown(state);
+	}
+	setup(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_largest_ttls_of_its_own_come_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(content_loaded_before_the_words_of_the_dead_is_newer_than_theirs, setup, teardown),
 		cmocka_unit_test_setup_teardown(two_that_are_restored_give_the_same_number, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_waits_for_its_review_has_the_number_of_its_content, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_a_lagging_source_gives_counts_once_it_is_newer, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_a_silent_one_had_before_stays_older, setup, teardown),
 		cmocka_unit_test_setup_teardown(beside_a_signer_that_is_heard_the_number_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_no_commit_took_goes_with_the_next_one_in_its_order, setup, teardown),
