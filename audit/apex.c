@@ -10,6 +10,7 @@
 #include "arena/arena.h"
 
 #define RSA_LEAST  1024 /* bits, for any policy */
+#define RSA_MOST   4096 /* RFC 3110 section 2; validators ignore larger ones */
 #define ANSWER_MAX 1232 /* DNS flag day 2020; RFC 9715 */
 
 static void read_soa(struct audit *a, const struct owner *o)
@@ -65,7 +66,9 @@ static void check_key(struct audit *a, const struct dnskey *k)
 	else if (k->pkey == NULL)
 		report_add(a->report, KEY_POLICY, 0, "%s key %s: no public key of algorithm %u", a->zone_text,
 			   name, k->algorithm);
-	else if (rsa && bits >= 0 && k->bits < bits && k->bits >= RSA_LEAST && in_plan(a, k))
+	else if (rsa && (k->bits < RSA_LEAST || k->bits > RSA_MOST))
+		report_add(a->report, KEY_POLICY, 0, "%s key %s: %u bits, must be %d to %d", a->zone_text, name, k->bits, RSA_LEAST, RSA_MOST);
+	else if (rsa && bits >= 0 && k->bits < bits && in_plan(a, k))
 		report_warn(a->report, KEY_POLICY, 0, "%s key %s: %u bits, policy has %lld: made under another", a->zone_text, name,
 			    k->bits, (long long)bits);
 	else if (rsa && bits >= 0 && k->bits < bits)
@@ -77,13 +80,19 @@ static void check_key(struct audit *a, const struct dnskey *k)
 			   name, k->algorithm, l->algorithm);
 }
 
+static bool same_key(const struct dnskey *x, const struct dnskey *y)
+{
+	return x->rdlen == y->rdlen && memcmp(x->rdata, y->rdata, x->rdlen) == 0;
+}
+
+/* Of the DNSKEY RRset, and of what signs without standing there. */
 static void check_tags(struct audit *a)
 {
 	char name[24];
 
-	for (size_t i = 0; i < a->published_keys; i++)
+	for (size_t i = 0; i < a->keys.n; i++)
 		for (size_t k = 0; k < i; k++)
-			if (a->keys.key[i].tag == a->keys.key[k].tag)
+			if (a->keys.key[i].tag == a->keys.key[k].tag && !same_key(&a->keys.key[i], &a->keys.key[k]))
 				report_add(a->report, KEY_TAG_TWICE, 0, "%s key %s", a->zone_text,
 					   dnskey_name(&a->keys.key[i], name));
 }
@@ -146,12 +155,12 @@ static void read_keys(struct audit *a, const struct owner *o)
 	    (set.n > 0 || a->facts->rrsigs > 0 || a->facts->nsec > 0 || a->facts->nsec3 > 0))
 		report_add(a->report, KEY_NONE, 0, "%s: is to be unsigned, and has DNSSEC records",
 			   a->zone_text);
-	check_tags(a);
 	if (a->plan != NULL && a->plan->dnskey.given)
 		compare_plan(a, &set);
 	set_algorithms(a);
 	for (size_t i = 0; a->plan != NULL && i < a->plan->signing.n; i++)
 		dnskeys_add(&a->keys, a->plan->signing.item[i].rdata, a->plan->signing.item[i].len);
+	check_tags(a);
 }
 
 static void check_answer(struct audit *a, const struct owner *o)
@@ -224,6 +233,8 @@ void apex_begin(struct audit *a, const struct owner *o)
 	if (o->zone.n == 0)
 		return;
 	read_soa(a, o);
+	if (rrset_of(&o->zone, TYPE_NS).n == 0)
+		report_add(a->report, FRAME_NS, o->at, "%s", a->zone_text);
 	read_keys(a, o);
 	check_answer(a, o);
 	check_nsec3param(a, o);
@@ -261,15 +272,16 @@ static bool ds_is_good(const struct audit *a, const struct plan_rdata *ds)
 	for (size_t k = 0; k < a->published_keys; k++) {
 		const struct dnskey *key = &a->keys.key[k];
 
-		if ((atomic_load(&key->signs_dnskey) || plan_is_foreign(a->plan, key->rdata, key->rdlen)) &&
+		if ((key->flags & (FLAG_ZONE | FLAG_REVOKE)) == FLAG_ZONE && key->protocol == 3 &&
+		    (atomic_load(&key->signs_dnskey) || plan_is_foreign(a->plan, key->rdata, key->rdlen)) &&
 		    dnskey_matches_ds(key, a->zone, a->zone_len, ds->rdata, ds->len))
 			return true;
 	}
 	return false;
 }
 
-/* One DS RRset: a validator has that of one server, and nothing of the others. */
-static void check_ds_set(struct audit *a, const struct plan_set *set)
+/* The DS of a set whose digest type is at least this one. */
+static void check_ds_from(struct audit *a, const struct plan_set *set, uint8_t digest)
 {
 	bool by_algorithm[256] = { false }, good[256] = { false };
 	const bool mild = chain_is_published(a);
@@ -277,7 +289,7 @@ static void check_ds_set(struct audit *a, const struct plan_set *set)
 	for (size_t i = 0; i < set->n; i++) {
 		const struct plan_rdata *ds = &set->item[i];
 
-		if (!ds_digest_known(ds->rdata[3]))
+		if (ds->rdata[3] < digest || !ds_digest_known(ds->rdata[3]))
 			continue; /* to validators it is not there (RFC 4035 section 5.2) */
 		by_algorithm[ds->rdata[2]] = true;
 		good[ds->rdata[2]] |= ds_is_good(a, ds);
@@ -286,7 +298,24 @@ static void check_ds_set(struct audit *a, const struct plan_set *set)
 		if (by_algorithm[alg] && !good[alg] && mild)
 			report_warn(a->report, KEY_DS, 0, "%s: algorithm %u; so it is with what is published", a->zone_text, alg);
 		else if (by_algorithm[alg] && !good[alg])
-			report_add(a->report, KEY_DS, 0, "%s: algorithm %u", a->zone_text, alg);
+			report_add(a->report, KEY_DS, 0, "%s: algorithm %u, DS of digest type %u or above", a->zone_text, alg, digest);
+}
+
+/*
+ * One DS RRset: a validator has that of one server, and nothing of the others.  Some look at all digest types, others leave SHA-1
+ * alone where there is another (RFC 4509 section 3), Unbound takes the highest type alone: the chain must hold for each.
+ */
+static void check_ds_set(struct audit *a, const struct plan_set *set)
+{
+	bool there[256] = { false };
+
+	for (size_t i = 0; i < set->n; i++)
+		there[set->item[i].rdata[3]] = ds_digest_known(set->item[i].rdata[3]);
+	check_ds_from(a, set, 1);
+	if (there[1] && (there[2] || there[4]))
+		check_ds_from(a, set, 2);
+	if (there[2] && there[4])
+		check_ds_from(a, set, 4);
 }
 
 static void check_ds(struct audit *a)
@@ -310,6 +339,8 @@ static void check_roles(struct audit *a)
 {
 	char name[24];
 
+	if (a->plan != NULL && a->plan->csk.given)
+		return; /* that was said of each signature */
 	for (size_t i = 0; a->limits.keys == LIMITS_KEYS_ANY && i < a->published_keys; i++) {
 		const struct dnskey *sep = &a->keys.key[i];
 

@@ -15,6 +15,8 @@
 #include "audit/sum.h"
 #include "audit/zonemd.h"
 
+#define OWNER_OCTETS (64u * 1024 * 1024) /* of all its records */
+
 /* The records of one owner out of a sorter. */
 struct side {
 	struct sorter *sorter; /* NULL: nothing comes */
@@ -25,8 +27,10 @@ struct side {
 	const struct rec **rec;
 };
 
-static void keep(struct side *s, const struct rec *r)
+static int keep(struct side *s, const struct rec *r, struct err *e)
 {
+	if (s->used + r->size > OWNER_OCTETS)
+		return err_set(e, ERR_LIMIT, "the records of one name are longer than %u octets", OWNER_OCTETS);
 	if (s->used + r->size > s->cap) {
 		s->cap = 2 * (s->used + r->size);
 		s->buf = mem_grow(s->buf, s->cap, 1);
@@ -39,6 +43,7 @@ static void keep(struct side *s, const struct rec *r)
 	memcpy(s->buf + s->used, r, r->size);
 	s->at[s->n++] = s->used;
 	s->used += r->size;
+	return 0;
 }
 
 static bool same_key(const struct rec *r, const uint8_t *key, size_t len)
@@ -55,10 +60,10 @@ static int gather(struct side *s, const uint8_t *key, size_t len, struct records
 	while (s->ahead != NULL && same_key(s->ahead, key, len)) {
 		const struct rec *last = s->n > 0 ? (const struct rec *)(s->buf + s->at[s->n - 1]) : NULL;
 
-		if (last == NULL || rec_cmp(last, s->ahead) != 0)
-			keep(s, s->ahead);
-		else if (last->ttl != s->ahead->ttl)
-			*mixed = true;
+		if (last != NULL && rec_cmp(last, s->ahead) == 0)
+			*mixed = *mixed || last->ttl != s->ahead->ttl;
+		else if (keep(s, s->ahead, e) != 0)
+			return -1;
 		if (sorter_next(s->sorter, &s->ahead, e) != 0)
 			return -1;
 	}
@@ -92,11 +97,19 @@ bool rrset_same(const struct rrset *a, const struct rrset *b)
 
 struct rrset rrset_of(const struct records *r, uint16_t type)
 {
+	size_t low = 0, high = r->n;
 	struct rrset set;
 
-	for (size_t i = 0; rrset_next(r, &i, &set);)
-		if (set.type == type)
-			return set;
+	while (low < high) { /* the first one whose type is not below */
+		const size_t mid = low + (high - low) / 2;
+
+		if (r->rec[mid]->type < type)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (rrset_next(r, &low, &set) && set.type == type)
+		return set;
 	return (struct rrset){ type, NULL, 0 };
 }
 
@@ -296,19 +309,22 @@ static void set_denial(struct audit *a)
 			   (unsigned long long)f->nsec, (unsigned long long)f->nsec3);
 }
 
-static void finish(struct audit *a)
+static int finish(struct audit *a, struct err *e)
 {
 	if (a->cross != NULL) {
 		cross_end(a);
-		return;
+		return 0;
 	}
 	signatures_end(a);
+	if (a->changes != NULL && changes_check_ends(a, e) != 0)
+		return -1;
 	apex_end(a);
 	cds_check(a);
 	content_end(a); /* before what asks which content it is */
 	serial_check(a);
 	history_check(a);
 	zonemd_end(a);
+	return 0;
 }
 
 int audit_run(struct audit *a, struct err *e)
@@ -340,8 +356,7 @@ int audit_run(struct audit *a, struct err *e)
 		nsec_end(a);
 	if (a->changes == NULL && a->denial == DENIES_NSEC3 && nsec3_end(a, e) != 0)
 		goto out;
-	finish(a);
-	rc = 0;
+	rc = finish(a, e);
 out:
 	side_close(&input);
 	side_close(&zone);

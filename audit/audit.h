@@ -88,6 +88,7 @@ struct audit {
 	bool expiring; /* what is published is about to end, by the word of who asks */
 	const struct facts *facts, *input_facts;
 	struct sorter *zone_sorter, *input_sorter; /* input: NULL without one */
+	struct ends *ends; /* of the zone's RRSIGs */
 	struct sorter *digest_sorter; /* of changes: the whole zone, for its ZONEMD alone; NULL without one */
 	uint8_t zone_key[NAME_KEY_MAX];
 	size_t zone_key_len;

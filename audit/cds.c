@@ -65,9 +65,18 @@ static const struct dnskey *named(const struct audit *a, const struct rec *r)
 /* Digest types that are not known here cannot be followed; RFC 8624 section 3.3 has them all but GOST. */
 static bool is_unknown_digest(const struct rec *r)
 {
-	const uint8_t *p = rec_rdata(r);
+	return r->type == TYPE_CDS && r->rdlen > 4 && !ds_digest_known(rec_rdata(r)[3]);
+}
 
-	return r->type == TYPE_CDS && r->rdlen > 4 && p[3] != 1 && p[3] != 2 && p[3] != 4;
+/* A DS RRset of nothing else makes the zone insecure (RFC 4035 section 5.2). */
+static void check_digests(struct audit *a, const struct records *set)
+{
+	size_t unknown = 0;
+
+	for (size_t i = 0; i < set->n; i++)
+		unknown += is_unknown_digest(set->rec[i]) && !is_delete(set->rec[i]);
+	if (unknown > 0 && unknown == set->n)
+		report_add(a->report, CDS_BREAKS, 0, "%s CDS: digest types that nobody knows", a->zone_text);
 }
 
 static void check_named(struct audit *a, const struct records *set, bool names[DNSKEY_MAX],
@@ -137,6 +146,7 @@ void cds_check(struct audit *a)
 		compare_plan(a, &a->cdnskey, &a->plan->cdnskey, "CDNSKEY");
 	}
 	check_deletes(a);
+	check_digests(a, &a->cds);
 	check_named(a, &a->cds, by_cds, algorithms, good);
 	check_named(a, &a->cdnskey, by_cdnskey, algorithms, good);
 	check_chain(a, algorithms, good);

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "audit/changes_state.h"
-#include "audit/signatures.h"
+#include "audit/sigpool.h"
+#include "audit/terms.h"
 #include "audit/zonemd.h"
+#include "clock/clock.h"
 
 void changes_free(struct changes *c)
 {
@@ -129,8 +131,11 @@ int changes_owner(struct audit *a, struct owner *o, struct err *e)
 	was.zone = o->input;
 	was.input = (struct records){ NULL, 0 };
 	owner_place(a, &was, &c->was_cut);
-	if (o->place == PLACE_APEX) /* the first of all */
+	if (o->place == PLACE_APEX) { /* the first of all */
+		if (terms_check(a, e) != 0)
+			return -1;
 		c->same_keys = same_keys(o, &was);
+	}
 	passed = was.place == o->place && o->place != PLACE_APEX && same(&o->zone, &was.zone);
 	hashed = owner_is_hash(a, o) || owner_is_hash(a, &was);
 	if (!passed) {
@@ -167,6 +172,26 @@ static void check_content(struct audit *a, struct changes *c)
 	sum_hex(a->sum, a->content_hex);
 }
 
+int changes_check_ends(struct audit *a, struct err *e)
+{
+	const int64_t needed = a->now + a->limits.propagation_s + a->facts->signed_ttl;
+	char t[CLOCK_TEXT_LEN];
+	int64_t begins;
+
+	if (!ends_first(a->ends, &begins) || (a->earliest_expiration != 0 && begins + ENDS_STEP_S > a->earliest_expiration))
+		return 0; /* it is one of the parts', which has been looked at */
+	a->earliest_expiration = begins;
+	snprintf(a->earliest_owner, sizeof(a->earliest_owner), "what did not change");
+	clock_text(begins, t);
+	if (begins < needed && !sigcheck_is_no_worse(a, begins, needed))
+		return err_set(e, ERR_REFUSED, "signatures end at %s or soon after: the whole zone is needed", t);
+	if (begins < needed)
+		report_warn(a->report, RRSIG_EXPIRATION, 0, "%s: what did not change, from %s on", a->zone_text, t);
+	else if (begins + ENDS_STEP_S <= needed + a->soa_expire)
+		report_add(a->report, RRSIG_EXPIRE, 0, "%s: what did not change, from %s on", a->zone_text, t);
+	return 0;
+}
+
 int changes_end(struct audit *a, struct err *e)
 {
 	struct changes *c = a->changes;
@@ -178,5 +203,6 @@ int changes_end(struct audit *a, struct err *e)
 	else if (c->last)
 		nsec_end(a);
 	check_content(a, c);
+	terms_note_use(a);
 	return 0;
 }

@@ -34,5 +34,7 @@ bool changes_all_optout(const struct audit *a);
 /* An owner of the parts: o->zone is what it has, o->input what it had. */
 int changes_owner(struct audit *a, struct owner *o, struct err *e);
 int changes_end(struct audit *a, struct err *e);
+/* Signatures of parts that both versions have, once those of the others are known.  ERR_REFUSED: they may end too soon. */
+int changes_check_ends(struct audit *a, struct err *e);
 
 #endif

@@ -177,9 +177,13 @@ static void set_facts(const struct audit *a, const struct parts *p, struct facts
 	*out = p->both;
 	facts_merge(out, &p->only_now);
 	out->records = last->records + p->only_now.records - p->only_was.records;
-	out->octets = last->octets + p->only_now.octets - p->only_was.octets;
+	out->content = last->content_records + p->only_now.content - p->only_was.content;
+	out->content_octets = last->content_octets + p->only_now.content_octets - p->only_was.content_octets;
 	if (last->largest_ttl > out->largest_ttl)
 		out->largest_ttl = last->largest_ttl;
+	if (last->signed_ttl > out->signed_ttl)
+		out->signed_ttl = last->signed_ttl;
+	out->ends = a->ends;
 }
 
 /* What stands before the messages; its length, or -1. */
@@ -255,6 +259,8 @@ int changes_read(struct audit *a, const json_t *job, int fd, struct facts *facts
 	c->delta = sum_new();
 	p->converter = converter_new();
 	p->labels = name_labels(a->zone);
+	p->only_now.ends = a->ends = ends_new(a->now);
+	p->only_was.ends = ends_new(a->now);
 	p->now = a->zone_sorter = sorter_new(SORT_BUDGET, a->spill_dir);
 	p->was = a->input_sorter = sorter_new(SORT_BUDGET, a->spill_dir);
 	if (tags == NULL || a->past == NULL || !a->past->last.there || a->past->last.content[0] == '\0' || c->delta == NULL) {
@@ -264,7 +270,8 @@ int changes_read(struct audit *a, const json_t *job, int fd, struct facts *facts
 	if (check_children(a, e) != 0 || (c->digested && read_length(fd, &most, e) != 0) || read_all(fd, most, &data, &len, e) != 0 ||
 	     (at = take_sum(c, job, data, len, e)) < 0 ||
 	    take_all(p, tags, data + at, len - (size_t)at, e) != 0 || sorter_end(a->zone_sorter, e) != 0 ||
-	    sorter_end(a->input_sorter, e) != 0 || check_params(p, e) != 0)
+	    sorter_end(a->input_sorter, e) != 0 || check_params(p, e) != 0 ||
+	    ends_carry(a->ends, a->past->last.ends, p->only_was.ends, e) != 0)
 		goto out;
 	set_facts(a, p, facts);
 	take_params(c, facts);
@@ -273,6 +280,7 @@ int changes_read(struct audit *a, const json_t *job, int fd, struct facts *facts
 		rc = read_whole(a, fd, e);
 out:
 	converter_free(p->converter);
+	ends_free(p->only_was.ends);
 	free(data);
 	free(p->gap);
 	free(p);

@@ -7,8 +7,10 @@
 #include "arena/arena.h"
 #include "audit/convert.h"
 #include "audit/fields.h"
+#include "audit/shape.h"
 
 #define SCRATCH_OCTETS (64u * 1024)
+#define TYPE_ZONEMD    63
 
 struct converter *converter_new(void)
 {
@@ -100,14 +102,38 @@ static void note_param(struct facts *f, const uint8_t *rdata, size_t len)
 	f->param.len = len - 1;
 }
 
+/* By signing; the others are what the zone's author has put into it. */
+static bool is_made(uint16_t type)
+{
+	switch (type) {
+	case LDNS_RR_TYPE_NSEC:
+	case LDNS_RR_TYPE_NSEC3:
+	case LDNS_RR_TYPE_NSEC3PARAM:
+	case LDNS_RR_TYPE_DNSKEY:
+	case LDNS_RR_TYPE_CDS:
+	case LDNS_RR_TYPE_CDNSKEY:
+	case TYPE_ZONEMD:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void count(struct facts *f, uint16_t type, uint32_t ttl, size_t owner_len, const uint8_t *rdata,
 		  size_t len)
 {
 	f->records++;
-	f->octets += owner_len + 10 + len;
 	if (ttl > f->largest_ttl)
 		f->largest_ttl = ttl;
-	f->rrsigs += type == LDNS_RR_TYPE_RRSIG;
+	if (type == LDNS_RR_TYPE_RRSIG) {
+		f->rrsigs++;
+		f->signed_ttl = ttl > f->signed_ttl ? ttl : f->signed_ttl;
+		if (f->ends != NULL)
+			ends_note(f->ends, rdata, len);
+	} else if (!is_made(type)) {
+		f->content++;
+		f->content_octets += owner_len + 10 + len;
+	}
 	f->nsec += type == LDNS_RR_TYPE_NSEC;
 	f->dnskey += type == LDNS_RR_TYPE_DNSKEY;
 	if (type == LDNS_RR_TYPE_NSEC3PARAM)
@@ -173,6 +199,8 @@ int convert_put(struct converter *c, uint16_t type, uint16_t rclass, uint32_t tt
 {
 	if (rclass != LDNS_RR_CLASS_IN)
 		return err_set(e, ERR_SYNTAX, "class %u, must be IN", rclass);
+	if (!shape_is_good(type, rdata, len))
+		return err_set(e, ERR_SYNTAX, "rdata of %zu octets is none of type %u", len, type);
 	rec_put((struct rec *)(c->scratch + c->used), c->key, c->key_len, type, rclass, ttl, rdata, len);
 	c->used += rec_size(c->key_len, len);
 	count(c->facts, type, ttl, c->owner_len, rdata, len);

@@ -139,7 +139,7 @@ static bool validates(struct audit *a, const struct owner *o, const struct rrset
 {
 	struct cross *c = a->cross;
 	const size_t body = sigpool_body_size(o, set);
-	size_t head;
+	size_t head, tried = 0;
 	struct sig s;
 
 	if (!sig_parse(rec_rdata(rrsig), rrsig->rdlen, rrsig->ttl, a->now, &s) || s.signer_len != a->zone_len ||
@@ -153,7 +153,7 @@ static bool validates(struct audit *a, const struct owner *o, const struct rrset
 	}
 	sigpool_body(c->buf, o, set, s.original_ttl);
 	for (size_t i = 0; i < keys->of.n; i++) {
-		if (!may_sign(&keys->of.key[i], &s, set->type))
+		if (!may_sign(&keys->of.key[i], &s, set->type) || tried++ >= SIGPOOL_KEYS_TRIED)
 			continue;
 		a->verified++;
 		if (verifier_check(keys->verifier, i, s.rdata, head, c->buf, body, s.rdata + head, s.len - head))

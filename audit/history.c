@@ -78,18 +78,27 @@ void serial_check(struct audit *a)
 			    "there is no input to compare with");
 }
 
-static void check_size(struct audit *a)
+static void check_size_of(struct audit *a, uint64_t was, uint64_t is, const char *what)
 {
-	uint64_t was = a->past->last.records, is = a->facts->records, by = was > is ? was - is : is - was;
+	const uint64_t by = was > is ? was - is : is - was;
 
 	if (was == 0)
 		return;
 	if (a->limits.change_refuse > 0 && by * 100 > was * (uint64_t)a->limits.change_refuse)
-		report_error(a->report, FRAME_SIZE, 0, "%s: %llu records, before %llu", a->zone_text,
-			     (unsigned long long)is, (unsigned long long)was);
+		report_error(a->report, FRAME_SIZE, 0, "%s: %llu %s, before %llu", a->zone_text, (unsigned long long)is, what,
+			     (unsigned long long)was);
 	else if (a->limits.change_warn > 0 && by * 100 > was * (uint64_t)a->limits.change_warn)
-		report_add(a->report, FRAME_SIZE, 0, "%s: %llu records, before %llu", a->zone_text,
-			   (unsigned long long)is, (unsigned long long)was);
+		report_add(a->report, FRAME_SIZE, 0, "%s: %llu %s, before %llu", a->zone_text, (unsigned long long)is, what,
+			   (unsigned long long)was);
+}
+
+/* Of what the zone's author has put into it: an algorithm roll makes it larger, and is no reason to hold it back. */
+static void check_size(struct audit *a)
+{
+	const struct past_version *last = &a->past->last;
+
+	check_size_of(a, last->content_records, a->facts->content, "records without those that signing makes");
+	check_size_of(a, last->content_octets, a->facts->content_octets, "octets of them");
 }
 
 /* ---- keys ---- */
@@ -149,22 +158,33 @@ static bool stands_beside_visible(const struct audit *a, const struct dnskey *ea
 	return false;
 }
 
+/* One that signs the DNSKEY RRset alone is in use since it stands there. */
+static void check_lifetime(struct audit *a, const struct dnskey *k, const struct past_key *was, const char *name)
+{
+	int64_t since = 0;
+
+	if (was != NULL && atomic_load(&k->signs_data))
+		since = was->used_from;
+	else if (was != NULL && was->published_to == 0 && atomic_load(&k->signs_dnskey))
+		since = was->published_from;
+	if (since > PAST_LONG_AGO && a->limits.key_lifetime_s > 0 && a->now > since + a->limits.key_lifetime_s)
+		report_add(a->report, HIST_LIFETIME, 0, "%s key %s", a->zone_text, name);
+}
+
 /* A key that signs, whether its DNSKEY is in the RRset or not. */
 static void check_use(struct audit *a, const struct dnskey *k)
 {
 	const struct past_key *was = past_find(a->past, k->rdata, k->rdlen);
 	char name[24];
 
+	dnskey_name(k, name);
+	check_lifetime(a, k, was, name);
 	if (!atomic_load(&k->signs_data))
 		return;
-	dnskey_name(k, name);
 	if (!is_visible(a, was) && !stands_beside_visible(a, k))
 		report_add(a->report, HIST_EARLY, 0, "%s key %s", a->zone_text, name);
 	if (was != NULL && was->used_to != 0)
 		report_add(a->report, HIST_BACK, 0, "%s key %s", a->zone_text, name);
-	if (was != NULL && was->used_from != 0 && a->limits.key_lifetime_s > 0 &&
-	    a->now > was->used_from + a->limits.key_lifetime_s)
-		report_add(a->report, HIST_LIFETIME, 0, "%s key %s", a->zone_text, name);
 }
 
 static void check_new(struct audit *a, const struct dnskey *k, bool published)

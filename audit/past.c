@@ -13,7 +13,7 @@
 
 #include "arena/arena.h"
 
-#define FORMAT 1
+#define FORMAT 2 /* 1: of versions octets of all; no content_records, content_octets, signed_ttl, ends, terms */
 
 /* ---- reading ---- */
 
@@ -32,22 +32,28 @@ static int read_version(const json_t *j, struct past_version *v, struct err *e)
 	const char *content = json_string_value(json_object_get(j, "content"));
 	const char *children = json_string_value(json_object_get(j, "children"));
 	const char *chain = json_string_value(json_object_get(j, "chain"));
-	int64_t serial, records, octets, ttl, dnskey_ttl;
+	const char *terms = json_string_value(json_object_get(j, "terms"));
+	const json_t *ends = json_object_get(j, "ends");
+	int64_t serial, records, ttl, dnskey_ttl;
 
 	if (j == NULL || json_is_null(j))
 		return 0;
 	if (number(j, "serial", UINT32_MAX, &serial, e) != 0 || number(j, "at", INT64_MAX, &v->at, e) != 0 ||
 	    number(j, "earliest_expiration", INT64_MAX, &v->earliest_expiration, e) != 0 ||
 	    number(j, "records", INT64_MAX, &records, e) != 0 ||
-	    number(j, "octets", INT64_MAX, &octets, e) != 0 ||
 	    number(j, "largest_ttl", UINT32_MAX, &ttl, e) != 0 ||
 	    number(j, "dnskey_ttl", UINT32_MAX, &dnskey_ttl, e) != 0)
 		return -1;
 	v->there = true;
 	v->serial = (uint32_t)serial;
 	v->records = (uint64_t)records;
-	v->octets = (uint64_t)octets;
-	v->largest_ttl = (uint32_t)ttl;
+	v->content_records = (uint64_t)json_integer_value(json_object_get(j, "content_records"));
+	v->content_octets = (uint64_t)json_integer_value(json_object_get(j, "content_octets"));
+	v->largest_ttl = v->signed_ttl = (uint32_t)ttl;
+	if (json_is_integer(json_object_get(j, "signed_ttl")))
+		v->signed_ttl = (uint32_t)json_integer_value(json_object_get(j, "signed_ttl"));
+	v->ends = json_is_array(ends) ? json_deep_copy(ends) : NULL;
+	snprintf(v->terms, sizeof(v->terms), "%s", terms != NULL ? terms : "");
 	v->dnskey_ttl = (uint32_t)dnskey_ttl;
 	snprintf(v->content, sizeof(v->content), "%s", content != NULL ? content : "");
 	snprintf(v->children, sizeof(v->children), "%s", children != NULL ? children : "");
@@ -210,6 +216,8 @@ void past_free(struct past *p)
 		return;
 	free_keys(p->key, p->keys);
 	free_keys(p->candidate_key, p->candidate_keys);
+	json_decref(p->last.ends);
+	json_decref(p->candidate.ends);
 	free(p->path);
 	free(p);
 }
@@ -247,6 +255,7 @@ const struct past_key *past_find(const struct past *p, const uint8_t *rdata, siz
 
 void past_candidate(struct past *p, const struct past_version *v)
 {
+	json_decref(p->candidate.ends);
 	p->candidate = *v;
 	free_keys(p->candidate_key, p->candidate_keys);
 	p->candidate_key = NULL;
@@ -267,9 +276,6 @@ void past_candidate_key(struct past *p, const uint8_t *rdata, size_t len, uint16
 	p->candidate_key[p->candidate_keys - 1].used_from = used;
 }
 
-/* Times of what was long ago: those of a zone's first version, which needs no wait. */
-#define LONG_AGO 1
-
 void past_seed(struct past *p, const uint8_t *rdata, size_t len, uint16_t tag, const struct plan_seed *s, int64_t now)
 {
 	struct past_key *k;
@@ -278,10 +284,10 @@ void past_seed(struct past *p, const uint8_t *rdata, size_t len, uint16_t tag, c
 		return;
 	add_key(&p->key, &p->keys, rdata, len, tag);
 	k = &p->key[p->keys - 1];
-	k->published_from = s->visible ? LONG_AGO : now + 1;
-	k->used_from = s->used ? LONG_AGO : 0;
-	k->used_to = s->retired ? LONG_AGO : 0;
-	p->first_at = LONG_AGO;
+	k->published_from = s->visible ? PAST_LONG_AGO : now + 1;
+	k->used_from = s->used ? PAST_LONG_AGO : 0;
+	k->used_to = s->retired ? PAST_LONG_AGO : 0;
+	p->first_at = PAST_LONG_AGO;
 }
 
 static const struct past_key *in_candidate(const struct past *p, const struct past_key *k)
@@ -326,7 +332,9 @@ int past_published(struct past *p, uint32_t serial, int64_t at, struct err *e)
 	if (!p->candidate.there || p->candidate.serial != serial)
 		return err_set(e, ERR_NOTFOUND, "no version with serial %u passed", serial);
 	merge_keys(p, at);
+	json_decref(p->last.ends);
 	p->last = p->candidate;
+	p->candidate.ends = NULL;
 	p->last.at = at;
 	if (p->first_at == 0)
 		p->first_at = at;
@@ -344,11 +352,12 @@ static json_t *version_json(const struct past_version *v)
 {
 	if (!v->there)
 		return json_null();
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:b, s:b}", "serial", (json_int_t)v->serial, "at",
-			 (json_int_t)v->at, "earliest_expiration", (json_int_t)v->earliest_expiration,
-			 "records", (json_int_t)v->records, "octets", (json_int_t)v->octets, "largest_ttl",
-			 (json_int_t)v->largest_ttl, "dnskey_ttl", (json_int_t)v->dnskey_ttl, "content",
-			 v->content, "children", v->children, "chain", v->chain, "all_optout", (int)v->all_optout, "lean", (int)v->lean);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O?, s:s, s:s, s:s, s:s, s:b, s:b}", "serial",
+			 (json_int_t)v->serial, "at", (json_int_t)v->at, "earliest_expiration", (json_int_t)v->earliest_expiration, "records", (json_int_t)v->records, "content_records",
+			 (json_int_t)v->content_records, "content_octets", (json_int_t)v->content_octets, "largest_ttl",
+			 (json_int_t)v->largest_ttl, "signed_ttl", (json_int_t)v->signed_ttl, "dnskey_ttl",
+			 (json_int_t)v->dnskey_ttl, "ends", v->ends, "content", v->content, "children", v->children, "chain", v->chain,
+			 "terms", v->terms, "all_optout", (int)v->all_optout, "lean", (int)v->lean);
 }
 
 static json_t *keys_json(const struct past_key *k, size_t n)

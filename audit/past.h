@@ -2,6 +2,7 @@
 #ifndef DUET_AUDIT_PAST_H
 #define DUET_AUDIT_PAST_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,15 +26,18 @@ struct past_key {
 };
 
 #define PAST_CHAIN_HEX 65
+#define PAST_TERMS_HEX 17
 struct past_version {
 	bool there;
 	uint32_t serial;
-	int64_t at, earliest_expiration;
-	uint64_t records, octets;
-	uint32_t largest_ttl, dnskey_ttl;
+	int64_t at, earliest_expiration; /* of all RRSIGs; may be less by half an hour, where it is of what did not change */
+	uint64_t records, content_records, content_octets; /* content: without what signing makes; 0: not known */
+	uint32_t largest_ttl, signed_ttl, dnskey_ttl;
+	json_t *ends; /* of its RRSIGs (ends.h); owned by the past; NULL: not known */
 	char content[97];
 	char children[65]; /* what the plan said of children that are signed here, too (plan_children_hex) */
 	char chain[PAST_CHAIN_HEX]; /* names the keys that signed the DNSKEY RRset: SHA-256 in hex; "": not known */
+	char terms[PAST_TERMS_HEX]; /* names what it was held against (terms.h); "": not known */
 	bool lean; /* no name that opt-out may leave out has an NSEC3 record */
 	bool all_optout; /* each NSEC3 record has the flag, so that any insecure delegation is covered */
 };
@@ -67,9 +71,12 @@ const struct past_key *past_find(const struct past *p, const uint8_t *rdata, siz
  * of that too; what is not visible yet begins now.
  */
 void past_seed(struct past *p, const uint8_t *rdata, size_t len, uint16_t tag, const struct plan_seed *s, int64_t now);
+/* When what others have published was visible and in use for the first time, of which nothing is known. */
+#define PAST_LONG_AGO 1
 /* Keys are judged from the next version on, as if it were the first. */
 void past_forget_keys(struct past *p);
 
+/* Takes what v owns. */
 void past_candidate(struct past *p, const struct past_version *v);
 void past_candidate_key(struct past *p, const uint8_t *rdata, size_t len, uint16_t tag, bool published, bool used);
 /* The candidate was published.  ERR_NOTFOUND when its serial is another. */

@@ -76,14 +76,17 @@ static struct batch *pop(struct reading *r)
 void facts_merge(struct facts *to, const struct facts *from)
 {
 	to->records += from->records;
-	to->octets += from->octets;
 	to->rrsigs += from->rrsigs;
 	to->nsec += from->nsec;
 	to->nsec3 += from->nsec3;
 	to->optout += from->optout;
 	to->dnskey += from->dnskey;
+	to->content += from->content;
+	to->content_octets += from->content_octets;
 	if (from->largest_ttl > to->largest_ttl)
 		to->largest_ttl = from->largest_ttl;
+	if (from->signed_ttl > to->signed_ttl)
+		to->signed_ttl = from->signed_ttl;
 	if (from->param.len > 0)
 		to->param = from->param;
 	for (size_t i = 0; i < from->chains; i++) {
@@ -103,7 +106,7 @@ void facts_merge(struct facts *to, const struct facts *from)
 /* A batch into its sorter; it is freed. */
 static void convert_batch(struct reading *r, struct converter *c, struct batch *b)
 {
-	struct facts facts = { 0 };
+	struct facts facts = { .ends = b->source->facts.ends };
 	struct err e = { 0 };
 
 	converter_begin(c, b->source->sorter, NULL, &facts);

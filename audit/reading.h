@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "audit/directives.h"
+#include "audit/ends.h"
 #include "audit/name.h"
 #include "audit/sorter.h"
 #include "err/err.h"
@@ -27,10 +28,11 @@ struct chain_params {
 
 /* What is known of a zone once it has been read. */
 struct facts {
-	uint64_t records, octets; /* of owner, type, class, TTL and rdata, uncompressed */
-	uint64_t rrsigs, nsec, nsec3, dnskey;
+	uint64_t records, rrsigs, nsec, nsec3, dnskey;
 	uint64_t optout; /* NSEC3 records with the flag (RFC 5155 section 3.1.2.1) */
-	uint32_t largest_ttl;
+	uint64_t content, content_octets; /* records that signing does not make; theirs of owner, type, class, TTL and rdata */
+	uint32_t largest_ttl, signed_ttl; /* signed: of what RRSIGs are over, as they have it */
+	struct ends *ends;                /* of the RRSIGs; borrowed; NULL: nobody counts */
 	struct chain_params chain[CHAINS_KEPT]; /* different ones that were met; the rest is not kept */
 	size_t chains;
 	struct chain_params param; /* of the NSEC3PARAM met last; len 0: none */

@@ -55,7 +55,7 @@ static char *where(const struct sigitem *item, const uint8_t *buf, const struct 
 }
 
 /* Whoever signs is not believed that nothing better can be had: what was published is remembered here. */
-static bool is_no_worse(const struct audit *a, int64_t expiration, int64_t needed)
+bool sigcheck_is_no_worse(const struct audit *a, int64_t expiration, int64_t needed)
 {
 	const struct past_version *last = a->past == NULL ? NULL : &a->past->last;
 
@@ -66,14 +66,14 @@ static bool is_no_worse(const struct audit *a, int64_t expiration, int64_t neede
 static void check_times(struct audit *a, const struct sigitem *item, const uint8_t *buf, const struct sig *s)
 {
 	const struct limits *l = &a->limits;
-	int64_t needed = a->now + l->propagation_s + a->facts->largest_ttl;
+	int64_t needed = a->now + l->propagation_s + a->facts->signed_ttl;
 	char w[WHERE_MAX], t[CLOCK_TEXT_LEN], u[CLOCK_TEXT_LEN];
 
 	if (s->inception > a->now - l->inception_offset_s)
 		report_add(a->report, RRSIG_INCEPTION, item->at, "%s: inception %s", where(item, buf, s, w),
 			   clock_text(s->inception, t));
 	if (s->expiration < needed)
-		(is_no_worse(a, s->expiration, needed) ? report_warn : report_add)(
+		(sigcheck_is_no_worse(a, s->expiration, needed) ? report_warn : report_add)(
 			a->report, RRSIG_EXPIRATION, item->at, "%s: expires %s, needed until %s", where(item, buf, s, w),
 			clock_text(s->expiration, t), clock_text(needed, u));
 	else if (a->has_soa && s->expiration < needed + a->soa_expire)
@@ -81,9 +81,14 @@ static void check_times(struct audit *a, const struct sigitem *item, const uint8
 			   clock_text(s->expiration, t));
 	if (s->expiration <= s->inception ||
 	    (l->validity_s >= 0 &&
-	     s->expiration - s->inception > l->validity_s + l->jitter_s + l->inception_offset_s))
-		report_add(a->report, RRSIG_LIFETIME, item->at, "%s: from %s to %s", where(item, buf, s, w),
-			   clock_text(s->inception, t), clock_text(s->expiration, u));
+	     s->expiration - s->inception > l->validity_s + l->jitter_s + l->inception_offset_s)) {
+		/* What was made under a longer policy, and has no more time left than one of now, can be replayed no longer. */
+		const bool of_before = s->expiration > s->inception && s->expiration <= a->now + l->validity_s;
+
+		(of_before ? report_warn : report_add)(a->report, RRSIG_LIFETIME, item->at, "%s: from %s to %s",
+						       where(item, buf, s, w), clock_text(s->inception, t),
+						       clock_text(s->expiration, u));
+	}
 }
 
 static void check_fields(struct audit *a, const struct sigitem *item, const uint8_t *buf, const struct sig *s)
@@ -109,6 +114,14 @@ static bool is_key_type(uint16_t type)
 	return type == TYPE_DNSKEY || type == TYPE_CDS || type == TYPE_CDNSKEY;
 }
 
+/* Of a key with SEP: as the plan says, else the policy; without either see apex.c. */
+static bool may_sign_data(const struct audit *a, const struct dnskey *k)
+{
+	if (a->plan != NULL && a->plan->csk.given)
+		return plan_is_csk(a->plan, k->rdata, k->rdlen);
+	return a->limits.keys != LIMITS_KSK_ZSK;
+}
+
 static void check_role(struct audit *a, const struct sigitem *item, const uint8_t *buf, const struct sig *s,
 		       struct dnskey *k)
 {
@@ -120,8 +133,7 @@ static void check_role(struct audit *a, const struct sigitem *item, const uint8_
 	else if ((k->flags & FLAG_REVOKE) != 0 && item->type != TYPE_DNSKEY)
 		report_add(a->report, RRSIG_FLAGS, item->at, "%s: the key is revoked",
 			   where(item, buf, s, w));
-	else if ((k->flags & FLAG_SEP) != 0 && !is_key_type(item->type) && a->limits.keys == LIMITS_KSK_ZSK &&
-		 !plan_is_csk(a->plan, k->rdata, k->rdlen))
+	else if ((k->flags & FLAG_SEP) != 0 && !is_key_type(item->type) && !may_sign_data(a, k))
 		report_add(a->report, RRSIG_ROLE, item->at, "%s", where(item, buf, s, w));
 	if (item->type == TYPE_DNSKEY)
 		atomic_store_explicit(&k->signs_dnskey, true, memory_order_relaxed);
@@ -163,7 +175,7 @@ static void check_signature(struct audit *a, struct verifier *v, const struct si
 		struct dnskey *k = &a->keys.key[i];
 
 		if (k->tag != s->tag || k->algorithm != s->algorithm ||
-		    (item->type == TYPE_DNSKEY && i >= a->published_keys))
+		    (item->type == TYPE_DNSKEY && i >= a->published_keys) || tried == SIGPOOL_KEYS_TRIED)
 			continue;
 		tried++;
 		if (verifier_check(v, i, s->rdata, head, body, item->body_len, s->rdata + head,
@@ -197,14 +209,11 @@ static bool signed_before(struct audit *a, const struct sigitem *item, const uin
 	return by != NULL;
 }
 
-static void count(struct audit *a, const struct sigitem *item, const uint8_t *buf, const struct sig *s,
-		  struct sigstats *stats)
+static void count(const struct sigitem *item, const uint8_t *buf, const struct sig *s, struct sigstats *stats)
 {
-	int64_t hour = (s->expiration - a->now) / 3600;
 	char type[24], name[NAME_TEXT_MAX];
 
 	stats->verified += !item->verified;
-	stats->by_hour[hour < 0 ? 0 : hour >= EXPIRY_HOURS ? EXPIRY_HOURS - 1 : hour]++;
 	if (stats->earliest != 0 && s->expiration >= stats->earliest)
 		return;
 	stats->earliest = s->expiration;
@@ -229,7 +238,7 @@ void sigcheck_item(struct audit *a, struct verifier *v, const struct sigitem *it
 			check_times(a, item, buf, &s);
 			if (!item->verified || (item->type == TYPE_DNSKEY && !signed_before(a, item, buf, &s)))
 				check_signature(a, v, item, buf, &s, scratch);
-			count(a, item, buf, &s, stats);
+			count(item, buf, &s, stats);
 		} else {
 			report_add(a->report, RRSIG_BOGUS, item->at, "%s %s: RRSIG of %u octets",
 				   name_text(buf + item->owner, name), type_text(item->type, type), len);

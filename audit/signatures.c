@@ -20,18 +20,30 @@ static void note_unsigned(struct audit *a, const struct owner *o, uint16_t type,
 				   owner_text(o, type, text), alg);
 }
 
+/* Whether an RRSIG covers a type (0), or stands before (-1) or behind (1) those that do; some are too short for one. */
+static int covers(const struct rec *r, uint16_t type)
+{
+	const uint8_t octets[2] = { (uint8_t)(type >> 8), (uint8_t)type };
+	const int c = memcmp(rec_rdata(r), octets, r->rdlen < 2 ? r->rdlen : 2);
+
+	return c == 0 && r->rdlen < 2 ? -1 : c;
+}
+
 struct rrset sigpool_covering(const struct rrset *rrsigs, uint16_t type)
 {
 	struct rrset out = { TYPE_RRSIG, NULL, 0 };
+	size_t low = 0, high = rrsigs->n;
 
-	for (size_t i = 0; i < rrsigs->n; i++) {
-		const struct rec *r = rrsigs->rec[i];
+	while (low < high) {
+		const size_t mid = low + (high - low) / 2;
 
-		if (r->rdlen < 2 || get16(rec_rdata(r)) != type)
-			continue;
-		if (out.n++ == 0)
-			out.rec = rrsigs->rec + i;
+		if (covers(rrsigs->rec[mid], type) < 0)
+			low = mid + 1;
+		else
+			high = mid;
 	}
+	for (out.rec = rrsigs->rec + low; low + out.n < rrsigs->n && covers(out.rec[out.n], type) == 0;)
+		out.n++;
 	return out;
 }
 
@@ -47,6 +59,22 @@ static bool verified_before(const struct owner *was, const struct rrset *set, co
 	return rrset_same(set, &set_was) && rrset_same(sigs, &sigs_were);
 }
 
+/* In an answer owners are compressed; what is too long is an error, so that nobody need look at its signatures. */
+static bool fits(struct audit *a, const struct owner *o, const struct rrset *set, const struct rrset *sigs)
+{
+	size_t octets = 12 + o->wire_len + 4 + 11; /* header, question, OPT */
+	char text[LABEL_MAX];
+
+	for (size_t i = 0; i < set->n; i++)
+		octets += 12u + set->rec[i]->rdlen;
+	for (size_t i = 0; i < sigs->n; i++)
+		octets += 12u + sigs->rec[i]->rdlen;
+	if (octets <= UINT16_MAX)
+		return true;
+	report_add(a->report, FRAME_RRSET, o->at, "%s: %zu octets with its RRSIGs", owner_text(o, set->type, text), octets);
+	return false;
+}
+
 static void check_rrset(struct audit *a, const struct owner *o, const struct owner *was, const struct rrset *set,
 			const struct rrset *sigs)
 {
@@ -54,6 +82,7 @@ static void check_rrset(struct audit *a, const struct owner *o, const struct own
 	char text[LABEL_MAX];
 
 	if (!is_authoritative(o, set->type)) {
+		fits(a, o, set, sigs);
 		if (sigs->n > 0)
 			report_add(a->report, RRSIG_UNSIGNABLE, o->at, "%s", owner_text(o, set->type, text));
 		return;
@@ -62,7 +91,7 @@ static void check_rrset(struct audit *a, const struct owner *o, const struct own
 		if (sigs->rec[i]->rdlen > 18)
 			signed_by[rec_rdata(sigs->rec[i])[2]] = true;
 	note_unsigned(a, o, set->type, signed_by);
-	if (sigs->n > 0)
+	if (fits(a, o, set, sigs) && sigs->n > 0)
 		sigpool_add(a->signatures, o, set, sigs, verified_before(was, set, sigs));
 }
 

@@ -216,11 +216,9 @@ void sigpool_add(struct signatures *s, const struct owner *o, const struct rrset
 		push(s);
 }
 
-static void merge(struct audit *a, const struct sigstats *t, uint64_t by_hour[EXPIRY_HOURS])
+static void merge(struct audit *a, const struct sigstats *t)
 {
 	a->verified += t->verified;
-	for (size_t h = 0; h < EXPIRY_HOURS; h++)
-		by_hour[h] += t->by_hour[h];
 	if (t->earliest == 0)
 		return;
 	if (a->earliest_expiration == 0 || t->earliest < a->earliest_expiration ||
@@ -248,7 +246,7 @@ static void stop(struct signatures *s)
 void signatures_end(struct audit *a)
 {
 	struct signatures *s = a->signatures;
-	uint64_t by_hour[EXPIRY_HOURS] = { 0 }, most = 0, all = 0;
+	uint64_t most, all;
 	unsigned threads;
 
 	if (s == NULL)
@@ -258,11 +256,8 @@ void signatures_end(struct audit *a)
 	threads = s->threads;
 	stop(s);
 	for (unsigned i = 0; i < threads; i++)
-		merge(a, &s->thread[i].stats, by_hour);
-	for (size_t h = 0; h < EXPIRY_HOURS; h++) {
-		all += by_hour[h];
-		most = by_hour[h] > most ? by_hour[h] : most;
-	}
+		merge(a, &s->thread[i].stats);
+	ends_sum(a->facts->ends, &all, &most);
 	if (a->limits.together > 0 && most * 100 > all * (uint64_t)a->limits.together)
 		report_add(a->report, RRSIG_TOGETHER, 0, "%s: %llu of %llu", a->zone_text,
 			   (unsigned long long)most, (unsigned long long)all);

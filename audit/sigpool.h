@@ -16,13 +16,15 @@ uint8_t *sigpool_body(uint8_t *p, const struct owner *o, const struct rrset *set
 /* signatures.c: the RRSIGs that cover a type; sorted, since the type covered stands first in the rdata. */
 struct rrset sigpool_covering(const struct rrset *rrsigs, uint16_t type);
 
+/* Keys of one tag and algorithm that a signature is tried with; two are an error already, and more cost work only
+ * (CVE-2023-50387). */
+#define SIGPOOL_KEYS_TRIED 8
+
 /* What the fields and signatures of a thread's RRSIGs add up to. */
-#define EXPIRY_HOURS 4096
 struct sigstats {
 	uint64_t verified;
 	int64_t earliest; /* 0: none */
 	char earliest_owner[NAME_TEXT_MAX + 16];
-	uint64_t by_hour[EXPIRY_HOURS]; /* expirations by hour from now, the last one and later together */
 };
 
 /* One RRset in a batch: octets are in the batch's buffer. */
@@ -49,6 +51,9 @@ struct sig {
 bool sig_parse(const uint8_t *rdata, size_t len, uint32_t ttl, int64_t now, struct sig *s);
 /* What the labels field of an owner's signatures must be (RFC 4034 section 3.1.3). */
 unsigned sig_labels(const uint8_t *owner);
+
+/* Whether a signature that ends before it may is to be warned of alone: what is published ends no later. */
+bool sigcheck_is_no_worse(const struct audit *a, int64_t expiration, int64_t needed);
 
 /* sigcheck.c: one RRset with all its RRSIGs.  scratch: grows, freed by the caller. */
 struct scratch {

@@ -5,6 +5,7 @@
 #include "audit/audit.h"
 #include "audit/changes.h"
 #include "audit/cross.h"
+#include "audit/terms.h"
 #include "clock/clock.h"
 
 #define SORT_BUDGET (80u * 1024 * 1024)
@@ -20,6 +21,7 @@ int audit_whole(struct audit *a, struct zone_source *source, size_t n, struct er
 	source[0].sorter = a->zone_sorter = sorter_new(SORT_BUDGET, a->spill_dir);
 	if (n == 2)
 		source[1].sorter = a->input_sorter = sorter_new(SORT_BUDGET, a->spill_dir);
+	source[0].facts.ends = a->ends = ends_new(a->now);
 	a->facts = &source[0].facts;
 	a->input_facts = n == 2 ? &source[1].facts : NULL;
 	if (reading_run(source, n, a->zone, a->threads, e) != 0)
@@ -47,16 +49,18 @@ void audit_candidate(struct audit *a)
 				  .at = a->now,
 				  .earliest_expiration = a->earliest_expiration,
 				  .records = a->facts->records,
-				  .octets = a->facts->octets,
+				  .content_records = a->facts->content,
+				  .content_octets = a->facts->content_octets,
 				  .largest_ttl = a->facts->largest_ttl,
+				  .signed_ttl = a->facts->signed_ttl,
+				  .ends = ends_json(a->ends),
 				  .dnskey_ttl = a->dnskey_ttl };
 
 	snprintf(v.content, sizeof(v.content), "%s", a->content_hex);
 	plan_children_hex(a->plan, v.children);
 	apex_chain(a, v.chain);
+	terms_hex(a, v.terms);
 	v.all_optout = a->changes != NULL ? changes_all_optout(a) : a->facts->nsec3 > 0 && a->facts->optout == a->facts->nsec3;
-	if (a->changes != NULL && a->past->last.earliest_expiration < v.earliest_expiration)
-		v.earliest_expiration = a->past->last.earliest_expiration; /* it may stand in a part that both have */
 	v.lean = !a->insecure_hashed && (a->changes == NULL || a->past->last.lean);
 	past_candidate(a->past, &v);
 	for (size_t i = 0; i < a->keys.n; i++) {
@@ -102,5 +106,6 @@ void audit_fini(struct audit *a)
 	cross_free(a->cross);
 	plan_free(a->plan);
 	past_free(a->past);
+	ends_free(a->ends);
 	report_free(a->report);
 }

@@ -154,7 +154,8 @@ json_t *worker_run(const json_t *job, int fd, int other, unsigned threads)
 		answer = answer_of(&a, &e);
 	changes_free(a.changes);
 	audit_fini(&a);
-	return answer != NULL ? answer : json_pack("{s:s, s:s}", "result", "unknown", "why", e.text);
+	return answer != NULL ? answer : json_pack("{s:s, s:s, s:b}", "result", "unknown", "why", e.text, "whole",
+						   changes != NULL && e.code == ERR_REFUSED);
 }
 
 /* Of what is large: it yields to what is small. */

@@ -10,6 +10,7 @@
 
 #define ZONEMD_KEPT   16
 #define SCHEME_SIMPLE 1
+#define DIGEST_LEAST  12 /* octets (RFC 8976 section 2.2.4) */
 #define HASHES        2 /* SHA-384 is 1, SHA-512 is 2 */
 
 struct zonemd {
@@ -17,7 +18,7 @@ struct zonemd {
 		uint8_t rdata[6 + EVP_MAX_MD_SIZE];
 		size_t len;
 	} at_apex[ZONEMD_KEPT];
-	size_t n;
+	size_t n, there; /* there: with those of a wrong length, and those that are too many */
 	EVP_MD_CTX *ctx[HASHES]; /* NULL: nobody asks for it */
 };
 
@@ -35,6 +36,11 @@ void zonemd_free(struct zonemd *z)
 	free(z);
 }
 
+static bool is_supported(const uint8_t *rdata)
+{
+	return rdata[4] == SCHEME_SIMPLE && rdata[5] >= 1 && rdata[5] <= HASHES;
+}
+
 static void begin(struct zonemd *z, const struct owner *apex)
 {
 	struct rrset set = rrset_of(&apex->zone, TYPE_ZONEMD);
@@ -43,12 +49,14 @@ static void begin(struct zonemd *z, const struct owner *apex)
 		const uint8_t *rdata = rec_rdata(set.rec[i]);
 		size_t len = set.rec[i]->rdlen;
 
-		if (len < 6 || len > sizeof(z->at_apex[0].rdata))
+		if (len > sizeof(z->at_apex[0].rdata) && !is_supported(rdata))
+			continue;
+		z->there++;
+		if (len < 6 + DIGEST_LEAST || len > sizeof(z->at_apex[0].rdata))
 			continue;
 		memcpy(z->at_apex[z->n].rdata, rdata, len);
 		z->at_apex[z->n++].len = len;
-		if (rdata[4] != SCHEME_SIMPLE || rdata[5] < 1 || rdata[5] > HASHES ||
-		    z->ctx[rdata[5] - 1] != NULL)
+		if (!is_supported(rdata) || z->ctx[rdata[5] - 1] != NULL)
 			continue;
 		z->ctx[rdata[5] - 1] = EVP_MD_CTX_new();
 		EVP_DigestInit_ex(z->ctx[rdata[5] - 1], rdata[5] == 1 ? EVP_sha384() : EVP_sha512(), NULL);
@@ -101,6 +109,9 @@ void zonemd_end(struct audit *a)
 	unsigned len[HASHES] = { 0 };
 	int supported = 0;
 
+	if (z->there != z->n)
+		report_add(a->report, ZONEMD_WRONG, 0, "%s: %zu of %zu ZONEMD have a length that can be, and are among the first %d",
+			   a->zone_text, z->n, z->there, ZONEMD_KEPT);
 	for (size_t h = 0; h < HASHES; h++)
 		if (z->ctx[h] != NULL)
 			EVP_DigestFinal_ex(z->ctx[h], digest[h], &len[h]);

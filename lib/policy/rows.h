@@ -11,6 +11,10 @@ ROW(FRAME_READ, "AUD-FRAME-03", ERROR, FIXED, "input or signed zone is empty or 
     "Half a zone is a good zone to every check that looks at one record at a time.")
 ROW(FRAME_SIZE, "AUD-FRAME-04", WARNING, LOWERABLE, "size or record count differs much from the last published version",
     "A broken export that lost most of its records signs well; the past is the only measure.")
+ROW(FRAME_NS, "AUD-FRAME-05", ERROR, FIXED, "no NS at the apex",
+    "RFC 1034 section 4.2.1: name servers refuse such a zone, and no answer refers to it.")
+ROW(FRAME_RRSET, "AUD-FRAME-06", ERROR, FIXED, "RRset that fits into no message",
+    "RFC 1035 section 4.2.2: 65,535 octets; it can be transferred, and never be answered.")
 
 /* ---- content ---- */
 ROW(CONTENT_MISSING, "AUD-CONTENT-01", ERROR, FIXED, "record of the input is missing",

@@ -100,7 +100,7 @@ static void audit_work(struct work *w)
 	table_unref(f.table);
 }
 
-char *audit_findings(const json_t *answer)
+static char *findings(const json_t *answer, const char *of)
 {
 	const json_t *finding, *list = json_object_get(answer, "findings");
 	char text[WHY_MAX] = "";
@@ -111,13 +111,52 @@ char *audit_findings(const json_t *answer)
 		const char *row = json_string_value(json_object_get(finding, "row"));
 		const char *what = json_string_value(json_array_get(json_object_get(finding, "first"), 0));
 
-		if (severity == NULL || strcmp(severity, "error") != 0 || n == FINDINGS || len >= sizeof(text))
+		if (severity == NULL || strcmp(severity, of) != 0 || n == FINDINGS || len >= sizeof(text))
 			continue;
 		n++;
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s %s", len > 0 ? ", " : "", row != NULL ? row : "",
 					what != NULL ? what : "");
 	}
 	return mem_strdup(text);
+}
+
+char *audit_findings(const json_t *answer)
+{
+	return findings(answer, "error");
+}
+
+/* Rows that warn; what each of them found differs from version to version.  NULL: none does. */
+static char *rows_that_warn(const json_t *answer)
+{
+	const json_t *finding, *list = json_object_get(answer, "findings");
+	char text[WHY_MAX] = "";
+	size_t i, len = 0;
+
+	json_array_foreach(list, i, finding) {
+		const char *severity = json_string_value(json_object_get(finding, "severity"));
+		const char *row = json_string_value(json_object_get(finding, "row"));
+		const char *sentence = json_string_value(json_object_get(finding, "sentence"));
+
+		if (severity != NULL && row != NULL && sentence != NULL && strcmp(severity, "warning") == 0 && len < sizeof(text))
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s %s", len > 0 ? ", " : "", row, sentence);
+	}
+	return len > 0 ? mem_strdup(text) : NULL;
+}
+
+void audit_warnings(struct zwork *z, const json_t *answer, uint32_t serial, bool whole)
+{
+	struct verdict *v = &z->verdict;
+	char *rows = rows_that_warn(answer), *what;
+
+	if (rows == NULL && !whole)
+		return; /* of what did not change, those before were of */
+	if (rows != NULL && (v->warnings == NULL || strcmp(rows, v->warnings) != 0)) {
+		what = findings(answer, "warning");
+		log_event(LOG_WARNING, "audit-warns", "zone=%s serial=%u msg=%s", z->name, serial, what);
+		free(what);
+	}
+	free(v->warnings);
+	v->warnings = rows;
 }
 
 /* What was found; or why nothing could be told. */
@@ -194,6 +233,7 @@ static void passed(struct zwork *z, struct auditing *a)
 	log_event(LOG_INFO, "audited", "zone=%s serial=%u by=%s records=%" PRId64 " verified=%" PRId64, z->name,
 		  a->made->info.serial, whole ? "whole" : "changes", (int64_t)json_integer_value(json_object_get(a->answer, "records")),
 		  (int64_t)json_integer_value(json_object_get(a->answer, "verified")));
+	audit_warnings(z, a->answer, a->made->info.serial, whole);
 	z->made = a->made;
 	a->made = NULL;
 }
@@ -213,8 +253,11 @@ static void try_whole(struct zwork *z, struct auditing *a)
 {
 	uint32_t serial = a->made->info.serial;
 
-	log_event(LOG_WARNING, "audit-changes-refused", "zone=%s serial=%u msg=%s; all of it is audited", z->name, serial,
-		  z->verdict.why);
+	if (json_is_true(json_object_get(a->answer, "whole")))
+		log_event(LOG_INFO, "audit-whole-needed", "zone=%s serial=%u msg=%s", z->name, serial, z->verdict.why);
+	else
+		log_event(LOG_WARNING, "audit-changes-refused", "zone=%s serial=%u msg=%s; all of it is audited", z->name, serial,
+			  z->verdict.why);
 	z->made = a->made;
 	z->made->whole = true;
 	a->made = NULL;

@@ -57,8 +57,7 @@ static void set_keys(json_t *o, const struct plan *p)
 	json_object_set_new(o, "signing", signing);
 }
 
-/* Keys that the cluster has are judged by its facts: a policy that was made stricter is for new ones.  Most zones have the
- * policy of the one before, and the loop alone asks. */
+/* Most zones have the policy of the one before, and the loop alone asks. */
 static json_t *limits(const struct policy *policy)
 {
 	static struct policy last;
@@ -67,8 +66,6 @@ static json_t *limits(const struct policy *policy)
 	if (words == NULL || memcmp(&last, policy, sizeof(last)) != 0) {
 		json_decref(words);
 		words = policy_to_json(policy);
-		json_object_del(words, "ksk_bits");
-		json_object_del(words, "zsk_bits");
 		memcpy(&last, policy, sizeof(last));
 	}
 	return json_incref(words);

@@ -140,6 +140,8 @@ static json_t *notices(const struct zwork *z)
 
 	for (size_t i = 0; i < z->notice_count; i++)
 		json_array_append_new(list, json_string(z->notices[i]));
+	if (z->verdict.warnings != NULL)
+		json_array_append_new(list, json_sprintf("duet-audit warns: %s", z->verdict.warnings));
 	return list;
 }
 

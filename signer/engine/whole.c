@@ -103,6 +103,7 @@ static void passed(struct zwork *z, const struct auditing *a)
 	log_event(LOG_INFO, "whole-audit", "zone=%s serial=%u records=%" PRId64 " verified=%" PRId64 " ms=%" PRId64, z->name,
 		  a->made.info.serial, (int64_t)json_integer_value(json_object_get(a->answer, "records")),
 		  (int64_t)json_integer_value(json_object_get(a->answer, "verified")), clock_mono_ms() - a->begun_ms);
+	audit_warnings(z, a->answer, a->made.info.serial, true);
 	if (z->whole.failed != NULL)
 		zwork_tell(z);
 	zwork_say(&z->whole.failed, NULL);

@@ -92,6 +92,7 @@ void zwork_free(struct zwork *z)
 	history_fini(&z->history);
 	free(z->verdict.result);
 	free(z->verdict.why);
+	free(z->verdict.warnings);
 	free(z->held_shown);
 	free(z->disagrees);
 	whole_forget(z);

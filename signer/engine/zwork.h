@@ -136,6 +136,7 @@ struct kept {
 struct verdict {
 	char *result;           /* "fine", "refused", "unknown"; NULL: nothing yet */
 	char *why;              /* the first findings, or why it could not tell; NULL: fine */
+	char *warnings;         /* rows that warn of what passed last, or of what it shares with one before; NULL: none */
 	uint32_t serial;
 	int64_t at;
 	unsigned refusals;      /* since something passed */
@@ -338,6 +339,8 @@ bool audit_passed(const struct made *m, uint32_t serial);
 void audit_start(struct zwork *z, uint32_t serial);
 /* The first errors of an answer of the auditor, as one text; free(). */
 char *audit_findings(const json_t *answer);
+/* Keeps the rows of an answer that warn, and says what they found where they are others than before. */
+void audit_warnings(struct zwork *z, const json_t *answer, uint32_t serial, bool whole);
 /* New input: it is tried soon, whatever was refused before. */
 void audit_new_input(struct zwork *z);
 /* The input that waits was refused, and its time has not come. */

@@ -36,7 +36,7 @@ def audit(program, zone, operands, options=(), timeout=120):
 
 def files(case, folder):
     """(input, signed) of a case."""
-    return (write(folder, "input.zone", case.z.input_text()),
+    return (write(folder, "input.zone", case.z.input_text() if case.input_text is None else case.input_text),
             write(folder, "signed.zone", case.z.text() if case.text is None else case.text))
 
 

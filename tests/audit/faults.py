@@ -4,6 +4,8 @@
 A fault gets a Case whose zone is good, and breaks it in one way; what the break needs besides (the chain, the signatures of
 the RRset that changed) is made good again, so that nothing but the fault is there to be found."""
 
+import hashlib
+
 import dns.name
 import dns.rdata
 import dns.rdatatype
@@ -26,6 +28,7 @@ class Case:
         self.before = []        # (Signed, seconds ago): versions published before
         self.ours = None        # Signed: what our signer publishes, where the zone is another's
         self.text = None        # of the signed zone, where it is not that of z
+        self.input_text = None  # the same of the input
         self.at = now
         self.remembers = False  # a folder for the past, if with nothing in it
 
@@ -171,6 +174,24 @@ def cut_in_the_middle_of_a_line(c):
     c.text = text[:len(text) * 3 // 4].rstrip("\n")
 
 
+@fault("FRAME-01", ("CONTENT-06", "CONTENT-01", "CONTENT-02", "NSEC-04", "NSEC3-07"), setups=("csk", "split"))
+def soa_of_another_zone(c):
+    soa = c.z.get(c.z.origin, T.SOA)[0].to_text()
+    c.z.drop(c.z.origin, T.SOA)
+    c.z.more = "elsewhere.test. 3600 IN SOA %s\n" % soa
+
+
+@fault("FRAME-03", ("CONTENT-02",), setups=("csk",))
+def empty_input(c):
+    c.input_text = ""
+
+
+@fault("FRAME-03", ("CONTENT-02", "CONTENT-04", "CONTENT-12"), setups=("csk", "split"))
+def input_cut_in_the_middle_of_a_line(c):
+    text = c.z.input_text()
+    c.input_text = text[:len(text) * 3 // 4].rstrip("\n")
+
+
 @fault("FRAME-04", setups=("csk",))
 def half_of_the_records_gone_since_the_last_version(c):
     c.policy_text(change_warn=10)
@@ -183,10 +204,50 @@ def half_of_the_records_gone_since_the_last_version(c):
     c.published(change=more)
 
 
+@fault("FRAME-04", setups=("csk", "split"))
+def texts_are_half_as_long_as_in_the_last_version(c):
+    """as many records as before"""
+    c.policy_text(change_warn=10)
+
+    def longer(old):
+        name = old.name("caa")
+        old.put(name, T.CAA, 3600, [c.rdata(T.CAA, '0 issue "%s.test"' % ("x" * 200))])
+        old.input[(name, T.CAA)] = old.records[(name, T.CAA)]
+    for i in range(4):
+        c.both("long%d" % i, T.TXT, 300, ['"x"'])
+        c.changed("long%d" % i, T.TXT)
+    c.published(change=lambda old: [longer(old)] + [old.put(old.name("long%d" % i), T.TXT, 300, [c.rdata(T.TXT, '"%s"' % ("x" * 200))])
+                                                    for i in range(4)])
+
+
 @fault("FRAME-04", setups=("csk",))
 def more_records_gone_than_policy_allows(c):
     half_of_the_records_gone_since_the_last_version(c)
     c.policy_text(change_refuse=30)
+
+
+@fault("FRAME-05")
+def no_ns_at_the_apex(c):
+    c.z.drop(c.z.origin, T.NS)
+    del c.z.input[(c.z.origin, T.NS)]
+    c.z.rechain()
+
+
+@fault("FRAME-06", setups=("csk", "split"))
+def rrset_that_fits_into_no_message(c):
+    c.both("big", T.TXT, 300, ['"%s" "%04d"' % ("x" * 250, i) for i in range(260)])
+    c.changed("big", T.TXT)
+
+
+@fault("FRAME-06", ("FRAME-04",), setups=("csk",))
+def glue_that_fits_into_no_message(c):
+    c.both("ns.sub", T.A, 300, ["10.0.%d.%d" % (i // 250, i % 250) for i in range(4200)])
+
+
+@fault("FRAME-06", setups=("csk",))
+def signatures_that_fit_into_no_message(c):
+    for i in range(700):
+        c.z.add_sig(c.name("www"), c.z.rrsig(c.name("www"), T.A, c.data_key(), inception=c.z.inception - i - 1))
 
 
 # ---- content ----
@@ -383,6 +444,16 @@ def two_ttls_in_an_rrset(c):
     c.z.more = "www.example. 200 IN A 192.0.2.11\n"
 
 
+@fault("TTL-02")
+def two_ttls_of_a_delegation(c):
+    c.z.more = c.z.more_input = "sub.example. 1800 IN NS ns.other.test.\n"
+
+
+@fault("TTL-02", setups=("csk", "split"))
+def two_ttls_of_glue(c):
+    c.z.more = c.z.more_input = "ns.sub.example. 1800 IN A 192.0.2.99\n"
+
+
 @fault("TTL-03")
 def ttl_of_an_rrsig_differs(c):
     c.z.sig_ttl[(c.name("www"), T.A)] = 3600
@@ -543,6 +614,21 @@ def rsa_key_too_short(c):
     add_silent_key(c, key)
 
 
+@fault("KEY-03", setups=("split",))
+def rsa_key_that_is_too_short_under_any_policy(c):
+    key = Key(8, 256, bits=768)
+    while key.tag() in [k.tag() for k in c.z.keys]:
+        key = Key(8, 256, bits=768)
+    add_silent_key(c, key)
+
+
+@fault("KEY-03", ("KEY-10",), setups=("split",))
+def rsa_key_too_long(c):
+    key = c.extra_key(8, 256)
+    key.public = key.public[:4] + bytes([0x81]) * 600 + key.public[-1:]
+    add_silent_key(c, key)
+
+
 @fault("KEY-03", setups=("csk",))
 def algorithm_is_not_the_policys(c):
     c.policy_text(algorithm=15)
@@ -553,6 +639,13 @@ def two_keys_with_one_tag(c):
     key = Key(8, 256)
     key.public = swap_words(c.z.keys[1].public)
     add_silent_key(c, key)
+
+
+@fault("KEY-04", setups=("split",))
+def key_that_signs_before_it_is_published_with_the_tag_of_another(c):
+    key = Key(8, 256)
+    key.public = swap_words(c.z.keys[1].public)
+    c.good_plan()["signing"] = [key.rdata().to_text()]
 
 
 @fault("KEY-05", ("KEY-02",), setups=("split",))
@@ -604,6 +697,33 @@ def ds_of_a_digest_that_nobody_knows_beside_another_keys(c):
     ds = c.good_plan()["ds"]
     other = c.extra_key(c.z.keys[0].algorithm, 257)
     c.plan["ds"] = [ds[0].replace(" 2 ", " 3 ", 1), other.ds(c.z.origin).to_text()]
+
+
+def ds_by(key, origin, digest):
+    """DS with SHA-1, SHA-256 or SHA-384."""
+    hashed = {1: hashlib.sha1, 2: hashlib.sha256, 4: hashlib.sha384}[digest](origin.canonicalize().to_wire() + key.wire())
+    return "%d %d %d %s" % (key.tag(), key.algorithm, digest, hashed.hexdigest())
+
+
+@fault("KEY-06", setups=("csk", "split"))
+def ds_with_sha1_beside_another_keys_with_sha256(c):
+    """RFC 4509 section 3: validators leave SHA-1 alone then"""
+    other = c.extra_key(c.z.keys[0].algorithm, 257)
+    c.good_plan()["ds"] = [ds_by(c.z.keys[0], c.z.origin, 1), ds_by(other, c.z.origin, 2)]
+
+
+@fault("KEY-06", setups=("csk", "split"))
+def ds_with_sha256_beside_another_keys_with_sha384(c):
+    """Unbound looks at the highest digest type alone"""
+    other = c.extra_key(c.z.keys[0].algorithm, 257)
+    c.good_plan()["ds"] = [ds_by(c.z.keys[0], c.z.origin, 2), ds_by(other, c.z.origin, 4)]
+
+
+@fault("KEY-06", ("KEY-10",), setups=("split",))
+def ds_of_the_revoked_form_of_a_key(c):
+    old, zsk = c.z.keys
+    c.new_keys([c.extra_key(8, 257), zsk, old.revoked()])
+    c.good_plan()["ds"] = [old.revoked().ds(c.z.origin).to_text()]
 
 
 @fault("KEY-06", setups=("csk",))
@@ -685,6 +805,14 @@ def cds_and_cdnskey_differ(c):
 
 
 @fault("CDS-03", setups=("csk", "split"))
+def cds_of_digest_types_that_nobody_knows(c):
+    """a DS RRset of them makes the zone insecure"""
+    c.z.drop(c.z.origin, T.CDNSKEY)
+    c.z.put(c.z.origin, T.CDS, 3600, [c.wire(T.CDS, c.z.keys[0].ds(c.z.origin).to_digestable()[:3] + bytes([99]) + bytes(20))])
+    c.changed("@", T.CDS)
+
+
+@fault("CDS-03", setups=("csk", "split"))
 def delete_beside_other_cds(c):
     put_cds(c, c.z.get(c.z.origin, T.CDS) + [c.rdata(T.CDS, "0 0 0 00")])
 
@@ -752,6 +880,19 @@ def retired_zsk_is_back(c):
 def key_past_its_lifetime(c):
     c.policy_text(key_lifetime="30d")
     c.published(seconds_ago=40 * DAY)
+
+
+@fault("HIST-04", setups=("split",))
+def ksk_past_its_lifetime(c):
+    c.policy_text(key_lifetime="30d")
+    ksk, one = c.z.keys
+    two = c.extra_key(8, 256)
+    dnskeys = [k.rdata() for k in (ksk, one, two)]
+    for days, signing in ((40, one), (20, two)):
+        c.z.keys = [ksk, signing]
+        c.z.put(c.z.origin, T.DNSKEY, 3600, dnskeys)
+        c.z.sign_all()
+        c.published(seconds_ago=days * DAY)
 
 
 # ---- signatures ----
@@ -930,6 +1071,14 @@ def ksk_signs_data(c):
     c.z.sign(c.name("www"), T.A, c.z.signers(T.A) + [c.z.keys[0]])
 
 
+@fault("RRSIG-09", setups=("split",))
+def ksk_signs_data_under_a_policy_with_one_key(c):
+    """the plan knows which keys with SEP sign data, the policy which ones are made"""
+    c.policy_text(keys="csk")
+    c.good_plan()["csk"] = []
+    c.z.sign(c.name("www"), T.A, c.z.signers(T.A) + [c.z.keys[0]])
+
+
 @fault("RRSIG-10")
 def inception_in_the_future(c):
     c.z.sign(c.name("www"), T.A, inception=c.now + 7200)
@@ -951,9 +1100,10 @@ def signature_expires_within_the_largest_ttl(c):
     c.z.sign(c.name("www"), T.A, expiration=c.now + 5000)
 
 
-@fault("RRSIG-11", setups=("csk",))
-def glues_ttl_is_longer_than_signatures_live(c):
-    c.both("ns.sub", T.A, 30 * DAY, ["192.0.2.30"])
+@fault("RRSIG-11", setups=("csk", "split"))
+def ttl_is_longer_than_signatures_live(c):
+    c.both("caa", T.CAA, 30 * DAY, ['0 issue "ca.test"'])
+    c.changed("caa", T.CAA)
 
 
 @fault("RRSIG-12", setups=("split",))
@@ -1533,6 +1683,15 @@ def zonemd_of_another_serial(c):
 @fault("ZONEMD-01", (), ALL, ("csk",))
 def two_zonemds_of_one_kind(c):
     put_zonemd(c, bytes(48), more=(bytes([1]) * 48,))
+
+
+@fault("ZONEMD-01", (), ALL, ("csk", "split"))
+def zonemd_too_short(c):
+    zonemd = dns.rdatatype.ZONEMD
+    wire = c.get_serial().to_bytes(4, "big") + b"\x01\x01" + bytes(4)
+    c.z.put(c.z.origin, zonemd, 3600, [dns.rdata.GenericRdata(IN, zonemd, wire)])
+    c.z.generic.add((c.z.origin, zonemd))
+    c.changed("@", zonemd)
 
 
 @fault("ZONEMD-02", (), ALL, ("csk",))

@@ -45,7 +45,7 @@ class Case(faults.Case):
         # pylint: disable=super-init-not-called
         self.denial, self.setup, self.now, self.at = denial, "csk", now, now
         self.z = was.clone()
-        self.plan = self.policy = self.ours = self.text = None
+        self.plan = self.policy = self.ours = self.text = self.input_text = None
         self.before = []
 
 
@@ -311,6 +311,6 @@ def version(rng, was, denial, now):
             return None, story
     if len(c.z.get(c.z.origin, T.SOA)) == 1:
         c.serial(c.get_serial() + 1)
-    if c.ours is not None or c.before or c.text is not None or c.policy is not None or c.z.more or c.z.more_input:
+    if c.ours is not None or c.before or c.text is not None or c.input_text is not None or c.policy is not None or c.z.more or c.z.more_input:
         return None, story
     return c, story

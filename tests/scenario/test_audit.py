@@ -97,6 +97,28 @@ def test_a_zone_in_an_algorithm_roll_needs_what_the_plan_says(lab):
     expect(r.code == 0 and not r.found, "with the plan: %d %s %s" % (r.code, r.found, r.stderr))
 
 
+def test_ttls_of_what_is_not_signed_are_no_reason_for_longer_signatures(lab):
+    """Glue and delegations may have 7 d, as a policy has it, where signatures are renewed 7 d before their end."""
+    case = faults.Case("nsec", "csk", int(time.time()))
+    for name, rdtype, text in (("ns.sub", faults.T.A, "192.0.2.30"), ("sub", faults.T.NS, "ns.sub")):
+        case.both(name, rdtype, 30 * faults.DAY, [text])
+    r = auditrun.run_case(lab.program("duet-audit"), case, lab.dir)
+    expect(r.code == 0 and not r.found, "%d %s" % (r.code, r.found))
+
+
+def test_signatures_of_a_longer_policy_may_end(lab):
+    """They were made under it, and have less time left than those that are made now."""
+    program, now = lab.program("duet-audit"), int(time.time())
+    for left, code in ((9, 0), (11, 3)):
+        case = faults.Case("nsec", "csk", now)
+        case.policy_text(validity="10d", jitter="0", inception_offset="1h")
+        case.z.inception, case.z.expiration = now - 3600, now + 10 * faults.DAY
+        case.z.sign_all()
+        case.z.sign(case.name("www"), faults.T.A, inception=now - 20 * faults.DAY, expiration=now + left * faults.DAY)
+        r = auditrun.run_case(program, case, lab.dir)
+        expect(r.found == {"AUD-RRSIG-12": "error" if code else "warning"} and r.code == code, "%d d: %d %s" % (left, r.code, r.found))
+
+
 def test_what_is_no_worse_than_before_is_a_warning(lab):
     """A DS that names no key, and a renewal in need: held back, what is published would run out for nothing."""
     now, program = int(time.time()), lab.program("duet-audit")

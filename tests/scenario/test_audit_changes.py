@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import basezones            # noqa: E402
 import changes              # noqa: E402
 import faults               # noqa: E402
-from pysign import T        # noqa: E402
+from pysign import DAY, T   # noqa: E402
 
 
 ZONEMD = dns.rdatatype.ZONEMD
@@ -120,7 +120,7 @@ def its_delegation_becomes_secure(c):
 BAD_HASHED = [("a name that is the hash of another has no NSEC3", hash_without_nsec3)]
 BAD_OPTOUT = [("a span over an insecure delegation loses its flag with a change of its name", span_without_flag)]
 # What stands in parts that both versions have cannot be a change; these break what is not in the signed zone's pages, or all of it.
-NOT_BY_PAGES = {"AUD-FRAME-01", "AUD-FRAME-02", "AUD-FRAME-03", "AUD-FRAME-04"}
+NOT_BY_PAGES = {"AUD-FRAME-01", "AUD-FRAME-02", "AUD-FRAME-03", "AUD-FRAME-04", "AUD-FRAME-06"}
 
 
 def case_of(denial, now, make):
@@ -156,8 +156,8 @@ def both_ways(worker, base, past, c):
     return whole, worker.run(job, stream), sum(tag in "CN" for tag in job["changes"]["tags"]) > 1
 
 
-def passed(worker, z, now):
-    answer = worker.run(job_of(None, now, "", changes.lanes(z)), changes.Pages(z).whole())
+def passed(worker, z, now, plan=None):
+    answer = worker.run(job_of(plan, now, "", changes.lanes(z)), changes.Pages(z).whole())
     if answer.get("result") != "fine":
         raise Failed("the zone before: %s" % answer)
     return answer["past"]
@@ -196,7 +196,7 @@ def test_changes_are_judged_as_the_whole_is(lab):
                 if denial not in f.denials or "csk" not in f.setups or f.row in NOT_BY_PAGES:
                     continue
                 c = case_of(denial, now, f.make)
-                if c.ours is not None or c.before or c.text is not None or c.policy is not None or c.z.more or c.z.more_input:
+                if c.ours is not None or c.before or c.text is not None or c.input_text is not None or c.policy is not None or c.z.more or c.z.more_input:
                     continue
                 whole, parts, gap = both_ways(worker, base, past, c)
                 told, refused = told + 1, refused + bool(rows(whole))
@@ -224,6 +224,70 @@ def test_a_record_that_opt_out_could_do_without_is_not_forgotten(lab):
             whole, parts, _ = both_ways(worker, base, past, c)
             if whole["result"] != "refused" or parts["result"] == "fine":
                 raise Failed("%s: %s %s" % (make.__name__, whole, parts))
+
+
+def time_goes_by(c):
+    """What is signed now lasts; what was signed before ends soon."""
+    c.at = c.z.expiration - 3000
+    c.z.inception, c.z.expiration = c.at - 3600, c.at + 20 * DAY
+    for t in sorted({t for n, t in c.z.records if n == c.z.origin and t != T.RRSIG}):
+        c.z.sign(c.z.origin, t)
+    added(c, "new", T.A, 300, "192.0.2.99")
+
+
+def denial_ttl_stays(c):
+    soa = c.z.get(c.z.origin, T.SOA)[0]
+    c.z.put(c.z.origin, T.SOA, 3600, [soa.replace(minimum=200)])
+    c.z.input[(c.z.origin, T.SOA)] = [3600, [soa.replace(minimum=200)]]
+    for t in (T.NSEC, T.NSEC3):
+        for name in [n for n, rdtype in c.z.records if rdtype == t]:
+            if name == c.z.origin or t == T.NSEC3:
+                c.z.records[(name, t)][0] = 200
+                c.z.sign(name, t)
+    if c.denial != "nsec":
+        name = c.z.hash_name(c.name("www"))
+        c.z.records[(name, T.NSEC3)][0] = 300
+        c.z.sign(name, T.NSEC3)
+
+
+def policy_of(**words):
+    return lambda c: (c.good_plan(), c.plan.update(policy=words), added(c, "new", T.A, 300, "192.0.2.99"))
+
+
+# What is the same in both versions is good no more, since something else is another: the row that says so of the whole, and how.
+OUTDATED = [
+    ("signatures end soon", "AUD-RRSIG-11", time_goes_by),
+    ("caches may keep them for longer", "AUD-RRSIG-11", lambda c: added(c, "new", T.A, 25 * DAY, "192.0.2.99")),
+    ("the TTL of denial is another", "AUD-TTL-04", denial_ttl_stays),
+    ("TTLs may be less", "AUD-TTL-01", policy_of(max_ttl_signed_s=1000)),
+    ("signatures may last less", "AUD-RRSIG-12", policy_of(validity_s=DAY, jitter_s=0)),
+    ("data needs another algorithm", "AUD-RRSIG-02", lambda c: (added(c, "new", T.A, 300, "192.0.2.99"), c.good_plan().update(algorithms=[13, 15]))),
+    ("no key with SEP may sign", "AUD-RRSIG-09", lambda c: (added(c, "new", T.A, 300, "192.0.2.99"), c.good_plan().update(csk=[]))),
+    ("a warning refuses now", "AUD-RRSIG-14", policy_of(together=20, severity="AUD-RRSIG-14=error")),
+]
+
+
+@limit(120)
+def test_what_did_not_change_is_not_good_for_ever(lab):
+    """Time, policy, and what stands at the apex judge all of a zone; by changes it is known, or the whole is asked for."""
+    now, wrong = int(time.time()), []
+    with changes.Worker(lab.program("duet-audit")) as worker:
+        for denial in basezones.DENIALS:
+            base = basezones.zone(denial, "csk", now)
+            past = passed(worker, base, now)
+            for name, row, make in OUTDATED:
+                whole, parts, _ = both_ways(worker, base, past, case_of(denial, now, make))
+                if row not in rows(whole) or parts["result"] == "fine":
+                    wrong.append("%s, %s: %s\n%s" % (denial, name, whole, parts))
+            # Signatures that all end at one time, and soon, are warned of by changes as well.
+            c = case_of(denial, now, policy_of(together=20))
+            c.at += 15 * DAY
+            past = passed(worker, base, now, c.plan)
+            for answer in both_ways(worker, base, past, c)[:2]:
+                if answer["result"] != "fine" or {f["row"] for f in answer["findings"]} != {"AUD-RRSIG-13", "AUD-RRSIG-14"}:
+                    wrong.append("%s, together: %s" % (denial, answer))
+    if wrong:
+        raise Failed("\n".join(wrong))
 
 
 def digested(c, spoil=False):

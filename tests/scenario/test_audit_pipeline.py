@@ -132,6 +132,10 @@ def test_a_policy_says_what_refuses(lab):
         policy('""')
         put(n + 1)
         wait_until(lambda: "v%d." % (n + 1) in axfr_text(s.addr, ZONE), 30, "as a warning it is published")
+        wait_until(lambda: any("AUD-CONTENT-05" in x for x in status(s)["notices"]), 10, "zone status has the warning")
+    s.signer.wait_event("event=audit-warns zone=%s. " % ZONE, 5)
+    if not s.signer.count("event=audit-whole-needed zone=%s. " % ZONE):
+        raise Failed("another policy, and the whole was not asked for")
 
 
 SUBMITTED = "example.net"
