@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* looks: what servers showed, per zone. */
-#include "keydist/looks.h"
+#include "keydist/looks_impl.h"
 #include "keydist/leave.h"
 
 #include "arena/arena.h"
@@ -14,31 +14,6 @@
 
 #define LIST_MAX 1024 /* in one message */
 #define SHOWS_DS " shows a DS with key tag " /* behind the server's address, in an alarm */
-
-/* The newest look at one server. */
-struct seen {
-	struct observed_server server;
-	char *name;      /* of a name server; NULL */
-	bool there, looked, answered; /* answered: at least once, and shows holds */
-	enum observed_outcome outcome;
-	enum observed_trust trust;
-	uint32_t serial, ttl;
-	size_t ds, keys;
-	uint8_t shows[32]; /* digest of its DS or DNSKEY RRset */
-	int64_t at;
-	char why[64];
-	char *unknown_ds; /* one that names no key of the zone, for people; NULL: none */
-	struct timeline_look *fresh; /* not in the zone's memory yet */
-};
-
-struct zone_looks {
-	bool name_servers, children_whole, parents_whole;
-	bool agreed;       /* all servers of the parent show the same */
-	char why[128];
-	char *missing, *children_why; /* struct observed_servers */
-	struct seen *seen;
-	size_t n;
-};
 
 static struct seen *find(const struct zone_looks *l, const struct addr *addr, enum observed_role role)
 {
@@ -309,30 +284,6 @@ size_t looks_observers(struct keydist *k, const struct zone_ctx *c, bool name_se
 	return n;
 }
 
-void looks_server(void *ctx, uint64_t observer, char out[TIMELINE_SERVER_LEN])
-{
-	const struct zone_ctx *c = ctx;
-	const struct zone_looks *l = c == NULL ? NULL : c->looks;
-	char address[ADDR_TEXT_LEN];
-
-	snprintf(out, TIMELINE_SERVER_LEN, "%s", observer == LOOKS_OPERATOR ? "an operator, by duetctl key ds-seen or ds-gone,"
-						 : observer == LOOKS_UNKNOWN ? "a secondary or name server that is not known" : "a server");
-	if (observer == LOOKS_UNKNOWN && l != NULL && l->missing != NULL)
-		snprintf(out, TIMELINE_SERVER_LEN, "name server %.50s, whose addresses are not known,", l->missing);
-	for (size_t i = 0; l != NULL && i < l->n; i++) {
-		const struct seen *s = &l->seen[i];
-
-		if (observed_server_id(&s->server.addr, s->server.role) != observer)
-			continue;
-		addr_text(&s->server.addr, address);
-		if (s->name != NULL)
-			snprintf(out, TIMELINE_SERVER_LEN, "name server %.*s %s", TIMELINE_SERVER_LEN - 14 - (int)strlen(address), s->name,
-				 address);
-		else
-			snprintf(out, TIMELINE_SERVER_LEN, "%s %s", observed_role_text(s->server.role), address);
-	}
-}
-
 void looks_apply(struct zone_ctx *c, const struct life *l)
 {
 	for (size_t i = 0; c->looks != NULL && i < c->looks->n; i++) {
@@ -429,57 +380,6 @@ json_t *looks_wanted(struct keydist *k, const struct zone_ctx *c, const struct l
 	if (watch != NULL)
 		json_object_set_new(o, "watch", watch);
 	return o;
-}
-
-/* ---- for people ---- */
-
-char *looks_missing(const struct zone_ctx *c, const struct life *l)
-{
-	const struct zone_looks *looks = c->looks;
-
-	if (looks == NULL || looks->children_why == NULL)
-		return NULL;
-	for (size_t i = 0; i < l->in.observers; i++)
-		if (l->in.observer[i].id == LOOKS_UNKNOWN && timeline_wants(&l->in, l->in.memory, LOOKS_UNKNOWN))
-			return mem_printf("name server%s%s: %s; the policy's name-servers: ignore waits for none",
-					  looks->missing == NULL ? "s" : " ", looks->missing == NULL ? "" : looks->missing,
-					  looks->children_why);
-	return NULL;
-}
-
-json_t *looks_status(const struct zone_ctx *c)
-{
-	const struct zone_looks *l = c->looks;
-	json_t *list = json_array(), *told = parent_status(c);
-	char address[ADDR_TEXT_LEN];
-
-	for (size_t i = 0; l != NULL && i < l->n; i++) {
-		const struct seen *s = &l->seen[i];
-
-		json_array_append_new(
-			list, json_pack("{s:s,s:s,s:s*,s:s,s:b,s:I,s:i,s:i,s:I,s:I,s:s}", "address",
-					addr_text(&s->server.addr, address), "role", observed_role_text(s->server.role), "name", s->name,
-					"outcome", s->looked ? observed_outcome_text(s->outcome) : "not looked at yet",
-					"validated", (int)(s->trust == OBSERVED_SECURE), "serial", (json_int_t)s->serial, "ds",
-					(int)s->ds, "dnskey", (int)s->keys, "ttl", (json_int_t)s->ttl, "at", (json_int_t)s->at,
-					"why", s->why));
-	}
-	return json_pack("{s:s,s:o,s:b,s:b,s:b,s:s?,s:s?,s:b,s:s,s:s?,s:o}", "zone", c->text, "servers", list, "parents_whole",
-			 (int)(l != NULL && l->parents_whole), "name_servers", (int)(l != NULL && l->name_servers),
-			 "children_whole", (int)(l != NULL && l->children_whole), "missing", l == NULL ? NULL : l->missing,
-			 "children_why", l == NULL ? NULL : l->children_why, "agreed",
-			 (int)(l != NULL && l->agreed), "why", l == NULL ? "nothing is looked at" : l->why, "alarm",
-			 looks_alarm(c), "told", told == NULL ? json_array() : told);
-}
-
-const char *looks_alarm(const struct zone_ctx *c)
-{
-	const struct zone_looks *l = c->looks;
-
-	for (size_t i = 0; l != NULL && i < l->n; i++)
-		if (l->seen[i].unknown_ds != NULL)
-			return l->seen[i].unknown_ds;
-	return NULL;
 }
 
 bool looks_since(const struct keydist *k, const struct zone_ctx *c, const char *alarm)
