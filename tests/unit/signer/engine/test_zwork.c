@@ -256,7 +256,7 @@ static void what_a_lagging_source_gives_counts_once_it_is_newer(void **state)
 		take_file(0);
 		zone.input = NULL;
 		plan.epoch = cases[i].epoch;
-		plan.policy.input_order = cases[i].order;
+		policy.input_order = cases[i].order;
 		plan.given_hash[0] = cases[i].given;
 		zone.damage = (char *)"made again";
 		zone.kept.mine = (struct content_id){ .epoch = 1, .number = 5 };
