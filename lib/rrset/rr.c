@@ -191,6 +191,12 @@ int rr_cmp(const struct rr *a, const struct rr *b)
 	return rdata_cmp(a->type, a->rdata, a->rdlen, b->rdata, b->rdlen);
 }
 
+bool rr_is_same(const struct rr *a, const struct rr *b)
+{
+	return a->ttl == b->ttl && a->rdlen == b->rdlen && (a->rdlen == 0 || memcmp(a->rdata, b->rdata, a->rdlen) == 0) &&
+	       memcmp(a->owner, b->owner, dname_len(a->owner)) == 0;
+}
+
 int rr_read(struct rd *r, struct rr *out, struct err *e)
 {
 	size_t start = r->at;

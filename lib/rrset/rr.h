@@ -71,6 +71,8 @@ int rdata_cmp(uint16_t type, const uint8_t *a, size_t alen, const uint8_t *b, si
 
 /* Order of records in a zone: canonical owner, type, canonical rdata (RFC 4034 section 6.3). */
 int rr_cmp(const struct rr *a, const struct rr *b);
+/* Whether owner, with its case, TTL and rdata are the same octets; of records that rr_cmp has found equal. */
+bool rr_is_same(const struct rr *a, const struct rr *b);
 
 /*
  * The record stream: records one after another, each as in a message without compression (owner, type, class IN, ttl,

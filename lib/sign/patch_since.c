@@ -62,12 +62,6 @@ static const struct rr *next_rr(struct records *s)
 	return NULL;
 }
 
-static bool same_octets(const struct rr *a, const struct rr *b)
-{
-	return a->ttl == b->ttl && a->rdlen == b->rdlen && memcmp(a->rdata, b->rdata, a->rdlen) == 0 &&
-	       memcmp(a->owner, b->owner, dname_len(a->owner)) == 0;
-}
-
 static void found(struct octets *out, const struct rr *rr, bool add)
 {
 	size_t len = rr_wire_len(rr);
@@ -84,7 +78,7 @@ static void compare(struct records was, struct records is, struct octets *out)
 
 	while ((void)(a = next_rr(&was)), (void)(b = next_rr(&is)), a != NULL || b != NULL) {
 		int order = a == NULL ? 1 : b == NULL ? -1 : rr_cmp(a, b);
-		bool same = order == 0 && same_octets(a, b);
+		bool same = order == 0 && rr_is_same(a, b);
 
 		if (order <= 0 && !same)
 			found(out, a, false);

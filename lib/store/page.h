@@ -17,6 +17,9 @@
 #define PAGE_FILL      14336 /* bulk loads fill to about here */
 #define PAGE_MSG_LIMIT 65000 /* a single record larger than this with its header is refused at load */
 
+#define PAGE_HEADER_LEN 12
+#define PAGE_FLAGS      0x8400 /* QR, AA */
+
 #define PAGE_OCTETS_MAX (2 + 65535) /* of any page, length octets included */
 
 struct page_build; /* builds one page; reused for many */

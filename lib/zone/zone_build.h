@@ -113,6 +113,15 @@ int zone_build_end(struct zone_build *b, struct zone **out, struct err *e);
 void zone_build_notice(struct zone_build *b, enum notice kind, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* ---- whether a record may be there, besides zone_build_verdict (zone_verdict.c); these refuse one of the owner ---- */
+
+int zone_build_outside(const struct zone_build *b, uint32_t line, struct err *e);
+int zone_build_too_many(const struct zone_build *b, uint32_t line, struct err *e);
+/* Puts in what limits.given has for delegations that have come. */
+int zone_build_put_given(struct zone_build *b, struct err *e);
+/* Of a line that is added. */
+struct place zone_build_place(const struct zone_build *b, uint32_t line);
+
 /* ---- owners out of entries (zone_cursor.c) ---- */
 
 struct owner_item {

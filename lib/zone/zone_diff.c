@@ -56,14 +56,6 @@ static int twice(const struct zone_diff_rr *op, struct err *e)
 		       rr_type_text(op->rr.type, type), op->add ? "added" : "removed");
 }
 
-static bool same_octets(const struct rr *a, const struct rr *b)
-{
-	size_t len = dname_len(a->owner);
-
-	return a->ttl == b->ttl && a->rdlen == b->rdlen && memcmp(a->rdata, b->rdata, a->rdlen) == 0 &&
-	       memcmp(a->owner, b->owner, len) == 0;
-}
-
 /* The history of one record in steps a to b - 1. */
 static int settle_record(struct zone_diff *d, const struct step *steps, size_t a, size_t b, struct err *e)
 {
@@ -72,7 +64,7 @@ static int settle_record(struct zone_diff *d, const struct step *steps, size_t a
 	for (size_t i = a + 1; i < b; i++)
 		if (steps[i].op.add == steps[i - 1].op.add)
 			return twice(&steps[i].op, e);
-	if (!first->add && last->add && same_octets(&first->rr, &last->rr))
+	if (!first->add && last->add && rr_is_same(&first->rr, &last->rr))
 		return 0;
 	if (!first->add)
 		d->rr[d->n++] = *first;
