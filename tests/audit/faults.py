@@ -1097,7 +1097,7 @@ def signature_expired(c):
 
 @fault("RRSIG-11")
 def signature_expires_within_the_largest_ttl(c):
-    c.z.sign(c.name("www"), T.A, expiration=c.now + 5000)
+    c.z.sign(c.name("www"), T.A, expiration=c.now + 3000)
 
 
 @fault("RRSIG-11", setups=("csk", "split"))

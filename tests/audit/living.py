@@ -20,8 +20,9 @@ from pysign import IN, T, Signed
 ORIGIN = dns.name.from_text(basezones.ORIGIN)
 NEVER = (1 << 63) - 1
 REFUSED_FOR = 3     # rows that a refusal names at most
-# A signer's auditor has the digest of the input, not the input.
-BY_DIGEST = {"AUD-CONTENT-01": "AUD-CONTENT-13", "AUD-CONTENT-02": "AUD-CONTENT-13", "AUD-CONTENT-03": "AUD-CONTENT-13"}
+# A signer's auditor has the digest of the input, not the input; a stream, which a second SOA ends; and a plan of the keys, by its facts.
+INSTEAD = {"AUD-CONTENT-01": "AUD-CONTENT-13", "AUD-CONTENT-02": "AUD-CONTENT-13", "AUD-CONTENT-03": "AUD-CONTENT-13",
+           "AUD-FRAME-01": "AUD-FRAME-03", "AUD-FRAME-02": "AUD-FRAME-03", "AUD-KEY-02": "AUD-KEY-01", "AUD-KEY-03": "AUD-KEY-01"}
 
 
 class NotDrawn(Exception):
@@ -190,8 +191,9 @@ def broken(version, zone, fault, now, published=0):
 def named(fault, found, order):
     """Whether a refusal is for this fault: it names it, or as many as it names at most, which come before it in this order."""
     rows = [w for w in found.replace(",", " ").split() if w.startswith("AUD-")]
-    row = BY_DIGEST.get(fault.row, fault.row)
-    return row in rows or (len(rows) >= REFUSED_FOR and order.index(row) > max(map(order.index, rows)))
+    if fault.row in rows or INSTEAD.get(fault.row) in rows:
+        return True
+    return len(rows) >= REFUSED_FOR and order.index(fault.row) > max(map(order.index, rows))
 
 
 class Spoiler(threading.Thread):
