@@ -215,7 +215,11 @@ class Spoiler(threading.Thread):
                 while octets := s.recv(1 << 20):
                     stream += octets
                 try:
-                    s.sendall(self.choose(Version(stream)) or b"")
+                    version = Version(stream)
+                except (dns.exception.DNSException, ValueError, IndexError):
+                    continue                # broken otherwise, so that it is no message: it stays as it is
+                try:
+                    s.sendall(self.choose(version) or b"")
                 except Exception as e:      # pylint: disable=broad-except
                     self.error = e
         self.socket.close()
