@@ -28,24 +28,27 @@ void withheld_open(struct zwork *z)
 }
 
 /* By the last words of the other signers, heard now or not: secondaries may reach them. */
-static bool better_elsewhere(const struct zwork *z)
+static bool better_elsewhere(const struct zwork *z, int64_t now)
 {
 	for (size_t i = 0; i < z->peer_count; i++)
-		if (z->peer[i].v.serial != 0 && z->peer[i].v.earliest > clock_now_s())
+		if (z->peer[i].v.serial != 0 && z->peer[i].v.earliest > now)
 			return true;
 	return false;
 }
 
+bool withheld_ends(const struct zwork *z, int64_t now_ms, int64_t now)
+{
+	return z->withheld_ms != 0 && now_ms >= z->withheld_ms && !z->busy && z->made == NULL && !better_elsewhere(z, now);
+}
+
 void withheld_look(struct zwork *z)
 {
-	const int64_t now_ms = clock_mono_ms();
-	int64_t at_ms = fail_number("withheld-ends") == 0 ? z->withheld_ms : 0;
+	const int64_t now_ms = clock_mono_ms(), again_ms = now_ms + AGAIN_MS;
 
 	if (z->withheld_ms == 0)
 		return;
-	if (now_ms < at_ms || z->busy || z->made != NULL || better_elsewhere(z)) {
-		at_ms = now_ms < at_ms ? at_ms : now_ms + AGAIN_MS;
-		z->look_ms = at_ms < z->look_ms ? at_ms : z->look_ms;
+	if (!withheld_ends(z, fail_number("withheld-ends") != 0 ? INT64_MAX : now_ms, clock_now_s())) {
+		z->look_ms = again_ms < z->look_ms ? again_ms : z->look_ms;
 		return;
 	}
 	z->withheld_ms = 0;

@@ -14,6 +14,8 @@
 
 /* The zone was opened: z->withheld_ms is set where its version is withheld. */
 void withheld_open(struct zwork *z);
+/* Whether nothing better is to come: now_ms monotonic, now by the wall clock. */
+bool withheld_ends(const struct zwork *z, int64_t now_ms, int64_t now);
 /* Behind each step of the zone: ends it where nothing better is to come. */
 void withheld_look(struct zwork *z);
 /* For people, whether it is withheld or not: a sentence, free(); NULL: the signatures are good. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What others' words do to a zone: of this node's own versions, and of what they have. */
+#include "signer/engine/withheld.h"
 #include "signer/engine/zwork.h"
 
 #include <setjmp.h>
@@ -170,6 +171,32 @@ static void beside_a_signer_that_is_heard_the_number_stays(void **state)
 	assert_int_equal(renumbered(), 1);
 }
 
+/* ---- what had expired at the start ---- */
+
+static void what_has_expired_is_served_once_nothing_better_is_to_come(void **state)
+{
+	const int64_t now = 1000000, late_ms = 5000 + WITHHELD_MS;
+	struct made made = { .candidate = true };
+
+	(void)state;
+	assert_false(withheld_ends(&zone, late_ms, now)); /* it is served */
+	zone.withheld_ms = late_ms;
+	assert_false(withheld_ends(&zone, late_ms - 1, now));
+	assert_true(withheld_ends(&zone, late_ms, now));
+	zone.busy = true; /* it is being renewed */
+	assert_false(withheld_ends(&zone, late_ms, now));
+	zone.busy = false;
+	zone.made = &made;
+	assert_false(withheld_ends(&zone, late_ms, now));
+	zone.made = NULL;
+	hear_of(OTHER, 1, 0x11, true); /* silent, but secondaries may reach it */
+	zone.peer[0].v.earliest = now + 1;
+	assert_false(withheld_ends(&zone, late_ms, now));
+	assert_true(withheld_ends(&zone, late_ms, now + 1)); /* that one has expired as well */
+	zone.peer[0].v = (struct past_version){ .serial = 0, .earliest = INT64_MAX }; /* it publishes nothing */
+	assert_true(withheld_ends(&zone, late_ms, now));
+}
+
 /* ---- what waits for a commit ---- */
 
 static void note_steps(const char *const *steps)
@@ -291,6 +318,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_a_lagging_source_gives_counts_once_it_is_newer, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_a_silent_one_had_before_stays_older, setup, teardown),
 		cmocka_unit_test_setup_teardown(beside_a_signer_that_is_heard_the_number_stays, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_has_expired_is_served_once_nothing_better_is_to_come, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_no_commit_took_goes_with_the_next_one_in_its_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_a_write_was_to_do_is_not_said_where_it_failed, setup, teardown),
 	};
