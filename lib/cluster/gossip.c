@@ -5,7 +5,8 @@
  * Each change of the table gets a revision.  A peer is sent what has changed since the revision up to which it was
  * sent everything, as a run of messages; with its vector it tells (`got`) up to where it has whole runs, and what was
  * lost is sent again from there.  What it told us itself is left out, and, of what is new, what is said by nodes that it
- * hears itself; when it hears one no more it gets everything again.  Words of nodes that the receiver does not
+ * hears itself; when it hears one no more it gets everything again.  The first word of each start of a node goes to all: of two hosts
+ * of one identity we may hear one and tell the other.  Words of nodes that the receiver does not
  * know yet are dropped by it, and it asks for everything anew once it knows more nodes.
  */
 #include "cluster/impl.h"
@@ -84,7 +85,7 @@ static void send_run(struct cluster *c, struct cluster_peer *p)
 	for (uint32_t at = status_changed(c, p->status_sent); at != STATUS_NONE && sent; at = c->status[at].newer) {
 		const struct status_entry *s = &c->status[at];
 
-		if (is_from(s, p) || (p->status_sent > 0 && is_heard(c, s, p)))
+		if (!s->voice && (is_from(s, p) || (p->status_sent > 0 && is_heard(c, s, p))))
 			continue;
 		add_entry(&r.words, s);
 		if (r.words.n == BATCH_MAX || r.words.len > BATCH_OCTETS)

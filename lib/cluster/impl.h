@@ -16,12 +16,18 @@ struct status_entry {
 	uint8_t from[NODE_ID_LEN]; /* who told us */
 	bool own;                  /* said in this run of this node */
 	bool dirty;                /* not in the database yet */
+	bool voice;                /* the first that came of this start of its author: goes to everybody (gossip.c) */
 	struct status_start start; /* of its author */
 	uint64_t counter;          /* within that start */
 	uint64_t revision;         /* ours: when this entry changed last, in steps of cluster.status_revision */
 	uint32_t older, newer;     /* by revision: the entries before and after it; STATUS_NONE: there is none */
 	char *zone;
 	char *status; /* JSON */
+};
+
+struct status_voice {
+	uint8_t node[NODE_ID_LEN];
+	struct status_start start;
 };
 
 #define STATUS_NONE UINT32_MAX
@@ -69,6 +75,8 @@ struct cluster {
 	struct index status_index; /* by node and zone */
 	uint64_t status_revision, status_counter;
 	int64_t saved_ms;
+	struct status_voice *voice; /* the start of each node that a word came from last */
+	size_t voices;
 
 	struct pending *pending;
 	uint8_t (*told)[16]; /* refusals that were logged */

@@ -128,6 +128,24 @@ bool status_is_newer(const struct cluster *c, const uint8_t node[NODE_ID_LEN], c
 	return cmp < 0 || (cmp == 0 && s->counter < counter);
 }
 
+/* Whether this start of the node is another one than that of the word before. */
+static bool begins(struct cluster *c, const uint8_t node[NODE_ID_LEN], const struct status_start *start)
+{
+	struct status_voice *v = NULL;
+
+	for (size_t i = 0; i < c->voices && v == NULL; i++)
+		v = memcmp(c->voice[i].node, node, NODE_ID_LEN) == 0 ? &c->voice[i] : NULL;
+	if (v != NULL && incarnation_cmp(&v->start, start) == 0)
+		return false;
+	if (v == NULL) {
+		c->voice = mem_grow(c->voice, c->voices + 1, sizeof(*c->voice));
+		v = &c->voice[c->voices++];
+		memcpy(v->node, node, NODE_ID_LEN);
+	}
+	v->start = *start;
+	return true;
+}
+
 bool status_take(struct cluster *c, const struct msg_word *w, const struct status_start *start,
 		 const uint8_t from[NODE_ID_LEN])
 {
@@ -138,6 +156,7 @@ bool status_take(struct cluster *c, const struct msg_word *w, const struct statu
 		return false;
 	text = mem_new(w->status_len + 1, 1);
 	memcpy(text, w->status, w->status_len);
+	s->voice = begins(c, w->node, start) || (s->voice && incarnation_cmp(&s->start, start) == 0);
 	set(c, s, start, w->counter, text);
 	s->own = false;
 	memcpy(s->from, from, NODE_ID_LEN);
@@ -257,5 +276,6 @@ void status_fini(struct cluster *c)
 		free(c->status[i].status);
 	}
 	free(c->status);
+	free(c->voice);
 	index_fini(&c->status_index);
 }
