@@ -30,6 +30,7 @@ static void audit_zone(const uint8_t *data, size_t len, enum form form)
 	name_text(a.zone, a.zone_text);
 	s.fd = file_of(data, len);
 	s.sorter = a.zone_sorter = sorter_new(400000, "/tmp");
+	s.facts.ends = a.ends = ends_new(a.now);
 	a.facts = &s.facts;
 	a.input_facts = &s.facts;
 	if (reading_run(&s, 1, a.zone, 1, &e) == 0 && audit_run(&a, &e) == 0) {
@@ -41,6 +42,7 @@ static void audit_zone(const uint8_t *data, size_t len, enum form form)
 	close(s.fd);
 	sorter_free(a.zone_sorter);
 	dnskeys_fini(&a.keys);
+	ends_free(a.ends);
 	report_free(a.report);
 }
 
