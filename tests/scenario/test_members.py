@@ -148,7 +148,14 @@ def leaving_pair(lab):
     cluster.wait_signed(ZONE)
     knot.start()
     wait_until(lambda: knot.signed(ZONE), 30, "%s serves %s" % (knot.name, ZONE))
+    wait_until(lambda: knot.addr in named_by(cluster.signer2, "signer1"), 30, "signer2 knows the secondary that signer1 names")
     return cluster, knot
+
+
+def named_by(host, name):
+    """Addresses of the secondaries that another node's last word names, as the host has it."""
+    rows = [n for z in json.loads(host.ctl("status", "--json").stdout)["zones"] for n in z["nodes"] if n["name"] == name]
+    return [s["address"].split("#")[0] for n in rows for s in (n["status"] or {}).get("secondaries", []) if s.get("seen_at")]
 
 
 def waits(host, name, text):
