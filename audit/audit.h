@@ -205,6 +205,7 @@ void nsec_end(struct audit *a);
 void serial_check(struct audit *a);
 void history_check(struct audit *a);
 void cds_check(struct audit *a);
+void cds_fini(struct audit *a);
 
 /* Types present at an owner, for a bitmap: RFC 4034 section 4.1.2. */
 #define BITMAP_MAX (256 * 34)

@@ -127,14 +127,6 @@ static void check_deletes(struct audit *a)
 		report_add(a->report, CDS_BREAKS, 0, "%s: DELETE beside other CDS or CDNSKEY", a->zone_text);
 }
 
-static void free_copies(struct records *set)
-{
-	for (size_t i = 0; i < set->n; i++)
-		free((void *)(uintptr_t)set->rec[i]);
-	free(set->rec);
-	*set = (struct records){ NULL, 0 };
-}
-
 void cds_check(struct audit *a)
 {
 	bool by_cds[DNSKEY_MAX] = { false }, by_cdnskey[DNSKEY_MAX] = { false };
@@ -154,6 +146,18 @@ void cds_check(struct audit *a)
 		if (by_cds[i] != by_cdnskey[i])
 			report_add(a->report, CDS_BREAKS, 0, "%s key %s: in %s only", a->zone_text,
 				   dnskey_name(&a->keys.key[i], name), by_cds[i] ? "CDS" : "CDNSKEY");
+}
+
+static void free_copies(struct records *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		free((void *)(uintptr_t)set->rec[i]);
+	free(set->rec);
+	*set = (struct records){ NULL, 0 };
+}
+
+void cds_fini(struct audit *a)
+{
 	free_copies(&a->cds);
 	free_copies(&a->cdnskey);
 }

@@ -103,6 +103,7 @@ void audit_fini(struct audit *a)
 	sorter_free(a->input_sorter);
 	sorter_free(a->digest_sorter);
 	dnskeys_fini(&a->keys);
+	cds_fini(a);
 	cross_free(a->cross);
 	plan_free(a->plan);
 	past_free(a->past);
