@@ -126,6 +126,8 @@ def stream_of(z, owners=10):
 
 def message(rows):
     octets = struct.pack("!HHHHHH", 0, 0x8400, 0, len(rows), 0, 0) + b"".join(record(r) for r in rows)
+    if len(octets) > 0xffff:
+        raise NotDrawn("no page is that large")
     return struct.pack("!H", len(octets)) + octets
 
 
@@ -143,7 +145,7 @@ class Case(faults.Case):
         # pylint: disable=super-init-not-called
         self.denial, self.setup, self.now, self.at = zone.denial, zone.setup, now, now
         self.z = version.signed(zone.keys, zone.denial, now)
-        self.plan = self.ours = self.text = None
+        self.plan = self.ours = self.text = self.input_text = None
         self.zone, self.before, self.remembers = zone, [], False
         self.good, self.serial_before = self.z.clone(), published
 
@@ -176,7 +178,7 @@ def broken(version, zone, fault, now, published=0):
         fault.make(c)
     except (KeyError, IndexError, ValueError, AssertionError, StopIteration, dns.exception.DNSException) as e:
         raise NotDrawn("the zone lacks what it takes: %r" % e) from e
-    if c.text is not None:
+    if c.text is not None or c.input_text is not None:
         raise NotDrawn("it is in the text of a file")
     if c.z.more_input and not c.z.more:
         raise NotDrawn("it is in the input")

@@ -351,7 +351,7 @@ def test_a_days_worth_of_versions(lab):
 # Rows of which no fault makes a version wrong by itself, and where they are met in a pipeline, or why not.
 HELD_AGAINST = {
     "AUD-FRAME-03": "the pipeline writes the stream itself: an auditor that dies or hangs, test_audit_pipeline",
-    "AUD-FRAME-04": "needs a limit of the policy: test_review_again",
+    "AUD-FRAME-04": "needs a limit of the policy: test_review_again", "AUD-FRAME-06": "no page holds what fits into no message",
     "AUD-CONTENT-04": "is of the input, and warns", "AUD-CONTENT-12": "is of the input, and warns",
     "AUD-CONTENT-13": "is what AUD-CONTENT-01 to 03 come to without the input", "AUD-CONTENT-14": "another plan: test_local_parent",
     "AUD-SERIAL-02": "others' versions: test_audit_pipeline", "AUD-SERIAL-03": "others' versions: test_audit_pipeline",
