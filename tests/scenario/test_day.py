@@ -113,8 +113,8 @@ class Zone:
     def next_fault(self):
         """Each in its turn, in an order of chance."""
         if not self.order:
-            self.order = [f for f in faults.FAULTS if self.denial in f.denials and self.setup in f.setups and f.row in self.errors and
-                          (FAULT in f.name or FAULT in f.row)]
+            fit = [f for f in faults.FAULTS if self.denial in f.denials and self.setup in f.setups and f.row in self.errors]
+            self.order = [f for f in fit if FAULT in f.name or FAULT in f.row] or fit
             self.chance.shuffle(self.order)
         return self.order.pop()
 
