@@ -23,18 +23,50 @@ static struct name_slot *slot_of(struct converter *c, size_t at)
 	return &c->slot[at % NAME_SLOTS];
 }
 
+/*
+ * Whether a name leads through few pointers, as any does that a server wrote: a name has 127 labels at most.  ldns follows
+ * thousands, for each record anew.  Moves behind it; what is no name at all, or longer than one, is left to ldns.
+ */
+#define POINTERS_MAX 127
+
+static bool leads_somewhere(const uint8_t *m, size_t len, size_t *name)
+{
+	size_t at = *name, pointers = 0, octets = 0;
+
+	while (at < len && m[at] != 0 && octets < NAME_MAX_OCTETS) {
+		if (m[at] < 0xc0) {
+			octets += 1u + m[at];
+			at += 1u + m[at];
+		} else {
+			if (pointers++ == 0)
+				*name = at + 2;
+			if (pointers > POINTERS_MAX || at + 2 > len)
+				return pointers <= POINTERS_MAX;
+			at = (size_t)((m[at] & 0x3f) << 8 | m[at + 1]);
+		}
+	}
+	if (pointers == 0)
+		*name = at + 1;
+	return true;
+}
+
 /* The name at *at, which moves behind it; compressed or not.  It lives until the next one is read. */
 static const struct name_slot *name_at(struct converter *c, const uint8_t *m, size_t len, size_t *at, struct err *e)
 {
 	bool pointer = *at + 2 <= len && m[*at] >= 0xc0;
 	size_t stands = pointer ? (size_t)((m[*at] & 0x3f) << 8 | m[*at + 1]) : *at;
 	struct name_slot *slot = slot_of(c, stands);
+	size_t behind = *at;
 	ldns_rdf *name = NULL;
 	ldns_status s;
 
 	if (pointer && slot->message == c->message && slot->at == stands) {
 		*at += 2;
 		return slot;
+	}
+	if (!leads_somewhere(m, len, &behind)) {
+		err_set(e, ERR_SYNTAX, "a name of more than %d pointers", POINTERS_MAX);
+		return NULL;
 	}
 	if ((s = ldns_wire2dname(&name, m, len, at)) != LDNS_STATUS_OK || ldns_rdf_size(name) > NAME_MAX_OCTETS) {
 		ldns_rdf_deep_free(name);
@@ -129,13 +161,55 @@ static int put_rrsig(struct converter *c, const struct at *r, size_t signer, str
 	return put(c, r, rdata, len, e);
 }
 
+/* Names in rdata that is read as a whole: they stand behind some octets, one behind the other. */
+static bool names_lead_somewhere(const struct at *r)
+{
+	size_t at = r->fixed + 10, names = 1;
+
+	switch (type_at(r)) {
+	case LDNS_RR_TYPE_SOA:
+	case LDNS_RR_TYPE_MINFO:
+	case LDNS_RR_TYPE_RP:
+		names = 2;
+		break;
+	case LDNS_RR_TYPE_PX:
+		names = 2;
+		at += 2;
+		break;
+	case LDNS_RR_TYPE_SRV:
+		at += 6;
+		break;
+	case LDNS_RR_TYPE_SIG:
+	case LDNS_RR_TYPE_RRSIG:
+		at += RRSIG_FIXED;
+		break;
+	case LDNS_RR_TYPE_NXT:
+		break;
+	case LDNS_RR_TYPE_NAPTR: /* order, preference, three character-strings (RFC 3403 section 4.1) */
+		at += 4;
+		for (int i = 0; i < 3 && at < r->end; i++)
+			at += 1u + r->m[at];
+		break;
+	default: /* MX, AFSDB, RT, KX */
+		at += 2;
+		break;
+	}
+	for (; names > 0 && at < r->end; names--)
+		if (!leads_somewhere(r->m, r->len, &at))
+			return false;
+	return true;
+}
+
 /* Anything else with names in it; the record starts at `start`. */
 static int put_read(struct converter *c, const struct at *r, size_t start, struct err *e)
 {
 	ldns_rr *rr = NULL;
-	ldns_status s = ldns_wire2rr(&rr, r->m, r->len, &start, LDNS_SECTION_ANSWER);
+	ldns_status s;
 	int rc;
 
+	if (!names_lead_somewhere(r))
+		return err_set(e, ERR_SYNTAX, "a name of more than %d pointers", POINTERS_MAX);
+	s = ldns_wire2rr(&rr, r->m, r->len, &start, LDNS_SECTION_ANSWER);
 	if (s != LDNS_STATUS_OK || start != r->end)
 		rc = err_set(e, ERR_SYNTAX, "%s", s != LDNS_STATUS_OK ? ldns_get_errorstr_by_id(s) : "rdata of a wrong length");
 	else
@@ -174,8 +248,12 @@ static int convert_message(struct converter *c, const uint8_t *m, size_t len, st
 	c->message++;
 	for (size_t i = 0; i < questions; i++) {
 		ldns_rr *rr = NULL;
-		ldns_status s = ldns_wire2rr(&rr, m, len, &at, LDNS_SECTION_QUESTION);
+		size_t name = at;
+		ldns_status s;
 
+		if (!leads_somewhere(m, len, &name))
+			return err_set(e, ERR_SYNTAX, "question: a name of more than %d pointers", POINTERS_MAX);
+		s = ldns_wire2rr(&rr, m, len, &at, LDNS_SECTION_QUESTION);
 		ldns_rr_free(rr);
 		if (s != LDNS_STATUS_OK)
 			return err_set(e, ERR_SYNTAX, "question: %s", ldns_get_errorstr_by_id(s));
