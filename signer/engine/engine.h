@@ -11,7 +11,7 @@
 #include "conf/conf.h"
 #include "http/http.h"
 #include "identity/identity.h"
-#include "signer/engine/agenda.h"
+#include "agenda/agenda.h"
 #include "signer/engine/work.h"
 #include "signer/engine/writer.h"
 #include "store/store.h"

@@ -12,6 +12,7 @@
 #include "signer/net/notify.h"
 #include "signer/net/crew.h"
 #include "signer/net/primary.h"
+#include "signer/net/refresh.h"
 #include "signer/net/sandbox.h"
 #include "signer/net/serve.h"
 
@@ -113,6 +114,7 @@ int net_stop(struct net *net)
 			next = z->next;
 			net_zone_forget(net, z);
 		}
+	refresh_stop(net);
 	beside_cancel(net);
 	exchanges_fini(net);
 	tcp_stop(net);
@@ -158,6 +160,7 @@ int net_main(const struct net_config *config, int sock)
 	    crew_new(&net->loop, &net->crew, &e) != 0)
 		goto out;
 	exchanges_init(net);
+	refresh_start(net, primary_look);
 	link_start(net, sock);
 	udp_start(net);
 	tcp_start(net);

@@ -24,6 +24,7 @@
 #include "signer/net/exchange.h"
 #include "signer/net/fetch.h"
 #include "signer/net/link.h"
+#include "signer/net/refresh.h"
 #include "zone/zone.h"
 
 #include <sodium.h>
@@ -49,7 +50,7 @@ struct primary {
 	struct primary_have have; /* what engine has taken, or what we gave it last */
 	bool has_soa;
 	struct soa_timers soa;
-	struct io *timer;
+	struct agenda_item due;
 	struct exchange *check;
 	struct fetch *fetch;
 	bool again;      /* a NOTIFY came while we were busy */
@@ -125,7 +126,7 @@ static void all_failed(struct primary *p)
 			    "retry_s", (json_int_t)retry_s),
 		  -1, false);
 	say_expired(p);
-	io_timer(p->timer, jittered_ms(retry_s));
+	refresh_set(p->net, &p->due, jittered_ms(retry_s));
 }
 
 static void check_one(struct primary *p);
@@ -140,7 +141,7 @@ static void asked_all(struct primary *p)
 	if (p->same)
 		link_send(p->net, "input-same",
 			  json_pack("{s:s, s:I}", "zone", p->zone->text, "serial", (json_int_t)p->have.serial), -1, false);
-	io_timer(p->timer, p->again ? soon_ms(p) : jittered_ms(bounded_s(p->soa.refresh_s)));
+	refresh_set(p->net, &p->due, p->again ? soon_ms(p) : jittered_ms(bounded_s(p->soa.refresh_s)));
 	p->again = false;
 	p->again_now = false;
 }
@@ -246,7 +247,7 @@ static void start_fetch(struct primary *p, bool diff)
 	if (p->fetch != NULL)
 		return;
 	if (e.code == ERR_NOTNOW)
-		io_timer(p->timer, jittered_ms(2));
+		refresh_set(p->net, &p->due, jittered_ms(2));
 	else
 		failed(p, e.text);
 }
@@ -338,9 +339,9 @@ static void begin(struct primary *p, size_t first)
 	p->why[0] = '\0';
 }
 
-static void on_time(void *ctx)
+void primary_look(void *primary)
 {
-	struct primary *p = ctx;
+	struct primary *p = primary;
 
 	if (p->check != NULL || p->fetch != NULL)
 		return;
@@ -360,7 +361,7 @@ void primary_set(struct net *net, struct net_zone *zone, struct primaries *sourc
 		p->net = net;
 		p->zone = zone;
 		p->sources = *sources;
-		p->timer = io_new(&net->loop, -1, p, NULL, on_time);
+		p->due.of = p;
 		p->confirmed_ms = clock_mono_ms();
 		/* Until a primary answers: a restart does not make an input fresher, but when it was confirmed is forgotten. */
 		p->has_soa = have.timers;
@@ -374,7 +375,7 @@ void primary_set(struct net *net, struct net_zone *zone, struct primaries *sourc
 	if (p->check != NULL || p->fetch != NULL)
 		p->again = true;
 	else
-		io_timer(p->timer, 0);
+		refresh_set(p->net, &p->due, 0);
 }
 
 void primary_free(struct primary *p)
@@ -383,7 +384,7 @@ void primary_free(struct primary *p)
 		return;
 	exchange_cancel(p->check);
 	fetch_cancel(p->fetch);
-	io_close(p->timer);
+	refresh_drop(p->net, &p->due);
 	primaries_fini(&p->sources);
 	free(p);
 }
@@ -420,7 +421,7 @@ void primary_notified(struct primary *p, const struct addr *from, bool has_shown
 		p->again_now |= has_shown_key;
 	} else if (wait_ms > 0 || serial == NULL || !p->have.known ||
 		   serial_distance(p->have.serial, *serial) <= 0) {
-		io_timer(p->timer, wait_ms);
+		refresh_set(p->net, &p->due, wait_ms);
 	} else {
 		begin(p, find(p, from));
 		start_fetch(p, true);

@@ -20,6 +20,9 @@ struct primary_have {
 	uint32_t retry_s, expire_s;
 };
 
+/* Its time has come (refresh.h): asks them all. */
+void primary_look(void *primary);
+
 /* Makes or changes the zone's primaries, which are taken over.  refresh: look now. */
 void primary_set(struct net *net, struct net_zone *zone, struct primaries *sources, bool refresh, struct primary_have have);
 void primary_free(struct primary *p); /* NULL does nothing; what runs is given up */

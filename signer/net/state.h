@@ -110,6 +110,7 @@ struct net {
 	struct tcp *tcp;
 	struct listener *udp;
 	struct exchanges *exchanges;
+	struct refreshes *refreshes;
 	int exit_code;
 };
 

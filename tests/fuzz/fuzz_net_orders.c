@@ -5,6 +5,8 @@
  * Nothing leaves this process: connect and sendto fail.
  */
 #include "signer/net/link.h"
+#include "signer/net/primary.h"
+#include "signer/net/refresh.h"
 
 #include "arena/arena.h"
 #include "log/log.h"
@@ -42,6 +44,7 @@ static struct net *start(int *engine)
 	assert(rc == 0);
 	*engine = pair[0];
 	exchanges_init(net);
+	refresh_start(net, primary_look);
 	link_start(net, pair[1]);
 	tcp_start(net);
 	return net;

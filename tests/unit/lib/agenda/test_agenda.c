@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "signer/engine/agenda.h"
+#include "agenda/agenda.h"
 
 #define ITEMS 500
 
@@ -21,8 +21,10 @@ static void what_is_due_comes_in_order(void **state)
 	size_t n = 0;
 
 	(void)state;
+	assert_true(agenda_first(&a) == INT64_MAX);
 	for (size_t i = 0; i < 6; i++)
 		agenda_set(&a, &item[i], at[i]);
+	assert_int_equal(agenda_first(&a), 10);
 	assert_null(agenda_due(&a, 9));
 	while ((due = agenda_due(&a, 40)) != NULL) {
 		assert_true(due->at >= last);
@@ -31,6 +33,7 @@ static void what_is_due_comes_in_order(void **state)
 		n++;
 	}
 	assert_int_equal(n, 5);
+	assert_int_equal(agenda_first(&a), 50);
 	assert_ptr_equal(agenda_due(&a, 50), &item[0]);
 	assert_null(agenda_due(&a, INT64_MAX));
 	agenda_fini(&a);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* agenda: a binary heap whose items know their place. */
-#include "signer/engine/agenda.h"
+#include "agenda/agenda.h"
 
 #include <stdlib.h>
 
@@ -64,6 +64,11 @@ void agenda_set(struct agenda *a, struct agenda_item *item, int64_t at)
 	}
 	up(a, item);
 	down(a, item);
+}
+
+int64_t agenda_first(const struct agenda *a)
+{
+	return a->n > 0 ? a->heap[1]->at : INT64_MAX;
 }
 
 struct agenda_item *agenda_due(struct agenda *a, int64_t now)
