@@ -122,16 +122,28 @@ static void set_secure(struct sim *s, struct node *n, bool secure)
 		sim_fail(s, "command lost", "what was said to node %d on the zone's security is not its newest", n->i);
 }
 
+/* This one, or where it has left for good, another that is a signer; NULL: there is none. */
+static struct node *who_is_left(struct sim *s, int from)
+{
+	for (int i = 0; i < s->signers; i++) {
+		struct node *n = &s->node[(from + i) % s->signers];
+
+		if (!n->gone && node_is_signer(state_node(n->state, n->id.id)))
+			return n;
+	}
+	return NULL;
+}
+
 /* Makes the first keys, once nothing is left of those before. */
 static void on_first_keys(struct sim *s, const struct event *ev)
 {
-	struct node *n = &s->node[ev->a];
+	struct node *n = who_is_left(s, ev->a);
 	struct timeline_create c = { .method = METHOD_FIRST };
 	struct timeline_in in;
 	const struct timeline *t;
 	bool dead = true;
 
-	if (n->gone)
+	if (n == NULL)
 		return;
 	if (n->up && n->compared) {
 		t = node_view(s, n, &in);
@@ -150,7 +162,7 @@ static void on_first_keys(struct sim *s, const struct event *ev)
 			return;
 		}
 	}
-	sim_later(s, DAY, on_first_keys, ev->a, 0, 0, NULL);
+	sim_later(s, DAY, on_first_keys, n->i, 0, 0, NULL);
 }
 
 void operator_admits(struct sim *s, struct node *n)
