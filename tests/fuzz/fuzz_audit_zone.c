@@ -40,10 +40,7 @@ static void audit_zone(const uint8_t *data, size_t len, enum form form)
 		json_decref(j);
 	}
 	close(s.fd);
-	sorter_free(a.zone_sorter);
-	dnskeys_fini(&a.keys);
-	ends_free(a.ends);
-	report_free(a.report);
+	audit_fini(&a);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
