@@ -862,17 +862,22 @@ def key_that_others_have_retired_signs(c):
     c.seeded(retired=True)
 
 
-@fault("HIST-03", ("KEY-02",), setups=("split",))
-def retired_zsk_is_back(c):
+def one_zsk_behind_another(c, days):
+    """Published so many days ago, signed by the ZSK that the zone has; then, 20 days ago, by another one."""
     ksk, one = c.z.keys
     two = c.extra_key(8, 256)
     dnskeys = [k.rdata() for k in (ksk, one, two)]
-    for days, signing in ((30, one), (20, two)):
+    for ago, signing in ((days, one), (20, two)):
         c.z.keys = [ksk, signing]
         c.z.put(c.z.origin, T.DNSKEY, 3600, dnskeys)
         c.z.sign_all()
-        c.published(seconds_ago=days * DAY)
-    c.z.keys = [ksk, one]
+        c.published(seconds_ago=ago * DAY)
+    return ksk, one
+
+
+@fault("HIST-03", ("KEY-02",), setups=("split",))
+def retired_zsk_is_back(c):
+    c.z.keys = list(one_zsk_behind_another(c, 30))
     c.z.sign_all()
 
 
@@ -885,14 +890,7 @@ def key_past_its_lifetime(c):
 @fault("HIST-04", setups=("split",))
 def ksk_past_its_lifetime(c):
     c.policy_text(key_lifetime="30d")
-    ksk, one = c.z.keys
-    two = c.extra_key(8, 256)
-    dnskeys = [k.rdata() for k in (ksk, one, two)]
-    for days, signing in ((40, one), (20, two)):
-        c.z.keys = [ksk, signing]
-        c.z.put(c.z.origin, T.DNSKEY, 3600, dnskeys)
-        c.z.sign_all()
-        c.published(seconds_ago=days * DAY)
+    one_zsk_behind_another(c, 40)
 
 
 # ---- signatures ----

@@ -11,10 +11,12 @@
 #include <cmocka.h>
 
 #include "cluster/impl.h"
+#include "keydist/lend.h"
 #include "keydist/looks.h"
 #include "keydist/lost.h"
 #include "rrset/rr.h"
 #include "seal/seal.h"
+#include "tests/unit/keydist/ending.h"
 #include "wire/wire.h"
 
 /* main.c has this in the program. */
@@ -152,18 +154,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *x = *state;
-	struct keydist *k = &x->k;
 	char cmd[100];
 
-	k->stopping = true;
-	engine_close(k);
-	cluster_close(k->cluster);
-	uv_close((uv_handle_t *)&k->flush, NULL);
-	uv_close((uv_handle_t *)&k->turn, NULL);
-	while (uv_run(&k->loop, UV_RUN_DEFAULT) != 0)
-		;
-	uv_loop_close(&k->loop);
-	keydist_free(k);
+	keydist_ends(&x->k);
 	identity_fini(&x->peer.id);
 	identity_fini(&x->vault.id);
 	snprintf(cmd, sizeof(cmd), "rm -r %s", x->dir);
@@ -886,6 +879,26 @@ static void what_is_no_observer_any_more_makes_room(void **state)
 	assert_int_equal(m.parents, 2);
 }
 
+/* What lend_may is given: who asks, and which of its questions it is (cluster.h). */
+static bool may_have(const struct fixture *x, const uint8_t id[NODE_ID_LEN])
+{
+	char who[NODE_ID_TEXT], token[NODE_ID_TEXT + 8];
+
+	snprintf(token, sizeof(token), "%s/1", node_id_text(id, who));
+	return lend_may(&x->k, token);
+}
+
+static void what_is_in_zones_is_given_to_signers_alone(void **state)
+{
+	static const uint8_t nobody[NODE_ID_LEN] = { 1 };
+	struct fixture *x = *state;
+
+	assert_true(may_have(x, x->peer.id.id));
+	assert_false(may_have(x, x->vault.id.id));
+	assert_false(may_have(x, nobody));
+	assert_false(lend_may(&x->k, "/1"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -913,6 +926,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_name_server_is_waited_for_as_a_secondary_is, setup, teardown),
 		cmocka_unit_test(name_servers_are_left_alone_while_a_zone_moves_here),
 		cmocka_unit_test(what_is_no_observer_any_more_makes_room),
+		cmocka_unit_test_setup_teardown(what_is_in_zones_is_given_to_signers_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lost_key_is_left_out_only_where_the_chain_holds, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_ksk_that_cannot_be_opened_keeps_the_rrset_as_it_was, setup, teardown),
 	};

@@ -13,6 +13,7 @@
 #include "clock/clock.h"
 #include "cluster/impl.h"
 #include "keydist/keydist.h"
+#include "tests/unit/keydist/ending.h"
 
 #define ZONES  700
 #define WINDOW 256 /* engine_out.c */
@@ -137,19 +138,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *x = *state;
-	struct keydist *k = &x->k;
 	char cmd[100];
 
-	k->stopping = true;
-	engine_close(k);
 	msg_client_close(x->client);
-	cluster_close(k->cluster);
-	uv_close((uv_handle_t *)&k->flush, NULL);
-	uv_close((uv_handle_t *)&k->turn, NULL);
-	while (uv_run(&k->loop, UV_RUN_DEFAULT) != 0)
-		;
-	uv_loop_close(&k->loop);
-	keydist_free(k);
+	keydist_ends(&x->k);
 	engine_identity_fini(&x->engine);
 	snprintf(cmd, sizeof(cmd), "rm -r %s", x->dir);
 	assert_int_equal(system(cmd), 0);
