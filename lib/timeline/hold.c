@@ -7,25 +7,51 @@
 
 #include <string.h>
 
-/* served: of those alone that are shown, by whoever it is, and that nobody has given up. */
-static bool clashes_with_held(const struct zone_state *z, const struct key_state *k, const uint8_t self[NODE_ID_LEN], bool served)
+/* By its method a key may be named in CDS, or sign, before its DNSKEY is there. */
+static bool was_shown(const struct key_state *k)
 {
-	for (size_t i = 0; i < z->keys; i++) {
-		const struct key_state *o = &z->key[i];
-		const struct record_state *r = &o->record[RECORD_DNSKEY];
+	for (enum key_record r = 0; r < KEY_RECORDS; r++)
+		if (k->record[r].serves.n > 0)
+			return true;
+	return false;
+}
 
-		if (o != k && o->created && key_said_held(o, self) && !id_set_has(&o->declined, self) &&
-		    (!served || (r->serves.n > 0 && r->stopped.n == 0)) &&
-		    dnskey_tags_clash(o->tags, k->tags))
-			return !FAULT(HELD_TWICE);
+/* By whoever it is; and nobody has given it up. */
+static bool is_shown(const struct key_state *k)
+{
+	for (enum key_record r = 0; r < KEY_RECORDS; r++)
+		if (k->record[r].serves.n > 0 && k->record[r].stopped.n == 0)
+			return true;
+	return false;
+}
+
+/* This node holds another one that validators could not tell from it. */
+static bool clashes(const struct key_state *o, const struct key_state *k, const uint8_t self[NODE_ID_LEN])
+{
+	return o != k && o->created && key_said_held(o, self) && !id_set_has(&o->declined, self) &&
+	       dnskey_tags_clash(o->tags, k->tags) && !FAULT(HELD_TWICE);
+}
+
+/* An old copy was put back, this node held another key with the tag, and then heard of its own word for this one.  Where neither
+ * has been shown one must go before both are, and all choose alike. */
+static bool gives_way(const struct zone_state *z, const struct key_state *k, const uint8_t self[NODE_ID_LEN])
+{
+	for (size_t i = 0; i < z->keys && !was_shown(k); i++) {
+		const struct key_state *o = &z->key[i];
+
+		if (clashes(o, k, self) &&
+		    (is_shown(o) || (!was_shown(o) && o->declined.n == 0 && memcmp(o->hash, k->hash, 32) < 0)))
+			return true;
 	}
 	return false;
 }
 
-/* An old copy was put back, this node held another key with the tag, and then heard of its own word for this one. */
-static bool gives_way(const struct zone_state *z, const struct key_state *k, const uint8_t self[NODE_ID_LEN])
+static bool tag_is_held(const struct zone_state *z, const struct key_state *k, const uint8_t self[NODE_ID_LEN])
 {
-	return k->record[RECORD_DNSKEY].serves.n == 0 && clashes_with_held(z, k, self, true);
+	for (size_t i = 0; i < z->keys; i++)
+		if (clashes(&z->key[i], k, self))
+			return true;
+	return false;
 }
 
 /* A key of this node that was declined for its tag is made again, once. */
@@ -52,5 +78,5 @@ enum hold_word timeline_hold(const struct zone_state *z, const struct key_state 
 		return gives_way(z, k, self) ? HOLD_WORD_DECLINED : HOLD_WORD_SAID;
 	if (!k->foreign && !key_has_box(k, self))
 		return HOLD_WORD_NOTHING;
-	return clashes_with_held(z, k, self, false) ? HOLD_WORD_DECLINED : HOLD_WORD_HELD;
+	return tag_is_held(z, k, self) ? HOLD_WORD_DECLINED : HOLD_WORD_HELD;
 }

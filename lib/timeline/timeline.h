@@ -166,7 +166,8 @@ struct timeline_key {
 /*
  * timeline_hold - what node self is to say of one key.  Of two keys with one tag, in revoked form too, it holds the one that
  * it held first; so of two new ones the second is judged once the first is held.  Of two that it said to hold all the same,
- * since it was set back between, it declines the one that nobody shows as soon as the other is shown.
+ * since it was set back between, it declines the one of which nobody ever showed a record: if the other is shown, or has the
+ * smaller hash.
  */
 enum hold_word {
 	HOLD_WORD_NOTHING,    /* it was not created, was declined here, or is not sealed to this node */

@@ -384,6 +384,7 @@ bool timeline_looked(struct timeline_memory *m, const struct timeline_in *in,
 			continue;
 		if ((shows == awaited) == ((w->looked & bit) != 0))
 			continue;
+		wait_judge(in, m, w); /* there may be a server more than when it was judged last */
 		w->looked ^= bit;
 		wait_judge(in, m, w);
 		news = true;

@@ -79,10 +79,6 @@ int leave_watched(struct sim *s, const struct node *n)
 
 bool leave_step(struct sim *s, struct node *n, const struct timeline_in *in)
 {
-	const int watched = leave_watched(s, n);
-
-	if (watched != n->watched)
-		node_observe(s, n);
 	for (size_t i = 0; i < n->state->nodes; i++) {
 		const struct node_state *x = &n->state->node[i];
 		const bool departed = timeline_departed(in, &n->disk.memory, x->id);

@@ -256,6 +256,8 @@ static void work(struct sim *s, struct node *n)
 			sim_fail(s, "livelock", "signer %d talks without end", n->i);
 		while (count_others(s, n) || hold_keys(s, n))
 			;
+		if (leave_watched(s, n) != n->watched)
+			node_observe(s, n);
 		t = node_view(s, n, &in);
 		timeline_tend(&in, t, &n->disk.memory);
 		if (leave_step(s, n, &in))

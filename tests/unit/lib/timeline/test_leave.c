@@ -141,6 +141,23 @@ static void a_server_that_shows_the_leaver_again_begins_the_wait_anew(void **sta
 	assert_true(timeline_wants(&w.in, &w.memory, w.observer[0].id)); /* looked at until it is retired */
 }
 
+/* Which its first answer tells, before anything else is looked at: what ran so far was not waited for it. */
+static void a_server_more_begins_the_wait_anew(void **state)
+{
+	(void)state;
+	leaves(0, false);
+	w.in.observers = 1;
+	tend();
+	shows(0, true);
+	runs(TTL + 60);
+	assert_true(departed(0));
+	w.in.observers = 2;
+	shows(1, true);
+	assert_false(departed(0));
+	runs(TTL + 60);
+	assert_true(departed(0));
+}
+
 static void a_leaver_that_may_serve_again_waits_from_the_beginning(void **state)
 {
 	(void)state;
@@ -261,6 +278,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_it_published_must_leave_the_caches, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_server_that_shows_the_leaver_again_begins_the_wait_anew, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_server_more_begins_the_wait_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_leaver_that_may_serve_again_waits_from_the_beginning, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_look_from_before_does_not_count, setup, teardown),
 		cmocka_unit_test_setup_teardown(its_servers_must_have_come_as_far_as_those_who_stay, setup, teardown),

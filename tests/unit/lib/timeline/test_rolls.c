@@ -675,11 +675,21 @@ static void of_two_with_one_tag_the_one_that_is_shown_stays(void **state)
 	w.key[0].tags = dnskey_tags(w.dnskey[0], 4);
 	assert_int_equal(timeline_hold(&w.zone, zsk, w.ids[0]), HOLD_WORD_SAID);
 	assert_int_equal(timeline_hold(&w.zone, other, w.ids[0]), HOLD_WORD_DECLINED);
-	zsk->record[RECORD_DNSKEY].serves.n = 0; /* neither is */
-	assert_int_equal(timeline_hold(&w.zone, other, w.ids[0]), HOLD_WORD_SAID);
-	other->record[RECORD_DNSKEY].serves = both();
-	assert_int_equal(timeline_hold(&w.zone, other, w.ids[0]), HOLD_WORD_SAID);
-	assert_int_equal(timeline_hold(&w.zone, zsk, w.ids[0]), HOLD_WORD_DECLINED);
+	for (enum key_record r = 0; r < KEY_RECORDS; r++) /* a key may be named in CDS, or sign, before its DNSKEY is there */
+		zsk->record[r].serves.n = 0;
+	for (enum key_record r = 0; r < KEY_RECORDS; r++) {
+		const struct key_state *first = memcmp(zsk->hash, other->hash, 32) < 0 ? zsk : other;
+
+		/* neither is */
+		assert_int_equal(timeline_hold(&w.zone, first, w.ids[0]), HOLD_WORD_SAID);
+		assert_int_equal(timeline_hold(&w.zone, first == zsk ? other : zsk, w.ids[0]), HOLD_WORD_DECLINED);
+		other->record[r].serves = both();
+		assert_int_equal(timeline_hold(&w.zone, other, w.ids[0]), HOLD_WORD_SAID);
+		assert_int_equal(timeline_hold(&w.zone, zsk, w.ids[0]), HOLD_WORD_DECLINED);
+		other->record[r].stopped = both(); /* and is no more */
+		assert_int_equal(timeline_hold(&w.zone, zsk, w.ids[0]), HOLD_WORD_SAID);
+		other->record[r].serves.n = other->record[r].stopped.n = 0;
+	}
 }
 
 int main(void)
