@@ -232,7 +232,8 @@ void engine_send_plans(struct keydist *k)
 
 static json_t *synced(struct keydist *k)
 {
-	return json_pack("{s:b,s:b,s:b,s:s?,s:b}", "compared", cluster_compared(k->cluster), "alone",
+	return json_pack("{s:b,s:b,s:b,s:b,s:s?,s:b}", "compared", cluster_compared(k->cluster), "sure",
+			 cluster_sure(k->cluster), "alone",
 			 cluster_alone(k->cluster), "set_back", cluster_set_back(k->cluster), "hold",
 			 cluster_hold(k->cluster), "leaving", (int)leave_serves_nothing(k));
 }

@@ -100,9 +100,10 @@ void running_forget(struct timeline_memory *m, const struct timeline_observer *o
 
 static json_t *wait_json(const struct timeline_wait *w)
 {
-	return json_pack("{s:o,s:i,s:i,s:I,s:b,s:b,s:I,s:I}", "key", msg_json_hex(w->key, 32), "record", (int)w->record,
+	return json_pack("{s:o,s:i,s:i,s:I,s:b,s:b,s:I,s:I,s:I}", "key", msg_json_hex(w->key, 32), "record", (int)w->record,
 			 "kind", (int)w->kind, "looked", (json_int_t)w->looked, "complete", w->complete, "confirmed",
-			 w->confirmed, "ran_ms", (json_int_t)w->ran_ms, "need_ms", (json_int_t)w->need_ms);
+			 w->confirmed, "ran_ms", (json_int_t)w->ran_ms, "need_ms", (json_int_t)w->need_ms,
+			 "steps", (json_int_t)w->steps);
 }
 
 char *running_text(const struct timeline_memory *m)
@@ -139,6 +140,7 @@ static void read_wait(struct timeline_memory *m, const json_t *o)
 	w.confirmed = json_is_true(json_object_get(o, "confirmed"));
 	w.ran_ms = json_integer_value(json_object_get(o, "ran_ms"));
 	w.need_ms = json_integer_value(json_object_get(o, "need_ms"));
+	w.steps = (size_t)json_integer_value(json_object_get(o, "steps"));
 	m->wait = mem_grow(m->wait, m->waits + 1, sizeof(*m->wait));
 	m->wait[m->waits++] = w;
 }

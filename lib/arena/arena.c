@@ -123,8 +123,8 @@ static void *take(struct arena *a, size_t len, size_t align)
 		b->next = a->now->next;
 		a->now->next = b;
 	}
-	/* A large block is full at once; small requests go on in the block before it. */
-	if (a->now == NULL || cap == usual)
+	/* A large block is full at once; small requests go on in the block before it, or in one to come. */
+	if (cap == usual)
 		a->now = b;
 	return b->data;
 }

@@ -144,6 +144,8 @@ int cluster_cut(struct cluster *c, fact_which_fn *which, void *ctx, size_t *n, s
 /* ---- the comparison after a start ---- */
 
 bool cluster_compared(const struct cluster *c); /* facts may be said, steps taken */
+/* own_is_sure; once it is, it stays so. */
+bool cluster_sure(struct cluster *c);
 /* Words on zones of nodes that only now are known are on their way; never for longer than a few seconds. */
 bool cluster_words_due(const struct cluster *c);
 bool cluster_alone(const struct cluster *c);    /* no peer has answered since the start */

@@ -66,7 +66,7 @@ struct cluster {
 	struct status_start start;
 	char session[SESSION_TEXT]; /* start.random in hex: names this process to its peers */
 	bool started_heard; /* something of a peer was compared since the start */
-	bool go_alone, set_back, held_for_good;
+	bool go_alone, set_back, held_for_good, sure;
 	char hold[256];
 
 	struct status_entry *status;

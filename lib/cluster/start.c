@@ -108,6 +108,37 @@ bool cluster_compared(const struct cluster *c)
 	return own_may_speak(c->peers, compared, c->go_alone);
 }
 
+static bool is_met(const struct cluster *c, const uint8_t id[NODE_ID_LEN])
+{
+	for (size_t i = 0; i < c->peers; i++) {
+		const struct cluster_peer *p = &c->peer[i];
+
+		if (p->compared && (memcmp(p->peer.id, id, NODE_ID_LEN) == 0 || sync_peer_hears(p, id)))
+			return true;
+	}
+	return false;
+}
+
+bool cluster_sure(struct cluster *c)
+{
+	struct own_others others = { 0 };
+
+	if (!cluster_compared(c))
+		return false;
+	for (size_t i = 0; i < c->state->nodes && !c->sure; i++) {
+		const struct node_state *n = &c->state->node[i];
+
+		if (n->dead || memcmp(n->id, c->self->id, NODE_ID_LEN) == 0)
+			continue;
+		others.signers += node_is_signer(n);
+		others.backups += node_is_backup(n);
+		others.signers_met += node_is_signer(n) && is_met(c, n->id);
+		others.backups_met += node_is_backup(n) && is_met(c, n->id);
+	}
+	c->sure = c->sure || own_is_sure(&others, c->go_alone);
+	return c->sure;
+}
+
 bool cluster_words_due(const struct cluster *c)
 {
 	for (size_t i = 0; i < c->peers; i++) {

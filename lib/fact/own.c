@@ -21,6 +21,11 @@ uint32_t own_number(const struct incarnation *now, uint32_t highest)
 	return FAULT(SAME_INCARNATION) && highest > 0 ? highest : highest + 1;
 }
 
+bool own_is_sure(const struct own_others *o, bool alone)
+{
+	return alone || (o->signers_met == o->signers && (o->backups == 0 || o->backups_met > 0));
+}
+
 bool own_may_speak(size_t peers, size_t compared, bool alone)
 {
 	return peers == 0 || alone || compared > 0 || FAULT(NO_HOLD_AFTER_START);

@@ -19,8 +19,10 @@ struct scan {
 	int64_t today;       /* NONE when today00 is further than the window */
 	int64_t floor;       /* NONE when there is none, or it is too far */
 	int64_t unexplained; /* lowest unexplained above the base, or NONE */
+	bool unsure;         /* some is at the base or above, with other keys: by who has come further than this node, maybe */
 	int64_t half_s;      /* half the margin */
 	int64_t next;        /* earliest instant at which something changes by itself */
+	int64_t peer_late;   /* and at which what secondaries may have in place of ours is within half the margin */
 	bool change, renew_mine, renew_peer, overtake_older, overtake_unknown;
 	int64_t renew_above; /* the new serial must be above this */
 	const struct serial_version *newer;       /* content newer than want */
@@ -108,6 +110,8 @@ static void look_at_content(struct scan *s, const struct serial_version *k, int6
 		if (due <= v->now && !FAULT(PEER_END_IGNORED)) {
 			s->renew_peer = true;
 			s->renew_above = d > s->renew_above ? d : s->renew_above;
+		} else if (due < s->peer_late) {
+			s->peer_late = due;
 		}
 		sooner(s, due);
 	}
@@ -135,6 +139,7 @@ static void look_at(struct scan *s, const struct serial_version *k)
 	}
 	if (d > 0 && (s->unexplained == NONE || d < s->unexplained))
 		s->unexplained = d;
+	s->unsure |= d >= 0 && s->v->unsure && !k->same_keys;
 	if (s->v->serving && d >= 0 && s->v->confirmed && !FAULT(NO_OVERTAKING)) {
 		if (s->v->overtake_at <= s->v->now) {
 			s->overtake_unknown = true;
@@ -150,7 +155,7 @@ static void scan(struct scan *s, const struct serial_view *v)
 	bool first;
 
 	*s = (struct scan){ .v = v, .unexplained = NONE, .floor = NONE, .next = INT64_MAX,
-			    .half_s = (int64_t)v->margin_s / 2 };
+			    .peer_late = INT64_MAX, .half_s = (int64_t)v->margin_s / 2 };
 	s->base = v->last != 0 ? v->last : first_base(v);
 	s->renew_above = v->last != 0 ? 0 : NONE;
 	first = s->base == 0;
@@ -249,6 +254,12 @@ static void publish(const struct scan *s, struct serial_decision *out, enum seri
 		out->alarms |= SERIAL_ALARM_AHEAD;
 }
 
+/* Signatures are about to expire: ours, or those of what secondaries have in place of ours. */
+static bool is_late(const struct scan *s)
+{
+	return s->renew_peer || (s->v->serving && before(s->v->mine_earliest, s->half_s) <= s->v->now);
+}
+
 /*
  * Rule 3 where a serial above ours is not to be passed: an unexplained one, or one of newer content that this node cannot
  * get.  It goes below; without room it waits until time is short, and then goes above all with an alarm.
@@ -262,7 +273,7 @@ static void renew_below(const struct scan *s, struct serial_decision *out, int64
 		publish(s, out, SERIAL_WHY_RENEWAL_BELOW, d);
 		return;
 	}
-	if (before(s->v->mine_earliest, s->half_s) > s->v->now) {
+	if (!is_late(s)) {
 		out->act = SERIAL_WAIT;
 		out->why = SERIAL_WHY_RENEWAL;
 		out->until = before(s->v->mine_earliest, s->half_s);
@@ -276,17 +287,17 @@ static void renew_below(const struct scan *s, struct serial_decision *out, int64
 static bool catch_up(const struct scan *s, struct serial_decision *out)
 {
 	const struct serial_view *v = s->v;
-	int64_t late = v->serving ? before(v->mine_earliest, s->half_s) : INT64_MAX;
-
 	if (s->newer != NULL && !FAULT(OLDER_ON_TOP)) {
 		out->cause = s->newer;
-		if (late <= v->now && distance(s, s->newer->serial) > 0) {
+		if (is_late(s) && distance(s, s->newer->serial) > 0) {
 			renew_below(s, out, distance(s, s->newer->serial), SERIAL_ALARM_BEHIND);
 			return true;
 		}
-		if (late > v->now) {
+		if (!is_late(s)) {
+			const int64_t late = v->serving ? before(v->mine_earliest, s->half_s) : INT64_MAX;
+
 			out->act = SERIAL_CATCH_UP;
-			out->until = late;
+			out->until = late < s->peer_late ? late : s->peer_late;
 			return true;
 		}
 		out->alarms |= SERIAL_ALARM_BEHIND;
@@ -311,7 +322,11 @@ void serial_decide(const struct serial_view *view, struct serial_decision *out)
 	*out = (struct serial_decision){ .act = SERIAL_NOTHING, .until = s.next, .alarms = s.alarms };
 	if (catch_up(&s, out))
 		return;
-	if (s.change) {
+	if (s.unsure && (s.change || s.overtake_older || s.overtake_unknown || s.renew_mine || s.renew_peer)) {
+		out->alarms |= SERIAL_ALARM_UNSURE;
+		if (s.renew_mine || s.renew_peer)
+			renew_below(&s, out, s.unexplained == NONE ? 0 : s.unexplained, SERIAL_ALARM_FORCED_UP);
+	} else if (s.change) {
 		publish(&s, out, SERIAL_WHY_CHANGE, choose(&s));
 	} else if (s.overtake_older || s.overtake_unknown) {
 		out->cause = s.older;
@@ -329,5 +344,5 @@ bool serial_within_half(const struct serial_view *view)
 	struct scan s;
 
 	scan(&s, view);
-	return s.renew_peer || (view->serving && before(view->mine_earliest, s.half_s) <= view->now);
+	return is_late(&s);
 }

@@ -99,6 +99,7 @@ struct serial_version {
 	uint32_t serial;   /* 0: passed over */
 	bool explained;    /* its id is our own or was in a status; SELF and SIGNER always are */
 	bool silent;       /* SIGNER: it is not heard now */
+	bool same_keys;    /* SECONDARY: it shows the DNSKEY RRset of this node's version */
 	struct content_id content; /* when explained */
 	int64_t earliest;  /* earliest RRSIG expiration; INT64_MAX: none or not known */
 };
@@ -124,6 +125,8 @@ struct serial_view {
 	bool forced;            /* an operator or a new plan asks for a new version of the same content */
 	uint32_t floor;         /* of `zone floor`; 0: none */
 	uint32_t margin_s;      /* renewal margin */
+	bool unsure;            /* since its start this node has not met all others (own_is_sure): it may have been set back, and
+				   lack steps of keys that those took who made what nobody explains */
 	bool fresh;             /* word of source, peers and secondaries is fresh, or 2 s of asking are over */
 	int64_t overtake_at;    /* when an unexplained version may be overtaken; INT64_MAX: not counted yet */
 	int64_t behind_since;   /* since when newer key steps are known elsewhere; 0: not */
@@ -155,6 +158,7 @@ enum serial_alarm {
 	SERIAL_ALARM_DIGEST = 16,   /* same content number, other digest */
 	SERIAL_ALARM_DAY = 32,      /* warning: 70 or more of today's 100 serials are used */
 	SERIAL_ALARM_AHEAD = 64,    /* warning: more than a day ahead of the date */
+	SERIAL_ALARM_UNSURE = 128,  /* what is to be published would go above what nobody explains, and this node is unsure */
 };
 
 struct serial_decision {

@@ -100,7 +100,8 @@ void goals_decide(const struct timeline_in *in, struct timeline *t)
 	for (size_t i = 0; i < t->n; i++) {
 		struct timeline_key *k = &t->key[i];
 		/* declined, and not served, or never to be served by all, though some had not heard it when they began to */
-		const bool given_up = k->key->declined.n > 0 && (!k->distributed || k->record[RECORD_DNSKEY].any_stopped);
+		const bool given_up =
+			k->key->declined.n > 0 && (!k->distributed || k->key->record[RECORD_DNSKEY].stopped.n > 0);
 		const bool all = !t->secure || (k->foreign && k->key->withdrawn) || given_up;
 
 		k->record[RECORD_DS].retiring = k->sep && (all || goes(t, k, RECORD_DS));

@@ -43,10 +43,11 @@ static bool all_in(const struct id_set *set, uint8_t ids[][NODE_ID_LEN], size_t 
 
 /*
  * Nobody but the leaver may have looked at its servers, and its `seen` and `gone` are not asked for once it has left.  So the
- * servers must have come as far as those who stay may rely upon: they show what all serve, and nothing that all have stopped.
+ * servers must have come as far as those who stay may rely upon: they show what all serve, or some have seen everywhere, and
+ * nothing that all have stopped, or some have found gone.  (Who came later, and serves nothing yet, has said neither.)
  * Returns of how many records that is asked; look NULL: none is looked at.
  */
-static size_t steps_of(const struct timeline_in *in, const struct timeline_look *look, bool *shows)
+static size_t steps_of(const struct timeline_in *in, const struct timeline_look *look, enum observer_kind kind, bool *shows)
 {
 	uint8_t ids[TIMELINE_OBSERVERS_MAX][NODE_ID_LEN];
 	size_t n = in->facts->nodes <= TIMELINE_OBSERVERS_MAX ? state_counted(in->facts, in->self, ids) : 0, steps = 0;
@@ -54,10 +55,11 @@ static size_t steps_of(const struct timeline_in *in, const struct timeline_look 
 	for (size_t i = 0; i < in->zone->keys; i++)
 		for (enum key_record r = 0; r < KEY_RECORDS; r++) {
 			const struct key_state *k = &in->zone->key[i];
-			const bool out = all_in(&k->record[r].stopped, ids, n);
-			const bool comes = r != RECORD_DS && k->record[r].stopped.n == 0 && all_in(&k->record[r].serves, ids, n);
+			const struct record_state *s = &k->record[r];
+			const bool out = s->gone.n > 0 || all_in(&s->stopped, ids, n);
+			const bool comes = r != RECORD_DS && s->stopped.n == 0 && (s->seen.n > 0 || all_in(&s->serves, ids, n));
 
-			if (!out && !comes)
+			if ((!out && !comes) || (kind == OBSERVER_PARENT && (r != RECORD_DS || s->gone.n == 0)))
 				continue;
 			steps += 1 + out;
 			if (look != NULL && key_set_has(&look->record[r], k->hash) != comes)
@@ -66,20 +68,34 @@ static size_t steps_of(const struct timeline_in *in, const struct timeline_look 
 	return steps;
 }
 
-bool leave_shows(const struct timeline_in *in, const struct timeline_look *look)
+bool leave_shows(const struct timeline_in *in, const struct timeline_look *look, enum observer_kind kind)
 {
-	bool shows = look->stays;
+	bool shows = look->stays || kind == OBSERVER_PARENT;
 
-	steps_of(in, look, &shows);
+	steps_of(in, look, kind, &shows);
 	return shows;
 }
 
-/* It begins anew: what caches have of the servers is of before this step. */
-static void step(struct timeline_memory *m, struct timeline_wait *w, size_t steps)
+/*
+ * Those who stay may have found a DS gone that the leaver has not: what its servers showed as CDS until now may have brought it
+ * back to the parent, and into caches.
+ */
+static bool ds_in_doubt(const struct timeline_in *in, const struct timeline_leaver *l)
 {
-	if (w->steps == steps)
-		return;
-	w->steps = steps;
+	for (size_t i = 0; i < in->zone->keys; i++) {
+		const struct record_state *s = &in->zone->key[i].record[RECORD_DS];
+
+		if (s->gone.n > 0 && !id_set_has(&s->gone, l->node))
+			return true;
+	}
+	return false;
+}
+
+/* Its servers are looked at anew. */
+static void again(struct timeline_memory *m, struct timeline_wait *w, bool confirmed)
+{
+	w->confirmed = confirmed;
+	w->complete = false;
 	w->looked = 0;
 	w->opened = ++m->mark;
 }
@@ -87,6 +103,24 @@ static void step(struct timeline_memory *m, struct timeline_wait *w, size_t step
 static uint32_t larger(uint32_t a, uint32_t b)
 {
 	return a > b ? a : b;
+}
+
+static int64_t need_s(const struct timeline_in *in, const struct timeline_memory *m, const struct timeline_wait *w,
+		      const struct timeline_leaver *l)
+{
+	/* its servers have either */
+	const int64_t ttl = larger(l->ttl, larger(in->published->dnskey_ttl, in->published->zone_ttl));
+	const int64_t s = ttl + in->policy->extra_s;
+
+	if (w->confirmed)
+		return larger(m->ds_ttl, (uint32_t)in->zone->ds_ttl) + in->policy->extra_s;
+	return w->doubt && s < in->policy->parent_delay_s ? in->policy->parent_delay_s : s;
+}
+
+/* Where a DS is in doubt: once nothing brings it back, the parent has had the time to take it out, and is looked at. */
+bool leave_is_over(const struct timeline_wait *w)
+{
+	return w->complete && w->ran_ms >= w->need_ms && (w->confirmed || !w->doubt);
 }
 
 void leave_tend(const struct timeline_in *in, struct timeline_memory *m)
@@ -99,7 +133,7 @@ void leave_tend(const struct timeline_in *in, struct timeline_memory *m)
 		const bool self = memcmp(l->node, in->self, NODE_ID_LEN) == 0;
 		uint8_t key[32] = { 0 };
 		struct timeline_wait *w;
-		uint32_t ttl;
+		size_t steps;
 
 		memcpy(key, l->node, NODE_ID_LEN);
 		if (self && !l->known) /* it may be serving again */
@@ -107,9 +141,14 @@ void leave_tend(const struct timeline_in *in, struct timeline_memory *m)
 		if (!l->known || !l->published)
 			continue;
 		w = wait_open(m, key, RECORD_DNSKEY, WAIT_LEAVE);
-		step(m, w, steps_of(in, NULL, NULL));
-		ttl = larger(l->ttl, larger(in->published->dnskey_ttl, in->published->zone_ttl)); /* its servers have either */
-		w->need_ms = FAULT(LEAVE_NO_WAIT) ? 0 : ((int64_t)ttl + in->policy->extra_s) * 1000;
+		w->doubt = ds_in_doubt(in, l);
+		steps = steps_of(in, NULL, OBSERVER_SECONDARY, NULL);
+		if (w->steps != steps) /* what caches have of its servers is of before this step */
+			again(m, w, false);
+		else if (w->doubt && !w->confirmed && w->complete && w->ran_ms >= w->need_ms)
+			again(m, w, true);
+		w->steps = steps;
+		w->need_ms = FAULT(LEAVE_NO_WAIT) ? 0 : need_s(in, m, w, l) * 1000;
 		wait_judge(in, m, w);
 	}
 }
@@ -127,7 +166,7 @@ bool timeline_departed(const struct timeline_in *in, const struct timeline_memor
 	 * had it, nor for how long caches keep it. */
 	if (!l->known || !l->published)
 		return !timeline_ever_served(in->zone, node);
-	return w != NULL && w->complete && w->ran_ms >= w->need_ms;
+	return w != NULL && leave_is_over(w);
 }
 
 enum leave_word timeline_leave(const struct fact_state *s, const uint8_t *self, const struct node_state *n, bool departed)

@@ -50,9 +50,11 @@ static bool ready(const struct timeline *t, const struct timeline_key *k, enum k
 	const unsigned need = order_before(k->key->method, record);
 	bool zone = false;
 
+	/* of a key that can be found, too, where DNSKEYs are asked for: it may be another than this one */
 	for (size_t i = 0; i < t->n; i++)
 		zone |= t->key[i].alg == k->alg && t->key[i].zone_signing &&
-			said(&t->key[i].record[RECORD_ZONE], all) && !t->key[i].record[RECORD_ZONE].all_gone;
+			said(&t->key[i].record[RECORD_ZONE], all) && !t->key[i].record[RECORD_ZONE].all_gone &&
+			((need & DNSKEY) == 0 || said(&t->key[i].record[RECORD_DNSKEY], all));
 	if ((need & ZONE) != 0 && !zone)
 		return false;
 	if ((need & DNSKEY) != 0 && !said(&k->record[RECORD_DNSKEY], all))

@@ -44,7 +44,8 @@ struct timeline_wait *timeline_wait_find(const struct timeline_memory *m, const 
 /* leave.c: opens and closes the waits for signers that leave. */
 void leave_tend(const struct timeline_in *in, struct timeline_memory *m);
 /* Whether a server that a leaver named shows what signers that stay have come to. */
-bool leave_shows(const struct timeline_in *in, const struct timeline_look *look);
+bool leave_is_over(const struct timeline_wait *w);
+bool leave_shows(const struct timeline_in *in, const struct timeline_look *look, enum observer_kind kind);
 /* wait.c */
 struct timeline_wait *wait_open(struct timeline_memory *m, const uint8_t key[32], enum key_record record, enum wait_kind kind);
 void wait_close(struct timeline_memory *m, struct timeline_wait *w); /* NULL does nothing */

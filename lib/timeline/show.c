@@ -48,8 +48,10 @@ static bool foreign_named(const struct timeline *t)
 /* All but an operator's word is there. */
 static bool could_come(const struct timeline *t, const struct timeline_key *k, enum key_record r)
 {
-	return order_has(k, r) && !foreign_never(k, r) && !k->record[r].retiring && !k->record[r].stopped && !k->record[r].gone &&
-	       !k->record[r].any_stopped && (k->distributed || FAULT(NOT_DISTRIBUTED)) && alg_complete(t, k->alg) &&
+	/* also by who is retired since: it is on its way out */
+	const bool stopped = k->key->record[r].stopped.n > 0;
+
+	return order_has(k, r) && !foreign_never(k, r) && !k->record[r].retiring && !stopped && !k->record[r].gone && (k->distributed || FAULT(NOT_DISTRIBUTED)) && alg_complete(t, k->alg) &&
 	       order_all_ready(t, k, r) && (r != RECORD_DS || k->foreign || foreign_named(t));
 }
 
@@ -296,13 +298,17 @@ static void let_go_dnskeys(struct timeline *t)
 
 /* ---- signatures over the zone ---- */
 
+/* Others sign with it, and none has given it up. */
+static bool others_sign(const struct timeline_key *k)
+{
+	return k->zone_signing && k->held && !k->record[RECORD_ZONE].any_stopped && k->record[RECORD_ZONE].any_serves;
+}
+
 static bool can_sign(const struct timeline *t, const struct timeline_key *k)
 {
 	if (k->foreign && !FAULT(FOREIGN_SIGNS))
 		return false;
-	if (t->joining && k->zone_signing && k->held && !k->record[RECORD_ZONE].any_stopped &&
-	    k->record[RECORD_ZONE].any_serves &&
-	    (k->record[RECORD_DNSKEY].all_seen || k->record[RECORD_ZONE].all_seen))
+	if (t->joining && others_sign(k) && (k->record[RECORD_DNSKEY].all_seen || k->record[RECORD_ZONE].all_seen))
 		return true; /* with what all others have served long enough */
 	return k->held && (may_come(t, k, RECORD_ZONE) ||
 			   (k->record[RECORD_ZONE].show && !k->record[RECORD_ZONE].stopped));
@@ -322,6 +328,9 @@ static void choose_signing(struct timeline *t, unsigned alg)
 		if (best == NULL || (best->record[RECORD_ZONE].retiring && !k->record[RECORD_ZONE].retiring))
 			best = k;
 	}
+	for (size_t i = 0; i < t->n && best == NULL && t->revives; i++) /* those who could have waited for more are lost */
+		if (t->key[i].alg == alg && !t->key[i].foreign && others_sign(&t->key[i]))
+			best = &t->key[i];
 	if (best == NULL)
 		return;
 	best->record[RECORD_ZONE].show = true;

@@ -94,8 +94,9 @@ struct timeline_wait {
 	uint64_t looked; /* bits of timeline_memory.observer that have shown it since */
 	size_t steps;    /* WAIT_LEAVE: of how many records all counted signers had said that they serve it, or stopped */
 	bool complete;   /* all have: time counts */
-	bool confirmed;  /* RECORD_DS: the parent can no longer be at work on an older CDS; all are looked at
+	bool confirmed;  /* RECORD_DS, or doubt: the parent can no longer be at work on an older CDS; all are looked at
 			    once more */
+	bool doubt;      /* WAIT_LEAVE: of a DS that the leaver has not found gone */
 	int64_t ran_ms;  /* this node ran since then */
 	int64_t need_ms;
 };
@@ -198,6 +199,7 @@ struct timeline {
 	bool secure;    /* the zone is to be signed */
 	bool strict;    /* validators may ask for every algorithm in the DNSKEY RRset */
 	bool may_serve; /* holds all, counts all, is counted by all */
+	bool revives;   /* the first version after a restore is to be made */
 	bool joining;   /* others serve, or did until all of them were lost; this node has not begun */
 	bool stale; /* the published version is older than this node's own facts: it must not be renewed */
 	bool cds_delete; /* CDS and CDNSKEY say DELETE (RFC 8078 section 4) */

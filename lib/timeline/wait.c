@@ -55,7 +55,7 @@ static bool concerns(const struct timeline_policy *p, const struct timeline_wait
 	if (w->kind == WAIT_CREATE)
 		return false;
 	if (w->kind == WAIT_LEAVE)
-		return kind == OBSERVER_SECONDARY && !FAULT(LEAVE_NOT_LOOKED);
+		return (kind == OBSERVER_SECONDARY || w->confirmed) && !FAULT(LEAVE_NOT_LOOKED);
 	if (w->record != RECORD_DS)
 		return kind == OBSERVER_SECONDARY && !(FAULT(NOT_LOOKED_IN) && w->kind == WAIT_IN) &&
 		       !(FAULT(NOT_LOOKED_OUT) && w->kind == WAIT_OUT);
@@ -327,7 +327,7 @@ int64_t timeline_left(const struct timeline_memory *m)
 		const struct timeline_wait *w = &m->wait[i];
 		const int64_t left = w->need_ms > w->ran_ms ? w->need_ms - w->ran_ms : 0;
 
-		if (w->kind == WAIT_LEAVE && left == 0)
+		if (w->kind == WAIT_LEAVE && leave_is_over(w))
 			continue; /* it stands until the node is retired */
 		if (w->complete && (least < 0 || left < least))
 			least = left;
@@ -377,7 +377,7 @@ bool timeline_looked(struct timeline_memory *m, const struct timeline_in *in,
 		m->parents |= bit;
 	for (size_t i = 0; i < m->waits; i++) {
 		struct timeline_wait *w = &m->wait[i];
-		const bool shows = w->kind == WAIT_LEAVE ? leave_shows(in, look) : key_set_has(&look->record[w->record], w->key);
+		const bool shows = w->kind == WAIT_LEAVE ? leave_shows(in, look, kind) : key_set_has(&look->record[w->record], w->key);
 		const bool awaited = w->kind != WAIT_OUT;
 
 		if (!concerns(in->policy, w, kind) || look->mark < w->opened)

@@ -371,7 +371,7 @@ void audit_start(struct zwork *z, uint32_t serial)
 	a->work.done = audit_done;
 	z->made = NULL;
 	z->busy = true;
-	works_queue(z->engine->works, WORK_SIGN, &a->work);
+	works_queue(z->engine->works, WORK_AUDIT, &a->work);
 }
 
 json_t *audit_status(const struct zwork *z)

@@ -82,7 +82,7 @@ static size_t gather(const struct zwork *z, struct serial_version known[KNOWN_MA
 		const struct shown *s = &z->shown[i];
 
 		if (s->now.ok && s->configured)
-			known[n++] = known_secondary(&s->now, secondary_explained(z, s));
+			known[n++] = known_secondary(&s->now, secondary_explained(z, s), secondary_has_our_keys(z, s));
 	}
 	return n;
 }
@@ -121,6 +121,7 @@ static struct serial_view view_of(struct zwork *z, int64_t now, struct serial_ve
 		.margin_s = (uint32_t)z->plan->policy->renewal_margin_s, .known = known,
 	};
 
+	view.unsure = engine_unsure(z->engine);
 	view.want.steps = z->plan->steps;
 	watch_peers(z);
 	view.known_count = gather(z, known);
@@ -152,6 +153,9 @@ static const struct {
 	{ SERIAL_ALARM_BEHIND, LOG_ERROR, "renewed content that is older than another signer's: the source does not give the newer" },
 	{ SERIAL_ALARM_DIGEST, LOG_ERROR, "another signer has other content under the same number: the larger digest counts" },
 	{ SERIAL_ALARM_DAY, LOG_WARNING, "70 or more of today's 100 serials are used" },
+	{ SERIAL_ALARM_UNSURE, LOG_ERROR, "a secondary shows a version that nobody explains, with another DNSKEY RRset, and since its start "
+					  "this signer has not met all other signers and a backup: it goes above that version when it has, "
+					  "or by: duetctl zone resume --alone" },
 	{ SERIAL_ALARM_AHEAD, LOG_WARNING, "serials are more than a day ahead of the date" },
 };
 

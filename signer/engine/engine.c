@@ -36,6 +36,11 @@ bool engine_may_make(const struct engine *e)
 	return e->compared || e->alone;
 }
 
+bool engine_unsure(const struct engine *e)
+{
+	return !e->sure && !e->alone;
+}
+
 static void notify_systemd(const char *state)
 {
 	const char *path = getenv("NOTIFY_SOCKET");

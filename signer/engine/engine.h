@@ -96,6 +96,7 @@ struct engine {
 	size_t node_count;
 	int64_t nodes_mono_ms;  /* when keydist last said who is there; 0: never */
 	bool compared;          /* the comparison after a start (DESIGN section 4) is done */
+	bool sure;              /* all other signers and a backup were met since the start (fact/own.h) */
 	bool alone;             /* the operator said: without it */
 	bool set_back;
 	char *hold;             /* keydist holds this node, and why */
@@ -143,6 +144,8 @@ int engine_reload(struct engine *e, struct err *err);
 void engine_stop(struct engine *e, int exit_code);
 /* The comparison is done, or waived: new versions may be made. */
 bool engine_may_make(const struct engine *e);
+/* It may have been set back, and nobody was met who could tell. */
+bool engine_unsure(const struct engine *e);
 
 /* clock.c: once a second, after keydist's word. */
 void engine_clock_tick(struct engine *e);

@@ -90,6 +90,7 @@ static void on_synced(struct kdlink *k, const json_t *msg)
 	if (json_is_true(json_object_get(msg, "compared")) && !e->compared)
 		log_event(LOG_NOTICE, "compared", "msg=facts and status were compared with another node");
 	e->compared = e->compared || json_is_true(json_object_get(msg, "compared"));
+	e->sure = e->sure || json_is_true(json_object_get(msg, "sure"));
 	/* "alone" there only says that nobody was heard yet; going on without them is the operator's word (zone resume --alone),
 	 * which keydist then tells as compared. */
 	if (json_is_true(json_object_get(msg, "set_back")) && !e->set_back)

@@ -37,10 +37,10 @@ struct serial_version known_self(uint32_t serial, const struct content_id *conte
 					.earliest = INT64_MAX };
 }
 
-struct serial_version known_secondary(const struct known_shown *s, const struct past_version *why)
+struct serial_version known_secondary(const struct known_shown *s, const struct past_version *why, bool same_keys)
 {
 	struct serial_version k = { .from = SERIAL_FROM_SECONDARY, .serial = s->serial, .explained = why != NULL,
-				    .earliest = INT64_MAX };
+				    .same_keys = same_keys, .earliest = INT64_MAX };
 
 	if (why != NULL) {
 		k.content = why->content;

@@ -195,7 +195,7 @@ static struct lend *begin(struct lends *ls, const struct zwork *z, const uint8_t
 	l->work.large = table_octets(version_table(z->version)) > WORK_LARGE;
 	l->work.run = write_work;
 	l->work.done = write_done;
-	works_queue(z->engine->works, WORK_LOAD, &l->work);
+	works_queue(z->engine->works, WORK_SIGN, &l->work);
 	return l;
 }
 

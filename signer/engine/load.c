@@ -144,6 +144,7 @@ static void load_done(struct work *w)
 	fail_point("engine-loaded");
 	if (l->files.n > 0 && z->source.kind == SOURCE_FILE) /* of those that failed, too: mending one of them is a change */
 		source_files(z, &l->files);
+	z->way += w->cancelled ? 0 : w->way;
 	if (w->cancelled) {
 		z->source.want_load = z->source.want_load || !l->of_peer;
 	} else if (l->rc != 0) {
@@ -236,6 +237,7 @@ void load_start(struct zwork *z)
 	s->want_load = s->want_load && l->of_peer;
 	z->loading = true;
 	l->work.large = octets_of(l) > WORK_LARGE;
+	l->work.way = l->work.large ? 0 : WORK_WAY_LEAST + (size_t)octets_of(l);
 	l->work.run = load_work;
 	l->work.done = load_done;
 	works_queue(z->engine->works, WORK_LOAD, &l->work);

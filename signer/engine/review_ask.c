@@ -336,7 +336,7 @@ void review_ask(struct zwork *z)
 	a->work.large = table_octets(version_table(r->version)) > WORK_LARGE;
 	a->work.run = text_work;
 	a->work.done = text_done;
-	works_queue(z->engine->works, WORK_LOAD, &a->work);
+	works_queue(z->engine->works, WORK_SIGN, &a->work);
 }
 
 void review_ask_close(struct engine *e)

@@ -49,10 +49,21 @@ static void schedule(struct zwork *z)
 		uv_timer_start(&e->quick, on_quick, at < 0 ? 0 : (uint64_t)at + 1, QUICK_MS);
 }
 
+void zwork_rests(struct zwork *z)
+{
+	const size_t way = z->way;
+
+	z->way = 0;
+	if (way > 0)
+		works_rest(z->engine->works, way);
+}
+
 static void look_at(struct zwork *z)
 {
 	secondary_tick(z);
 	zwork_step(z);
+	if (!z->loading && !z->busy)
+		zwork_rests(z);
 	withheld_look(z);
 	waiter_tick(z);
 	schedule(z);

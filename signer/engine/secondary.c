@@ -234,10 +234,19 @@ static void tell_again(struct zwork *z, struct shown *s)
 	netlink_notify(z->engine->net, z->name, s->address);
 }
 
-/* Its DNSKEY RRset, once for each version that it has taken. */
+bool secondary_has_our_keys(const struct zwork *z, const struct shown *s)
+{
+	return z->version != NULL && s->now.ok && s->key_serial == s->now.serial &&
+	       memcmp(s->keyset, version_info(z->version)->keyset, sizeof(s->keyset)) == 0;
+}
+
+/* Its DNSKEY RRset, once for each version that it has taken, or that may be by who has come further than this node. */
 static void look_at_keys(struct zwork *z, struct shown *s)
 {
-	if (s->key_query == 0 && s->in_step && s->key_serial != s->now.serial && version_info(z->version)->soa_sig_count > 0)
+	const bool taken = s->in_step && version_info(z->version)->soa_sig_count > 0;
+	const bool unsure = s->now.ok && engine_unsure(z->engine) && secondary_explained(z, s) == NULL;
+
+	if (s->key_query == 0 && s->key_serial != s->now.serial && (taken || unsure))
 		s->key_query = netlink_query(z->engine->net, z, s->address, s->key, "dnskey", TIMEOUT_MS);
 }
 
@@ -254,7 +263,7 @@ static void keys_answered(struct zwork *z, struct shown *s, const json_t *msg)
 	for (r = rd_of(octets, len); n < KEYS_MAX && rr_read(&r, &rr, NULL) == 1;)
 		if (rr.type == TYPE_DNSKEY && dname_equal(rr.owner, z->apex))
 			keys[n++] = rr;
-	if (n > 0 && key_set_hash(keys, n, keyset, NULL) == 0) {
+	if (n == 0 || key_set_hash(keys, n, keyset, NULL) == 0) {
 		s->key_serial = s->now.serial;
 		if (memcmp(s->keyset, keyset, sizeof(keyset)) != 0)
 			zwork_tell(z);

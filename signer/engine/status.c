@@ -97,7 +97,7 @@ json_t *status_alarms(const struct zwork *z)
 	if (expired != NULL)
 		json_array_append_new(list, json_string(expired));
 	free(expired);
-	for (unsigned bit = 1; bit <= SERIAL_ALARM_AHEAD; bit <<= 1)
+	for (unsigned bit = 1; bit <= SERIAL_ALARM_UNSURE; bit <<= 1)
 		if ((z->alarms & bit) != 0)
 			json_array_append_new(list, json_string(decide_alarm_text(bit)));
 	if (z->set_back)
@@ -221,6 +221,7 @@ json_t *status_engine(const struct engine *e)
 	json_object_set_new(o, "pid", json_integer(getpid()));
 	json_object_set_new(o, "net_pid", json_integer(e->net_pid));
 	json_object_set_new(o, "compared", json_boolean(e->compared));
+	json_object_set_new(o, "sure", json_boolean(e->sure));
 	json_object_set_new(o, "alone", json_boolean(e->alone));
 	json_object_set_new(o, "set_back", json_boolean(e->set_back));
 	json_object_set_new(o, "hold", e->hold == NULL ? json_null() : json_string(e->hold));

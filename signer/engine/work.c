@@ -17,6 +17,7 @@ struct works {
 	struct queue small[WORK_LOAD + 1], large[WORK_LOAD + 1];
 	unsigned cores;
 	size_t small_running, large_running, waiting;
+	size_t on_way; /* octets */
 	bool paused;
 };
 
@@ -95,11 +96,18 @@ static void begin(struct works *ws, struct work *w)
 		abort();
 }
 
+/* Whoever is on its way comes to its end without any that is not. */
+static bool has_room(const struct works *ws, int kind)
+{
+	return kind != WORK_LOAD || ws->on_way < WORK_WAY_MAX;
+}
+
 static void next(struct works *ws)
 {
 	for (int k = WORK_PLAN; k <= WORK_LOAD && !ws->paused; k++) {
-		while (ws->small_running < ws->cores && ws->small[k].first != NULL) {
+		while (ws->small_running < ws->cores && ws->small[k].first != NULL && has_room(ws, k)) {
 			ws->small_running++;
+			ws->on_way += ws->small[k].first->way;
 			begin(ws, take(&ws->small[k]));
 		}
 		if (ws->large_running == 0 && ws->large[k].first != NULL) {
@@ -118,6 +126,12 @@ void works_queue(struct works *ws, enum work_kind kind, struct work *w)
 	*q->end = w;
 	q->end = &w->next;
 	ws->waiting++;
+	next(ws);
+}
+
+void works_rest(struct works *ws, size_t octets)
+{
+	ws->on_way -= octets;
 	next(ws);
 }
 

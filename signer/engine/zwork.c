@@ -57,6 +57,7 @@ void zwork_free(struct zwork *z)
 {
 	if (z == NULL)
 		return;
+	zwork_rests(z);
 	zwork_forget(z);
 	look_forget(z);
 	review_free(z);
@@ -128,6 +129,8 @@ static void keep_read(struct zwork *z, const char *text)
 	review_keep_read(z, o);
 	z->kept.whole_at = json_integer_value(json_object_get(o, "audit_whole"));
 	content_from_json(&z->kept.mine, json_object_get(o, "mine"));
+	z->self_serial = (uint32_t)json_integer_value(json_object_get(o, "self_serial"));
+	content_from_json(&z->self_content, json_object_get(o, "self"));
 	past_from_json(&z->kept.own, json_object_get(o, "own"));
 	past_from_json(&z->others, json_object_get(o, "others"));
 	hex_read(json_string_value(json_object_get(o, "plan")), z->kept.plan_hash, sizeof(z->kept.plan_hash));
@@ -154,6 +157,10 @@ char *zwork_keep(const struct zwork *z, const struct kept *kept)
 	json_object_set_new(o, "last", json_integer(kept->last));
 	json_object_set_new(o, "shows", shows_json(&kept->shows));
 	json_object_set_new(o, "mine", content_to_json(&kept->mine));
+	if (z->self_serial != 0 && serial_gt(z->self_serial, kept->last)) {
+		json_object_set_new(o, "self_serial", json_integer(z->self_serial));
+		json_object_set_new(o, "self", content_to_json(&z->self_content));
+	}
 	json_object_set_new(o, "plan", msg_json_hex(kept->plan_hash, sizeof(kept->plan_hash)));
 	if (kept->audit != NULL)
 		json_object_set_new(o, "audit", json_string(kept->audit));
@@ -353,9 +360,12 @@ static void word_of_self(struct zwork *z, const struct past_version *v)
 		log_event(LOG_ERROR, "set-back", "zone=%s serial=%u known=%u msg=others remember a version of ours that "
 			  "we lack: an old copy was put back; its serial is not used again", z->name, z->kept.last, v->serial);
 	z->set_back = true;
+	past_add(&z->others, v);
+	if (z->self_serial == v->serial || (z->self_serial != 0 && !serial_gt(v->serial, z->self_serial)))
+		return;
 	z->self_serial = v->serial;
 	z->self_content = v->content;
-	past_add(&z->others, v);
+	zwork_save(z); /* whoever remembers it may be away after the next start */
 }
 
 void zwork_word(struct zwork *z, const char *node, const char *name, const json_t *status)

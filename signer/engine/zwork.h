@@ -162,6 +162,7 @@ struct zwork {
 	struct borrow *borrow;  /* borrow.h; NULL: no peer has newer content */
 	struct lag *lag;       /* the own source lags behind what was taken from a peer; NULL: it does not */
 	bool loading;
+	size_t way;             /* octets of what was loaded that are on their way (work.h) */
 	struct content *loaded; /* loaded, not looked at yet: the pipeline may still use the input before */
 
 	/* what is published */
@@ -178,7 +179,7 @@ struct zwork {
 	/* what others say */
 	struct peer_word *peer; /* at most PEER_WORDS_MAX */
 	size_t peer_count;
-	uint32_t self_serial;   /* a version of our own that others remember */
+	uint32_t self_serial;   /* a version of our own that others remember, and we lack, above all that we know; 0: none */
 	struct content_id self_content;
 	bool set_back;
 	struct shown *shown;    /* at most SHOWN_MAX */
@@ -251,6 +252,8 @@ void zwork_tell(struct zwork *z);
 void zwork_tell_later(struct zwork *z);
 void zwork_tell_now(struct zwork *z);
 void zwork_told(struct zwork *z);
+/* What was loaded of it waits for somebody, or has come to its end. */
+void zwork_rests(struct zwork *z);
 /* Takes it off all lists. */
 void zwork_forget(struct zwork *z);
 /* keydist's newest plan, which is taken over; NULL: it was refused, and why. */
@@ -387,6 +390,8 @@ void secondary_transferred(struct zwork *z, const json_t *msg);
 /* Reads an SOA with its RRSIGs from a record stream; id is zero without RRSIGs.  False when there is no SOA. */
 bool secondary_version(const uint8_t *apex, const uint8_t *octets, size_t len, uint32_t *serial,
 		       uint8_t id[VERSION_ID_LEN]);
+/* Its DNSKEY RRset was looked at with what it shows, and is that of our version. */
+bool secondary_has_our_keys(const struct zwork *z, const struct shown *s);
 /* What explains it: our own past or a status. */
 const struct past_version *secondary_explained(const struct zwork *z, const struct shown *s);
 

@@ -153,8 +153,8 @@ static void hears_of_itself(struct node *n, const struct version *v)
 	if (!known_set_back(&n->disk.own, n->disk.last, &v->word))
 		return;
 	n->set_back = true;
-	if (n->self.serial == 0 || serial_gt(v->word.serial, n->self.serial))
-		n->self = v->word;
+	if (n->disk.self.serial == 0 || serial_gt(v->word.serial, n->disk.self.serial))
+		n->disk.self = v->word;
 	past_add(&n->disk.others, &v->word);
 }
 
@@ -196,8 +196,8 @@ size_t learn_known(const struct sim *s, struct node *n, struct serial_version kn
 	for (int i = 0; i < s->nodes; i++)
 		if (n->heard_of[i] != NULL && i != n->who)
 			known[count++] = known_signer(&n->heard_of[i]->word, n->silent[i]);
-	if (n->self.serial != 0)
-		known[count++] = known_self(n->self.serial, &n->self.content);
+	if (n->disk.self.serial != 0)
+		known[count++] = known_self(n->disk.self.serial, &n->disk.self.content);
 	for (int i = 0; i < s->secondaries; i++) {
 		const struct secondary *sec = &s->secondary[i];
 		struct known_shown *shown = &n->shown[i];
@@ -205,7 +205,9 @@ size_t learn_known(const struct sim *s, struct node *n, struct serial_version kn
 		if ((sec->primaries >> n->i & 1) == 0 || sec->version == NULL || s->secondary_off[i] > 0)
 			continue;
 		look_at(sec, shown);
-		known[count++] = known_secondary(shown, known_explains(&n->disk.own, &n->disk.others, shown));
+		known[count++] = known_secondary(shown, known_explains(&n->disk.own, &n->disk.others, shown),
+						 n->disk.version != NULL &&
+						 n->disk.version->mask[RECORD_DNSKEY] == sec->version->mask[RECORD_DNSKEY]);
 	}
 	return count;
 }

@@ -124,6 +124,32 @@ void leave_end(struct sim *s, struct node *n)
 	n->up = false;
 }
 
+/* Two operators have two signers leave, and each gave the secondaries to the other one: one that stays has them. */
+void leave_none_without(struct sim *s)
+{
+	for (int i = 0; i < s->secondaries; i++) {
+		struct secondary *sec = &s->secondary[i];
+		const struct node *stays = NULL;
+		bool has = sec->elsewhere;
+
+		for (int j = 0; j < s->signers; j++) {
+			const struct node *n = &s->node[j];
+
+			if (n->gone || node_leaves(n) || !node_is_signer(state_node(n->state, n->id.id)))
+				continue;
+			stays = stays == NULL ? n : stays;
+			has |= (sec->primaries >> j & 1) != 0;
+		}
+		if (has || stays == NULL)
+			continue;
+		sec->given_at[stays->i] = s->now;
+		sec->primaries |= 1 << stays->i;
+		sec->watchers |= 1 << stays->i;
+		node_observe(s, &s->node[stays->i]);
+		secondary_notify(s, i);
+	}
+}
+
 /*
  * An operator at n wants x to leave.  It runs until it is retired, or is dead.  Others are asked in its place from now on, or
  * besides: then secondaries ask it, too, as long as it serves.

@@ -21,7 +21,7 @@ void node_init(struct sim *s, int i, bool backup)
 	memset(n, 0, offsetof(struct node, log));
 	n->i = n->who = i;
 	n->backup = backup;
-	n->up = n->compared = true;
+	n->up = n->compared = n->sure = true;
 	seed[0] = (uint8_t)(i + 1);
 	if (sodium_is_zero(pk[i], 32))
 		crypto_sign_seed_keypair(pk[i], sk, seed);

@@ -143,8 +143,10 @@ static void on_first_keys(struct sim *s, const struct event *ev)
 	const struct timeline *t;
 	bool dead = true;
 
-	if (n == NULL)
+	if (n == NULL) { /* until one is restored */
+		sim_later(s, DAY, on_first_keys, ev->a, 0, 0, NULL);
 		return;
+	}
 	if (n->up && n->compared) {
 		t = node_view(s, n, &in);
 		for (size_t i = 0; i < t->n; i++)
@@ -284,6 +286,7 @@ static void on_unknown(struct sim *s, const struct event *ev)
 
 	if (!node_is_signer(state_node(s->node[ev->a].state, x->id.id)))
 		return;
+	leave_none_without(s);
 	if (leave_is_known(s, x) || (!x->gone && x->disk.version != NULL)) {
 		sim_later(s, 10 * DAY, on_unknown, ev->a, ev->b, ev->value, NULL);
 		return;

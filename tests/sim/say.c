@@ -123,6 +123,9 @@ static void check_turn(struct sim *s, const struct node *n, const struct timelin
 
 	if (old < 0)
 		return;
+	/* Two keys take the places of two when one is rolled, whose turn it then is. */
+	if (!zone_key(node_zone(n), c->replaces[0])->roll)
+		return;
 	/* A roll of one key and a new policy, each given where the other is not heard of, are two: they ask for different keys. */
 	if (made->by != n->who && made->alg == c->alg && strcmp(made->role, c->role) == 0 &&
 	    s->now - s->rolled_at[old] < (s->hurried ? MINUTE : HOUR))

@@ -12,7 +12,8 @@ static const char *text(const struct content_id *c, char out[40])
 	return out;
 }
 
-/* Those whom it can ask remember no version of its own at this serial or above; nor does it. */
+/* It knows of no version of its own at this serial or above, nor does a secondary show one that it knows.  (What a version says
+ * of itself does not tell who made it: one that nobody explains may be of this node before it was set back.) */
 static void check_rises(struct sim *s, struct node *n, uint32_t serial)
 {
 	if (n->highest_serial != 0 && !serial_gt(serial, n->highest_serial))
@@ -21,8 +22,8 @@ static void check_rises(struct sim *s, struct node *n, uint32_t serial)
 	for (int i = 0; i < s->secondaries; i++) {
 		const struct version *v = s->secondary[i].version;
 
-		if ((s->secondary[i].primaries >> n->i & 1) != 0 && s->secondary_off[i] == 0 && v != NULL &&
-		    v->signer == n->i && !serial_gt(serial, v->word.serial))
+		if ((s->secondary[i].primaries >> n->i & 1) != 0 && s->secondary_off[i] == 0 && s->secondary[i].claim == 0 && v != NULL &&
+		    v->signer == n->i && learn_explains(s, n, &s->secondary[i]) && !serial_gt(serial, v->word.serial))
 			sim_fail(s, "serial", "signer %d publishes serial %u, and secondary %d has its %u", n->i, serial, i,
 				 v->word.serial);
 	}

@@ -78,8 +78,8 @@ static void publishes(struct sim *s, struct node *n, struct version *v, uint32_t
 	n->disk.last = serial;
 	n->disk.mine = *content;
 	past_add(&n->disk.own, &v->word);
-	if (n->self.serial != 0 && !serial_gt(n->self.serial, serial))
-		n->self.serial = 0;
+	if (n->disk.self.serial != 0 && !serial_gt(n->disk.self.serial, serial))
+		n->disk.self.serial = 0;
 }
 
 static void tell_story(struct sim *s, const struct node *n, const struct version *v, enum serial_why why)
@@ -184,6 +184,8 @@ static void decide(const struct sim *s, struct node *n, bool next, struct serial
 	view->confirmed = n->source_off == 0;
 	view->margin_s = MARGIN_S;
 	view->fresh = true;
+	n->sure = n->sure || start_is_sure(s, n);
+	view->unsure = !n->sure;
 	learn_of_peers(s, n);
 	view->known_count = learn_known(s, n, (struct serial_version *)view->known);
 	*d = (struct serial_decision){ .act = SERIAL_NOTHING, .until = INT64_MAX };

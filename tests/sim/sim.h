@@ -78,6 +78,7 @@ int leave_watched(struct sim *s, const struct node *n);
 bool leave_step(struct sim *s, struct node *n, const struct timeline_in *in); /* true: something was said */
 void leave_tell(struct sim *s, const struct node *n); /* why it has not ended */
 void leave_end(struct sim *s, struct node *n);
+void leave_none_without(struct sim *s);
 void leave_begin(struct sim *s, struct node *n, struct node *x, bool dead, bool besides);
 
 /* Of the one zone that there is; NULL: nothing was said of it. */
@@ -96,6 +97,8 @@ void node_makes_again(struct sim *s, struct node *n, const struct key_state *k);
 void node_wake(struct sim *s, struct node *n);
 void node_count_time(const struct sim *s, struct node *n);
 void node_start(struct sim *s, struct node *n);
+/* own_is_sure. */
+bool start_is_sure(const struct sim *s, const struct node *n);
 void node_stop(struct sim *s, struct node *n);
 void node_snapshot(struct sim *s, struct node *n);
 void node_restore(struct sim *s, struct node *n);

@@ -55,19 +55,6 @@ void node_stop(struct sim *s, struct node *n)
 	}
 }
 
-/* Its secondaries show versions of its own that it does not know. */
-static void look_at_secondaries(struct sim *s, struct node *n)
-{
-	for (int i = 0; i < s->secondaries; i++) {
-		const struct version *v = s->secondary[i].version;
-
-		if ((s->secondary[i].primaries >> n->i & 1) == 0 || v == NULL || s->secondary_off[i] > 0 ||
-		    v->who != n->who || s->secondary[i].claim != 0)
-			continue;
-		learn_hears(n, v);
-	}
-}
-
 static void on_compare(struct sim *s, const struct event *ev)
 {
 	struct node *n = &s->node[ev->a];
@@ -79,7 +66,6 @@ static void on_compare(struct sim *s, const struct event *ev)
 		sim_later(s, HOUR, on_compare, n->i, n->boot, 0, NULL);
 		return;
 	}
-	look_at_secondaries(s, n);
 	for (int i = 0; i < s->nodes; i++) {
 		struct node *o = &s->node[i];
 
@@ -103,6 +89,43 @@ static void on_compare(struct sim *s, const struct event *ev)
 	sim_later(s, chance_between(&s->chance, MINUTE, 2 * HOUR), on_compare, n->i, n->boot, 0, NULL);
 }
 
+static bool is_met(const struct sim *s, const struct node *n, const uint8_t id[NODE_ID_LEN])
+{
+	for (int i = 0; i < s->nodes; i++)
+		for (int j = 0; j < s->nodes; j++)
+			if (memcmp(s->node[i].id.id, id, NODE_ID_LEN) == 0 && (n->compared_with >> j & 1) != 0 &&
+			    (i == j || node_reaches(s, i, j)))
+				return true;
+	return false;
+}
+
+/* Then an operator, who knows it, says `zone resume --alone`. */
+static bool is_dead(const struct sim *s, const uint8_t id[NODE_ID_LEN])
+{
+	bool dead = true;
+
+	for (int i = 0; i < s->nodes; i++)
+		dead &= s->node[i].gone || memcmp(s->node[i].id.id, id, NODE_ID_LEN) != 0;
+	return dead;
+}
+
+bool start_is_sure(const struct sim *s, const struct node *n)
+{
+	struct own_others others = { 0 };
+
+	for (size_t i = 0; i < n->state->nodes; i++) {
+		const struct node_state *o = &n->state->node[i];
+
+		if (is_dead(s, o->id) || memcmp(o->id, n->id.id, NODE_ID_LEN) == 0)
+			continue;
+		others.signers += node_is_signer(o);
+		others.backups += node_is_backup(o);
+		others.signers_met += node_is_signer(o) && is_met(s, n, o->id);
+		others.backups_met += node_is_backup(o) && is_met(s, n, o->id);
+	}
+	return own_is_sure(&others, false);
+}
+
 void node_start(struct sim *s, struct node *n)
 {
 	if (n->up || n->gone)
@@ -118,11 +141,10 @@ void node_start(struct sim *s, struct node *n)
 	n->inc.number = 0;
 	n->compared = own_may_speak((size_t)s->nodes - 1, 0, false) && !n->backup;
 	n->elsewhere = n->met = false;
-	n->set_back = false;
+	n->set_back = n->sure = false;
 	n->compared_with = 0;
 	memset(n->heard, 0, sizeof(n->heard));
 	memset(n->heard_of, 0, sizeof(n->heard_of));
-	n->self.serial = 0;
 	memset(n->shown, 0, sizeof(n->shown));
 	n->step_at = 0;
 	serial_watch_init(&n->watch);

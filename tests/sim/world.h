@@ -72,6 +72,7 @@ struct node_disk {
 	uint32_t starts;
 	int facts; /* length of log */
 	uint32_t last; /* serial */
+	struct past_version self; /* a version of its own that others remember, and it lacks; serial 0: none */
 	const struct version *version; /* published; NULL: none */
 	struct past own, others; /* in own_v, others_v */
 	struct past_version own_v[PAST_MAX], others_v[PAST_MAX];
@@ -104,7 +105,6 @@ struct node {
 	bool next_cds;
 	struct serial_watch watch;
 	const struct version *heard_of[NODES_MAX]; /* newest status of each */
-	struct past_version self; /* a version of its own that others remember; serial 0: none */
 	bool silent[NODES_MAX];
 	struct known_shown shown[SECONDARIES_MAX];
 	int source_off;    /* how many troubles cut its source off */
@@ -126,6 +126,7 @@ struct node {
 	struct node_disk snapshot;
 	bool has_snapshot;
 	uint32_t compared_with;            /* bits of nodes, since the start */
+	bool sure; /* it has met all signers since then */
 	int heard[NODES_MAX];              /* of each node's log, how much has come */
 	int64_t ran_at; /* waits were counted until then */
 	int64_t clock_off;

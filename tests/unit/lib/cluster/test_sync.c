@@ -310,6 +310,42 @@ static void nothing_is_said_before_the_comparison(void **state)
 	json_decref(have);
 }
 
+/* Of two other signers one is no peer of this node: it is met by the peer that hears it. */
+static void who_has_met_all_signers_is_sure(void **state)
+{
+	struct fixture *x = *state;
+	struct cluster_peer *p = &x->c->peer[0];
+	struct said first = say(&x->peer, "node.first",
+				json_pack("{s:s,s:s,s:s}", "line", x->peer.line, "name", "peer", "role", "signer"));
+	struct said third = say(&x->peer, "admitted",
+				json_pack("{s:s,s:s,s:s}", "line", x->stranger.line, "name", "third", "role", "signer"));
+	json_t *have = json_pack("{s:i,s:[]}", "now", 1, "vector");
+
+	assert_false(cluster_sure(x->c)); /* of nobody it has heard */
+	send_facts(x, &first, &third);
+	hear_no_words(x);
+	sync_on_have(x->c, &p->peer, have);
+	assert_true(cluster_compared(x->c));
+	assert_false(cluster_sure(x->c));
+	json_object_set_new(have, "hears", json_pack("[s]", x->stranger.id.id_text));
+	sync_on_have(x->c, &p->peer, have);
+	assert_true(cluster_sure(x->c));
+	json_object_set_new(have, "hears", json_array());
+	sync_on_have(x->c, &p->peer, have);
+	assert_true(cluster_sure(x->c)); /* since its start */
+	json_decref(have);
+	free(first.octets);
+	free(third.octets);
+}
+
+static void who_goes_alone_is_sure(void **state)
+{
+	struct fixture *x = *state;
+
+	cluster_go_alone(x->c);
+	assert_true(cluster_sure(x->c));
+}
+
 static void more_at_the_peer_must_be_fetched_first(void **state)
 {
 	struct fixture *x = *state;
@@ -441,6 +477,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(a_retired_nodes_later_fact_is_told_of_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_said_before_the_comparison, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_has_met_all_signers_is_sure, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_goes_alone_is_sure, setup, teardown),
 		cmocka_unit_test_setup_teardown(more_at_the_peer_must_be_fetched_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_gave_back_an_old_word_is_told_the_new_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_quiet_node_that_meets_a_later_start_of_itself_holds, setup, teardown),

@@ -56,12 +56,24 @@ static void nobody_speaks_before_it_has_compared(void **state)
 	assert_true(own_may_speak(0, 0, false)); /* nobody else is configured */
 }
 
+static void who_has_met_all_signers_and_a_backup_is_sure(void **state)
+{
+	(void)state;
+	assert_true(own_is_sure(&(struct own_others){ 0, 0, 0, 0 }, false));
+	assert_true(own_is_sure(&(struct own_others){ 2, 2, 0, 0 }, false));
+	assert_true(own_is_sure(&(struct own_others){ 2, 2, 3, 1 }, false));
+	assert_false(own_is_sure(&(struct own_others){ 2, 1, 3, 3 }, false));
+	assert_false(own_is_sure(&(struct own_others){ 2, 2, 3, 0 }, false)); /* they may have been set back, too */
+	assert_true(own_is_sure(&(struct own_others){ 2, 0, 3, 0 }, true)); /* by an operator's word */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_has_spoken_and_meets_itself_is_in_use_elsewhere),
 		cmocka_unit_test(the_next_incarnation_is_above_all_that_are_known),
 		cmocka_unit_test(nobody_speaks_before_it_has_compared),
+		cmocka_unit_test(who_has_met_all_signers_and_a_backup_is_sure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

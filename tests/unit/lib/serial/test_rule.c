@@ -29,6 +29,7 @@
 	{ .from = SERIAL_FROM_SECONDARY, .serial = (serial_), .content = content_, .earliest = (earliest_), \
 	  .explained = true }
 #define UNKNOWN(serial_) { .from = SERIAL_FROM_SECONDARY, .serial = (serial_), .earliest = INT64_MAX }
+#define UNKNOWN_SAME(serial_) { .from = SERIAL_FROM_SECONDARY, .serial = (serial_), .same_keys = true, .earliest = INT64_MAX }
 #define SELF(serial_, content_) \
 	{ .from = SERIAL_FROM_SELF, .serial = (serial_), .content = content_, .earliest = FRESH, .explained = true }
 
@@ -134,6 +135,12 @@ static void catch_up_comes_before_everything(void **state)
 		  LIST(SIGNER(TODAY + 2, C(2, 0), FRESH)) }, PUB(RENEWAL_BELOW, TODAY + 1), 0, 0 },
 		{ "and above with an alarm where there is no room", { BASE(TODAY, C(1, 0), C(1, 0), LATE),
 		  LIST(SIGNER(TODAY + 1, C(2, 0), FRESH)) }, PUB(RENEWAL, TODAY + 2), SERIAL_ALARM_BEHIND, 0 },
+		{ "nor is a peer's version that ends let be where secondaries have it", { BASE(TODAY, C(1, 0), C(1, 0), FRESH),
+		  LIST(SIGNER(TODAY, C(1, 0), LATE), SIGNER(TODAY + 5, C(2, 0), FRESH)) }, PUB(RENEWAL_BELOW, TODAY + 1), 0, 0 },
+		{ "also without room", { BASE(TODAY, C(1, 0), C(1, 0), FRESH),
+		  LIST(SIGNER(TODAY, C(1, 0), LATE), SIGNER(TODAY + 1, C(2, 0), FRESH)) }, PUB(RENEWAL, TODAY + 2), SERIAL_ALARM_BEHIND, 0 },
+		{ "until it ends it is", { BASE(TODAY, C(1, 0), C(1, 0), FRESH), LIST(SIGNER(TODAY, C(1, 0), DUE),
+		  SIGNER(TODAY + 1, C(2, 0), FRESH)) }, SERIAL_CATCH_UP, SERIAL_WHY_NONE, 0, 0, DUE - MARGIN / 2 },
 		{ "not below a version of ours that others remember", { BASE(TODAY, C(1, 0), C(1, 0), LATE),
 		  LIST(SIGNER(TODAY + 9, C(2, 0), FRESH), SELF(TODAY + 5, C(1, 0))) }, PUB(RENEWAL_BELOW, TODAY + 6), 0, 0 },
 		{ "which may be the newer one", { BASE(TODAY, C(1, 0), C(1, 0), LATE), LIST(SELF(TODAY + 5, C(2, 0))) },
@@ -261,6 +268,8 @@ static void renewal_goes_above_what_expires(void **state)
 		  SERIAL_WHY_RENEWAL, 0, 0, DUE - MARGIN / 2 },
 		{ "not longer than to half the margin", { BASE(TODAY, C(1, 0), C(1, 0), LATE), LIST(UNKNOWN(TODAY + 1)) },
 		  PUB(RENEWAL, TODAY + 2), SERIAL_ALARM_FORCED_UP, 0 },
+		{ "nor where a peer's version ends", { BASE(TODAY, C(1, 0), C(1, 0), FRESH),
+		  LIST(SIGNER(TODAY, C(1, 0), LATE), UNKNOWN(TODAY + 1)) }, PUB(RENEWAL, TODAY + 2), SERIAL_ALARM_FORCED_UP, 0 },
 		{ "with room it goes below also when it is late", { BASE(TODAY, C(1, 0), C(1, 0), LATE), LIST(UNKNOWN(TODAY + 5)) },
 		  PUB(RENEWAL_BELOW, TODAY + 1), 0, 0 },
 		{ "above explained ones below the unexplained", { BASE(TODAY, C(1, 0), C(1, 0), DUE),
@@ -305,6 +314,36 @@ static void the_newest_content_overtakes(void **state)
 		{ "newer content elsewhere forbids it", { BASE(TODAY, C(2, 0), C(2, 0), FRESH),
 		  LIST(SIGNER(TODAY, C(1, 0), FRESH), SIGNER(TODAY + 1, C(3, 0), FRESH)) }, SERIAL_CATCH_UP, SERIAL_WHY_NONE,
 		  0, 0, 0 },
+	};
+
+	(void)state;
+	run(rows, COUNT(rows));
+}
+
+/* Who may have been set back may lack key steps that what nobody explains has. */
+static void the_unsure_go_above_nothing_that_is_unexplained(void **state)
+{
+	const struct row rows[] = {
+		{ "it is not overtaken", { BASE(TODAY, C(2, 0), C(2, 0), FRESH), .overtake_at = NOW, .unsure = true,
+		  LIST(UNKNOWN(TODAY + 1)) }, IDLE, SERIAL_ALARM_UNSURE, 0 },
+		{ "nor is it at my serial", { BASE(TODAY, C(2, 0), C(2, 0), FRESH), .overtake_at = NOW, .unsure = true,
+		  LIST(UNKNOWN(TODAY)) }, IDLE, SERIAL_ALARM_UNSURE, 0 },
+		{ "a change waits", { BASE(TODAY, C(1, 0), C(2, 0), FRESH), .unsure = true, LIST(UNKNOWN(TODAY + 1)) },
+		  IDLE, SERIAL_ALARM_UNSURE, 0 },
+		{ "a renewal goes below it", { BASE(TODAY, C(1, 0), C(1, 0), DUE), .unsure = true, LIST(UNKNOWN(TODAY + 2)) },
+		  PUB(RENEWAL_BELOW, TODAY + 1), SERIAL_ALARM_UNSURE, 0 },
+		{ "or waits", { BASE(TODAY, C(1, 0), C(1, 0), DUE), .unsure = true, LIST(UNKNOWN(TODAY)) }, SERIAL_WAIT,
+		  SERIAL_WHY_RENEWAL, 0, SERIAL_ALARM_UNSURE, DUE - MARGIN / 2 },
+		{ "as long as there is time", { BASE(TODAY, C(1, 0), C(1, 0), LATE), .unsure = true, LIST(UNKNOWN(TODAY)) },
+		  PUB(RENEWAL, TODAY + 1), SERIAL_ALARM_UNSURE | SERIAL_ALARM_FORCED_UP, 0 },
+		{ "with our keys nobody has come further", { BASE(TODAY, C(2, 0), C(2, 0), FRESH), .overtake_at = NOW, .unsure = true,
+		  LIST(UNKNOWN_SAME(TODAY + 1)) }, PUB(OVERTAKING, TODAY + 2), 0, 0 },
+		{ "what is explained is no matter", { BASE(TODAY, C(1, 0), C(2, 0), FRESH), .unsure = true,
+		  LIST(SIGNER(TODAY + 1, C(1, 0), FRESH)) }, PUB(CHANGE, TODAY + 2), 0, 0 },
+		{ "nor what lies below", { BASE(TODAY, C(1, 0), C(2, 0), FRESH), .unsure = true, LIST(UNKNOWN(TODAY - 1)) },
+		  PUB(CHANGE, TODAY + 1), 0, 0 },
+		{ "nor that there is nothing to publish", { BASE(TODAY, C(1, 0), C(1, 0), FRESH), .unsure = true,
+		  .overtake_at = NOW + 600, LIST(UNKNOWN(TODAY + 1)) }, IDLE, 0, NOW + 600 },
 	};
 
 	(void)state;
@@ -382,6 +421,7 @@ int main(void)
 		cmocka_unit_test(known_serials_have_bounds),
 		cmocka_unit_test(renewal_goes_above_what_expires),
 		cmocka_unit_test(the_newest_content_overtakes),
+		cmocka_unit_test(the_unsure_go_above_nothing_that_is_unexplained),
 		cmocka_unit_test(two_signers_settle),
 		cmocka_unit_test(signatures_about_to_expire_are_ours_or_a_peers_that_secondaries_have),
 	};

@@ -223,6 +223,77 @@ static void its_servers_must_have_come_as_far_as_those_who_stay(void **state)
 	assert_true(departed(1));
 }
 
+/* Who came later counts, and serves nothing yet: what others have seen or found gone stands all the same. */
+static void its_servers_show_what_was_seen_before_others_came(void **state)
+{
+	struct record_state *dnskey = &w.key.record[RECORD_DNSKEY];
+
+	(void)state;
+	w.in.observers = 1;
+	w.zone.keys = 1;
+	w.node[0].counts = (struct id_set){ &w.node[1].id, 1 };
+	dnskey->serves = dnskey->seen = (struct id_set){ &w.node[0].id, 1 }; /* node 1 does not */
+	leaves(1, true);
+	tend();
+	shows(0, true);
+	runs(2 * TTL);
+	assert_false(departed(1));
+	shows_key(0);
+	runs(TTL + 60);
+	assert_true(departed(1));
+	dnskey->stopped = dnskey->gone = dnskey->serves;
+	tend();
+	shows_key(0);
+	runs(2 * TTL);
+	assert_false(departed(1));
+	shows(0, true);
+	runs(TTL + 60);
+	assert_true(departed(1));
+}
+
+static void parent_shows(bool ds)
+{
+	struct timeline_look look = { .observer = w.observer[1].id, .mark = timeline_mark(&w.memory), .explained = true };
+
+	if (ds)
+		key_set_add(&look.record[RECORD_DS], w.key.hash);
+	timeline_looked(&w.memory, &w.in, &look);
+}
+
+/* What its servers showed as CDS until now may have brought the DS back. */
+static void a_ds_that_it_has_not_found_gone_is_looked_for_once_more(void **state)
+{
+	struct record_state *ds = &w.key.record[RECORD_DS];
+
+	(void)state;
+	w.observer[1].kind = OBSERVER_PARENT;
+	w.zone.keys = 1;
+	w.zone.ds_ttl = 5 * TTL;
+	w.policy.parent_delay_s = 3 * TTL;
+	ds->stopped = ds->gone = (struct id_set){ &w.node[0].id, 1 };
+	leaves(1, true);
+	tend();
+	shows(0, true);
+	parent_shows(false); /* by now */
+	runs(3 * TTL - 1);
+	tend();
+	shows(0, true);
+	parent_shows(false);
+	runs(6 * TTL);
+	assert_false(departed(1)); /* but the parent may be at work on what it read before */
+	shows(0, true);
+	parent_shows(true);
+	runs(6 * TTL);
+	assert_false(departed(1));
+	parent_shows(false);
+	runs(5 * TTL + 59);
+	assert_false(departed(1));
+	runs(1);
+	assert_true(departed(1));
+	ds->gone = (struct id_set){ &w.node[1].id, 1 };
+	assert_true(departed(1));
+}
+
 static void another_is_retired_by_its_word_or_when_it_is_dead(void **state)
 {
 	(void)state;
@@ -282,6 +353,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_leaver_that_may_serve_again_waits_from_the_beginning, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_look_from_before_does_not_count, setup, teardown),
 		cmocka_unit_test_setup_teardown(its_servers_must_have_come_as_far_as_those_who_stay, setup, teardown),
+		cmocka_unit_test_setup_teardown(its_servers_show_what_was_seen_before_others_came, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_ds_that_it_has_not_found_gone_is_looked_for_once_more, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_is_retired_by_its_word_or_when_it_is_dead, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_not_known_is_not_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_has_lost_its_version_does_not_say_that_it_has_stopped, setup, teardown),

@@ -308,19 +308,11 @@ static void keys_that_are_gone_do_not_crowd_out_those_that_live(void **state)
 	assert_int_equal(w.t.n, TIMELINE_KEYS_MAX);
 }
 
-/* Both signers are lost after a roll, and this node is a third one, from a backup. */
-static void a_restored_signer_goes_by_what_those_before_it_served(void **state)
+/* Both signers are lost, and this node is a third one, from a backup; node: room for three.  It has yet to publish. */
+static void lose_both(struct node_state node[3])
 {
 	static const uint8_t fresh_id[NODE_ID_LEN] = { 9 };
-	struct key_state *zsk = zone_in_use(), *gone = add_key("zsk", NULL), *going = add_key("zsk", NULL);
-	struct node_state node[3];
 
-	(void)state;
-	finish(gone);
-	settle(going, RECORD_DNSKEY);
-	settle(going, RECORD_ZONE);
-	going->record[RECORD_ZONE].stopped = both();
-	memcpy(zsk->replaces[0], going->hash, 32);
 	w.published = (struct timeline_published){ .any = false };
 	memcpy(node, w.node, sizeof(w.node));
 	node[0].retired = node[1].retired = true;
@@ -332,6 +324,20 @@ static void a_restored_signer_goes_by_what_those_before_it_served(void **state)
 	w.in.self = fresh_id;
 	for (size_t i = 0; i < w.zone.keys; i++)
 		memcpy(w.held[i][0].node, fresh_id, NODE_ID_LEN);
+}
+
+static void a_restored_signer_goes_by_what_those_before_it_served(void **state)
+{
+	struct key_state *zsk = zone_in_use(), *gone = add_key("zsk", NULL), *going = add_key("zsk", NULL);
+	struct node_state node[3];
+
+	(void)state;
+	finish(gone);
+	settle(going, RECORD_DNSKEY);
+	settle(going, RECORD_ZONE);
+	going->record[RECORD_ZONE].stopped = both();
+	memcpy(zsk->replaces[0], going->hash, 32);
+	lose_both(node);
 	assert_true(view(zsk)->record[RECORD_ZONE].show);
 	assert_true(w.t.joining);
 	assert_true(timeline_changes(&w.t, &w.published));
@@ -343,6 +349,48 @@ static void a_restored_signer_goes_by_what_those_before_it_served(void **state)
 	memset(w.held[0][0].node, 1, NODE_ID_LEN); /* a key that it does not hold yet */
 	view(zsk);
 	assert_false(w.t.may_serve);
+}
+
+/* One had given it up, the other had not shown it; neither counts once this node has published. */
+static void what_lost_signers_gave_up_does_not_come_in_again(void **state)
+{
+	struct key_state *zsk = zone_in_use(), *other = add_key("zsk", NULL);
+	struct node_state node[3];
+
+	(void)state;
+	other->record[RECORD_DNSKEY].stopped = (struct id_set){ w.ids, 1 };
+	lose_both(node);
+	w.published.any = true;
+	for (size_t i = 0; i < 3; i++)
+		for (enum key_record r = 0; r < KEY_RECORDS; r++)
+			if (w.key[i].record[r].serves.n > 0 && &w.key[i] != other)
+				key_set_add(&w.published.record[r], w.key[i].hash);
+	assert_true(view(zsk)->record[RECORD_DNSKEY].show);
+	assert_true(view(other)->distributed);
+	assert_false(view(other)->record[RECORD_DNSKEY].show);
+	assert_false(view(other)->record[RECORD_DNSKEY].retiring);
+	other->declined = (struct id_set){ w.ids, 1 }; /* for its tag: then it goes, and is no key in use */
+	assert_true(view(other)->record[RECORD_DNSKEY].retiring);
+}
+
+/* The zone was on its way to be secure, and back; nobody is left who could wait until all have seen the key that signs. */
+static void a_restored_signer_signs_with_what_any_lost_one_signed(void **state)
+{
+	struct key_state *csk = add_key("csk", NULL);
+	struct node_state node[3];
+	const struct id_set one = { w.ids, 1 };
+
+	(void)state;
+	csk->method = METHOD_FIRST;
+	csk->record[RECORD_DNSKEY].serves = csk->record[RECORD_ZONE].serves = one;
+	csk->record[RECORD_DS].stopped = both();
+	csk->record[RECORD_DS].insecure = true;
+	lose_both(node);
+	assert_true(view(csk)->record[RECORD_ZONE].show);
+	assert_true(view(csk)->record[RECORD_DNSKEY].show);
+	assert_true(timeline_changes(&w.t, &w.published));
+	csk->record[RECORD_ZONE].stopped = one;
+	assert_false(view(csk)->record[RECORD_ZONE].show);
 }
 
 /* The step in which the record of the key comes into the phase; in seconds, -1: never. */
@@ -665,6 +713,24 @@ static void what_another_declined_and_gave_up_goes_though_it_is_shown(void **sta
 	assert_false(view(fresh)->record[RECORD_DNSKEY].show);
 }
 
+/* Two keys of a new algorithm, made during a partition: one signs, and the other's DNSKEY is everywhere first. */
+static void a_ds_waits_for_signatures_that_can_be_verified(void **state)
+{
+	struct key_state *old = zone_in_use(), *a = add_key("csk", old), *b = add_key("csk", old);
+
+	(void)state;
+	for (size_t i = 0; i < w.zone.keys; i++)
+		w.dnskey[i][3] = &w.key[i] == a || &w.key[i] == b ? 15 : 13;
+	a->method = b->method = METHOD_LIBERAL;
+	settle(a, RECORD_DNSKEY);
+	settle(b, RECORD_ZONE);
+	b->record[RECORD_DNSKEY].serves = both();
+	key_set_add(&w.published.record[RECORD_DNSKEY], b->hash);
+	assert_false(view(a)->record[RECORD_DS].show);
+	settle(b, RECORD_DNSKEY);
+	assert_true(view(a)->record[RECORD_DS].show);
+}
+
 /* Of two keys with one tag; this node may have said to hold both only where an old copy was put back between. */
 static void of_two_with_one_tag_the_one_that_is_shown_stays(void **state)
 {
@@ -704,6 +770,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(hurry_leaves_out_what_policy_adds, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_that_are_gone_do_not_crowd_out_those_that_live, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_restored_signer_goes_by_what_those_before_it_served, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_lost_signers_gave_up_does_not_come_in_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_restored_signer_signs_with_what_any_lost_one_signed, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_foreign_key_is_shown_and_signs_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_foreign_key_is_shown_by_nobody_who_does_not_know_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_key_is_rolled_while_a_foreign_one_is_there, setup, teardown),
@@ -716,6 +784,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_csk_wins_over_a_ksk_and_a_zsk_for_both_uses, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_last_keys_of_an_algorithm_go_together, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_another_declined_and_gave_up_goes_though_it_is_shown, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_ds_waits_for_signatures_that_can_be_verified, setup, teardown),
 		cmocka_unit_test_setup_teardown(of_two_with_one_tag_the_one_that_is_shown_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_roll_is_foretold_to_its_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_foretold_ksk_waits_for_the_ttls_of_the_parent, setup, teardown),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Work waits its turn: plans before signing before loading, one large piece at a time, nothing is lost at the end. */
+/* Work waits its turn: plans before audits, signing and loading, one large piece at a time, no more zones on their way than there
+ * is room for, nothing is lost at the end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -63,6 +64,17 @@ static void add(enum work_kind kind, bool large, int name)
 	works_queue(ws, kind, &p->work);
 }
 
+static void add_on_way(size_t way, int name)
+{
+	struct piece *p = calloc(1, sizeof(*p));
+
+	p->work.way = way;
+	p->work.run = run;
+	p->work.done = done;
+	p->name = name;
+	works_queue(ws, WORK_LOAD, &p->work);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -98,19 +110,54 @@ static void plans_go_first_and_loading_last(void **state)
 	(void)state;
 	works_pause(ws, true);
 	for (int i = 0; i < 10; i++) {
-		add(WORK_LOAD, false, 2);
-		add(WORK_SIGN, false, 1);
+		add(WORK_LOAD, false, 3);
+		add(WORK_SIGN, false, 2);
+		add(WORK_AUDIT, false, 1);
 		add(WORK_PLAN, false, 0);
 	}
 	assert_int_equal(works_running(ws), 0);
 	works_pause(ws, false);
 	uv_run(&loop, UV_RUN_DEFAULT);
-	assert_int_equal(ordered, 30);
+	assert_int_equal(ordered, 40);
 	/* What runs at the same time may end in another order. */
-	for (int i = 0; i < 30; i++)
+	for (int i = 0; i < 40; i++)
 		assert_true(abs(i / 10 - order[i]) <= 1);
 	assert_int_equal(order[0], 0);
-	assert_int_equal(order[29], 2);
+	assert_int_equal(order[39], 3);
+}
+
+static void run_until_idle(void)
+{
+	while (works_running(ws) > 0)
+		uv_run(&loop, UV_RUN_ONCE);
+}
+
+/* What is loaded waits for its signatures, and more is not loaded meanwhile; what else there is to do goes on. */
+static void no_more_is_loaded_than_there_is_room_for(void **state)
+{
+	const size_t way = WORK_WAY_MAX / 4 + 1;
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		add_on_way(way, i);
+	run_until_idle();
+	assert_int_equal(ordered, 4);
+	assert_int_equal(works_waiting(ws), 6);
+	add(WORK_AUDIT, false, 0);
+	add(WORK_SIGN, false, 0);
+	run_until_idle();
+	assert_int_equal(ordered, 6);
+	works_rest(ws, way);
+	run_until_idle();
+	assert_int_equal(ordered, 7);
+	works_rest(ws, 4 * way);
+	run_until_idle();
+	assert_int_equal(ordered, 11);
+	works_rest(ws, 4 * way);
+	add_on_way(2 * WORK_WAY_MAX, 0); /* there is room for one, whatever it is */
+	run_until_idle();
+	assert_int_equal(ordered, 13);
+	works_rest(ws, way + 2 * WORK_WAY_MAX);
 }
 
 static void what_waits_at_the_end_is_given_back(void **state)
@@ -132,6 +179,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(all_is_done_and_large_ones_one_by_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(plans_go_first_and_loading_last, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_more_is_loaded_than_there_is_room_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_waits_at_the_end_is_given_back, setup, teardown),
 	};
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);
