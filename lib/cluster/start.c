@@ -16,6 +16,15 @@
 
 #define WORDS_DUE_MS 5000 /* who does not answer by then holds nobody up */
 
+/* Some peer that has told holds what this node does not. */
+static bool lacks_some(struct cluster *c)
+{
+	for (size_t i = 0; i < c->peers; i++)
+		if (c->peer[i].has_told && sync_peer_has_more(c, &c->peer[i]))
+			return true;
+	return false;
+}
+
 void start_compare(struct cluster *c, struct cluster_peer *p)
 {
 	const bool before = cluster_compared(c);
@@ -23,7 +32,8 @@ void start_compare(struct cluster *c, struct cluster_peer *p)
 	if (!p->has_told || !p->got_any || sync_peer_has_more(c, p))
 		return;
 	p->compared = true;
-	if (c->set_back && !c->held_for_good && c->hold[0] != '\0') {
+	/* What another peer knows of this node may be more, and speaking before it is here would make it a second one. */
+	if (c->set_back && !c->held_for_good && c->hold[0] != '\0' && !lacks_some(c)) {
 		c->hold[0] = '\0';
 		c->inc.number = 0; /* the next fact takes a new incarnation */
 		log_event(LOG_NOTICE, "caught-up",

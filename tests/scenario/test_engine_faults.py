@@ -209,6 +209,72 @@ def test_a_whole_host_put_back(lab):
     nsd.wait_serial(ZONE, s1.serial(ZONE), 30)
 
 
+QUICK = """name: quick
+keys: ksk+zsk
+dnskey-ttl: 2s
+propagation: 1s
+max-ttl-unsigned: 1h
+max-ttl-signed: 10s
+renewal-margin: 1h
+"""
+
+
+@limit(240)
+def test_an_old_copy_that_meets_nobody_who_knows(lab):
+    """signer1 and the backup are put back to before the ZSK was rolled, and signer2 is away: what the secondary shows nobody
+    explains, it has other keys, and signer1 goes above it by an operator's word alone."""
+    cluster = Cluster(lab, signers=2, backups=1).init()
+    nsd = NSD(lab, "nsd", [ZONE], [cluster.signer1.addr])
+    cluster.add_secondary(nsd, of=["signer1"])
+    cluster.write_confs()
+    cluster.start()
+    s1, s2, (vault,) = cluster.signer1, cluster.signer2, cluster.backups()
+    lab.write("quick.yaml", QUICK)
+    s1.ctl("policy", "apply", lab.path("quick.yaml"))
+    cluster.add_zone(ZONE, small_zone(ZONE, ttl=2, minimum=1), policy="quick")
+    s1.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    nsd.start()
+
+    def zsks(host):
+        return {k["tag"]: k["records"]["zone"]["phase"] for k in json.loads(host.ctl("key", "list", ZONE, "--json").stdout)["keys"]
+                if k["role"] == "zsk" and not k["gone"]}
+
+    wait_until(lambda: set(zsks(s1).values()) == {"omnipresent"}, 60, "the ZSK is in use everywhere", every=0.3)
+    (old,) = zsks(s1)
+    copies = {}
+    for h in (s1, vault):
+        h.stop()
+        copies[h] = lab.path("copy-" + h.name)
+        shutil.copytree(h.state, copies[h])
+        h.start()
+    s1.ctl("key", "roll", ZONE, "--role", "zsk")
+    wait_until(lambda: len(zsks(s1)) == 1 and old not in zsks(s1), 120, "the ZSK is rolled", every=0.3)
+    wait_until(lambda: s1.serial(ZONE) == s2.serial(ZONE), 30, "one serial")
+    nsd.wait_serial(ZONE, s1.serial(ZONE), 30)
+    for h in (s1, s2, vault):
+        h.kill()
+    for h in (s1, vault):
+        shutil.rmtree(h.state)
+        shutil.copytree(copies[h], h.state)
+    mark = s1.signer.mark()
+    vault.start()
+    s1.start()
+    s1.signer.wait_event("event=compared", 30, mark)
+    shown = nsd.serial(ZONE)
+    s1.put_zone(ZONE + ".zone", small_zone(ZONE, serial=9, more="fresh TXT \"x\"\n", ttl=2, minimum=1))
+    s1.signer.wait_event("event=zone-loaded " + DOT, 30, mark)
+    wait_until(lambda: any("nobody explains" in a and "--alone" in a for a in status(s1)["alarms"]), 30, "an alarm says why and what to do")
+    if s1.serial(ZONE) >= shown or "fresh" in axfr_text(s1.addr, ZONE):
+        raise Failed("signer1, which was set back, went above what it does not know")
+    s1.ctl("zone", "resume", ZONE, "--alone")
+    wait_until(lambda: "fresh" in axfr_text(s1.addr, ZONE) and s1.serial(ZONE) > shown, 60, "by an operator's word it goes above")
+    nsd.wait_serial(ZONE, s1.serial(ZONE), 30)
+    s2.start()
+    wait_until(lambda: s1.serial(ZONE) == s2.serial(ZONE) and len(zsks(s1)) == 1 and old not in zsks(s1), 60,
+               "by what signer2 knows all is as it was", every=0.3)
+
+
 @limit(180)
 def test_engine_and_net_live_and_die_together(lab):
     cluster, nsd = pair(lab)

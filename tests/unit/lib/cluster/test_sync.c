@@ -26,10 +26,10 @@ struct fixture {
 	uv_loop_t loop;
 	struct cluster *c;
 	struct identity self;
-	struct speaker peer, stranger;
+	struct speaker peer, stranger, second;
 	struct conf conf;
-	struct conf_peer conf_peer;
-	char dir[64], listen[100], endpoint[100], log[100], name[8], peer_name[8], self_line[NODE_LINE_TEXT];
+	struct conf_peer conf_peer[2];
+	char dir[64], listen[100], endpoint[100], log[100], name[8], peer_name[8], second_name[8], self_line[NODE_LINE_TEXT];
 	int facts, stderr_copy;
 };
 
@@ -76,15 +76,20 @@ static int setup(void **state)
 	make(x, "self", &x->self, x->self_line);
 	make(x, "peer", &x->peer.id, x->peer.line);
 	make(x, "stranger", &x->stranger.id, x->stranger.line);
+	make(x, "second", &x->second.id, x->second.line);
 	x->peer.inc.number = x->stranger.inc.number = 1;
 	snprintf(x->listen, sizeof(x->listen), "ipc://%s/hub", x->dir);
 	snprintf(x->endpoint, sizeof(x->endpoint), "ipc://%s/nobody", x->dir);
 	strcpy(x->name, "self");
 	strcpy(x->peer_name, "peer");
 	x->conf.node.name = x->name;
-	x->conf_peer = (struct conf_peer){ .name = x->peer_name, .line = x->peer.line, .role = CONF_SIGNER, .endpoint = x->endpoint };
-	x->conf.peers = &x->conf_peer;
-	x->conf.peer_count = 1;
+	strcpy(x->second_name, "second");
+	x->conf_peer[0] = (struct conf_peer){ .name = x->peer_name, .line = x->peer.line, .role = CONF_SIGNER, .endpoint = x->endpoint };
+	x->conf_peer[1] = x->conf_peer[0];
+	x->conf_peer[1].name = x->second_name;
+	x->conf_peer[1].line = x->second.line;
+	x->conf.peers = x->conf_peer;
+	x->conf.peer_count = 2;
 	uv_loop_init(&x->loop);
 	assert_int_equal(cluster_open(&config, &x->c, &e), 0);
 	snprintf(x->log, sizeof(x->log), "%s/log", x->dir);
@@ -109,6 +114,7 @@ static int teardown(void **state)
 	identity_fini(&x->self);
 	identity_fini(&x->peer.id);
 	identity_fini(&x->stranger.id);
+	identity_fini(&x->second.id);
 	snprintf(cmd, sizeof(cmd), "rm -r %s", x->dir);
 	assert_int_equal(system(cmd), 0);
 	free(x);
@@ -405,6 +411,37 @@ static void own_facts_that_only_others_have_mean_set_back(void **state)
 }
 
 /* The status of a zone under an earlier start of this node, as the peer remembers it. */
+/* One peer has not heard the last of it: what this node says then must not be beside what it said before. */
+static void who_was_set_back_catches_up_with_all_that_know_more(void **state)
+{
+	struct fixture *x = *state;
+	struct speaker me = { .inc.number = 4 };
+	struct said facts[2];
+	char hash[2][65], random[17];
+	json_t *have[2];
+
+	me.id = x->self;
+	sodium_bin2hex(random, sizeof(random), me.inc.random, 8);
+	for (size_t i = 0; i < 2; i++) {
+		facts[i] = say(&me, "test", body());
+		sodium_bin2hex(hash[i], sizeof(hash[i]), me.prev, 32);
+		have[i] = json_pack("{s:[[s,i,s,i,s]]}", "vector", x->self.id_text, 4, random, (int)i + 1, hash[i]);
+	}
+	hear_no_words(x);
+	sync_on_have(x->c, &x->c->peer[1].peer, have[1]);
+	assert_true(cluster_set_back(x->c));
+	sync_on_have(x->c, &x->c->peer[0].peer, have[0]);
+	send_facts(x, &facts[0], NULL);
+	assert_true(cluster_compared(x->c));
+	assert_non_null(cluster_hold(x->c));
+	send_facts(x, &facts[1], NULL);
+	assert_null(cluster_hold(x->c));
+	for (size_t i = 0; i < 2; i++) {
+		json_decref(have[i]);
+		free(facts[i].octets);
+	}
+}
+
 static void give_back_word(struct fixture *x, uint32_t start, const char *status)
 {
 	struct msg_word w = { .start = start, .counter = 7, .zone = "example.", .status = status, .status_len = strlen(status) };
@@ -480,6 +517,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_has_met_all_signers_is_sure, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_goes_alone_is_sure, setup, teardown),
 		cmocka_unit_test_setup_teardown(more_at_the_peer_must_be_fetched_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_was_set_back_catches_up_with_all_that_know_more, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_gave_back_an_old_word_is_told_the_new_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_quiet_node_that_meets_a_later_start_of_itself_holds, setup, teardown),
 		cmocka_unit_test_setup_teardown(own_facts_that_only_others_have_mean_set_back, setup,
