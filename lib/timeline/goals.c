@@ -93,6 +93,15 @@ static bool insecure_under_way(const struct timeline *t)
 	return false;
 }
 
+/* By anybody, also by who is retired since. */
+static bool any_gave_up(const struct key_state *k)
+{
+	for (enum key_record r = 0; r < KEY_RECORDS; r++)
+		if (k->record[r].stopped.n > 0)
+			return true;
+	return false;
+}
+
 void goals_decide(const struct timeline_in *in, struct timeline *t)
 {
 	(void)in;
@@ -100,8 +109,7 @@ void goals_decide(const struct timeline_in *in, struct timeline *t)
 	for (size_t i = 0; i < t->n; i++) {
 		struct timeline_key *k = &t->key[i];
 		/* declined, and not served, or never to be served by all, though some had not heard it when they began to */
-		const bool given_up =
-			k->key->declined.n > 0 && (!k->distributed || k->key->record[RECORD_DNSKEY].stopped.n > 0);
+		const bool given_up = k->key->declined.n > 0 && (!k->distributed || any_gave_up(k->key));
 		const bool all = !t->secure || (k->foreign && k->key->withdrawn) || given_up;
 
 		k->record[RECORD_DS].retiring = k->sep && (all || goes(t, k, RECORD_DS));

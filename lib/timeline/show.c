@@ -154,6 +154,8 @@ static bool has_leave(const struct timeline *t, const struct timeline_key *k, en
 		return true;
 	if (k->sep && k->record[RECORD_DS].phase != PHASE_HIDDEN)
 		return FAULT(DNSKEY_BEFORE_DS);
+	if (!t->secure && !chain_no_ds(t))
+		return false; /* all go together: were one gone for good before another, the zone could be asked to be secure with half its keys */
 	if (k->foreign && k->zone_signing && k->record[RECORD_ZONE].phase != PHASE_HIDDEN)
 		return FAULT(FOREIGN_DNSKEY_AT_ONCE); /* what that signer signed may be in caches */
 	/* the last of an algorithm that no DS names: its signatures stay until the DNSKEY is gone */

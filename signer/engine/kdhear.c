@@ -11,6 +11,7 @@
 #include "signer/engine/borrow.h"
 #include "signer/engine/netlink.h"
 #include "signer/engine/submit.h"
+#include "signer/engine/withheld.h"
 
 #define TSIG_MAX 256
 #define LIST_MAX 1024 /* words in one message */
@@ -96,6 +97,9 @@ static void on_synced(struct kdlink *k, const json_t *msg)
 	if (json_is_true(json_object_get(msg, "set_back")) && !e->set_back)
 		log_event(LOG_ERROR, "set-back", "msg=this node was set back to an old copy: it catches up before it makes a version");
 	e->set_back = json_is_true(json_object_get(msg, "set_back"));
+	for (size_t i = 0; i < e->zone_count && e->set_back; i++)
+		if (e->zone[i]->plan == NULL)
+			withheld_set_back(e->zone[i]);
 	if (hold != NULL && (e->hold == NULL || strcmp(hold, e->hold) != 0))
 		log_event(LOG_ERROR, "held", "msg=%s", hold);
 	leave(e, json_is_true(json_object_get(msg, "leaving")));

@@ -74,6 +74,7 @@ static void published(struct zwork *z, struct publishing *p)
 	version_unref(z->version);
 	z->version = p->writing.write.version;
 	z->withheld_ms = 0;
+	z->withheld_old = false;
 	z->engine->wrote_ms = clock_mono_ms();
 	z->engine->grew_ms = z->engine->wrote_ms;
 	z->engine->untrimmed++;

@@ -20,7 +20,7 @@ const char *status_state(const struct zwork *z)
 	if (z->error != NULL)
 		return "stopped";
 	if (z->withheld_ms != 0)
-		return "expired";
+		return z->withheld_old ? "set-back" : "expired";
 	if (z->version != NULL)
 		return version_info(z->version)->soa_sig_count == 0 ? "unsigned" : "served";
 	return z->plan != NULL && z->plan->state == PLAN_HELD ? "held" : "waiting";

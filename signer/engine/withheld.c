@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* withheld: at the start of a signer that was down for longer than its signatures last. */
+/* withheld: at the start of a signer that was down for longer than its signatures last, or was set back. */
 #include "signer/engine/withheld.h"
 
 #include <stdlib.h>
@@ -27,6 +27,32 @@ void withheld_open(struct zwork *z)
 		  z->name, version_info(z->version)->serial, clock_text(version_info(z->version)->earliest, at));
 }
 
+void withheld_set_back(struct zwork *z)
+{
+	if (z->version == NULL || z->withheld_ms != 0)
+		return;
+	z->withheld_ms = clock_mono_ms() + WITHHELD_MS;
+	z->withheld_old = true;
+	netlink_version(z->engine->net, z);
+	zwork_poke(z);
+}
+
+void withheld_plan(struct zwork *z, bool set_back)
+{
+	if (set_back)
+		withheld_set_back(z);
+	if (set_back && z->withheld_old && !z->withheld_told)
+		log_event(LOG_WARNING, "withheld", "zone=%s serial=%u msg=an old copy of this node was put back, which had published other keys: "
+			  "it is not served before it is made again", z->name, version_info(z->version)->serial);
+	z->withheld_told = set_back;
+	if (set_back || !z->withheld_old)
+		return;
+	z->withheld_old = false;
+	z->withheld_ms = 0;
+	withheld_open(z);
+	netlink_version(z->engine->net, z);
+}
+
 /* By the last words of the other signers, heard now or not: secondaries may reach them. */
 static bool better_elsewhere(const struct zwork *z, int64_t now)
 {
@@ -52,8 +78,13 @@ void withheld_look(struct zwork *z)
 		return;
 	}
 	z->withheld_ms = 0;
-	log_event(LOG_ERROR, "expired-served", "zone=%s serial=%u msg=it could not be renewed, and nobody is known to have a better one: it is "
-		  "served although its signatures have ended", z->name, version_info(z->version)->serial);
+	if (z->withheld_old)
+		log_event(LOG_ERROR, "old-served", "zone=%s serial=%u msg=it could not be made again, and nobody is known to have a better one: it "
+			  "is served although it is of an old copy that was put back", z->name, version_info(z->version)->serial);
+	else
+		log_event(LOG_ERROR, "expired-served", "zone=%s serial=%u msg=it could not be renewed, and nobody is known to have a better one: it "
+			  "is served although its signatures have ended", z->name, version_info(z->version)->serial);
+	z->withheld_old = false;
 	netlink_version(z->engine->net, z);
 	zwork_tell(z);
 }
@@ -62,6 +93,9 @@ char *withheld_alarm(const struct zwork *z)
 {
 	char at[CLOCK_TEXT_LEN];
 
+	if (z->withheld_old)
+		return mem_printf("version %u is of an old copy of this node that was put back: it is not served, and secondaries are told to "
+				  "come back", version_info(z->version)->serial);
 	if (!expired(z))
 		return NULL;
 	return mem_printf("the signatures of version %u have ended at %s: %s", version_info(z->version)->serial,

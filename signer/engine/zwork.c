@@ -312,6 +312,7 @@ void zwork_plan(struct zwork *z, struct plan *p, const struct err *why)
 			  "source is read again", z->name, p->given_count);
 		source_again(z);
 	}
+	withheld_plan(z, p->set_back);
 	take_plan(z, p);
 	look_plan(z);
 	zwork_tell(z);

@@ -3,9 +3,14 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
+import threading
+
+import dns.exception
+import dns.xfr
 
 from duetlab import *
 from test_engine_publish import DOT, ZONE, change, events, pair, quiet, status
@@ -202,7 +207,7 @@ def test_a_whole_host_put_back(lab):
     mark = s1.signer.mark()
     s1.start()
     s1.signer.wait_event("event=set-back", 30, mark)
-    wait_until(lambda: s1.serial(ZONE) > highest and "new3" in axfr_text(s1.addr, ZONE), 60, "signer1 is above its own past", every=0.2)
+    wait_until(lambda: (s1.serial(ZONE) or 0) > highest and "new3" in axfr_text(s1.addr, ZONE), 60, "signer1 is above its own past", every=0.2)
     serials = events(s1.signer, "event=published " + DOT, "serial")
     if len(set(serials)) != len(serials):
         raise Failed("a serial was published twice: %s" % serials)
@@ -219,44 +224,84 @@ renewal-margin: 1h
 """
 
 
-@limit(240)
-def test_an_old_copy_that_meets_nobody_who_knows(lab):
-    """signer1 and the backup are put back to before the ZSK was rolled, and signer2 is away: what the secondary shows nobody
-    explains, it has other keys, and signer1 goes above it by an operator's word alone."""
+def zsks(host):
+    return {k["tag"]: k["records"]["zone"]["phase"] for k in json.loads(host.ctl("key", "list", ZONE, "--json").stdout)["keys"]
+            if k["role"] == "zsk" and not k["gone"]}
+
+
+def put_back_to_before_a_roll(lab, *names):
+    """The cluster with NSD behind signer1, the tag of the ZSK, and copies of these hosts' disks; since then the ZSK was rolled, and
+    all hosts are down."""
     cluster = Cluster(lab, signers=2, backups=1).init()
     nsd = NSD(lab, "nsd", [ZONE], [cluster.signer1.addr])
     cluster.add_secondary(nsd, of=["signer1"])
     cluster.write_confs()
     cluster.start()
-    s1, s2, (vault,) = cluster.signer1, cluster.signer2, cluster.backups()
+    s1, s2 = cluster.signers()
     lab.write("quick.yaml", QUICK)
     s1.ctl("policy", "apply", lab.path("quick.yaml"))
     cluster.add_zone(ZONE, small_zone(ZONE, ttl=2, minimum=1), policy="quick")
     s1.ctl("key", "create", ZONE)
     cluster.wait_signed(ZONE)
     nsd.start()
-
-    def zsks(host):
-        return {k["tag"]: k["records"]["zone"]["phase"] for k in json.loads(host.ctl("key", "list", ZONE, "--json").stdout)["keys"]
-                if k["role"] == "zsk" and not k["gone"]}
-
     wait_until(lambda: set(zsks(s1).values()) == {"omnipresent"}, 60, "the ZSK is in use everywhere", every=0.3)
     (old,) = zsks(s1)
-    copies = {}
-    for h in (s1, vault):
+    copies = {cluster.hosts[name]: lab.path("copy-" + name) for name in names}
+    for h, copy in copies.items():
         h.stop()
-        copies[h] = lab.path("copy-" + h.name)
-        shutil.copytree(h.state, copies[h])
+        shutil.copytree(h.state, copy)
         h.start()
     s1.ctl("key", "roll", ZONE, "--role", "zsk")
     wait_until(lambda: len(zsks(s1)) == 1 and old not in zsks(s1), 120, "the ZSK is rolled", every=0.3)
     wait_until(lambda: s1.serial(ZONE) == s2.serial(ZONE), 30, "one serial")
     nsd.wait_serial(ZONE, s1.serial(ZONE), 30)
-    for h in (s1, s2, vault):
+    for h in cluster.hosts.values():
         h.kill()
-    for h in (s1, vault):
+    for h, copy in copies.items():
         shutil.rmtree(h.state)
-        shutil.copytree(copies[h], h.state)
+        shutil.copytree(copy, h.state)
+    return cluster, nsd, old
+
+
+@limit(240)
+def test_a_version_of_before_a_roll_is_not_served(lab):
+    """signer1 is put back, and hears of it before anybody gets the version that it has: its DNSKEY RRset is one on which the others
+    rely no more."""
+    cluster, nsd, old = put_back_to_before_a_roll(lab, "signer1")
+    s1, s2 = cluster.signers()
+    for h in (s2, *cluster.backups()):
+        h.start()
+    mark = s1.signer.mark()
+    given, end = [], threading.Event()
+
+    def ask():
+        while not end.is_set():
+            try:
+                given.append(axfr_text(s1.addr, ZONE))
+            except (OSError, dns.exception.DNSException, dns.xfr.TransferError):
+                pass                    # it is down, or answers nothing of the zone
+
+    asks = threading.Thread(target=ask)
+    asks.start()
+    try:
+        s1.start()
+        s1.signer.wait_event("event=withheld " + DOT, 30, mark)
+        wait_until(lambda: given, 60, "signer1 serves again")
+    finally:
+        end.set()
+        asks.join()
+    signed_by_old = re.compile(r"\sRRSIG\s+A\s.* %d %s" % (old, re.escape(DOT.split("=")[1])))
+    if any(signed_by_old.search(row) for text in given for row in text.splitlines()):
+        raise Failed("signer1 gave the version that it had before the roll")
+    nsd.wait_serial(ZONE, s1.serial(ZONE), 30)
+
+
+@limit(240)
+def test_an_old_copy_that_meets_nobody_who_knows(lab):
+    """signer1 and the backup are put back to before the ZSK was rolled, and signer2 is away: what the secondary shows nobody
+    explains, it has other keys, and signer1 goes above it by an operator's word alone."""
+    cluster, nsd, old = put_back_to_before_a_roll(lab, "signer1", "vault")
+    s1, s2, (vault,) = cluster.signer1, cluster.signer2, cluster.backups()
     mark = s1.signer.mark()
     vault.start()
     s1.start()

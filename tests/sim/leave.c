@@ -124,7 +124,8 @@ void leave_end(struct sim *s, struct node *n)
 	n->up = false;
 }
 
-/* Two operators have two signers leave, and each gave the secondaries to the other one: one that stays has them. */
+/* Two operators have two signers leave, and each gave the secondaries to the other one; or those that have them serve nothing:
+ * one that stays, and serves, has them. */
 void leave_none_without(struct sim *s)
 {
 	for (int i = 0; i < s->secondaries; i++) {
@@ -135,7 +136,7 @@ void leave_none_without(struct sim *s)
 		for (int j = 0; j < s->signers; j++) {
 			const struct node *n = &s->node[j];
 
-			if (n->gone || node_leaves(n) || !node_is_signer(state_node(n->state, n->id.id)))
+			if (n->gone || node_leaves(n) || n->disk.version == NULL || !node_is_signer(state_node(n->state, n->id.id)))
 				continue;
 			stays = stays == NULL ? n : stays;
 			has |= (sec->primaries >> j & 1) != 0;

@@ -266,6 +266,7 @@ static void on_oath(struct sim *s, const struct event *ev)
 		sim_later(s, 4 * DAY, on_oath, ev->a, ev->b, ev->value, NULL);
 		return;
 	}
+	leave_none_without(s);
 	over = n->up && n->compared;
 	for (int i = 0; i < s->secondaries; i++)
 		over &= s->secondary[i].elsewhere || s->secondary[i].version == NULL || s->secondary[i].version->at >= (int64_t)ev->value;
@@ -278,8 +279,10 @@ static void on_oath(struct sim *s, const struct event *ev)
 
 /*
  * A node is to leave.  Where all have lost what a dead one last said, or one that was set back to before it served says that it
- * serves nothing, no look can tell who has what it published, and the operator takes it away and swears after all.
+ * serves nothing, no look can tell who has what it published, and the operator takes it away and swears after all; so he does
+ * where it takes too long: where servers that it named show what a foreign signer gives, nobody can tell by looks.
  */
+#define LOOKS 4 /* in ten days each */
 static void on_unknown(struct sim *s, const struct event *ev)
 {
 	struct node *x = &s->node[ev->b];
@@ -287,8 +290,8 @@ static void on_unknown(struct sim *s, const struct event *ev)
 	if (!node_is_signer(state_node(s->node[ev->a].state, x->id.id)))
 		return;
 	leave_none_without(s);
-	if (leave_is_known(s, x) || (!x->gone && x->disk.version != NULL)) {
-		sim_later(s, 10 * DAY, on_unknown, ev->a, ev->b, ev->value, NULL);
+	if (ev->value < LOOKS && (leave_is_known(s, x) || (!x->gone && x->disk.version != NULL))) {
+		sim_later(s, 10 * DAY, on_unknown, ev->a, ev->b, ev->value + 1, NULL);
 		return;
 	}
 	if (!x->gone)

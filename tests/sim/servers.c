@@ -20,6 +20,14 @@ static bool newer(const struct version *v, const struct secondary *than)
 	       serial_gt(v->word.serial, than->claim != 0 ? than->claim : than->version->word.serial);
 }
 
+/* It was set back, and knows it: by its own facts it has published other keys since. */
+static bool withholds(struct sim *s, struct node *n)
+{
+	struct timeline_in in;
+
+	return n->set_back && node_zone(n) != NULL && node_view(s, n, &in)->stale;
+}
+
 static void on_poll(struct sim *s, const struct event *ev)
 {
 	struct secondary *sec = &s->secondary[ev->a];
@@ -34,7 +42,7 @@ static void on_poll(struct sim *s, const struct event *ev)
 
 		if ((sec->primaries >> i & 1) == 0 || n->gone || node_leaves(n) || v == NULL || !newer(v, sec))
 			continue;
-		if (!n->up || s->secondary_off[ev->a] > 0) {
+		if (!n->up || s->secondary_off[ev->a] > 0 || withholds(s, &s->node[i])) {
 			again = true;
 			continue;
 		}

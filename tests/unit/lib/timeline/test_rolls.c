@@ -713,6 +713,47 @@ static void what_another_declined_and_gave_up_goes_though_it_is_shown(void **sta
 	assert_false(view(fresh)->record[RECORD_DNSKEY].show);
 }
 
+/* It was on its way when it was declined: all show its DNSKEY, and nobody may sign with it any more. */
+static void what_was_declined_goes_though_all_show_it(void **state)
+{
+	struct key_state *fresh = add_key("zsk", zone_in_use());
+
+	(void)state;
+	settle(fresh, RECORD_DNSKEY);
+	fresh->declined = (struct id_set){ &w.ids[1], 1 };
+	assert_false(view(fresh)->record[RECORD_DNSKEY].retiring);
+	fresh->record[RECORD_ZONE].stopped = both();
+	assert_true(view(fresh)->record[RECORD_DNSKEY].retiring);
+	assert_true(view(fresh)->record[RECORD_DNSKEY].show); /* until its signatures are known to be gone */
+	fresh->record[RECORD_ZONE].gone = both();
+	assert_false(view(fresh)->record[RECORD_DNSKEY].show);
+}
+
+/* The zone is to be insecure, and one DS is gone: were its key gone for good, the zone could be asked to be secure with the rest. */
+static void keys_of_a_zone_that_becomes_insecure_go_together(void **state)
+{
+	struct key_state *ksk, *other;
+	json_t *no = json_pack("{s:b}", "secure", 0);
+
+	(void)state;
+	zone_in_use();
+	ksk = &w.key[0];
+	other = add_key("ksk", NULL);
+	settle(other, RECORD_DNSKEY);
+	settle(other, RECORD_DS);
+	w.zone.secure = (struct fact_reg){ .set = true, .body = no };
+	ksk->record[RECORD_DS].stopped = ksk->record[RECORD_DS].gone = both();
+	ksk->record[RECORD_DS].insecure = true;
+	other->record[RECORD_DS].stopped = both();
+	w.published.record[RECORD_DS].n = 0;
+	assert_true(view(ksk)->record[RECORD_DNSKEY].show);
+	other->record[RECORD_DS].gone = both();
+	assert_false(view(ksk)->record[RECORD_DNSKEY].show);
+	assert_false(view(other)->record[RECORD_DNSKEY].show);
+	w.zone.secure.body = NULL;
+	json_decref(no);
+}
+
 /* Two keys of a new algorithm, made during a partition: one signs, and the other's DNSKEY is everywhere first. */
 static void a_ds_waits_for_signatures_that_can_be_verified(void **state)
 {
@@ -784,6 +825,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_csk_wins_over_a_ksk_and_a_zsk_for_both_uses, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_last_keys_of_an_algorithm_go_together, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_another_declined_and_gave_up_goes_though_it_is_shown, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_was_declined_goes_though_all_show_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(keys_of_a_zone_that_becomes_insecure_go_together, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_ds_waits_for_signatures_that_can_be_verified, setup, teardown),
 		cmocka_unit_test_setup_teardown(of_two_with_one_tag_the_one_that_is_shown_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_roll_is_foretold_to_its_end, setup, teardown),
