@@ -39,9 +39,9 @@ void withheld_set_back(struct zwork *z)
 
 void withheld_plan(struct zwork *z, bool set_back)
 {
-	if (set_back)
+	if (set_back && !z->withheld_told) /* once: when its time is over it is served */
 		withheld_set_back(z);
-	if (set_back && z->withheld_old && !z->withheld_told)
+	if (set_back && !z->withheld_told && z->withheld_old)
 		log_event(LOG_WARNING, "withheld", "zone=%s serial=%u msg=an old copy of this node was put back, which had published other keys: "
 			  "it is not served before it is made again", z->name, version_info(z->version)->serial);
 	z->withheld_told = set_back;
