@@ -235,6 +235,7 @@ void load_start(struct zwork *z)
 	if (z->version != NULL && (z->damage == NULL || l->diff)) /* what is damaged cannot be compared with */
 		l->base = version_ref(z->version);
 	s->want_load = s->want_load && l->of_peer;
+	zwork_rests(z); /* what was loaded before does not wait for room that it has itself */
 	z->loading = true;
 	l->work.large = octets_of(l) > WORK_LARGE;
 	l->work.way = l->work.large ? 0 : WORK_WAY_LEAST + (size_t)octets_of(l);
