@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include "arena/arena.h"
+#include "fail/fail.h"
 
 struct queue {
 	struct work *first, **end;
@@ -99,7 +100,9 @@ static void begin(struct works *ws, struct work *w)
 /* Whoever is on its way comes to its end without any that is not. */
 static bool has_room(const struct works *ws, int kind)
 {
-	return kind != WORK_LOAD || ws->on_way < WORK_WAY_MAX;
+	const size_t most = fail_number("way-max") > 0 ? (size_t)fail_number("way-max") : WORK_WAY_MAX;
+
+	return kind != WORK_LOAD || ws->on_way < most;
 }
 
 static void next(struct works *ws)

@@ -46,6 +46,19 @@ def change(cluster, serial, more="", on=None):
 
 
 @limit(240)
+def test_a_zone_does_not_wait_for_its_own_room(lab):
+    """There is room for one zone between being read and being published: it changes again and again while it is on its way."""
+    cluster, nsd = pair(lab, secondaries=False)
+    s1 = cluster.signer1
+    lab.write(s1.dir + "/numbers/way-max", "1")
+    for n in range(2, 40):
+        mark = s1.signer.mark()
+        change(cluster, n, "change%d TXT \"x\"\n" % n, on=[s1])
+        s1.signer.wait_event("event=zone-loaded " + DOT, 30, mark)      # and is being signed now
+    wait_until(lambda: "change39 " in axfr_text(s1.addr, ZONE).replace(".%s." % ZONE, " "), 30, "what was written last is served")
+
+
+@limit(240)
 def test_both_sign_and_settle_on_one_serial(lab):
     cluster, nsd = pair(lab)
     s1, s2 = cluster.signer1, cluster.signer2
