@@ -201,7 +201,7 @@ struct timeline {
 	bool may_serve; /* holds all, counts all, is counted by all */
 	bool revives;   /* the first version after a restore is to be made */
 	bool joining;   /* others serve, or did until all of them were lost; this node has not begun */
-	bool stale; /* the published version is older than this node's own facts: it must not be renewed */
+	bool stale; /* the published version is older than this node's own facts, or lost: it must not be renewed */
 	bool cds_delete; /* CDS and CDNSKEY say DELETE (RFC 8078 section 4) */
 };
 

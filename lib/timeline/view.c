@@ -276,16 +276,16 @@ static void view_keys(const struct timeline_in *in, struct timeline *t)
 	}
 }
 
-/* The published version is older than this node's own facts: an old copy was put back.  What it said counts,
- * not what the copy shows. */
-static bool is_stale(const struct timeline_in *in, const struct timeline *t)
+/* The published version is older than this node's own facts: an old copy was put back, or all that was published is lost.  What it
+ * said counts, not what the copy shows. */
+static bool is_stale(const struct timeline *t)
 {
 	for (size_t i = 0; i < t->n; i++)
 		for (enum key_record r = 0; r < KEY_RECORDS; r++) {
 			const struct record_view *v = &t->key[i].record[r];
 
 			if (v->shown ? v->stopped : v->serves && !v->stopped)
-				return in->published->any;
+				return true;
 		}
 	return false;
 }
@@ -341,7 +341,7 @@ void timeline_view(const struct timeline_in *in, struct timeline *out)
 			out->key[i].record[r].phase =
 				order_has(&out->key[i], r) ? phase_of(out, &out->key[i], r) : PHASE_HIDDEN;
 	goals_decide(in, out);
-	out->stale = is_stale(in, out) && !FAULT(COPY_OVER_FACTS);
+	out->stale = is_stale(out) && !FAULT(COPY_OVER_FACTS);
 	if (out->stale)
 		begin_from_facts(out);
 	out->stale = out->stale && !FAULT(STALE_RENEWED);

@@ -229,16 +229,15 @@ def zsks(host):
             if k["role"] == "zsk" and not k["gone"]}
 
 
-def put_back_to_before_a_roll(lab, *names):
-    """The cluster with NSD behind signer1, the tag of the ZSK, and copies of these hosts' disks; since then the ZSK was rolled, and
-    all hosts are down."""
+def quick_zsk(lab, policy):
+    """Two signers, a backup, NSD behind signer1, and the tag of the ZSK, which is in use everywhere."""
     cluster = Cluster(lab, signers=2, backups=1).init()
     nsd = NSD(lab, "nsd", [ZONE], [cluster.signer1.addr])
     cluster.add_secondary(nsd, of=["signer1"])
     cluster.write_confs()
     cluster.start()
-    s1, s2 = cluster.signers()
-    lab.write("quick.yaml", QUICK)
+    s1 = cluster.signer1
+    lab.write("quick.yaml", policy)
     s1.ctl("policy", "apply", lab.path("quick.yaml"))
     cluster.add_zone(ZONE, small_zone(ZONE, ttl=2, minimum=1), policy="quick")
     s1.ctl("key", "create", ZONE)
@@ -246,6 +245,13 @@ def put_back_to_before_a_roll(lab, *names):
     nsd.start()
     wait_until(lambda: set(zsks(s1).values()) == {"omnipresent"}, 60, "the ZSK is in use everywhere", every=0.3)
     (old,) = zsks(s1)
+    return cluster, nsd, old
+
+
+def put_back_to_before_a_roll(lab, *names):
+    """The same with copies of these hosts' disks; since then the ZSK was rolled, and all hosts are down."""
+    cluster, nsd, old = quick_zsk(lab, QUICK)
+    s1, s2 = cluster.signers()
     copies = {cluster.hosts[name]: lab.path("copy-" + name) for name in names}
     for h, copy in copies.items():
         h.stop()
@@ -261,6 +267,23 @@ def put_back_to_before_a_roll(lab, *names):
         shutil.rmtree(h.state)
         shutil.copytree(copy, h.state)
     return cluster, nsd, old
+
+
+@limit(240)
+def test_a_lost_store_in_the_midst_of_a_roll(lab):
+    """The ZSK is to go once the next step is released; signer1, which has lost what it published, signs with it until then."""
+    cluster, nsd, old = quick_zsk(lab, QUICK + "roll-steps: manual\n")
+    s1 = cluster.signer1
+    s1.ctl("key", "roll", ZONE, "--role", "zsk")
+    for h in cluster.signers():
+        wait_until(lambda host=h: len(zsks(host)) == 2, 30, "%s knows the new ZSK" % h.name, every=0.2)
+    s1.stop()
+    shutil.rmtree(os.path.join(s1.state, "signer"))
+    s1.start()
+    cluster.wait_signed(ZONE, 60, [s1])
+    if "RRSIG" not in axfr_text(s1.addr, ZONE) or " %d %s" % (old, ZONE) not in axfr_text(s1.addr, ZONE):
+        raise Failed("signer1 does not sign with the ZSK that is in use")
+    nsd.wait_serial(ZONE, s1.serial(ZONE), 30)
 
 
 @limit(240)

@@ -713,6 +713,23 @@ static void what_another_declined_and_gave_up_goes_though_it_is_shown(void **sta
 	assert_false(view(fresh)->record[RECORD_DNSKEY].show);
 }
 
+/* What it published is lost, in the midst of a roll: it goes by what it said. */
+static void who_lost_its_version_goes_by_its_facts(void **state)
+{
+	struct key_state *old = zone_in_use(), *fresh = add_key("zsk", old);
+
+	(void)state;
+	settle(fresh, RECORD_DNSKEY);
+	fresh->record[RECORD_DNSKEY].seen = (struct id_set){ &w.ids[1], 1 };
+	w.published = (struct timeline_published){ .any = false };
+	assert_true(view(old)->record[RECORD_ZONE].retiring);
+	assert_true(view(old)->record[RECORD_ZONE].show);
+	assert_true(view(old)->record[RECORD_DNSKEY].show);
+	assert_true(view(fresh)->record[RECORD_DNSKEY].show);
+	assert_false(view(fresh)->record[RECORD_ZONE].show);
+	assert_true(timeline_changes(&w.t, &w.published));
+}
+
 /* It was on its way when it was declined: all show its DNSKEY, and nobody may sign with it any more. */
 static void what_was_declined_goes_though_all_show_it(void **state)
 {
@@ -825,6 +842,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_csk_wins_over_a_ksk_and_a_zsk_for_both_uses, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_last_keys_of_an_algorithm_go_together, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_another_declined_and_gave_up_goes_though_it_is_shown, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_lost_its_version_goes_by_its_facts, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_was_declined_goes_though_all_show_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_of_a_zone_that_becomes_insecure_go_together, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_ds_waits_for_signatures_that_can_be_verified, setup, teardown),
