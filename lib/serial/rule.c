@@ -260,6 +260,14 @@ static bool is_late(const struct scan *s)
 	return s->renew_peer || (s->v->serving && before(s->v->mine_earliest, s->half_s) <= s->v->now);
 }
 
+/* When they will be, if nothing changes. */
+static int64_t late_at(const struct scan *s)
+{
+	const int64_t mine = s->v->serving ? before(s->v->mine_earliest, s->half_s) : INT64_MAX;
+
+	return mine < s->peer_late ? mine : s->peer_late;
+}
+
 /*
  * Rule 3 where a serial above ours is not to be passed: an unexplained one, or one of newer content that this node cannot
  * get.  It goes below; without room it waits until time is short, and then goes above all with an alarm.
@@ -276,7 +284,7 @@ static void renew_below(const struct scan *s, struct serial_decision *out, int64
 	if (!is_late(s)) {
 		out->act = SERIAL_WAIT;
 		out->why = SERIAL_WHY_RENEWAL;
-		out->until = before(s->v->mine_earliest, s->half_s);
+		out->until = late_at(s);
 		return;
 	}
 	out->alarms |= alarm;
@@ -287,6 +295,7 @@ static void renew_below(const struct scan *s, struct serial_decision *out, int64
 static bool catch_up(const struct scan *s, struct serial_decision *out)
 {
 	const struct serial_view *v = s->v;
+
 	if (s->newer != NULL && !FAULT(OLDER_ON_TOP)) {
 		out->cause = s->newer;
 		if (is_late(s) && distance(s, s->newer->serial) > 0) {
@@ -294,10 +303,8 @@ static bool catch_up(const struct scan *s, struct serial_decision *out)
 			return true;
 		}
 		if (!is_late(s)) {
-			const int64_t late = v->serving ? before(v->mine_earliest, s->half_s) : INT64_MAX;
-
 			out->act = SERIAL_CATCH_UP;
-			out->until = late < s->peer_late ? late : s->peer_late;
+			out->until = late_at(s);
 			return true;
 		}
 		out->alarms |= SERIAL_ALARM_BEHIND;

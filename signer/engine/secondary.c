@@ -270,6 +270,7 @@ static void keys_answered(struct zwork *z, struct shown *s, const json_t *msg)
 		memcpy(s->keyset, keyset, sizeof(keyset));
 	}
 	free(octets);
+	zwork_poke(z); /* a change may wait for what its version shows */
 }
 
 static void answered(struct zwork *z, struct shown *s, const json_t *msg)

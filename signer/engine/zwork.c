@@ -362,7 +362,7 @@ static void word_of_self(struct zwork *z, const struct past_version *v)
 			  "we lack: an old copy was put back; its serial is not used again", z->name, z->kept.last, v->serial);
 	z->set_back = true;
 	past_add(&z->others, v);
-	if (z->self_serial == v->serial || (z->self_serial != 0 && !serial_gt(v->serial, z->self_serial)))
+	if (z->self_serial != 0 && !serial_gt(v->serial, z->self_serial))
 		return;
 	z->self_serial = v->serial;
 	z->self_content = v->content;

@@ -170,7 +170,7 @@ struct zwork {
 	struct version *told;   /* the one that net has, NULL: none; netlink's, as is its number */
 	uint64_t told_number;
 	int64_t withheld_ms;    /* monotonic: version has expired, and net is not given it, at least until then (withheld.h); 0: it is */
-	bool withheld_old, withheld_told; /* for it is of an old copy that was put back; the log has it */
+	bool withheld_old, withheld_told; /* for it is of an old copy that was put back; a plan has said so, once */
 	struct kept kept;
 	struct past others;     /* versions that were in a peer's status */
 	char *hold;             /* operator's reason; changes wait, renewal goes on */

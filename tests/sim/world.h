@@ -126,7 +126,7 @@ struct node {
 	struct node_disk snapshot;
 	bool has_snapshot;
 	uint32_t compared_with;            /* bits of nodes, since the start */
-	bool sure; /* it has met all signers since then */
+	bool sure; /* own_is_sure, since then */
 	int heard[NODES_MAX];              /* of each node's log, how much has come */
 	int64_t ran_at; /* waits were counted until then */
 	int64_t clock_off;

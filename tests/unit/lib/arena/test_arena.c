@@ -53,6 +53,19 @@ static void reset_reuses_memory(void **state)
 	arena_free(NULL);
 }
 
+/* Many arenas hold one large thing and a few small ones. */
+static void what_is_large_does_not_make_what_follows_large(void **state)
+{
+	struct arena *a = arena_new();
+
+	(void)state;
+	arena_bytes(a, 2500);
+	arena_bytes(a, 10);
+	arena_bytes(a, 100);
+	assert_true(arena_size(a) < 4096);
+	arena_free(a);
+}
+
 static void text_is_copied_and_formatted(void **state)
 {
 	struct arena *a = arena_new();
@@ -69,6 +82,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pieces_do_not_overlap_and_are_zero),
 		cmocka_unit_test(reset_reuses_memory),
+		cmocka_unit_test(what_is_large_does_not_make_what_follows_large),
 		cmocka_unit_test(text_is_copied_and_formatted),
 	};
 

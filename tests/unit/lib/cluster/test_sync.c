@@ -410,7 +410,6 @@ static void own_facts_that_only_others_have_mean_set_back(void **state)
 	free(fact.octets);
 }
 
-/* The status of a zone under an earlier start of this node, as the peer remembers it. */
 /* One peer has not heard the last of it: what this node says then must not be beside what it said before. */
 static void who_was_set_back_catches_up_with_all_that_know_more(void **state)
 {
@@ -442,6 +441,7 @@ static void who_was_set_back_catches_up_with_all_that_know_more(void **state)
 	}
 }
 
+/* The status of a zone under an earlier start of this node, as the peer remembers it. */
 static void give_back_word(struct fixture *x, uint32_t start, const char *status)
 {
 	struct msg_word w = { .start = start, .counter = 7, .zone = "example.", .status = status, .status_len = strlen(status) };

@@ -268,6 +268,8 @@ static void renewal_goes_above_what_expires(void **state)
 		  SERIAL_WHY_RENEWAL, 0, 0, DUE - MARGIN / 2 },
 		{ "not longer than to half the margin", { BASE(TODAY, C(1, 0), C(1, 0), LATE), LIST(UNKNOWN(TODAY + 1)) },
 		  PUB(RENEWAL, TODAY + 2), SERIAL_ALARM_FORCED_UP, 0 },
+		{ "and not longer than until a peer's version ends", { BASE(TODAY, C(1, 0), C(1, 0), NOW + MARGIN),
+		  LIST(SIGNER(TODAY, C(1, 0), DUE), UNKNOWN(TODAY + 1)) }, SERIAL_WAIT, SERIAL_WHY_RENEWAL, 0, 0, DUE - MARGIN / 2 },
 		{ "nor where a peer's version ends", { BASE(TODAY, C(1, 0), C(1, 0), FRESH),
 		  LIST(SIGNER(TODAY, C(1, 0), LATE), UNKNOWN(TODAY + 1)) }, PUB(RENEWAL, TODAY + 2), SERIAL_ALARM_FORCED_UP, 0 },
 		{ "with room it goes below also when it is late", { BASE(TODAY, C(1, 0), C(1, 0), LATE), LIST(UNKNOWN(TODAY + 5)) },

@@ -197,14 +197,11 @@ static void shows_key(size_t observer)
 	timeline_looked(&w.memory, &w.in, &look);
 }
 
-static void its_servers_must_have_come_as_far_as_those_who_stay(void **state)
+/* Node 1 leaves: its servers have to show the DNSKEY, and after this step no more. */
+static void its_servers_show_the_key_and_then_not(struct id_set *stopped, struct id_set *gone)
 {
-	struct record_state *dnskey = &w.key.record[RECORD_DNSKEY];
-
-	(void)state;
 	w.in.observers = 1;
 	w.zone.keys = 1;
-	dnskey->serves = (struct id_set){ &w.node[0].id, 1 };
 	leaves(1, true);
 	tend();
 	shows(0, true); /* a version of one who stays, of before */
@@ -213,7 +210,9 @@ static void its_servers_must_have_come_as_far_as_those_who_stay(void **state)
 	shows_key(0);
 	runs(TTL + 60);
 	assert_true(departed(1));
-	dnskey->stopped = (struct id_set){ &w.node[0].id, 1 };
+	*stopped = (struct id_set){ &w.node[0].id, 1 };
+	if (gone != NULL)
+		*gone = *stopped;
 	assert_false(departed(1)); /* begins anew */
 	shows_key(0);
 	runs(2 * TTL);
@@ -223,32 +222,24 @@ static void its_servers_must_have_come_as_far_as_those_who_stay(void **state)
 	assert_true(departed(1));
 }
 
+static void its_servers_must_have_come_as_far_as_those_who_stay(void **state)
+{
+	struct record_state *dnskey = &w.key.record[RECORD_DNSKEY];
+
+	(void)state;
+	dnskey->serves = (struct id_set){ &w.node[0].id, 1 };
+	its_servers_show_the_key_and_then_not(&dnskey->stopped, NULL);
+}
+
 /* Who came later counts, and serves nothing yet: what others have seen or found gone stands all the same. */
 static void its_servers_show_what_was_seen_before_others_came(void **state)
 {
 	struct record_state *dnskey = &w.key.record[RECORD_DNSKEY];
 
 	(void)state;
-	w.in.observers = 1;
-	w.zone.keys = 1;
 	w.node[0].counts = (struct id_set){ &w.node[1].id, 1 };
 	dnskey->serves = dnskey->seen = (struct id_set){ &w.node[0].id, 1 }; /* node 1 does not */
-	leaves(1, true);
-	tend();
-	shows(0, true);
-	runs(2 * TTL);
-	assert_false(departed(1));
-	shows_key(0);
-	runs(TTL + 60);
-	assert_true(departed(1));
-	dnskey->stopped = dnskey->gone = dnskey->serves;
-	tend();
-	shows_key(0);
-	runs(2 * TTL);
-	assert_false(departed(1));
-	shows(0, true);
-	runs(TTL + 60);
-	assert_true(departed(1));
+	its_servers_show_the_key_and_then_not(&dnskey->stopped, &dnskey->gone);
 }
 
 static void parent_shows(bool ds)

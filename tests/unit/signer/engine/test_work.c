@@ -41,7 +41,6 @@ static void run(struct work *w)
 
 	if (at < MANY)
 		order[at] = ((struct piece *)w)->name;
-
 	most_of(w->large ? &most_large : &most_small, atomic_fetch_add(now, 1) + 1);
 	atomic_fetch_add(&ran, 1);
 	for (volatile int i = 0; i < 100000; i++)
@@ -56,26 +55,21 @@ static void done(struct work *w)
 	free(w);
 }
 
-static void add(enum work_kind kind, bool large, int name)
+static void add_on_way(enum work_kind kind, bool large, size_t way, int name)
 {
 	struct piece *p = calloc(1, sizeof(*p));
 
 	p->work.large = large;
+	p->work.way = way;
 	p->work.run = run;
 	p->work.done = done;
 	p->name = name;
 	works_queue(ws, kind, &p->work);
 }
 
-static void add_on_way(size_t way, int name)
+static void add(enum work_kind kind, bool large, int name)
 {
-	struct piece *p = calloc(1, sizeof(*p));
-
-	p->work.way = way;
-	p->work.run = run;
-	p->work.done = done;
-	p->name = name;
-	works_queue(ws, WORK_LOAD, &p->work);
+	add_on_way(kind, large, 0, name);
 }
 
 static int setup(void **state)
@@ -142,7 +136,7 @@ static void no_more_is_loaded_than_there_is_room_for(void **state)
 
 	(void)state;
 	for (int i = 0; i < 10; i++)
-		add_on_way(way, i);
+		add_on_way(WORK_LOAD, false, way, i);
 	run_until_idle();
 	assert_int_equal(ordered, 4);
 	assert_int_equal(works_waiting(ws), 6);
@@ -157,7 +151,7 @@ static void no_more_is_loaded_than_there_is_room_for(void **state)
 	run_until_idle();
 	assert_int_equal(ordered, 11);
 	works_rest(ws, 4 * way);
-	add_on_way(2 * WORK_WAY_MAX, 0); /* there is room for one, whatever it is */
+	add_on_way(WORK_LOAD, false, 2 * WORK_WAY_MAX, 0); /* there is room for one, whatever it is */
 	run_until_idle();
 	assert_int_equal(ordered, 13);
 	works_rest(ws, way + 2 * WORK_WAY_MAX);

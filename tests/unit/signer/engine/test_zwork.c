@@ -13,6 +13,7 @@
 
 #define SELF  "00000000000000aa"
 #define OTHER "00000000000000bb"
+#define LOST_ID "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 static struct engine engine;
 static struct zwork zone;
@@ -66,6 +67,51 @@ static void the_largest_ttls_of_its_own_come_back(void **state)
 	hear(SELF, -1, (json_int_t)INT32_MAX + 1); /* no TTL (RFC 2181 section 8) */
 	assert_int_equal(zone.kept.shows.dnskey_ttl, 3600);
 	assert_int_equal(zone.kept.shows.zone_ttl, 86400);
+}
+
+/* A version of its own that it lacks: whoever remembers it may be away after the next start. */
+static void its_own_lost_version_is_known_over_a_restart(void **state)
+{
+	char dir[] = "/tmp/duet-test-zwork-XXXXXX", command[100];
+	json_t *status = json_pack("{s:i,s:i,s:s}", "serial", 2026112305, "content", 4, "id", LOST_ID);
+	struct zwork *again = mem_new(1, sizeof(*again));
+	struct store_write write = { .what = STORE_KEEP }, *list = &write;
+	const uint64_t wanted = zone.save_wanted;
+	struct err e;
+	char *keep;
+
+	(void)state;
+	dname_from_text(zone.name, zone.apex, NULL);
+	zone.kept.last = 2026112303;
+	zwork_word(&zone, SELF, "signer", status);
+	assert_int_equal(zone.save_wanted, wanted + 1);
+	zwork_word(&zone, SELF, "signer", status); /* which it is told again and again */
+	assert_int_equal(zone.save_wanted, wanted + 1);
+	keep = zwork_keep(&zone, &zone.kept);
+
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(store_open(dir, &engine.store, &e), 0);
+	write.apex = zone.apex;
+	write.keep = keep;
+	store_write(engine.store, &list, 1);
+	assert_int_equal(write.rc, 0);
+	again->engine = &engine;
+	memcpy(again->apex, zone.apex, sizeof(again->apex));
+	zwork_open(again);
+	assert_int_equal(again->self_serial, 2026112305);
+	assert_int_equal(again->self_content.number, 4);
+	free(keep);
+	zone.kept.last = 2026112305; /* it has published above, or that */
+	keep = zwork_keep(&zone, &zone.kept);
+	assert_null(strstr(keep, "self"));
+	free(keep);
+	past_fini(&again->kept.own);
+	past_fini(&again->others);
+	free(again);
+	store_close(engine.store);
+	json_decref(status);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	assert_int_equal(system(command), 0);
 }
 
 /* ---- the number of the first content ---- */
@@ -312,6 +358,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_largest_ttls_of_its_own_come_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(its_own_lost_version_is_known_over_a_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(content_loaded_before_the_words_of_the_dead_is_newer_than_theirs, setup, teardown),
 		cmocka_unit_test_setup_teardown(two_that_are_restored_give_the_same_number, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_waits_for_its_review_has_the_number_of_its_content, setup, teardown),
