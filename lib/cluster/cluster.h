@@ -43,6 +43,12 @@ struct cluster_sent {
 	int64_t moved_ms;    /* since when it has held no more */
 };
 
+/* Nodes that a message names. */
+struct cluster_ids {
+	uint8_t id[CLUSTER_PEERS_MAX][NODE_ID_LEN];
+	size_t n;
+};
+
 /* What a peer is to us.  Times are clock_mono_ms, 0: never. */
 struct cluster_peer {
 	struct msg_peer peer;
@@ -53,8 +59,9 @@ struct cluster_peer {
 	struct cluster_row *row; /* its newest vector */
 	size_t rows;
 	int64_t asked_ms;      /* when it was last told our vector */
-	uint8_t hears[CLUSTER_PEERS_MAX][NODE_ID_LEN]; /* nodes that it hears itself */
-	size_t hears_count;
+	struct cluster_ids hears;      /* nodes that it hears itself */
+	struct cluster_ids level_with; /* of these those of which it had all when it told its vector */
+	bool level;                    /* we have all that it told with it */
 	struct cluster_sent *sent;
 	size_t sents;
 

@@ -91,6 +91,8 @@ void sync_soon(struct cluster *c);
 void sync_later(struct cluster *c, unsigned ms);
 bool sync_peer_has_more(struct cluster *c, const struct cluster_peer *p);
 bool sync_peer_hears(const struct cluster_peer *p, const uint8_t node[NODE_ID_LEN]);
+/* It had all of the node when it told its newest vector. */
+bool sync_peer_is_level(const struct cluster_peer *p, const uint8_t node[NODE_ID_LEN]);
 const struct fact_rules *sync_rules(struct cluster *c, struct fact_rules *rules);
 void sync_applied(struct cluster *c, const struct fact *f);
 int sync_after(struct cluster *c, struct err *e); /* after facts were added and applied */

@@ -29,7 +29,8 @@ void start_compare(struct cluster *c, struct cluster_peer *p)
 {
 	const bool before = cluster_compared(c);
 
-	if (!p->has_told || !p->got_any || sync_peer_has_more(c, p))
+	p->level = p->has_told && p->got_any && !sync_peer_has_more(c, p);
+	if (!p->level)
 		return;
 	p->compared = true;
 	/* What another peer knows of this node may be more, and speaking before it is here would make it a second one. */
@@ -118,12 +119,13 @@ bool cluster_compared(const struct cluster *c)
 	return own_may_speak(c->peers, compared, c->go_alone);
 }
 
+/* All that it had is here, by itself or by one that had it: hearing it is not enough, its facts may still be on their way. */
 static bool is_met(const struct cluster *c, const uint8_t id[NODE_ID_LEN])
 {
 	for (size_t i = 0; i < c->peers; i++) {
 		const struct cluster_peer *p = &c->peer[i];
 
-		if (p->compared && (memcmp(p->peer.id, id, NODE_ID_LEN) == 0 || sync_peer_hears(p, id)))
+		if ((p->compared && memcmp(p->peer.id, id, NODE_ID_LEN) == 0) || (p->level && sync_peer_is_level(p, id)))
 			return true;
 	}
 	return false;

@@ -67,23 +67,26 @@ static json_t *vector(const struct cluster *c)
 	return list;
 }
 
-/* Whom this node hears: what those say need not be passed on to it. */
-static json_t *hears(const struct cluster *c)
+/* Whom this node hears: what those say need not be passed on to it.  level: and has all of. */
+static json_t *hears(const struct cluster *c, bool level)
 {
 	const int64_t now = clock_mono_ms();
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < c->peers; i++)
-		if (c->peer[i].heard_ms != 0 && now - c->peer[i].heard_ms < HEARS_MS)
-			json_array_append_new(list, msg_json_hex(c->peer[i].peer.id, NODE_ID_LEN));
+	for (size_t i = 0; i < c->peers; i++) {
+		const struct cluster_peer *p = &c->peer[i];
+
+		if (p->heard_ms != 0 && now - p->heard_ms < HEARS_MS && (p->level || !level))
+			json_array_append_new(list, msg_json_hex(p->peer.id, NODE_ID_LEN));
+	}
 	return list;
 }
 
 void sync_tell(struct cluster *c, struct cluster_peer *p)
 {
-	json_t *body = json_pack("{s:s,s:I,s:o,s:o,s:s,s:o}", "node", c->self->id_text, "now",
-				 (json_int_t)clock_now_s(), "vector", vector(c), "hears", hears(c), "session",
-				 c->session, "got", gossip_got_json(p));
+	json_t *body = json_pack("{s:s,s:I,s:o,s:o,s:o,s:s,s:o}", "node", c->self->id_text, "now",
+				 (json_int_t)clock_now_s(), "vector", vector(c), "hears", hears(c, false), "level",
+				 hears(c, true), "session", c->session, "got", gossip_got_json(p));
 
 	if (msg_send(c->hub, p->peer.id, p->peer.role, !p->has_told ? "hello" : "have", body, NULL) == 0)
 		p->asked_ms = clock_mono_ms();
@@ -127,27 +130,43 @@ static bool take_vector(struct cluster_peer *p, const json_t *msg)
 
 /* ---- hearing ---- */
 
-static void take_hears(struct cluster_peer *p, const json_t *msg)
+static void take_ids(struct cluster_ids *ids, const json_t *list)
 {
-	const json_t *list = json_object_get(msg, "hears");
 	json_t *row;
 	size_t i;
 
-	if (json_array_size(list) < p->hears_count)
-		gossip_hears_less(p);
-	p->hears_count = 0;
+	ids->n = 0;
 	json_array_foreach(list, i, row)
-		if (p->hears_count < CLUSTER_PEERS_MAX && json_is_string(row) &&
-		    node_id_parse(json_string_value(row), p->hears[p->hears_count], NULL) == 0)
-			p->hears_count++;
+		if (ids->n < CLUSTER_PEERS_MAX && json_is_string(row) &&
+		    node_id_parse(json_string_value(row), ids->id[ids->n], NULL) == 0)
+			ids->n++;
+}
+
+static void take_hears(struct cluster_peer *p, const json_t *msg)
+{
+	const json_t *list = json_object_get(msg, "hears");
+
+	if (json_array_size(list) < p->hears.n)
+		gossip_hears_less(p);
+	take_ids(&p->hears, list);
+}
+
+static bool has_id(const struct cluster_ids *ids, const uint8_t node[NODE_ID_LEN])
+{
+	for (size_t i = 0; i < ids->n; i++)
+		if (memcmp(ids->id[i], node, NODE_ID_LEN) == 0)
+			return true;
+	return false;
 }
 
 bool sync_peer_hears(const struct cluster_peer *p, const uint8_t node[NODE_ID_LEN])
 {
-	for (size_t i = 0; i < p->hears_count; i++)
-		if (memcmp(p->hears[i], node, NODE_ID_LEN) == 0)
-			return true;
-	return false;
+	return has_id(&p->hears, node);
+}
+
+bool sync_peer_is_level(const struct cluster_peer *p, const uint8_t node[NODE_ID_LEN])
+{
+	return has_id(&p->level_with, node);
 }
 
 /* Whether the peer holds something that we lack and may take. */
@@ -198,6 +217,7 @@ static void heard(struct cluster *c, struct cluster_peer *p, const json_t *msg)
 	gossip_got(c, p, msg);
 	if (!take_vector(p, msg))
 		return;
+	take_ids(&p->level_with, json_object_get(msg, "level"));
 	look_for_own(c, p);
 	start_compare(c, p);
 	facts_send(c, p);

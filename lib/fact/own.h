@@ -28,8 +28,8 @@ uint32_t own_number(const struct incarnation *now, uint32_t highest);
 /* Whether it may say anything: it has compared with one of its peers since it started, or was told to go on alone. */
 bool own_may_speak(size_t peers, size_t compared, bool alone);
 /*
- * Whether it has all that signers rely upon: since its start it has met each other one and a backup, which is to have compared
- * with it or with somebody who hears it.  A backup alone may not have heard what this node said before it was set back, and
+ * Whether it has all that signers rely upon: since its start it has met each other one and a backup: what these had is here,
+ * through others or from them.  A backup alone may not have heard what this node said before it was set back, and
  * signers may have been set back, too.
  * Others that are not retired, and run as far as operators know; met: how many of them.
  */

@@ -77,9 +77,16 @@ static bool replaced(const struct timeline *t, const struct timeline_key *k, enu
 	return false;
 }
 
+/* Somebody has promised not to use it, which is for good, and nobody does: it can be of no use any more, whatever became of the
+ * key to which it lost. */
+static bool never_comes(const struct timeline_key *k, enum key_record use)
+{
+	return k->key->record[use].stopped.n > 0 && !k->record[use].any_serves;
+}
+
 static bool goes(const struct timeline *t, const struct timeline_key *k, enum key_record use)
 {
-	return order_has(k, use) && (loses(t, k, use) || replaced(t, k, use));
+	return order_has(k, use) && (loses(t, k, use) || replaced(t, k, use) || never_comes(k, use));
 }
 
 /* Somebody has ceased to name a key for which there is no other: the zone becomes insecure before it can

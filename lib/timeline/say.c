@@ -71,10 +71,13 @@ static bool is_over(const struct says *s, const struct timeline_key *k, enum key
 
 static void say_of(struct says *s, const struct timeline_key *k, enum key_record r)
 {
+	const struct record_view *v = &k->record[r];
+
 	if (s->n + 4 > s->max || !order_has(k, r))
 		return;
-	/* what was over for all others before this node came is over for it */
-	if (k->record[r].others_gone && !k->record[r].gone && !k->record[r].serves && !k->record[r].shown)
+	/* What was over for all others before this node came is over for it.  Not so where it has promised: they wait for what it
+	 * sees at its own secondaries. */
+	if (v->others_gone && !v->gone && !v->serves && !v->shown && (!v->stopped || FAULT(OTHERS_GONE_IS_ENOUGH)))
 		add(s, SAY_GONE, k, r);
 	if (!s->in->published->any && !FAULT(JOINER_PROMISES))
 		return; /* who serves nothing yet has nothing to say of it */

@@ -112,13 +112,13 @@ static bool is_distributed(const struct timeline_in *in, const struct timeline *
 }
 
 /*
- * Gone for everybody.  Who never served the record need not say it once this node has: this node did so when
- * all whom it counted then had promised, and who was counted later held that promise of this node before it
- * began.  So what is over stays over when a signer joins.
+ * Gone for everybody.  Who has nothing to do with the record, neither served it nor promised, need not say it once this node
+ * has: this node did so when all whom it counted then had promised, and who was counted later held that promise of this node
+ * before it began.  So what is over stays over when a signer joins.
  */
-static bool all_gone(uint64_t gone, uint64_t serves, bool own, uint64_t asked)
+static bool all_gone(uint64_t gone, uint64_t involved, bool own, uint64_t asked)
 {
-	return every(own ? gone | ~serves : gone, asked);
+	return every(own ? gone | ~involved : gone, asked);
 }
 
 static void view_record(const struct timeline_in *in, const struct timeline *t, struct timeline_key *k,
@@ -141,7 +141,7 @@ static void view_record(const struct timeline_in *in, const struct timeline *t, 
 	v->seen = id_set_has(&s->seen, in->self);
 	v->stopped = id_set_has(&s->stopped, in->self);
 	v->gone = id_set_has(&s->gone, in->self);
-	v->all_gone = FAULT(ANY_GONE_IS_ENOUGH) ? gone != 0 : all_gone(gone, serves, v->gone, asked);
+	v->all_gone = FAULT(ANY_GONE_IS_ENOUGH) ? gone != 0 : all_gone(gone, FAULT(OTHERS_GONE_IS_ENOUGH) ? serves : serves | stopped, v->gone, asked);
 	v->others_gone = every(gone, all & ~self);
 	v->shown = key_set_has(&in->published->record[r], k->key->hash);
 	v->show = v->shown;

@@ -90,13 +90,41 @@ void secondary_relents(struct sim *s, int secondary)
 
 /* ---- the parent ---- */
 
+static bool some_want_to_look(struct sim *s, int parent)
+{
+	struct timeline_in in;
+
+	for (int i = 0; i < s->signers; i++) {
+		struct node *n = &s->node[i];
+
+		if (n->gone || node_zone(n) == NULL || node_leaves(n))
+			continue;
+		node_in(s, n, &in);
+		if (timeline_wants(&in, &n->disk.memory, (uint64_t)(SECONDARIES_MAX + parent + 1)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A TTL that is longer for less time than lies between two looks nobody can know, so here a parent keeps one until it is seen
+ * by those who look.
+ */
+static bool has_unseen_ttl(struct sim *s, int parent)
+{
+	const struct parent_server *p = &s->parent[parent];
+
+	return !p->looked && p->ds != 0 && p->rev != 0 && some_want_to_look(s, parent);
+}
+
 static void on_parent_server(struct sim *s, const struct event *ev)
 {
 	struct parent_server *p = &s->parent[ev->a];
 	const uint32_t old = p->ds, old_ttl = p->ttl;
 	char text[96];
 
-	if (s->parent_server_off[ev->a] > 0) { /* it does not hear its primary either, and then the newest */
+	if (s->parent_server_off[ev->a] > 0 || /* it does not hear its primary either, and then the newest */
+	    has_unseen_ttl(s, ev->a)) {
 		sim_later(s, chance_between(&s->chance, HOUR, 6 * HOUR), on_parent_server, ev->a, (int)s->parent_ttl,
 			  (uint64_t)s->parent_rev << 32 | s->parent_ds, NULL);
 		return;
@@ -108,6 +136,7 @@ static void on_parent_server(struct sim *s, const struct event *ev)
 	p->ttl = (uint32_t)ev->b;
 	if (p->ds == old)
 		return;
+	p->looked = false;
 	sim_say(s, "parent server %d shows DS %s", ev->a, mask_text(s, p->ds, text));
 	validator_shows(s, RECORD_DS, p->ds, 0, 1, p->ttl);
 	validator_shows(s, RECORD_DS, old, 0, -1, old_ttl);
@@ -198,7 +227,7 @@ static void on_parent_reads(struct sim *s, const struct event *ev)
 void parent_begin(struct sim *s)
 {
 	for (int i = 0; i < s->parents; i++) {
-		s->parent[i] = (struct parent_server){ s->parent_ds, 0, s->parent_ttl };
+		s->parent[i] = (struct parent_server){ s->parent_ds, 0, s->parent_ttl, false };
 		validator_shows(s, RECORD_DS, s->parent_ds, 0, 1, s->parent_ttl);
 	}
 	sim_later(s, chance_between(&s->chance, HOUR, DAY), on_parent_reads, 0, 0, 0, NULL);
@@ -214,18 +243,28 @@ static void set_of(const struct sim *s, uint32_t mask, struct key_set *out)
 			key_set_add(out, s->key[i]->hash);
 }
 
+static void parent_is_seen(struct sim *s, const struct timeline_look *look)
+{
+	struct parent_server *p = &s->parent[look->observer - 1 - SECONDARIES_MAX];
+
+	p->looked |= look->ds_ttl == p->ttl;
+}
+
 static void on_look_ends(struct sim *s, const struct event *ev)
 {
 	struct node *n = &s->node[ev->a];
+	const struct timeline_look *look = ev->what;
 	struct timeline_in in;
 
 	if (!n->up || n->gone || n->boot != ev->b >> 8)
 		return; /* whoever asked is no more */
 	n->looking &= ~(UINT64_C(1) << (ev->b & 255));
-	if (ev->what != NULL && node_zone(n) != NULL) {
+	if (look != NULL && node_zone(n) != NULL) {
 		node_count_time(s, n);
 		node_in(s, n, &in);
-		if (!timeline_looked(&n->disk.memory, &in, ev->what)) {
+		if (look->observer > SECONDARIES_MAX)
+			parent_is_seen(s, look);
+		if (!timeline_looked(&n->disk.memory, &in, look)) {
 			if (timeline_wants(&in, &n->disk.memory, n->observer[ev->b & 255].id))
 				look_begin(s, n, (size_t)(ev->b & 255));
 			return;

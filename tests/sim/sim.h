@@ -98,7 +98,7 @@ void node_wake(struct sim *s, struct node *n);
 void node_count_time(const struct sim *s, struct node *n);
 void node_start(struct sim *s, struct node *n);
 /* own_is_sure. */
-bool start_is_sure(const struct sim *s, const struct node *n);
+bool start_is_sure(const struct sim *s, struct node *n);
 void node_stop(struct sim *s, struct node *n);
 void node_snapshot(struct sim *s, struct node *n);
 void node_restore(struct sim *s, struct node *n);

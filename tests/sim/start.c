@@ -89,13 +89,27 @@ static void on_compare(struct sim *s, const struct event *ev)
 	sim_later(s, chance_between(&s->chance, MINUTE, 2 * HOUR), on_compare, n->i, n->boot, 0, NULL);
 }
 
+/* It has all that node i has, as i says now. */
+static bool is_level(const struct sim *s, const struct node *n, int i)
+{
+	return node_reaches(s, i, n->i) && n->heard[i] == s->node[i].disk.facts;
+}
+
+/* Those that it is level with, and those that these say to be level with. */
+static void meet(const struct sim *s, struct node *n)
+{
+	n->met_others |= n->compared_with;
+	for (int j = 0; j < s->nodes; j++)
+		for (int i = 0; i < s->nodes && (n->compared_with >> j & 1) != 0 && is_level(s, n, j); i++)
+			if (is_level(s, &s->node[j], i))
+				n->met_others |= UINT32_C(1) << i;
+}
+
 static bool is_met(const struct sim *s, const struct node *n, const uint8_t id[NODE_ID_LEN])
 {
 	for (int i = 0; i < s->nodes; i++)
-		for (int j = 0; j < s->nodes; j++)
-			if (memcmp(s->node[i].id.id, id, NODE_ID_LEN) == 0 && (n->compared_with >> j & 1) != 0 &&
-			    (i == j || node_reaches(s, i, j)))
-				return true;
+		if (memcmp(s->node[i].id.id, id, NODE_ID_LEN) == 0 && (n->met_others >> i & 1) != 0)
+			return true;
 	return false;
 }
 
@@ -109,10 +123,11 @@ static bool is_dead(const struct sim *s, const uint8_t id[NODE_ID_LEN])
 	return dead;
 }
 
-bool start_is_sure(const struct sim *s, const struct node *n)
+bool start_is_sure(const struct sim *s, struct node *n)
 {
 	struct own_others others = { 0 };
 
+	meet(s, n);
 	for (size_t i = 0; i < n->state->nodes; i++) {
 		const struct node_state *o = &n->state->node[i];
 
@@ -142,7 +157,7 @@ void node_start(struct sim *s, struct node *n)
 	n->compared = own_may_speak((size_t)s->nodes - 1, 0, false) && !n->backup;
 	n->elsewhere = n->met = false;
 	n->set_back = n->sure = false;
-	n->compared_with = 0;
+	n->compared_with = n->met_others = 0;
 	memset(n->heard, 0, sizeof(n->heard));
 	memset(n->heard_of, 0, sizeof(n->heard_of));
 	memset(n->shown, 0, sizeof(n->shown));

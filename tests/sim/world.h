@@ -126,6 +126,7 @@ struct node {
 	struct node_disk snapshot;
 	bool has_snapshot;
 	uint32_t compared_with;            /* bits of nodes, since the start */
+	uint32_t met_others;               /* and those with whom these were level */
 	bool sure; /* own_is_sure, since then */
 	int heard[NODES_MAX];              /* of each node's log, how much has come */
 	int64_t ran_at; /* waits were counted until then */
@@ -164,6 +165,7 @@ struct parent_server {
 	uint32_t ds; /* bits of sim.key */
 	uint32_t rev;
 	uint32_t ttl;
+	bool looked; /* a signer has seen that */
 };
 
 /* ---- what validators may have ---- */

@@ -316,7 +316,7 @@ static void nothing_is_said_before_the_comparison(void **state)
 	json_decref(have);
 }
 
-/* Of two other signers one is no peer of this node: it is met by the peer that hears it. */
+/* Of two other signers one is no peer of this node: it is met by the peer that has all of it, once all of that is here. */
 static void who_has_met_all_signers_is_sure(void **state)
 {
 	struct fixture *x = *state;
@@ -325,6 +325,7 @@ static void who_has_met_all_signers_is_sure(void **state)
 				json_pack("{s:s,s:s,s:s}", "line", x->peer.line, "name", "peer", "role", "signer"));
 	struct said third = say(&x->peer, "admitted",
 				json_pack("{s:s,s:s,s:s}", "line", x->stranger.line, "name", "third", "role", "signer"));
+	const char *hash = "0011223344556677001122334455667700112233445566770011223344556677";
 	json_t *have = json_pack("{s:i,s:[]}", "now", 1, "vector");
 
 	assert_false(cluster_sure(x->c)); /* of nobody it has heard */
@@ -335,8 +336,15 @@ static void who_has_met_all_signers_is_sure(void **state)
 	assert_false(cluster_sure(x->c));
 	json_object_set_new(have, "hears", json_pack("[s]", x->stranger.id.id_text));
 	sync_on_have(x->c, &p->peer, have);
+	assert_false(cluster_sure(x->c)); /* its facts may be on their way to the peer */
+	json_object_set_new(have, "level", json_pack("[s]", x->stranger.id.id_text));
+	json_object_set_new(have, "vector", json_pack("[[s,i,s,i,s]]", x->peer.id.id_text, 9, "0011223344556677", 1, hash));
+	sync_on_have(x->c, &p->peer, have);
+	assert_false(cluster_sure(x->c)); /* and from there to here */
+	json_object_set_new(have, "vector", json_array());
+	sync_on_have(x->c, &p->peer, have);
 	assert_true(cluster_sure(x->c));
-	json_object_set_new(have, "hears", json_array());
+	json_object_set_new(have, "level", json_array());
 	sync_on_have(x->c, &p->peer, have);
 	assert_true(cluster_sure(x->c)); /* since its start */
 	json_decref(have);

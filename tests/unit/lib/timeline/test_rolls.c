@@ -746,6 +746,54 @@ static void what_was_declined_goes_though_all_show_it(void **state)
 	assert_false(view(fresh)->record[RECORD_DNSKEY].show);
 }
 
+static bool says_gone(const struct key_state *k, enum key_record r)
+{
+	struct timeline_say says[KEYS];
+
+	view(k);
+	for (size_t n = timeline_says(&w.in, &w.t, &w.memory, says, KEYS); n-- > 0;)
+		if (says[n].kind == SAY_GONE && says[n].key->key == k && says[n].record == r)
+			return true;
+	return false;
+}
+
+/* One signer alone has signed with it, for minutes, and the other one looks at the server that took that. */
+static void who_promised_waits_for_what_its_own_secondaries_show(void **state)
+{
+	struct key_state *zsk = add_key("zsk", zone_in_use());
+	const struct id_set other = { &w.ids[1], 1 };
+
+	(void)state;
+	settle(zsk, RECORD_DNSKEY);
+	settle(add_key("zsk", zsk), RECORD_DNSKEY);
+	zsk->record[RECORD_ZONE].serves = zsk->record[RECORD_ZONE].gone = other;
+	zsk->record[RECORD_ZONE].stopped = both();
+	assert_false(says_gone(zsk, RECORD_ZONE));
+	assert_false(view(zsk)->record[RECORD_ZONE].all_gone);
+	zsk->record[RECORD_ZONE].stopped = other; /* this node came when it was over */
+	assert_true(says_gone(zsk, RECORD_ZONE));
+
+	w.in.self = w.ids[1];
+	assert_true(view(zsk)->record[RECORD_ZONE].all_gone); /* and is not waited for */
+	zsk->record[RECORD_ZONE].stopped = both();
+	assert_false(view(zsk)->record[RECORD_ZONE].all_gone);
+	zsk->record[RECORD_ZONE].gone = both();
+	assert_true(view(zsk)->record[RECORD_ZONE].all_gone);
+}
+
+/* It lost to one that was declined and is gone since, and all have promised. */
+static void what_lost_once_does_not_win_later(void **state)
+{
+	struct key_state *fresh = add_key("zsk", zone_in_use());
+
+	(void)state;
+	settle(fresh, RECORD_DNSKEY);
+	assert_false(view(fresh)->record[RECORD_DNSKEY].retiring);
+	fresh->record[RECORD_ZONE].stopped = fresh->record[RECORD_ZONE].gone = both();
+	assert_true(view(fresh)->record[RECORD_DNSKEY].retiring);
+	assert_false(view(fresh)->record[RECORD_DNSKEY].show);
+}
+
 /* The zone is to be insecure, and one DS is gone: were its key gone for good, the zone could be asked to be secure with the rest. */
 static void keys_of_a_zone_that_becomes_insecure_go_together(void **state)
 {
@@ -844,6 +892,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_another_declined_and_gave_up_goes_though_it_is_shown, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_lost_its_version_goes_by_its_facts, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_was_declined_goes_though_all_show_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_promised_waits_for_what_its_own_secondaries_show, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_lost_once_does_not_win_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_of_a_zone_that_becomes_insecure_go_together, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_ds_waits_for_signatures_that_can_be_verified, setup, teardown),
 		cmocka_unit_test_setup_teardown(of_two_with_one_tag_the_one_that_is_shown_stays, setup, teardown),
