@@ -77,7 +77,7 @@ static void say_of(struct says *s, const struct timeline_key *k, enum key_record
 		return;
 	/* What was over for all others before this node came is over for it.  Not so where it has promised: they wait for what it
 	 * sees at its own secondaries. */
-	if (v->others_gone && !v->gone && !v->serves && !v->shown && (!v->stopped || FAULT(OTHERS_GONE_IS_ENOUGH)))
+	if (v->others_gone && !v->gone && !v->serves && !v->shown && !v->stopped)
 		add(s, SAY_GONE, k, r);
 	if (!s->in->published->any && !FAULT(JOINER_PROMISES))
 		return; /* who serves nothing yet has nothing to say of it */

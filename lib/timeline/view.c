@@ -141,7 +141,7 @@ static void view_record(const struct timeline_in *in, const struct timeline *t, 
 	v->seen = id_set_has(&s->seen, in->self);
 	v->stopped = id_set_has(&s->stopped, in->self);
 	v->gone = id_set_has(&s->gone, in->self);
-	v->all_gone = FAULT(ANY_GONE_IS_ENOUGH) ? gone != 0 : all_gone(gone, FAULT(OTHERS_GONE_IS_ENOUGH) ? serves : serves | stopped, v->gone, asked);
+	v->all_gone = FAULT(ANY_GONE_IS_ENOUGH) ? gone != 0 : all_gone(gone, serves | stopped, v->gone, asked);
 	v->others_gone = every(gone, all & ~self);
 	v->shown = key_set_has(&in->published->record[r], k->key->hash);
 	v->show = v->shown;

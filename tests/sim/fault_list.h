@@ -19,7 +19,6 @@
 	X(OWN_SEEN_IS_ENOUGH, "what this signer has seen counts as seen by all")                                  \
 	X(ANY_SEEN_IS_ENOUGH, "what any signer has seen counts as seen by all")                                   \
 	X(ANY_GONE_IS_ENOUGH, "what any signer finds gone counts as gone")                                        \
-	X(OTHERS_GONE_IS_ENOUGH, "a signer that never served a record is not waited for: what it sees at its secondaries does not count") \
 	X(OWN_HELD_IS_ENOUGH, "a key that this signer holds counts as distributed")                               \
 	X(BACKUP_NOT_WAITED_FOR, "a key that no backup stores counts as distributed")                             \
 	X(NOT_DISTRIBUTED, "a key is used before it is distributed")                                              \
