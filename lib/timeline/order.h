@@ -23,6 +23,8 @@ bool goals_replaces(const struct timeline_key *k, const uint8_t hash[32]);
 void goals_decide(const struct timeline_in *in, struct timeline *t);
 /* Sets `show` of every key. */
 void show_decide(const struct timeline_in *in, struct timeline *t);
+/* An algorithm is shown once it has a key for the DNSKEY RRset and one for the zone. */
+bool show_alg_complete(const struct timeline *t, unsigned alg);
 /* What is to be created, without regard to whose turn it is; returns their number, at most 2. */
 size_t create_wanted(const struct timeline_in *in, const struct timeline *t, struct timeline_create out[2],
 		     const struct timeline_key **rolled);

@@ -11,8 +11,7 @@
 
 /* ---- coming in ---- */
 
-/* An algorithm is shown once it has a key for the DNSKEY RRset and one for the zone. */
-static bool alg_complete(const struct timeline *t, unsigned alg)
+bool show_alg_complete(const struct timeline *t, unsigned alg)
 {
 	bool sep = false, zone_signing = false;
 
@@ -51,7 +50,7 @@ static bool could_come(const struct timeline *t, const struct timeline_key *k, e
 	/* also by who is retired since: it is on its way out */
 	const bool stopped = k->key->record[r].stopped.n > 0;
 
-	return order_has(k, r) && !foreign_never(k, r) && !k->record[r].retiring && !stopped && !k->record[r].gone && (k->distributed || FAULT(NOT_DISTRIBUTED)) && alg_complete(t, k->alg) &&
+	return order_has(k, r) && !foreign_never(k, r) && !k->record[r].retiring && !stopped && !k->record[r].gone && (k->distributed || FAULT(NOT_DISTRIBUTED)) && show_alg_complete(t, k->alg) &&
 	       order_all_ready(t, k, r) && (r != RECORD_DS || k->foreign || foreign_named(t));
 }
 

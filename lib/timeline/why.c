@@ -112,6 +112,11 @@ char *timeline_why(const struct timeline_in *in, const struct timeline *t, const
 			 "it is not distributed: not every signer has proven that it holds it, or no backup stores it");
 		return out;
 	}
+	if (!k->foreign && !k->record[RECORD_DNSKEY].retiring && !show_alg_complete(t, k->alg)) {
+		snprintf(out, TIMELINE_WHY_LEN, "no key that signs the %s is there of its algorithm, or none that is distributed: "
+			 "duetctl key create makes what is missing", k->sep ? "zone" : "DNSKEY RRset");
+		return out;
+	}
 	for (enum key_record r = 0; r < KEY_RECORDS; r++)
 		if (k->record[r].waits_in || k->record[r].waits_out) {
 			snprintf(out, TIMELINE_WHY_LEN, "%s may %s, and %s your word: duetctl key release", what[r],

@@ -82,7 +82,7 @@ static size_t gather(const struct zwork *z, struct serial_version known[KNOWN_MA
 		const struct shown *s = &z->shown[i];
 
 		if (s->now.ok && s->configured)
-			known[n++] = known_secondary(&s->now, secondary_explained(z, s), secondary_has_our_keys(z, s));
+			known[n++] = known_secondary(&s->now, secondary_explained(z, s), engine_unsure(z->engine) && secondary_has_our_keys(z, s));
 	}
 	return n;
 }

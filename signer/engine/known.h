@@ -23,7 +23,8 @@ const struct past_version *known_explains(const struct past *own, const struct p
 struct serial_version known_signer(const struct past_version *word, bool silent);
 /* A version of our own that others remember, and we do not. */
 struct serial_version known_self(uint32_t serial, const struct content_id *content);
-/* What a secondary shows now; why NULL: nobody explains it. same_keys: its DNSKEY RRset is that of our version. */
+/* What a secondary shows now; why NULL: nobody explains it. same_keys: its DNSKEY RRset is that of our version, or of the
+ * next one. */
 struct serial_version known_secondary(const struct known_shown *s, const struct past_version *why, bool same_keys);
 
 /* Another node's word of a version of our own means that an old copy of us was put back; last: the last serial that we know of. */

@@ -234,10 +234,22 @@ static void tell_again(struct zwork *z, struct shown *s)
 	netlink_notify(z->engine->net, z->name, s->address);
 }
 
+static bool plan_has_keyset(const struct plan *p, const uint8_t keyset[32])
+{
+	uint8_t planned[32];
+
+	for (size_t i = 0; p != NULL && i < p->ready_count; i++)
+		if (p->ready[i].n > 0 && p->ready[i].rrs[0].type == TYPE_DNSKEY &&
+		    key_set_hash(p->ready[i].rrs, p->ready[i].n, planned, NULL) == 0)
+			return memcmp(keyset, planned, sizeof(planned)) == 0;
+	return false;
+}
+
 bool secondary_has_our_keys(const struct zwork *z, const struct shown *s)
 {
-	return z->version != NULL && s->now.ok && s->key_serial == s->now.serial &&
-	       memcmp(s->keyset, version_info(z->version)->keyset, sizeof(s->keyset)) == 0;
+	if (z->version == NULL || !s->now.ok || s->key_serial != s->now.serial)
+		return false;
+	return memcmp(s->keyset, version_info(z->version)->keyset, sizeof(s->keyset)) == 0 || plan_has_keyset(z->plan, s->keyset);
 }
 
 /* Its DNSKEY RRset, once for each version that it has taken, or that may be by who has come further than this node. */

@@ -189,7 +189,23 @@ void learn_of_peers(const struct sim *s, struct node *n)
 	}
 }
 
-size_t learn_known(const struct sim *s, struct node *n, struct serial_version known[LEARN_MAX])
+/* Its DNSKEY RRset is that of our version, or of the next one. */
+static bool has_our_keys(struct sim *s, struct node *n, const struct version *v)
+{
+	const struct timeline *t;
+	struct timeline_in in;
+	uint32_t next = 0;
+
+	if (n->disk.version == NULL || node_zone(n) == NULL)
+		return false;
+	t = node_view(s, n, &in);
+	for (size_t k = 0; k < t->n; k++)
+		if (t->key[k].record[RECORD_DNSKEY].show)
+			next |= UINT32_C(1) << keys_find(s, t->key[k].key->hash);
+	return v->mask[RECORD_DNSKEY] == n->disk.version->mask[RECORD_DNSKEY] || v->mask[RECORD_DNSKEY] == next;
+}
+
+size_t learn_known(struct sim *s, struct node *n, struct serial_version known[LEARN_MAX])
 {
 	size_t count = 0;
 
@@ -206,8 +222,7 @@ size_t learn_known(const struct sim *s, struct node *n, struct serial_version kn
 			continue;
 		look_at(sec, shown);
 		known[count++] = known_secondary(shown, known_explains(&n->disk.own, &n->disk.others, shown),
-						 n->disk.version != NULL &&
-						 n->disk.version->mask[RECORD_DNSKEY] == sec->version->mask[RECORD_DNSKEY]);
+						 !n->sure && has_our_keys(s, n, sec->version));
 	}
 	return count;
 }

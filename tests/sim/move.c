@@ -281,19 +281,34 @@ static void on_alone(struct sim *s, const struct event *ev)
 	surprise_alone(s, ev->a, chance_between(&s->chance, MINUTE, DAY));
 }
 
-/* `key create`, for a zone that has none of ours.  true: the node is about to be cut off. */
-static bool create(struct sim *s, struct node *n)
+/* A key of ours has this use. */
+static bool has_key_for(const struct timeline *t, enum key_record use)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct timeline_key *k = &t->key[i];
+
+		if (!k->foreign && !k->dead && k->key->declined.n == 0 && (use == RECORD_DS ? k->sep : k->zone_signing))
+			return true;
+	}
+	return false;
+}
+
+/* `key create`, for a zone that has not all of ours: one may be lost with who made both.  true: the node is about to be cut
+ * off. */
+static bool create(struct sim *s, struct node *n, const struct timeline *t)
 {
 	struct timeline_create c = { .method = METHOD_FIRST, .alg = s->policy.algorithm };
+	const bool sep = has_key_for(t, RECORD_DS), zone_signing = has_key_for(t, RECORD_ZONE);
 
 	/* it may be that only this node has not heard of it */
-	if (s->move.created && !chance_of(&s->chance, 10))
+	if ((sep && zone_signing) || (s->move.created && !chance_of(&s->chance, 10)))
 		return false;
 	s->move.created = true;
 	c.role = s->policy.split ? "ksk" : "csk";
-	node_create(s, n, &c);
+	if (!sep || !s->policy.split)
+		node_create(s, n, &c);
 	c.role = "zsk";
-	if (s->policy.split)
+	if (s->policy.split && !zone_signing)
 		node_create(s, n, &c);
 	if (!chance_of(&s->chance, 40))
 		return false;
@@ -321,14 +336,6 @@ static uint32_t ours_in_use(const struct sim *s, const struct timeline *t)
 		ours |= UINT32_C(1) << keys_find(s, k->key->hash);
 	}
 	return ours;
-}
-
-static bool has_keys_of_ours(const struct timeline *t)
-{
-	for (size_t i = 0; i < t->n; i++)
-		if (!t->key[i].foreign && !t->key[i].dead && t->key[i].key->declined.n == 0)
-			return true;
-	return false;
 }
 
 /* Each server of the foreign signer shows our keys, and caches have let go of what was before. */
@@ -410,7 +417,7 @@ static void next_step(struct sim *s, struct node *n)
 	if (!s->move.withdrawn)
 		import(s, n);
 	t = node_view(s, n, &in);
-	if (!has_keys_of_ours(t) && create(s, n))
+	if (create(s, n, t))
 		return;
 	if (!s->move.withdrawn && served)
 		have_them_shown(s, n);

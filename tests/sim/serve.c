@@ -166,7 +166,7 @@ static bool clock_ok(const struct sim *s, const struct node *n, const struct ser
 }
 
 /* next: the keys' next version is ready. */
-static void decide(const struct sim *s, struct node *n, bool next, struct serial_view *view, struct serial_decision *d)
+static void decide(struct sim *s, struct node *n, bool next, struct serial_view *view, struct serial_decision *d)
 {
 	const struct version *v = n->disk.version;
 

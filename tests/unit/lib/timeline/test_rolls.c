@@ -781,6 +781,18 @@ static void who_promised_waits_for_what_its_own_secondaries_show(void **state)
 	assert_true(view(zsk)->record[RECORD_ZONE].all_gone);
 }
 
+/* The other half was lost with who made both. */
+static void a_key_without_its_other_half_says_so(void **state)
+{
+	char why[TIMELINE_WHY_LEN];
+	struct key_state *ksk = add_key("ksk", NULL);
+
+	(void)state;
+	assert_non_null(strstr(timeline_why(&w.in, &w.t, &w.memory, view(ksk), why), "no key that signs the zone is there"));
+	add_key("zsk", NULL);
+	assert_null(strstr(timeline_why(&w.in, &w.t, &w.memory, view(ksk), why), "no key that signs"));
+}
+
 /* It lost to one that was declined and is gone since, and all have promised. */
 static void what_lost_once_does_not_win_later(void **state)
 {
@@ -893,6 +905,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_lost_its_version_goes_by_its_facts, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_was_declined_goes_though_all_show_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_promised_waits_for_what_its_own_secondaries_show, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_key_without_its_other_half_says_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_lost_once_does_not_win_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_of_a_zone_that_becomes_insecure_go_together, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_ds_waits_for_signatures_that_can_be_verified, setup, teardown),
