@@ -781,6 +781,27 @@ static void who_promised_waits_for_what_its_own_secondaries_show(void **state)
 	assert_true(view(zsk)->record[RECORD_ZONE].all_gone);
 }
 
+/* The zone is to be insecure again before all had its first key: they wait for who joins with what they see of it. */
+static void who_joins_signs_with_a_first_key_that_is_to_go(void **state)
+{
+	struct key_state *csk = add_key("csk", NULL);
+	const struct id_set other = { &w.ids[1], 1 };
+
+	(void)state;
+	csk->method = METHOD_FIRST;
+	csk->record[RECORD_DNSKEY].serves = csk->record[RECORD_ZONE].serves = other;
+	csk->record[RECORD_DS].stopped = other;
+	w.zone.secure.set = true;
+	w.zone.secure.body = json_pack("{s:b}", "secure", 0);
+	w.published.any = false;
+	assert_true(view(csk)->record[RECORD_ZONE].retiring);
+	assert_true(view(csk)->record[RECORD_ZONE].show);
+	assert_true(view(csk)->record[RECORD_DNSKEY].show);
+	csk->method = METHOD_PREPUBLICATION; /* its DNSKEY may not be in caches yet */
+	assert_false(view(csk)->record[RECORD_ZONE].show);
+	json_decref(w.zone.secure.body);
+}
+
 /* The other half was lost with who made both. */
 static void a_key_without_its_other_half_says_so(void **state)
 {
@@ -905,6 +926,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_lost_its_version_goes_by_its_facts, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_was_declined_goes_though_all_show_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_promised_waits_for_what_its_own_secondaries_show, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_joins_signs_with_a_first_key_that_is_to_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_key_without_its_other_half_says_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_lost_once_does_not_win_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_of_a_zone_that_becomes_insecure_go_together, setup, teardown),
