@@ -141,9 +141,10 @@ void move_set_up_server(struct sim *s, int secondary)
 
 /* ---- the parent ---- */
 
+/* As long as no server that the parent asks shows our CDS. */
 bool move_tells_parent(const struct sim *s)
 {
-	return s->move.on && (s->move.hooks || (s->parent_ds & ~s->move.keys) == 0);
+	return s->move.on && (s->move.hooks || !s->move.begun || (s->parent_ds & ~s->move.keys) == 0);
 }
 
 uint32_t move_beside(const struct sim *s)
