@@ -255,6 +255,24 @@ void __wrap_secret_close(struct secret *s)
 	(void)s;
 }
 
+/* Once for each key of the pool. */
+int __real_dnskey_check(const uint8_t *rdata, size_t len, struct err *e);
+int __wrap_dnskey_check(const uint8_t *rdata, size_t len, struct err *e);
+int __wrap_dnskey_check(const uint8_t *rdata, size_t len, struct err *e)
+{
+	static bool good[POOL];
+	const struct key *const *known = (const struct key *const *)made_of(rdata, len);
+	const size_t i = known == NULL ? POOL : (size_t)(known - (const struct key *const *)made);
+
+	if (i < POOL && good[i])
+		return 0;
+	if (__real_dnskey_check(rdata, len, e) != 0)
+		return -1;
+	if (i < POOL)
+		good[i] = true;
+	return 0;
+}
+
 /* The same few lines are parsed for every history. */
 int __real_node_line_parse(const char *text, struct node_line *out, struct err *e);
 int __wrap_node_line_parse(const char *text, struct node_line *out, struct err *e);
@@ -289,4 +307,15 @@ json_t *__wrap_fact_body(const struct fact *f)
 
 	memcpy(&body, f->octets - sizeof(body), sizeof(body));
 	return json_incref(body);
+}
+
+/* Its text is read by nobody, and only has to be another for each. */
+unsigned keys_body;
+
+char *__wrap_json_dumps(const json_t *body, size_t flags);
+char *__wrap_json_dumps(const json_t *body, size_t flags)
+{
+	(void)body;
+	(void)flags;
+	return mem_printf("{\"nr\":%u}", keys_body);
 }

@@ -73,6 +73,7 @@ bool node_say(struct sim *s, struct node *n, const char *kind, bool zone, json_t
 	strcpy(head.kind, kind);
 	if (zone)
 		head.zone_len = dname_lower(sim_zone, head.zone);
+	keys_body = (unsigned)s->bodies;
 	if (fact_make(&head, body, &n->id, &octets, &len, &e) != 0)
 		sim_fail(s, "limit", "%s", e.text);
 	if (s->story && !s->quiet)

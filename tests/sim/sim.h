@@ -25,6 +25,7 @@ void keys_make(void);
 int keys_take(struct sim *s, const struct node *n, unsigned alg, const char *role);
 bool keys_clash(const struct sim_key *a, const struct sim_key *b); /* have one tag */
 int keys_find(const struct sim *s, const uint8_t hash[32]);
+extern unsigned keys_body; /* number of the fact that is made */
 uint32_t keys_mask(const struct sim *s, const struct key_set *set);
 uint32_t keys_seps(const struct sim *s, uint32_t mask);
 void keys_probe(const struct sim_key *k, const uint8_t *data, size_t len, uint8_t sig[32]);
