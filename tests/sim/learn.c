@@ -189,23 +189,22 @@ void learn_of_peers(const struct sim *s, struct node *n)
 	}
 }
 
-/* Its DNSKEY RRset is that of our version, or of the next one. */
-static bool has_our_keys(struct sim *s, struct node *n, const struct version *v)
+static bool shows_keys(const struct sim *s, const struct version *v, const struct timeline_published *p)
 {
-	const struct timeline *t;
-	struct timeline_in in;
-	uint32_t next = 0;
+	uint32_t keys = 0;
 
-	if (n->disk.version == NULL || node_zone(n) == NULL)
-		return false;
-	t = node_view(s, n, &in);
-	for (size_t k = 0; k < t->n; k++)
-		if (t->key[k].record[RECORD_DNSKEY].show)
-			next |= UINT32_C(1) << keys_find(s, t->key[k].key->hash);
-	return v->mask[RECORD_DNSKEY] == n->disk.version->mask[RECORD_DNSKEY] || v->mask[RECORD_DNSKEY] == next;
+	for (size_t i = 0; i < p->record[RECORD_DNSKEY].n; i++)
+		keys |= UINT32_C(1) << keys_find(s, p->record[RECORD_DNSKEY].hash[i]);
+	return v->mask[RECORD_DNSKEY] == keys;
 }
 
-size_t learn_known(struct sim *s, struct node *n, struct serial_version known[LEARN_MAX])
+/* Its DNSKEY RRset is that of our version, or of the next one, where that is about to be published. */
+static bool has_our_keys(const struct sim *s, const struct node *n, bool next, const struct version *v)
+{
+	return n->disk.version != NULL && (shows_keys(s, v, &n->disk.version->published) || (next && shows_keys(s, v, &n->next)));
+}
+
+size_t learn_known(const struct sim *s, struct node *n, bool next, struct serial_version known[LEARN_MAX])
 {
 	size_t count = 0;
 
@@ -222,7 +221,7 @@ size_t learn_known(struct sim *s, struct node *n, struct serial_version known[LE
 			continue;
 		look_at(sec, shown);
 		known[count++] = known_secondary(shown, known_explains(&n->disk.own, &n->disk.others, shown),
-						 !n->sure && has_our_keys(s, n, sec->version));
+						 !n->sure && has_our_keys(s, n, next, sec->version));
 	}
 	return count;
 }

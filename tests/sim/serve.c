@@ -166,7 +166,7 @@ static bool clock_ok(const struct sim *s, const struct node *n, const struct ser
 }
 
 /* next: the keys' next version is ready. */
-static void decide(struct sim *s, struct node *n, bool next, struct serial_view *view, struct serial_decision *d)
+static void decide(const struct sim *s, struct node *n, bool next, struct serial_view *view, struct serial_decision *d)
 {
 	const struct version *v = n->disk.version;
 
@@ -187,7 +187,7 @@ static void decide(struct sim *s, struct node *n, bool next, struct serial_view 
 	n->sure = n->sure || start_is_sure(s, n);
 	view->unsure = !n->sure;
 	learn_of_peers(s, n);
-	view->known_count = learn_known(s, n, (struct serial_version *)view->known);
+	view->known_count = learn_known(s, n, next, (struct serial_version *)view->known);
 	*d = (struct serial_decision){ .act = SERIAL_NOTHING, .until = INT64_MAX };
 	if (!clock_ok(s, n, view))
 		return;

@@ -129,7 +129,7 @@ void learn_source_changes(struct sim *s);
 void learn_numbers(const struct sim *s, struct node *n); /* that others have given to the same content */
 void learn_hears(struct node *n, const struct version *v);
 void learn_of_peers(const struct sim *s, struct node *n);
-size_t learn_known(struct sim *s, struct node *n, struct serial_version known[LEARN_MAX]);
+size_t learn_known(const struct sim *s, struct node *n, bool next, struct serial_version known[LEARN_MAX]);
 bool learn_explains(struct sim *s, const struct node *n, const struct secondary *sec);
 
 /* serials.c: DESIGN section 8, number 4 */
