@@ -309,9 +309,9 @@ static bool can_sign(const struct timeline *t, const struct timeline_key *k)
 {
 	if (k->foreign && !FAULT(FOREIGN_SIGNS))
 		return false;
-	/* with what all others have served long enough, or may serve at once: they wait for who joins with all that comes after */
+	/* with what all others have served long enough; or the first there is: they wait for who joins with all that comes after */
 	if (t->joining && others_sign(k) &&
-	    (k->record[RECORD_DNSKEY].all_seen || k->record[RECORD_ZONE].all_seen || order_all_ready(t, k, RECORD_ZONE)))
+	    (k->record[RECORD_DNSKEY].all_seen || k->record[RECORD_ZONE].all_seen || k->key->method == METHOD_FIRST))
 		return true;
 	return k->held && (may_come(t, k, RECORD_ZONE) ||
 			   (k->record[RECORD_ZONE].show && !k->record[RECORD_ZONE].stopped));
