@@ -198,7 +198,7 @@ struct timeline {
 	size_t voters;
 	bool secure;    /* the zone is to be signed */
 	bool strict;    /* validators may ask for every algorithm in the DNSKEY RRset */
-	bool may_serve; /* holds all, counts all, is counted by all */
+	bool may_serve; /* holds all, counts all, is counted by all; or has served, and lost what it published */
 	bool revives;   /* the first version after a restore is to be made */
 	bool joining;   /* others serve, or did until all of them were lost; this node has not begun */
 	bool stale; /* the published version is older than this node's own facts, or lost: it must not be renewed */

@@ -264,7 +264,8 @@ static void view_keys(const struct timeline_in *in, struct timeline *t)
 		others_serve |= any(t, &in->zone->key[i].record[RECORD_DNSKEY].serves);
 	t->revives = !timeline_ever_served(in->zone, in->self) && !others_serve && revives(in, t);
 	t->joining = t->revives || (others_serve && !timeline_ever_served(in->zone, in->self));
-	t->may_serve = FAULT(ADMITTED_SERVES) || (all_count_each_other(in, t) && !knows_uncounted(in, t));
+	t->may_serve = FAULT(ADMITTED_SERVES) || timeline_ever_served(in->zone, in->self) ||
+		       (all_count_each_other(in, t) && !knows_uncounted(in, t));
 	choose_keys(in, t);
 	for (size_t i = 0; i < t->n; i++) {
 		struct timeline_key *k = &t->key[i];
