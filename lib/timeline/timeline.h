@@ -112,6 +112,7 @@ struct timeline_memory {
 	uint32_t ds_ttl;  /* largest seen at the parent */
 	uint64_t parents; /* bits of observers: looked at since a wait for a DS ended, so ds_ttl is that of
 			     today */
+	bool ds_moves; /* some signer asks for another DS RRset: what the parent shows meanwhile has TTLs that count; not kept */
 };
 void timeline_memory_fini(struct timeline_memory *m);
 

@@ -281,11 +281,24 @@ static void tend_silence(const struct timeline_in *in, struct timeline_memory *m
 			m->silent_ms[s] = 0;
 }
 
+static bool ds_moves(const struct timeline *t)
+{
+	bool moves = false;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const enum record_phase phase = t->key[i].record[RECORD_DS].phase;
+
+		moves |= t->key[i].sep && (phase == PHASE_RUMOURED || phase == PHASE_UNRETENTIVE);
+	}
+	return moves;
+}
+
 void timeline_tend(const struct timeline_in *in, const struct timeline *t, struct timeline_memory *m)
 {
 	const struct node_state *me = state_node(in->facts, in->self);
 	const bool leaves = me != NULL && me->leaving; /* it says nothing of keys any more */
 
+	m->ds_moves = ds_moves(t);
 	if (!in->published->any && !leaves)
 		return;
 	for (size_t i = 0; i < t->n; i++)
@@ -345,7 +358,7 @@ bool timeline_wants(const struct timeline_in *in, const struct timeline_memory *
 			kind = in->observer[i].kind;
 	while (s < m->observers && m->observer[s] != observer)
 		s++;
-	if (kind == OBSERVER_PARENT && (s == m->observers || (m->parents >> s & 1) == 0))
+	if (kind == OBSERVER_PARENT && (m->ds_moves || s == m->observers || (m->parents >> s & 1) == 0))
 		return true;
 	for (size_t i = 0; i < m->waits; i++)
 		if (concerns(in->policy, &m->wait[i], kind) && (s == m->observers || (m->wait[i].looked >> s & 1) == 0 ||

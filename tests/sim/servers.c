@@ -90,8 +90,10 @@ void secondary_relents(struct sim *s, int secondary)
 
 /* ---- the parent ---- */
 
+/* A signer would look at it, and knows of no TTL that is as long. */
 static bool some_want_to_look(struct sim *s, int parent)
 {
+	bool wanted = false;
 	struct timeline_in in;
 
 	for (int i = 0; i < s->signers; i++) {
@@ -100,10 +102,10 @@ static bool some_want_to_look(struct sim *s, int parent)
 		if (n->gone || node_zone(n) == NULL || node_leaves(n))
 			continue;
 		node_in(s, n, &in);
-		if (timeline_wants(&in, &n->disk.memory, (uint64_t)(SECONDARIES_MAX + parent + 1)))
-			return true;
+		wanted |= timeline_wants(&in, &n->disk.memory, (uint64_t)(SECONDARIES_MAX + parent + 1)) &&
+			  s->parent[parent].ttl > n->disk.memory.ds_ttl && s->parent[parent].ttl > in.zone->ds_ttl;
 	}
-	return false;
+	return wanted;
 }
 
 /*

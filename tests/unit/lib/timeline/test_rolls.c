@@ -246,6 +246,34 @@ static void a_ds_waits_for_cds_at_secondaries_where_there_are_any(void **state)
 	assert_false(wait_for(fresh, 0)->complete);
 }
 
+/* The other signer has not promised yet; what the parent shows until then may be cached for longer than what it shows later. */
+static void a_parent_is_looked_at_from_the_first_that_asks_for_another_ds(void **state)
+{
+	struct key_state *ksk, *fresh;
+
+	(void)state;
+	zone_in_use();
+	ksk = &w.key[0];
+	fresh = add_key("ksk", ksk);
+	settle(fresh, RECORD_DNSKEY);
+	settle(fresh, RECORD_DS);
+	w.observer.kind = OBSERVER_PARENT;
+	view(ksk);
+	timeline_tend(&w.in, &w.t, &w.memory);
+	timeline_looked(&w.memory, &w.in, &(struct timeline_look){ .observer = w.observer.id, .explained = true });
+	assert_false(timeline_wants(&w.in, &w.memory, w.observer.id));
+	ksk->record[RECORD_DS].stopped = (struct id_set){ &w.ids[1], 1 };
+	view(ksk);
+	timeline_tend(&w.in, &w.t, &w.memory);
+	assert_true(timeline_wants(&w.in, &w.memory, w.observer.id));
+	ksk->record[RECORD_DS].stopped = ksk->record[RECORD_DS].gone = both();
+	w.published.record[RECORD_DS].n = 0;
+	key_set_add(&w.published.record[RECORD_DS], fresh->hash);
+	view(ksk);
+	timeline_tend(&w.in, &w.t, &w.memory);
+	assert_false(timeline_wants(&w.in, &w.memory, w.observer.id));
+}
+
 static void call_it(void *ctx, uint64_t observer, char out[TIMELINE_SERVER_LEN])
 {
 	(void)ctx;
@@ -907,6 +935,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_others_show_was_released, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_standby_key_takes_no_place_until_it_is_released, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_ds_waits_for_cds_at_secondaries_where_there_are_any, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_parent_is_looked_at_from_the_first_that_asks_for_another_ds, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_silent_secondary_is_given_up_by_policy_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_wait_names_the_server_that_has_not_shown_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(hurry_leaves_out_what_policy_adds, setup, teardown),
