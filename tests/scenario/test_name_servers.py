@@ -118,7 +118,7 @@ class World:
 
     def freeze(self, on=True):
         """From here on Knot answers with what it has."""
-        run([find_program("knotc"), "-s", os.path.join(self.knot.dir, "run", "knot.sock"), "zone-freeze" if on else "zone-thaw", ZONE])
+        run([find_program("knotc"), "-b", "-s", os.path.join(self.knot.dir, "run", "knot.sock"), "zone-freeze" if on else "zone-thaw", ZONE])
 
 
 @limit(200)
