@@ -108,3 +108,15 @@ bool timeline_chain_holds(const struct timeline *t)
 	}
 	return true;
 }
+
+bool chain_ds_moves(const struct timeline *t)
+{
+	bool moves = false;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const enum record_phase phase = t->key[i].record[RECORD_DS].phase;
+
+		moves |= t->key[i].sep && (phase == PHASE_RUMOURED || phase == PHASE_UNRETENTIVE);
+	}
+	return moves;
+}

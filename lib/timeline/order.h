@@ -35,6 +35,8 @@ size_t create_rank(const struct timeline_in *in, const struct timeline *t, const
 bool chain_no_ds(const struct timeline *t);
 /* No DS is known to be anywhere, though the zone is to be secure: a trust anchor may come from elsewhere. */
 bool chain_unnamed(const struct timeline *t);
+/* Some DS comes or goes: caches may have one RRset or another. */
+bool chain_ds_moves(const struct timeline *t);
 
 /* This node knows the TTL that the DS RRset has now. */
 bool parents_known(const struct timeline_in *in, const struct timeline_memory *m);

@@ -389,12 +389,9 @@ void timeline_next(const struct timeline *t, const struct timeline_published *p,
 
 bool timeline_ds_moves(const struct timeline *t)
 {
-	bool moves = t->cds_delete;
+	bool moves = t->cds_delete || chain_ds_moves(t);
 
-	for (size_t i = 0; i < t->n; i++) {
-		const struct record_view *v = &t->key[i].record[RECORD_DS];
-
-		moves |= t->key[i].sep && (v->phase == PHASE_RUMOURED || v->phase == PHASE_UNRETENTIVE || v->retiring);
-	}
+	for (size_t i = 0; i < t->n; i++)
+		moves |= t->key[i].sep && t->key[i].record[RECORD_DS].retiring;
 	return moves;
 }

@@ -281,24 +281,12 @@ static void tend_silence(const struct timeline_in *in, struct timeline_memory *m
 			m->silent_ms[s] = 0;
 }
 
-static bool ds_moves(const struct timeline *t)
-{
-	bool moves = false;
-
-	for (size_t i = 0; i < t->n; i++) {
-		const enum record_phase phase = t->key[i].record[RECORD_DS].phase;
-
-		moves |= t->key[i].sep && (phase == PHASE_RUMOURED || phase == PHASE_UNRETENTIVE);
-	}
-	return moves;
-}
-
 void timeline_tend(const struct timeline_in *in, const struct timeline *t, struct timeline_memory *m)
 {
 	const struct node_state *me = state_node(in->facts, in->self);
 	const bool leaves = me != NULL && me->leaving; /* it says nothing of keys any more */
 
-	m->ds_moves = ds_moves(t);
+	m->ds_moves = chain_ds_moves(t);
 	if (!in->published->any && !leaves)
 		return;
 	for (size_t i = 0; i < t->n; i++)

@@ -189,19 +189,13 @@ void learn_of_peers(const struct sim *s, struct node *n)
 	}
 }
 
-static bool shows_keys(const struct sim *s, const struct version *v, const struct timeline_published *p)
-{
-	uint32_t keys = 0;
-
-	for (size_t i = 0; i < p->record[RECORD_DNSKEY].n; i++)
-		keys |= UINT32_C(1) << keys_find(s, p->record[RECORD_DNSKEY].hash[i]);
-	return v->mask[RECORD_DNSKEY] == keys;
-}
-
 /* Its DNSKEY RRset is that of our version, or of the next one, where that is about to be published. */
 static bool has_our_keys(const struct sim *s, const struct node *n, bool next, const struct version *v)
 {
-	return n->disk.version != NULL && (shows_keys(s, v, &n->disk.version->published) || (next && shows_keys(s, v, &n->next)));
+	const struct version *ours = n->disk.version;
+
+	return ours != NULL && (v->mask[RECORD_DNSKEY] == ours->mask[RECORD_DNSKEY] ||
+				(next && v->mask[RECORD_DNSKEY] == keys_mask(s, &n->next.record[RECORD_DNSKEY])));
 }
 
 size_t learn_known(const struct sim *s, struct node *n, bool next, struct serial_version known[LEARN_MAX])
