@@ -147,9 +147,11 @@ const struct timeline *node_view(struct sim *s, struct node *n, struct timeline_
 
 	node_in(s, n, in);
 	of = (struct node_view){ n->told, n->disk.version, m->parents, m->observers, n->observers };
-	if (memcmp(&of, &n->viewed, sizeof(of)) != 0)
-		timeline_view(in, &n->view);
+	if (memcmp(&of, &n->viewed, sizeof(of)) == 0)
+		return &n->view;
+	timeline_view(in, &n->view);
 	n->viewed = of;
+	truth_of_view(s, n);
 	return &n->view;
 }
 

@@ -154,7 +154,12 @@ void secondary_relents(struct sim *s, int secondary);
 void parent_begin(struct sim *s);
 void look_begin(struct sim *s, struct node *n, size_t observer);
 
+/* truth.c: what the node takes for granted, as it saw things last, is so */
+void truth_of_content(struct sim *s, const struct node *n, const struct content *c);
+void truth_of_view(struct sim *s, const struct node *n); /* of all that validators may have */
+
 /* validator.c */
+bool validator_may_have(const struct sim *s, const struct content *c);
 /* signed_by: of a DNSKEY RRset; else 0 */
 void validator_shows(struct sim *s, enum key_record record, uint32_t mask, uint32_t signed_by, int delta, uint32_t ttl);
 

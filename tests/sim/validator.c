@@ -32,7 +32,7 @@ static bool validates(const struct sim *s, uint32_t ds, uint32_t dnskey, uint32_
 	return (asked & ~algs_of(s, zone & dnskey)) == 0;
 }
 
-static bool alive(const struct sim *s, const struct content *c)
+bool validator_may_have(const struct sim *s, const struct content *c)
 {
 	return c->servers > 0 || c->until > s->now;
 }
@@ -48,7 +48,7 @@ static size_t collect(const struct sim *s, enum key_record record, const struct 
 		return 1;
 	}
 	for (size_t i = 0; i < s->contents; i++)
-		if (s->content[i].record == record && alive(s, &s->content[i]))
+		if (s->content[i].record == record && validator_may_have(s, &s->content[i]))
 			out[n++] = &s->content[i];
 	return n;
 }
@@ -79,7 +79,7 @@ void validator_shows(struct sim *s, enum key_record record, uint32_t mask, uint3
 	for (size_t i = 0; i < s->contents; i++) {
 		if (s->content[i].record == record && s->content[i].mask == mask && s->content[i].signed_by == signed_by)
 			c = &s->content[i];
-		else if (!alive(s, &s->content[i]))
+		else if (!validator_may_have(s, &s->content[i]))
 			room = &s->content[i];
 	}
 	if (c == NULL) {
@@ -88,10 +88,13 @@ void validator_shows(struct sim *s, enum key_record record, uint32_t mask, uint3
 		c = room != NULL ? room : &s->content[s->contents++];
 		*c = (struct content){ record, mask, signed_by, 0, 0 };
 	}
-	was = alive(s, c);
+	was = validator_may_have(s, c);
 	c->servers += delta;
 	if (c->until < s->now + ttl)
 		c->until = s->now + ttl;
-	if (!was)
-		check(s, c);
+	if (was)
+		return;
+	check(s, c);
+	for (int i = 0; i < s->signers; i++)
+		truth_of_content(s, &s->node[i], c);
 }

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * truth: what signers take for granted is so.  By its facts a signer takes a record for omnipresent or hidden; then no cache and no
+ * server has an RRset without it, or with it.  A wrong word alone seldom makes anything bogus, so it is looked for by itself.
+ */
+#include "tests/sim/sim.h"
+
+/* Some signer has said to stop, for reasons that this one may not have heard. */
+static bool some_stopped(const struct sim *s, const uint8_t key[32], enum key_record r)
+{
+	for (int i = 0; i < s->nodes; i++) {
+		struct zone_state *z = node_zone(&s->node[i]);
+		const struct key_state *k = z == NULL ? NULL : zone_key(z, key);
+
+		if (k != NULL && k->record[r].stopped.n > 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A DNSKEY that is not to go stays until this signer says to stop; signatures and DS, on which none relies for others' sake, as long as
+ * nobody says so.  In a move people tell the parent what a signer is about to publish.
+ */
+static bool is_everywhere(const struct sim *s, const struct timeline_key *k, enum key_record r)
+{
+	if (k->dead || k->record[r].phase != PHASE_OMNIPRESENT)
+		return false;
+	if (r == RECORD_DNSKEY)
+		return !k->record[r].retiring;
+	return !(r == RECORD_DS && s->move.on) && !some_stopped(s, k->key->hash, r);
+}
+
+static bool is_nowhere(const struct timeline_key *k, enum key_record r)
+{
+	return k->record[r].phase == PHASE_HIDDEN && k->record[r].all_gone;
+}
+
+/* What a foreign signer publishes has none of ours until its operator puts them there. */
+static bool is_foreign(const struct sim *s, const struct content *c)
+{
+	return s->move.on && c->record != RECORD_DS &&
+	       ((c->record == RECORD_DNSKEY ? c->signed_by : c->mask) & ~s->move.keys) == 0;
+}
+
+static void check(struct sim *s, const struct node *n, const struct timeline_key *k, const struct content *c)
+{
+	const int key = keys_find(s, k->key->hash);
+	const bool has = (c->mask >> key & 1) != 0;
+	char text[96];
+
+	if (!has && is_everywhere(s, k, c->record) && !is_foreign(s, c))
+		sim_fail(s, "untrue", "signer %d takes %s of k%d for omnipresent, and one may have %s", n->i,
+			 key_record_names[c->record], key, mask_text(s, c->mask, text));
+	if (has && is_nowhere(k, c->record))
+		sim_fail(s, "untrue", "signer %d takes %s of k%d for hidden, and one may have %s", n->i, key_record_names[c->record],
+			 key, mask_text(s, c->mask, text));
+}
+
+static bool has_record(const struct timeline_key *k, enum key_record r)
+{
+	return r == RECORD_DNSKEY || (r == RECORD_ZONE ? k->zone_signing : k->sep);
+}
+
+void truth_of_content(struct sim *s, const struct node *n, const struct content *c)
+{
+	if (s->quiet || n->backup || !n->up || !n->compared || n->gone || n->disk.version == NULL || n->viewed.told != n->told ||
+	    node_leaves(n) || !node_is_signer(state_node(n->state, n->id.id)))
+		return;
+	for (size_t i = 0; i < n->view.n; i++)
+		if (has_record(&n->view.key[i], c->record))
+			check(s, n, &n->view.key[i], c);
+}
+
+void truth_of_view(struct sim *s, const struct node *n)
+{
+	for (size_t i = 0; i < s->contents; i++)
+		if (validator_may_have(s, &s->content[i]))
+			truth_of_content(s, n, &s->content[i]);
+}
