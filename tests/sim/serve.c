@@ -62,8 +62,10 @@ static void publishes(struct sim *s, struct node *n, struct version *v, uint32_t
 	v->nr = ++s->versions;
 	v->at = s->now;
 	v->source = content_cmp(content, &n->disk.taken) == 0 ? n->disk.source : n->disk.version->source;
-	for (enum key_record r = 0; r < KEY_RECORDS; r++)
+	for (enum key_record r = 0; r < KEY_RECORDS; r++) {
 		v->mask[r] = keys_mask(s, &v->published.record[r]);
+		s->given_up[r] |= n->disk.version == NULL ? 0 : n->disk.version->mask[r] & ~v->mask[r];
+	}
 	v->signed_by = keys_seps(s, v->mask[RECORD_DNSKEY]) & ~s->move.keys;
 	note_ttls(s, n, v);
 	v->word.serial = serial;

@@ -5,30 +5,19 @@
  */
 #include "tests/sim/sim.h"
 
-/* Some signer has said to stop, for reasons that this one may not have heard. */
-static bool some_stopped(const struct sim *s, const uint8_t key[32], enum key_record r)
-{
-	for (int i = 0; i < s->nodes; i++) {
-		struct zone_state *z = node_zone(&s->node[i]);
-		const struct key_state *k = z == NULL ? NULL : zone_key(z, key);
-
-		if (k != NULL && k->record[r].stopped.n > 0)
-			return true;
-	}
-	return false;
-}
-
 /*
  * A DNSKEY that is not to go stays until this signer says to stop; signatures and DS, on which none relies for others' sake, as long as
- * nobody says so.  In a move people tell the parent what a signer is about to publish.
+ * nobody has published a version without.  Where people tell the parent, it is what a signer is about to publish.
  */
 static bool is_everywhere(const struct sim *s, const struct timeline_key *k, enum key_record r)
 {
+	const bool by_hand = r == RECORD_DS && (s->move.on || s->cds_when == CDS_NEVER);
+
 	if (k->dead || k->record[r].phase != PHASE_OMNIPRESENT)
 		return false;
 	if (r == RECORD_DNSKEY)
 		return !k->record[r].retiring;
-	return !(r == RECORD_DS && s->move.on) && !some_stopped(s, k->key->hash, r);
+	return !by_hand && (s->given_up[r] >> keys_find(s, k->key->hash) & 1) == 0;
 }
 
 static bool is_nowhere(const struct timeline_key *k, enum key_record r)

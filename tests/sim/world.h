@@ -287,6 +287,7 @@ struct sim {
 	size_t bodies;
 	const struct sim_key *key[SIM_KEYS_MAX]; /* made so far */
 	int keys;
+	uint32_t given_up[KEY_RECORDS]; /* bits of keys: some signer has published a version with it, then one without */
 	struct timeline_policy policy; /* at the beginning */
 	uint32_t dnskey_ttl, zone_ttl;
 	bool hurried; /* a roll was asked for --now */
