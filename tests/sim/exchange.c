@@ -34,7 +34,8 @@ void exchange_holds(struct node *n, const struct sim_fact *f)
 	n->log[n->disk.facts++] = f;
 	n->has[f->nr / 64] |= UINT64_C(1) << f->nr % 64;
 	n->told++;
-	fact_state_apply(n->state, &f->f);
+	if (fact_state_apply(n->state, &f->f))
+		node_rebuild(n);
 }
 
 static void larger(uint32_t *ttl, uint32_t other)

@@ -103,6 +103,7 @@ bool start_is_sure(const struct sim *s, struct node *n);
 void node_stop(struct sim *s, struct node *n);
 void node_snapshot(struct sim *s, struct node *n);
 void node_restore(struct sim *s, struct node *n);
+void node_rebuild(struct node *n); /* its state, from its log */
 void node_copy(struct node *to, const struct node *of); /* its disk */
 void node_in(struct sim *s, struct node *n, struct timeline_in *in);
 const struct timeline *node_view(struct sim *s, struct node *n, struct timeline_in *in); /* until the next one of n */

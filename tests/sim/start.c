@@ -26,7 +26,8 @@ static void copy_disk(struct node_disk *to, const struct node_disk *from)
 	to->others.v = to->others_v;
 }
 
-static void rebuild(struct node *n)
+/* fact_state_load. */
+void node_rebuild(struct node *n)
 {
 	fact_state_free(n->state);
 	n->state = fact_state_new();
@@ -35,10 +36,10 @@ static void rebuild(struct node *n)
 	for (int i = 0; i < n->disk.facts; i++)
 		n->has[n->log[i]->nr / 64] |= UINT64_C(1) << n->log[i]->nr % 64;
 	for (int i = 0; i < n->disk.facts; i++)
-		if (strcmp(n->log[i]->f.kind, "retired") == 0)
+		if (fact_is_of_nodes(&n->log[i]->f))
 			fact_state_apply(n->state, &n->log[i]->f);
 	for (int i = 0; i < n->disk.facts; i++)
-		if (strcmp(n->log[i]->f.kind, "retired") != 0)
+		if (!fact_is_of_nodes(&n->log[i]->f))
 			fact_state_apply(n->state, &n->log[i]->f);
 }
 
@@ -173,7 +174,7 @@ void node_copy(struct node *to, const struct node *of)
 	copy_disk(&to->disk, &of->disk);
 	memcpy(to->log, of->log, (size_t)of->disk.facts * sizeof(to->log[0]));
 	to->highest_serial = to->disk.last;
-	rebuild(to);
+	node_rebuild(to);
 }
 
 void node_snapshot(struct sim *s, struct node *n)
@@ -209,7 +210,7 @@ void node_restore(struct sim *s, struct node *n)
 	sim_say(s, "node %d is set back to the copy: %d of %d facts", n->i, n->snapshot.facts, n->disk.facts);
 	copy_disk(&n->disk, &n->snapshot);
 	n->highest_serial = n->disk.last;
-	rebuild(n);
+	node_rebuild(n);
 	n->lost = (n->lost | had) & ~keys_held(s, n);
 	node_start(s, n);
 }
