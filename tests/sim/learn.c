@@ -11,11 +11,19 @@ static void digest_of(int source, uint8_t digest[CONTENT_DIGEST_LEN])
 	memset(digest, 1 + source * 37 % 251, CONTENT_DIGEST_LEN); /* larger or smaller than the one before */
 }
 
+/* As many as `zone accept-serial` was said. */
+static uint64_t epoch(const struct node *n)
+{
+	const struct fact_reg *r = node_zone(n) == NULL ? NULL : &node_zone(n)->epoch;
+
+	return r == NULL || !r->set ? 1 : (uint64_t)json_integer_value(json_object_get(r->body, "epoch"));
+}
+
 static void number(const struct sim *s, const struct node *n, int source, struct content_decision *d)
 {
 	struct content_id known[PAST_MAX + NODES_MAX];
 	uint8_t digest[CONTENT_DIGEST_LEN];
-	struct content_view view = { .order = s->content_order, .epoch = 1, .input_serial = (uint32_t)source,
+	struct content_view view = { .order = s->content_order, .epoch = epoch(n), .input_serial = (uint32_t)source,
 				     .digest = digest, .known = known };
 
 	digest_of(source, digest);
@@ -37,7 +45,7 @@ static void take_source(struct sim *s, struct node *n)
 	number(s, n, s->source, &d);
 	if (d.result == CONTENT_OLDER)
 		return;
-	n->disk.taken.epoch = 1;
+	n->disk.taken.epoch = epoch(n);
 	n->disk.taken.number = d.number;
 	digest_of(s->source, n->disk.taken.digest);
 	n->disk.source = s->source;
@@ -52,7 +60,7 @@ void learn_numbers(const struct sim *s, struct node *n)
 	for (int i = 0; i < s->nodes; i++) {
 		const struct version *v = n->heard_of[i];
 
-		if (v == NULL || v->word.content.number <= n->disk.taken.number ||
+		if (v == NULL || v->word.content.epoch != n->disk.taken.epoch || v->word.content.number <= n->disk.taken.number ||
 		    memcmp(v->word.content.digest, n->disk.taken.digest, CONTENT_DIGEST_LEN) != 0)
 			continue;
 		number(s, n, n->disk.source, &d);
@@ -66,6 +74,22 @@ void learn_numbers(const struct sim *s, struct node *n)
 			past_add(&n->disk.own, &mine);
 		}
 	}
+}
+
+/* Newer content than its source gives is with the dead alone: an operator, who sees that it is waited for, says
+ * `zone accept-serial` by and by. */
+void learn_waits(struct sim *s, struct node *n)
+{
+	bool lives = n->source_off > 0 || n->disk.source != s->source;
+
+	for (int i = 0; i < s->nodes; i++)
+		lives |= !s->node[i].gone && s->node[i].disk.version != NULL && content_cmp(&s->node[i].disk.taken, &n->disk.taken) > 0;
+	if (lives || n->behind_at == 0)
+		n->behind_at = lives ? 0 : s->now;
+	if (lives || s->now < n->behind_at + 10 * DAY)
+		return;
+	n->behind_at = 0;
+	node_say(s, n, "epoch", true, json_pack("{s:I}", "epoch", (json_int_t)epoch(n) + 1));
 }
 
 static void on_source(struct sim *s, const struct event *ev);

@@ -223,6 +223,10 @@ static void step_later(struct sim *s, struct node *n, int64_t delay)
 
 static void look_again(struct sim *s, struct node *n, const struct serial_view *view, const struct serial_decision *d)
 {
+	if (d->act == SERIAL_CATCH_UP)
+		learn_waits(s, n);
+	else
+		n->behind_at = 0;
 	if (d->act == SERIAL_CATCH_UP && n->disk.source != s->source)
 		learn_from_source(s, n, 1, MINUTE);
 	else if (d->act == SERIAL_CATCH_UP) /* which gives the same, and by now that may be newer than what is known */

@@ -127,6 +127,7 @@ void learn_first(struct sim *s, struct node *n);
 void learn_starts(struct sim *s, struct node *n); /* it reads its source */
 void learn_from_source(struct sim *s, struct node *n, int64_t least, int64_t most);
 void learn_source_changes(struct sim *s);
+void learn_waits(struct sim *s, struct node *n); /* for newer content, which others have */
 void learn_numbers(const struct sim *s, struct node *n); /* that others have given to the same content */
 void learn_hears(struct node *n, const struct version *v);
 void learn_of_peers(const struct sim *s, struct node *n);

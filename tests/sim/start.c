@@ -114,14 +114,15 @@ static bool is_met(const struct sim *s, const struct node *n, const uint8_t id[N
 	return false;
 }
 
-/* Then an operator, who knows it, says `zone resume --alone`. */
-static bool is_dead(const struct sim *s, const uint8_t id[NODE_ID_LEN])
+/* Then an operator, who knows it, says `zone resume --alone`: it is dead; or it has been down for long, and n is no old copy. */
+static bool is_away(const struct sim *s, const struct node *n, const uint8_t id[NODE_ID_LEN])
 {
-	bool dead = true;
+	const bool may_wait = n->old_copy || s->now < n->started_at + 2 * DAY;
+	bool away = true;
 
 	for (int i = 0; i < s->nodes; i++)
-		dead &= s->node[i].gone || memcmp(s->node[i].id.id, id, NODE_ID_LEN) != 0;
-	return dead;
+		away &= s->node[i].gone || (!s->node[i].up && !may_wait) || memcmp(s->node[i].id.id, id, NODE_ID_LEN) != 0;
+	return away;
 }
 
 bool start_is_sure(const struct sim *s, struct node *n)
@@ -132,14 +133,17 @@ bool start_is_sure(const struct sim *s, struct node *n)
 	for (size_t i = 0; i < n->state->nodes; i++) {
 		const struct node_state *o = &n->state->node[i];
 
-		if (is_dead(s, o->id) || memcmp(o->id, n->id.id, NODE_ID_LEN) == 0)
+		if (is_away(s, n, o->id) || memcmp(o->id, n->id.id, NODE_ID_LEN) == 0)
 			continue;
 		others.signers += node_is_signer(o);
 		others.backups += node_is_backup(o);
 		others.signers_met += node_is_signer(o) && is_met(s, n, o->id);
 		others.backups_met += node_is_backup(o) && is_met(s, n, o->id);
 	}
-	return own_is_sure(&others, false);
+	if (!own_is_sure(&others, false))
+		return false;
+	n->old_copy = false;
+	return true;
 }
 
 void node_start(struct sim *s, struct node *n)
@@ -149,6 +153,7 @@ void node_start(struct sim *s, struct node *n)
 	sim_say(s, "node %d starts", n->i);
 	n->up = true;
 	n->boot++;
+	n->started_at = s->now;
 	n->disk.starts++;
 	n->ran_at = s->now;
 	n->making = false;
@@ -175,6 +180,7 @@ void node_copy(struct node *to, const struct node *of)
 	memcpy(to->log, of->log, (size_t)of->disk.facts * sizeof(to->log[0]));
 	to->highest_serial = to->disk.last;
 	node_rebuild(to);
+	to->old_copy = true;
 }
 
 void node_snapshot(struct sim *s, struct node *n)
@@ -211,6 +217,7 @@ void node_restore(struct sim *s, struct node *n)
 	copy_disk(&n->disk, &n->snapshot);
 	n->highest_serial = n->disk.last;
 	node_rebuild(n);
+	n->old_copy = true;
 	n->lost = (n->lost | had) & ~keys_held(s, n);
 	node_start(s, n);
 }

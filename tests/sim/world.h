@@ -110,6 +110,7 @@ struct node {
 	int source_off;    /* how many troubles cut its source off */
 	bool asking;       /* the source */
 	int64_t step_at;   /* the serial rule is asked again */
+	int64_t behind_at; /* since when it has waited for content that a dead one alone has; 0: it does not */
 	int64_t well_at;   /* since when it runs, has compared, has a right clock and its source */
 	int64_t first_at;  /* when it published its first version */
 	int64_t newest_at; /* when it last published other content, or steps */
@@ -128,6 +129,8 @@ struct node {
 	uint32_t compared_with;            /* bits of nodes, since the start */
 	uint32_t met_others;               /* and those with whom these were level */
 	bool sure; /* own_is_sure, since then */
+	bool old_copy; /* it was set back, and has not been sure since */
+	int64_t started_at;
 	int heard[NODES_MAX];              /* of each node's log, how much has come */
 	int64_t ran_at; /* waits were counted until then */
 	int64_t clock_off;
