@@ -234,12 +234,31 @@ static void held(struct zwork *z, const char *why, bool quiet)
 	}
 }
 
+/* Nobody who is heard has content that is newer than what is published, and somebody who is silent has. */
+static bool newest_is_silent(const struct zwork *z)
+{
+	bool silent = false;
+
+	for (size_t i = 0; i < z->peer_count; i++) {
+		if (z->peer[i].v.serial == 0 || content_cmp(&z->peer[i].v.content, &z->kept.mine) <= 0)
+			continue;
+		if (!z->peer[i].silent)
+			return false;
+		silent = true;
+	}
+	return silent;
+}
+
 static void catch_up(struct zwork *z)
 {
 	int64_t now_ms = clock_mono_ms();
+	const char *says = borrow_says(z);
 
-	held(z, borrow_says(z) != NULL ? borrow_says(z) : "another signer has newer content: this node's source is asked for it",
-	     z->catch_up_ms == 0);
+	if (says == NULL)
+		says = newest_is_silent(z) ? "a signer that is silent has newer content: this node's source is asked for it; if that signer is gone for "
+					     "good, and the source is right: duetctl zone accept-serial"
+					   : "another signer has newer content: this node's source is asked for it";
+	held(z, says, z->catch_up_ms == 0);
 	z->held_quiet = false; /* the source is asked again by and by */
 	if (z->catch_up_ms == 0 || now_ms - z->catch_up_ms >= CATCH_UP_MS) {
 		z->catch_up_ms = now_ms;

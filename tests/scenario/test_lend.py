@@ -39,9 +39,9 @@ def content(host, zone=ZONE):
 class Site:
     """Two signers and a secondary of each; the policy has times of seconds."""
 
-    def __init__(self, lab, more=""):
+    def __init__(self, lab, more="", conf=None):
         self.lab = lab
-        self.cluster = Cluster(lab, signers=2, backups=1, conf=SOON).init()
+        self.cluster = Cluster(lab, signers=2, backups=1, conf=conf or SOON).init()
         self.s1, self.s2 = self.cluster.signers()
         self.nsd, self.knot = NSD(lab, "nsd", [ZONE], [self.s1.addr]), Knot(lab, "knot", [ZONE], [self.s2.addr])
         self.cluster.add_secondary(self.nsd, of=["signer1"])
@@ -266,3 +266,24 @@ def test_a_large_one_is_cut_in_the_middle(lab):
     site.wait_all(3)
     if site.same() != number + 2:
         raise Failed("content %d after %d" % (content(s2)[0], number))
+
+
+@limit(240)
+def test_the_newest_is_with_the_dead(lab):
+    """One signer publishes a text that the other has not, and dies: the other says what it waits for, and goes on by a word."""
+    site = Site(lab, conf={"signer": {"signer": {"peer-input-after-s": 600}}})
+    s1, s2 = site.s1, site.s2
+    site.cluster.put_zone("a.zone", text(1))
+    site.begin("file:a.zone")
+    site.wait_all(1)
+    number = site.same()
+    s1.put_zone("a.zone", text(2))
+    wait_until(lambda: "another signer has newer content" in (status(s2)["held"] or ""), 60, "the other has heard of it")
+    serial = s1.serial(ZONE)
+    s1.kill()
+    wait_until(lambda: "accept-serial" in (status(s2)["held"] or ""), 60, "it says what it waits for")
+    assert content(s2)[0] == number and shows(s2, 1)
+    s2.ctl("zone", "accept-serial", ZONE)
+    wait_until(lambda: (s2.serial(ZONE) or 0) > serial, 60, "its own content, above what the dead one had")
+    assert shows(s2, 1)
+    verify(axfr_file(lab, s2.addr, ZONE), ZONE)
