@@ -7,7 +7,10 @@
 
 /*
  * A DNSKEY that is not to go stays until this signer says to stop; signatures and DS, on which none relies for others' sake, as long as
- * nobody has published a version without.  Where people tell the parent, it is what a signer is about to publish.
+ * nobody has published a version without.  Where people tell the parent, it is what a signer is about to publish; and what servers of
+ * one that is retired showed as CDS may have taken a DS back that all others have seen, which is harmless: no DNSKEY goes before its DS.
+ *
+ * Of what an old copy publishes, while those that it hears lack its later words, too, nobody can know.
  */
 static bool is_everywhere(const struct sim *s, const struct timeline_key *k, enum key_record r)
 {
@@ -53,7 +56,7 @@ static bool has_record(const struct timeline_key *k, enum key_record r)
 
 void truth_of_content(struct sim *s, const struct node *n, const struct content *c)
 {
-	if (s->quiet || n->backup || !n->up || !n->compared || n->gone || n->disk.version == NULL || n->viewed.told != n->told ||
+	if (s->quiet || s->old_copy_spoke || n->backup || !n->up || !n->compared || n->gone || n->disk.version == NULL || n->viewed.told != n->told ||
 	    node_leaves(n) || !node_is_signer(state_node(n->state, n->id.id)))
 		return;
 	for (size_t i = 0; i < n->view.n; i++)
