@@ -204,6 +204,7 @@ void operator_says_retired(struct sim *s, struct node *n, const struct node *dea
 	node_say(s, n, "retired", false,
 		 json_pack("{s:s,s:s,s:s,s:o}", "node", dead->id.id_text, "line", dead->line, "why", why,
 			   "upto", upto_of(n, dead)));
+	s->given_up[RECORD_DS] = UINT32_MAX;
 }
 
 static void swear(struct sim *s, struct node *n, const struct node *dead)
