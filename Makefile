@@ -135,7 +135,7 @@ $(O)/sim/%.o: %.c
 	$(Q)$(CC) $(CPPFLAGS_ALL) -DDUET_SIM $(CFLAGS_ALL) $(SIM_LTO) -MMD -MP -c -o $@ $<
 $(O)/sim/duet-sim: $(SIM_OBJS) $(O)/libduet.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(if $(SIM_LTO),$(OPT) $(SIM_LTO)) $(LDFLAGS_ALL) -Wl,--wrap=key_verify,--wrap=dnskey_check,--wrap=json_dumps,--wrap=key_from_dnskey,--wrap=key_free,--wrap=crypto_sign_detached,--wrap=secret_open,--wrap=secret_close,--wrap=node_line_parse,--wrap=fact_body -o $@ $^ $(LDLIBS_ALL)
+	$(Q)$(CC) $(if $(SIM_LTO),$(OPT) $(SIM_LTO)) $(LDFLAGS_ALL) -Wl,--wrap=key_verify,--wrap=dnskey_check,--wrap=json_dumps,--wrap=key_from_dnskey,--wrap=key_free,--wrap=crypto_sign_detached,--wrap=secret_open,--wrap=secret_close,--wrap=node_line_parse,--wrap=fact_body,--wrap=msg_hex,--wrap=sodium_base642bin -o $@ $^ $(LDLIBS_ALL)
 sim: $(O)/sim/duet-sim
 	$(Q)$< --runs $(or $(RUNS),20000) --seed $(or $(SEED),1) $(if $(FAULT),--fault $(FAULT)) $(if $(ALL),--all)
 
