@@ -40,12 +40,14 @@ bool order_has(const struct timeline_key *k, enum key_record record)
 	return record == RECORD_DNSKEY || (record == RECORD_ZONE ? k->zone_signing : k->sep);
 }
 
-static bool said(const struct record_view *r, bool all)
+enum by { BY_ALL, BY_SELF, BY_OTHERS };
+
+static bool said(const struct record_view *r, enum by by)
 {
-	return all ? r->all_seen : r->seen;
+	return by == BY_ALL ? r->all_seen : by == BY_SELF ? r->seen : r->others_seen;
 }
 
-static bool ready(const struct timeline *t, const struct timeline_key *k, enum key_record record, bool all)
+static bool ready(const struct timeline *t, const struct timeline_key *k, enum key_record record, enum by by)
 {
 	const unsigned need = order_before(k->key->method, record);
 	bool zone = false;
@@ -53,22 +55,22 @@ static bool ready(const struct timeline *t, const struct timeline_key *k, enum k
 	/* of a key that can be found, too, where DNSKEYs are asked for: it may be another than this one */
 	for (size_t i = 0; i < t->n; i++)
 		zone |= t->key[i].alg == k->alg && t->key[i].zone_signing &&
-			said(&t->key[i].record[RECORD_ZONE], all) && !t->key[i].record[RECORD_ZONE].all_gone &&
-			((need & DNSKEY) == 0 || said(&t->key[i].record[RECORD_DNSKEY], all));
+			said(&t->key[i].record[RECORD_ZONE], by) && !t->key[i].record[RECORD_ZONE].all_gone &&
+			((need & DNSKEY) == 0 || said(&t->key[i].record[RECORD_DNSKEY], by));
 	if ((need & ZONE) != 0 && !zone)
 		return false;
-	if ((need & DNSKEY) != 0 && !said(&k->record[RECORD_DNSKEY], all))
+	if ((need & DNSKEY) != 0 && !said(&k->record[RECORD_DNSKEY], by))
 		return false;
 	/* a key without DS has nothing to wait for there */
-	return (need & DS) == 0 || !k->sep || said(&k->record[RECORD_DS], all);
+	return (need & DS) == 0 || !k->sep || said(&k->record[RECORD_DS], by);
 }
 
 bool order_all_ready(const struct timeline *t, const struct timeline_key *k, enum key_record record)
 {
-	return ready(t, k, record, !FAULT(OWN_SEEN_IS_ENOUGH));
+	return ready(t, k, record, FAULT(OWN_SEEN_IS_ENOUGH) ? BY_SELF : BY_ALL);
 }
 
-bool order_self_ready(const struct timeline *t, const struct timeline_key *k, enum key_record record)
+bool order_may_be_shown(const struct timeline *t, const struct timeline_key *k, enum key_record record)
 {
-	return k->held && ready(t, k, record, false);
+	return k->held && (ready(t, k, record, BY_SELF) || ready(t, k, record, BY_OTHERS));
 }

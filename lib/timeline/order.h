@@ -13,9 +13,10 @@
 unsigned order_before(enum key_method method, enum key_record record);
 /* Whether the key ever has such a record. */
 bool order_has(const struct timeline_key *k, enum key_record record);
-/* Everybody has said, or this node has said, that what must come before the record is everywhere. */
+/* Everybody has said that what must come before the record is everywhere. */
 bool order_all_ready(const struct timeline *t, const struct timeline_key *k, enum key_record record);
-bool order_self_ready(const struct timeline *t, const struct timeline_key *k, enum key_record record);
+/* This node has said so, or all others have: they may have a version with the record on its way from before they counted this node. */
+bool order_may_be_shown(const struct timeline *t, const struct timeline_key *k, enum key_record record);
 
 /* Whether k was made to take the place of this one. */
 bool goals_replaces(const struct timeline_key *k, const uint8_t hash[32]);

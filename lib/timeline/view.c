@@ -142,6 +142,7 @@ static void view_record(const struct timeline_in *in, const struct timeline *t, 
 	v->stopped = id_set_has(&s->stopped, in->self);
 	v->gone = id_set_has(&s->gone, in->self);
 	v->all_gone = FAULT(ANY_GONE_IS_ENOUGH) ? gone != 0 : all_gone(gone, serves | stopped, v->gone, asked);
+	v->others_seen = every(seen, all & ~self);
 	v->others_gone = every(gone, all & ~self);
 	v->shown = key_set_has(&in->published->record[r], k->key->hash);
 	v->show = v->shown;
@@ -158,7 +159,7 @@ static enum record_phase phase_of(const struct timeline *t, const struct timelin
 		return PHASE_UNRETENTIVE;
 	if (v->all_seen)
 		return PHASE_OMNIPRESENT;
-	if (v->any_serves || v->shown || order_self_ready(t, k, r) || (k->foreign && r != RECORD_DNSKEY))
+	if (v->any_serves || v->shown || order_may_be_shown(t, k, r) || (k->foreign && r != RECORD_DNSKEY))
 		return PHASE_RUMOURED;
 	return PHASE_HIDDEN;
 }

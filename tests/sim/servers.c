@@ -90,22 +90,23 @@ void secondary_relents(struct sim *s, int secondary)
 
 /* ---- the parent ---- */
 
-/* A signer would look at it, and knows of no TTL that is as long. */
+/* A signer would look at it, and knows of no TTL that is as long; or all are dead, and who is restored will. */
 static bool some_want_to_look(struct sim *s, int parent)
 {
-	bool wanted = false;
+	bool wanted = false, any = false;
 	struct timeline_in in;
 
 	for (int i = 0; i < s->signers; i++) {
 		struct node *n = &s->node[i];
 
+		any |= !n->gone && n->disk.version != NULL;
 		if (n->gone || node_zone(n) == NULL || node_leaves(n))
 			continue;
 		node_in(s, n, &in);
 		wanted |= timeline_wants(&in, &n->disk.memory, (uint64_t)(SECONDARIES_MAX + parent + 1)) &&
 			  s->parent[parent].ttl > n->disk.memory.ds_ttl && s->parent[parent].ttl > in.zone->ds_ttl;
 	}
-	return wanted;
+	return wanted || !any;
 }
 
 /*

@@ -833,6 +833,35 @@ static void who_joins_signs_with_a_first_key_that_is_to_go(void **state)
 	json_decref(w.zone.secure.body);
 }
 
+/* A new algorithm came in before the others counted who joins, and is to go again, as the zone is to be insecure: a version with its
+ * DNSKEYs may be on its way there. */
+static void who_joins_signs_with_an_algorithm_that_others_may_be_about_to_show(void **state)
+{
+	const struct id_set other = { &w.ids[1], 1 };
+	struct key_state *ksk, *zsk;
+	json_t *no = json_pack("{s:b}", "secure", 0);
+
+	(void)state;
+	zone_in_use();
+	ksk = add_key("ksk", NULL);
+	zsk = add_key("zsk", NULL);
+	ksk->method = zsk->method = METHOD_CONSERVATIVE;
+	w.dnskey[2][3] = w.dnskey[3][3] = 15;
+	w.policy.algorithm_method = METHOD_CONSERVATIVE;
+	w.zone.secure = (struct fact_reg){ .set = true, .body = no };
+	zsk->record[RECORD_ZONE].serves = both();
+	zsk->record[RECORD_ZONE].seen = other;
+	key_set_add(&w.published.record[RECORD_ZONE], zsk->hash);
+	assert_int_equal(view(zsk)->record[RECORD_DNSKEY].phase, PHASE_RUMOURED);
+	assert_true(view(zsk)->record[RECORD_ZONE].retiring);
+	assert_true(view(zsk)->record[RECORD_ZONE].show);
+	ksk->record[RECORD_DNSKEY].stopped = ksk->record[RECORD_DNSKEY].gone = both(); /* nobody is */
+	zsk->record[RECORD_DNSKEY].stopped = zsk->record[RECORD_DNSKEY].gone = both();
+	assert_false(view(zsk)->record[RECORD_ZONE].show);
+	w.zone.secure.body = NULL;
+	json_decref(no);
+}
+
 /* The other half was lost with who made both. */
 static void a_key_without_its_other_half_says_so(void **state)
 {
@@ -959,6 +988,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_was_declined_goes_though_all_show_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_promised_waits_for_what_its_own_secondaries_show, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_joins_signs_with_a_first_key_that_is_to_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_joins_signs_with_an_algorithm_that_others_may_be_about_to_show, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_key_without_its_other_half_says_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_lost_once_does_not_win_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_of_a_zone_that_becomes_insecure_go_together, setup, teardown),
