@@ -151,7 +151,6 @@ const struct timeline *node_view(struct sim *s, struct node *n, struct timeline_
 		return &n->view;
 	timeline_view(in, &n->view);
 	n->viewed = of;
-	truth_of_view(s, n);
 	return &n->view;
 }
 
@@ -269,6 +268,7 @@ static void work(struct sim *s, struct node *n)
 			break;
 		node_says(s, n, &says[0]);
 	}
+	truth_of_view(s, n); /* all that it had to say is said */
 	if (!node_leaves(n))
 		serve_next(s, n, &in, t);
 	for (size_t i = 0; i < n->observers; i++)

@@ -25,7 +25,7 @@ static bool is_everywhere(const struct sim *s, const struct timeline_key *k, enu
 
 static bool is_nowhere(const struct timeline_key *k, enum key_record r)
 {
-	return k->record[r].phase == PHASE_HIDDEN && k->record[r].all_gone;
+	return k->record[r].phase == PHASE_HIDDEN;
 }
 
 /* What a foreign signer publishes has ours from when its operator puts them there until he takes them out. */
