@@ -27,10 +27,13 @@ static struct timeline_say *add(struct says *s, enum timeline_say_kind kind, con
 	return say;
 }
 
-/* All of this node's published version, where something of it was not said yet. */
+/*
+ * All of this node's published version, where something of it was not said yet; or, while a DS moves, the parent has shown a longer
+ * TTL than any signer has said: an RRset that others have not seen may be in caches for so long.
+ */
 static void say_serves(struct says *s)
 {
-	bool fresh = false;
+	bool fresh = s->in->published->any && s->m->ds_ttl > s->in->zone->ds_ttl && timeline_ds_moves(s->t);
 
 	for (size_t i = 0; i < s->t->n; i++)
 		for (enum key_record r = 0; r < KEY_RECORDS; r++)

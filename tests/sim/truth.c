@@ -5,27 +5,30 @@
  */
 #include "tests/sim/sim.h"
 
+static bool is_by_hand(const struct sim *s, enum key_record r)
+{
+	return r == RECORD_DS && (s->move.on || s->cds_when == CDS_NEVER);
+}
+
 /*
  * A DNSKEY that is not to go stays until this signer says to stop; signatures and DS, on which none relies for others' sake, as long as
  * nobody has published a version without.  Where people tell the parent, it is what a signer is about to publish; and what servers of
  * one that is retired showed as CDS may have taken a DS back that all others have seen, which is harmless: no DNSKEY goes before its DS.
  *
- * Of what an old copy publishes, while those that it hears lack its later words, too, nobody can know.
+ * What an old copy has forgotten, while those that it hears lack its later words, too, and what it publishes then, nobody can know.
  */
 static bool is_everywhere(const struct sim *s, const struct timeline_key *k, enum key_record r)
 {
-	const bool by_hand = r == RECORD_DS && (s->move.on || s->cds_when == CDS_NEVER);
-
 	if (k->dead || k->record[r].phase != PHASE_OMNIPRESENT)
 		return false;
 	if (r == RECORD_DNSKEY)
 		return !k->record[r].retiring;
-	return !by_hand && (s->given_up[r] >> keys_find(s, k->key->hash) & 1) == 0;
+	return !is_by_hand(s, r) && (s->given_up[r] >> keys_find(s, k->key->hash) & 1) == 0;
 }
 
-static bool is_nowhere(const struct timeline_key *k, enum key_record r)
+static bool is_nowhere(const struct sim *s, const struct timeline_key *k, enum key_record r)
 {
-	return k->record[r].phase == PHASE_HIDDEN;
+	return k->record[r].phase == PHASE_HIDDEN && (k->record[r].all_gone || !is_by_hand(s, r));
 }
 
 /* What a foreign signer publishes has ours from when its operator puts them there until he takes them out. */
@@ -44,7 +47,7 @@ static void check(struct sim *s, const struct node *n, const struct timeline_key
 	if (!has && is_everywhere(s, k, c->record) && !is_foreign(s, c))
 		sim_fail(s, "untrue", "signer %d takes %s of k%d for omnipresent, and one may have %s", n->i,
 			 key_record_names[c->record], key, mask_text(s, c->mask, text));
-	if (has && is_nowhere(k, c->record) && !is_foreign(s, c))
+	if (has && is_nowhere(s, k, c->record) && !is_foreign(s, c))
 		sim_fail(s, "untrue", "signer %d takes %s of k%d for hidden, and one may have %s", n->i, key_record_names[c->record],
 			 key, mask_text(s, c->mask, text));
 }
@@ -56,7 +59,7 @@ static bool has_record(const struct timeline_key *k, enum key_record r)
 
 void truth_of_content(struct sim *s, const struct node *n, const struct content *c)
 {
-	if (s->quiet || s->old_copy_spoke || n->backup || !n->up || !n->compared || n->gone || n->disk.version == NULL || n->viewed.told != n->told ||
+	if (s->quiet || s->old_copy_spoke || n->old_copy || n->backup || !n->up || !n->compared || n->gone || n->disk.version == NULL || n->viewed.told != n->told ||
 	    node_leaves(n) || !node_is_signer(state_node(n->state, n->id.id)))
 		return;
 	for (size_t i = 0; i < n->view.n; i++)

@@ -862,6 +862,36 @@ static void who_joins_signs_with_an_algorithm_that_others_may_be_about_to_show(v
 	json_decref(no);
 }
 
+static bool says_serves(void)
+{
+	struct timeline_say says[8];
+
+	timeline_view(&w.in, &w.t);
+	for (size_t n = timeline_says(&w.in, &w.t, &w.memory, says, 8); n-- > 0;)
+		if (says[n].kind == SAY_SERVES)
+			return true;
+	return false;
+}
+
+/* The parent has shown an RRset that the other signers may not have seen. */
+static void a_longer_ttl_of_the_ds_is_told_while_it_moves(void **state)
+{
+	struct key_state *ksk;
+
+	(void)state;
+	zone_in_use();
+	w.zone.ds_ttl = 3600;
+	w.memory.ds_ttl = 7200;
+	assert_false(says_serves());
+	ksk = add_key("ksk", &w.key[0]);
+	settle(ksk, RECORD_DNSKEY);
+	ksk->record[RECORD_DS].serves = both();
+	key_set_add(&w.published.record[RECORD_DS], ksk->hash);
+	assert_true(says_serves());
+	w.zone.ds_ttl = 7200;
+	assert_false(says_serves());
+}
+
 /* The other half was lost with who made both. */
 static void a_key_without_its_other_half_says_so(void **state)
 {
@@ -989,6 +1019,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_promised_waits_for_what_its_own_secondaries_show, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_joins_signs_with_a_first_key_that_is_to_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_joins_signs_with_an_algorithm_that_others_may_be_about_to_show, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_longer_ttl_of_the_ds_is_told_while_it_moves, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_key_without_its_other_half_says_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_lost_once_does_not_win_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_of_a_zone_that_becomes_insecure_go_together, setup, teardown),
