@@ -197,7 +197,7 @@ void leave_tick(struct keydist *k)
 		if (!n->leaving)
 			continue;
 		word = timeline_leave(s, k->self.id, n, watched(k, i) && zone_left(k, n, true) == NULL);
-		if (word != LEAVE_NOTHING) {
+		if (word == LEAVE_STOPPED || (word == LEAVE_RETIRED && cluster_sure_but(k->cluster, n->id))) {
 			say(k, n, word);
 			return; /* the state may be another one now */
 		}
@@ -213,6 +213,9 @@ static json_t *sentence(struct keydist *k, const struct node_state *n)
 	const struct timeline_wait *w;
 	const struct zone_ctx *c;
 
+	if (!self && !cluster_sure_but(k->cluster, n->id))
+		return json_string("this signer has not met all others and a backup since its start, and may not know what it said last: "
+				   "another signer retires it, or this one when it has");
 	if (n->left)
 		return json_string("it has stopped, and is retired by the first signer that hears of it");
 	if (!watched(k, (size_t)(n - cluster_state(k->cluster)->node)))

@@ -153,6 +153,8 @@ int cluster_cut(struct cluster *c, fact_which_fn *which, void *ctx, size_t *n, s
 bool cluster_compared(const struct cluster *c); /* facts may be said, steps taken */
 /* own_is_sure; once it is, it stays so. */
 bool cluster_sure(struct cluster *c);
+/* The same, though this node has not been met: it is to be retired, for good, with all that it said and that is not known here. */
+bool cluster_sure_but(struct cluster *c, const uint8_t id[NODE_ID_LEN]);
 /* Words on zones of nodes that only now are known are on their way; never for longer than a few seconds. */
 bool cluster_words_due(const struct cluster *c);
 bool cluster_alone(const struct cluster *c);    /* no peer has answered since the start */

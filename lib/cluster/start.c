@@ -131,24 +131,35 @@ static bool is_met(const struct cluster *c, const uint8_t id[NODE_ID_LEN])
 	return false;
 }
 
-bool cluster_sure(struct cluster *c)
+/* but: not asked for. */
+static bool has_met_others(struct cluster *c, const uint8_t *but)
 {
 	struct own_others others = { 0 };
 
-	if (!cluster_compared(c))
-		return false;
-	for (size_t i = 0; i < c->state->nodes && !c->sure; i++) {
+	for (size_t i = 0; i < c->state->nodes; i++) {
 		const struct node_state *n = &c->state->node[i];
 
-		if (n->dead || memcmp(n->id, c->self->id, NODE_ID_LEN) == 0)
+		if (n->dead || memcmp(n->id, c->self->id, NODE_ID_LEN) == 0 || memcmp(n->id, but, NODE_ID_LEN) == 0)
 			continue;
 		others.signers += node_is_signer(n);
 		others.backups += node_is_backup(n);
 		others.signers_met += node_is_signer(n) && is_met(c, n->id);
 		others.backups_met += node_is_backup(n) && is_met(c, n->id);
 	}
-	c->sure = c->sure || own_is_sure(&others, c->go_alone);
-	return c->sure;
+	return own_is_sure(&others, c->go_alone);
+}
+
+bool cluster_sure_but(struct cluster *c, const uint8_t id[NODE_ID_LEN])
+{
+	return cluster_compared(c) && (c->sure || has_met_others(c, id));
+}
+
+bool cluster_sure(struct cluster *c)
+{
+	const bool sure = cluster_sure_but(c, c->self->id);
+
+	c->sure |= sure;
+	return sure;
 }
 
 bool cluster_words_due(const struct cluster *c)

@@ -238,6 +238,30 @@ def test_a_dead_signer_leaves_when_its_secondaries_show_others(lab):
     signs_alone(cluster, s2)
 
 
+@limit(120)
+def test_who_may_lack_the_last_words_retires_nobody(lab):
+    """A signer that has met no backup since its start may be an old copy: what the dead one said last, and the backup knows, would be void."""
+    cluster = Cluster(lab, signers=3, backups=1).init()
+    s1, s2, vault = cluster.signer1, cluster.signer2, cluster.vault
+    cluster.write_confs()
+    cluster.start()
+    cluster.add_zone(ZONE, small_zone(ZONE))
+    s1.ctl("key", "create", ZONE)
+    cluster.wait_signed(ZONE)
+    s1.kill()
+    vault.kill()
+    s2.kill()
+    # signer3 has all that the backup has, and says so, as long as it hears it.
+    wait_until(lambda: standing(cluster.signers()[2], "vault")["heard_ms"] > 10000, 30, "signer3 does not hear the backup")
+    mark = s2.keydist.mark()
+    s2.start()
+    s2.keydist.wait_event("event=compared", 30, since=mark)
+    refused(s2, "has not met all others and a backup", "node", "retire", "signer1", "--fenced")
+    vault.start()
+    wait_until(lambda: s2.ctl("node", "retire", "signer1", "--fenced", check=False).returncode == 0, 30, "signer1 is retired", every=0.3)
+    wait_until(lambda: standing(s2, "signer1").get("retired"), 10, "signer2 knows that")
+
+
 @limit(200)
 def test_two_signers_that_retire_each_other_both_stay(lab):
     """Each is told, while it hears nobody, that the other is dead: no signer would be left, so neither counts, and both say so."""

@@ -83,7 +83,11 @@ bool leave_step(struct sim *s, struct node *n, const struct timeline_in *in)
 		const struct node_state *x = &n->state->node[i];
 		const bool departed = timeline_departed(in, &n->disk.memory, x->id);
 
-		switch (timeline_leave(n->state, n->id.id, x, departed)) {
+		const enum leave_word word = timeline_leave(n->state, n->id.id, x, departed);
+
+		if (word == LEAVE_RETIRED && !n->sure && !start_is_sure(s, n)) /* it may lack what that one said last */
+			continue;
+		switch (word) {
 		case LEAVE_NOTHING:
 			continue;
 		case LEAVE_STOPPED:

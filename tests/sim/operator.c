@@ -268,7 +268,7 @@ static void on_oath(struct sim *s, const struct event *ev)
 		return;
 	}
 	leave_none_without(s);
-	over = n->up && n->compared;
+	over = n->up && n->compared && (n->sure || start_is_sure(s, n));
 	for (int i = 0; i < s->secondaries; i++)
 		over &= s->secondary[i].elsewhere || s->secondary[i].version == NULL || s->secondary[i].version->at >= (int64_t)ev->value;
 	if (over && ev->what != NULL) {
