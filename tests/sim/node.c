@@ -293,15 +293,15 @@ void node_wake(struct sim *s, struct node *n)
 		work(s, n);
 }
 
-/* Whom the node looks at: the secondaries that take versions of it, those of who leaves, which the NS RRset names if its own words
- * do not, and the parent's servers. */
+/* Whom the node looks at: the secondaries that take versions of it, those of who leaves, and whatever had a version of it, which the
+ * NS RRset names if that one does not, and the parent's servers. */
 void node_observe(struct sim *s, struct node *n)
 {
 	n->observers = 0;
 	n->watched = leave_watched(s, n);
 	for (int i = 0; i < s->secondaries; i++)
 		if ((s->secondary[i].watchers >> n->i & 1) != 0 ||
-		    ((s->secondary[i].watchers | s->secondary[i].primaries) & n->watched) != 0)
+		    ((s->secondary[i].watchers | s->secondary[i].had) & n->watched) != 0)
 			n->observer[n->observers++] =
 				(struct timeline_observer){ (uint64_t)i + 1, OBSERVER_SECONDARY };
 	for (int i = 0; i < s->parents; i++)

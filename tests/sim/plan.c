@@ -206,6 +206,27 @@ static void roll_at(struct sim *s, int a, int64_t at)
 	later(s, TROUBLE_ROLL, a, 0, at, at, 0);
 }
 
+/* Others roll, and wait for one signer that holds its versions back, or has a server that does not take them; then it leaves, or is
+ * dead. */
+static void plan_leaver(struct sim *s)
+{
+	const int x = (int)chance_below(&s->chance, (uint32_t)s->members);
+	const int a = (x + 1 + (int)chance_below(&s->chance, (uint32_t)s->members - 1)) % s->members;
+	const int64_t at = chance_between(&s->chance, HOUR, 2 * DAY), leaves = at + chance_between(&s->chance, DAY, 6 * DAY);
+
+	roll_at(s, a, at);
+	if (chance_of(&s->chance, 30))
+		later(s, TROUBLE_HALT, x, 0, at - chance_between(&s->chance, 0, HOUR), leaves, 0);
+	else
+		later(s, TROUBLE_SECONDARY, 0, (int)chance_below(&s->chance, (uint32_t)s->secondaries),
+		      at - chance_between(&s->chance, 0, HOUR), leaves - chance_between(&s->chance, 0, 6 * HOUR), 0);
+	later(s, TROUBLE_RETIRE, a, x, leaves, leaves, 2 + (int64_t)chance_below(&s->chance, 2) + 4 * (int64_t)chance_below(&s->chance, 2));
+	plan_some(s, TROUBLE_TTL, chance_below(&s->chance, 3), 2 * DAY, HOUR);
+	plan_some(s, TROUBLE_SECONDARY, chance_below(&s->chance, 2), 6 * DAY, 3 * DAY);
+	plan_some(s, TROUBLE_SPLIT, chance_below(&s->chance, 3), 8 * DAY, 2 * DAY);
+	plan_some(s, TROUBLE_ROLL, chance_below(&s->chance, 2), 6 * DAY, HOUR);
+}
+
 /* An old copy comes back where only one other hears it, who lacks the last words of the node: it does not learn at once that it
  * was set back. */
 static void plan_copies(struct sim *s)
@@ -372,6 +393,8 @@ void sim_plan(struct sim *s)
 		plan_year(s);
 	else if (s->seed % 10 == 5)
 		plan_torn(s);
+	else if (s->seed % 20 == 1)
+		plan_leaver(s);
 	else if (plan_is_of_deaths(s))
 		plan_deaths(s);
 	else if (s->seed % 20 == 13)

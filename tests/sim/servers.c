@@ -47,6 +47,7 @@ static void on_poll(struct sim *s, const struct event *ev)
 			continue;
 		}
 		sec->version = v;
+		sec->had |= 1 << n->who;
 		sec->claim = 0;
 		if (s->now < s->healed_at + 20 * DAY)
 			sim_say(s, "secondary %d takes serial %u of signer %d", ev->a, v->word.serial, i);

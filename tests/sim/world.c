@@ -257,8 +257,10 @@ static void set_up_servers(struct sim *s)
 			continue;
 		}
 		for (int n = 0; n < s->members; n++)
-			if ((sec->primaries >> n & 1) != 0)
+			if ((sec->primaries >> n & 1) != 0) {
 				sec->version = s->node[n].disk.version;
+				sec->had = 1 << n;
+			}
 		secondary_shows(s, sec, sec->version, 1);
 	}
 	for (int n = 0; n < s->members; n++)

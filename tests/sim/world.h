@@ -153,6 +153,7 @@ struct node {
 struct secondary {
 	int primaries; /* bits of nodes whose versions come to it, maybe by way of others */
 	int watchers;  /* bits of nodes that look at it */
+	int had;       /* bits of nodes: it has had a version of theirs */
 	bool elsewhere; /* it has the zone from the foreign signer, and asks no other */
 	bool unnamed;   /* the zone's NS RRset does not name it yet: no validator asks it */
 	const struct version *version; /* NULL: none yet */
