@@ -12,6 +12,7 @@
 #include "signer/engine/kdlink.h"
 #include "signer/engine/look.h"
 #include "signer/engine/netlink.h"
+#include "signer/engine/withheld.h"
 #include "fail/fail.h"
 #include "log/log.h"
 
@@ -114,7 +115,7 @@ static struct serial_view view_of(struct zwork *z, int64_t now, struct serial_ve
 	int64_t now_ms = clock_mono_ms();
 	struct serial_view view = {
 		.now = now, .last = z->kept.last, .serving = info != NULL, .mine = z->kept.mine,
-		.mine_earliest = info == NULL ? INT64_MAX : info->earliest,
+		.mine_earliest = info == NULL ? INT64_MAX : withheld_is_late(z, now_ms) ? now : info->earliest,
 		.want = review_lets(z) ? *review_content(z) : z->kept.mine,
 		.confirmed = source_confirmed(z, z->source.kind == SOURCE_FILE ? now_ms - FRESH_MS : now_ms - 3600000),
 		.forced = z->forced && z->hold == NULL, .floor = z->plan->floor,

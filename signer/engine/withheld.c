@@ -67,6 +67,11 @@ bool withheld_ends(const struct zwork *z, int64_t now_ms, int64_t now)
 	return z->withheld_ms != 0 && now_ms >= z->withheld_ms && !z->busy && z->made == NULL && !better_elsewhere(z, now);
 }
 
+bool withheld_is_late(const struct zwork *z, int64_t now_ms)
+{
+	return z->withheld_old && now_ms >= z->withheld_ms;
+}
+
 void withheld_look(struct zwork *z)
 {
 	const int64_t now_ms = clock_mono_ms(), again_ms = now_ms + AGAIN_MS;

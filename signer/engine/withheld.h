@@ -21,6 +21,9 @@ void withheld_set_back(struct zwork *z);
 void withheld_plan(struct zwork *z, bool set_back);
 /* Whether nothing better is to come: now_ms monotonic, now by the wall clock. */
 bool withheld_ends(const struct zwork *z, int64_t now_ms, int64_t now);
+/* Of an old copy, and none has taken its place in time: whoever asks this signer alone has what it has until that ends, so the next
+ * version is in need, as if signatures were about to end. */
+bool withheld_is_late(const struct zwork *z, int64_t now_ms);
 /* Behind each step of the zone: ends it where nothing better is to come. */
 void withheld_look(struct zwork *z);
 /* For people, whether it is withheld or not: a sentence, free(); NULL: nothing is wrong with it. */

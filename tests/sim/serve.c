@@ -168,6 +168,16 @@ static bool clock_ok(const struct sim *s, const struct node *n, const struct ser
 	return clock_vouched(&view, NULL) != CLOCK_DOUBT;
 }
 
+/* Its version is of an old copy, and no other one has taken its place in ten minutes. */
+static bool withheld_for_long(const struct sim *s, struct node *n)
+{
+	const bool withheld = n->set_back && n->disk.version != NULL && n->viewed.told == n->told && n->view.stale;
+
+	if (!withheld || n->withheld_at == 0)
+		n->withheld_at = withheld ? s->now : 0;
+	return withheld && s->now >= n->withheld_at + 10 * MINUTE;
+}
+
 /* next: the keys' next version is ready. */
 static void decide(const struct sim *s, struct node *n, bool next, struct serial_view *view, struct serial_decision *d)
 {
@@ -178,7 +188,7 @@ static void decide(const struct sim *s, struct node *n, bool next, struct serial
 	view->last = n->disk.last;
 	view->serving = v != NULL;
 	view->mine = n->disk.mine;
-	view->mine_earliest = v == NULL ? INT64_MAX : v->word.earliest;
+	view->mine_earliest = v == NULL ? INT64_MAX : withheld_for_long(s, n) ? view->now : v->word.earliest;
 	view->want = n->halted > 0 ? n->disk.mine : n->disk.taken;
 	view->want.steps = n->disk.mine.steps; /* keys may wait, and what is published is renewed */
 	if (next && n->next_steps > view->want.steps)

@@ -110,6 +110,7 @@ struct node {
 	int source_off;    /* how many troubles cut its source off */
 	bool asking;       /* the source */
 	int64_t step_at;   /* the serial rule is asked again */
+	int64_t withheld_at; /* since when what it published is, as it was set back; 0: it is not */
 	int64_t behind_at; /* since when it has waited for content that a dead one alone has; 0: it does not */
 	int64_t well_at;   /* since when it runs, has compared, has a right clock and its source */
 	int64_t first_at;  /* when it published its first version */

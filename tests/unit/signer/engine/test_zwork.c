@@ -243,6 +243,18 @@ static void what_has_expired_is_served_once_nothing_better_is_to_come(void **sta
 	assert_true(withheld_ends(&zone, late_ms, now));
 }
 
+static void what_is_of_an_old_copy_is_late_once_its_time_is_over(void **state)
+{
+	(void)state;
+	zone.withheld_ms = 5000 + WITHHELD_MS;
+	assert_false(withheld_is_late(&zone, zone.withheld_ms)); /* it has expired, and is late by itself */
+	zone.withheld_old = true;
+	assert_false(withheld_is_late(&zone, zone.withheld_ms - 1));
+	hear_of(OTHER, 1, 0x11, false); /* who has a better one that not all may ask */
+	zone.peer[0].v.earliest = INT64_MAX;
+	assert_true(withheld_is_late(&zone, zone.withheld_ms));
+}
+
 /* ---- what waits for a commit ---- */
 
 static void note_steps(const char *const *steps)
@@ -366,6 +378,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_a_silent_one_had_before_stays_older, setup, teardown),
 		cmocka_unit_test_setup_teardown(beside_a_signer_that_is_heard_the_number_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_has_expired_is_served_once_nothing_better_is_to_come, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_of_an_old_copy_is_late_once_its_time_is_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_no_commit_took_goes_with_the_next_one_in_its_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_a_write_was_to_do_is_not_said_where_it_failed, setup, teardown),
 	};
