@@ -42,7 +42,7 @@
  *   key.dropped  {"key","recovery":id}             promise of a backup: it keeps it no longer, and takes it no more
  *   key.serves   {"keys":[..],"signing":[..],"cds":[..],"keyset","unsigned_ttl","largest_ttl","dnskey_ttl",
  *                "ds_ttl"}   deed: published; the TTLs are the largest of what the author published before
- *                without them, or saw at the parent
+ *                without them, or saw at the parent; said again while a DS moves, once that is longer than was said
  *   key.seen     {"key","record"?,"ttl"?}          deed: all serve it, and the author's wait for that has ended
  *   key.stopped  {"key","record","ttl","insecure"?}  promise: no longer published, and never again; insecure: for
  *                                                  the zone is to become that
