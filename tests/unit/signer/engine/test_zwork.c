@@ -3,6 +3,10 @@
 #include "signer/engine/withheld.h"
 #include "signer/engine/zwork.h"
 
+#include "key/key.h"
+#include "signer/engine/plan.h"
+#include "store/state.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -255,6 +259,44 @@ static void what_is_of_an_old_copy_is_late_once_its_time_is_over(void **state)
 	assert_true(withheld_is_late(&zone, zone.withheld_ms));
 }
 
+/* ---- what a secondary shows that nobody explains ---- */
+
+static void key_set_of(const uint8_t *rdata, struct rr *rr, uint8_t out[32])
+{
+	struct err e;
+
+	*rr = (struct rr){ .owner = (const uint8_t *)"\4zone", .rdata = rdata, .type = TYPE_DNSKEY, .rdlen = 36 };
+	assert_int_equal(key_set_hash(rr, 1, out, &e), 0);
+}
+
+/* By whoever has come further than this node: with the DNSKEY RRset that is published here, or that the plan has. */
+static void a_secondary_with_the_keys_of_the_plan_has_ours(void **state)
+{
+	static const uint8_t now_key[36] = { 1, 1, 3, 15, 1 }, next_key[36] = { 1, 1, 3, 15, 2 }, other_key[36] = { 1, 1, 3, 15, 3 };
+	struct rr next, rr;
+	struct version version = { .refs = 1 };
+	struct ready_rrset ready = { .rrs = &next, .n = 1 };
+	struct plan next_plan = { .ready = &ready, .ready_count = 1 };
+	struct shown shown = { .now = { .ok = true, .serial = 7 }, .key_serial = 7 };
+
+	(void)state;
+	zone.version = &version;
+	key_set_of(now_key, &rr, version.info.keyset);
+	memcpy(shown.keyset, version.info.keyset, sizeof(shown.keyset));
+	assert_true(secondary_has_our_keys(&zone, &shown));
+	key_set_of(next_key, &next, shown.keyset);
+	assert_false(secondary_has_our_keys(&zone, &shown));
+	zone.plan = &next_plan;
+	assert_true(secondary_has_our_keys(&zone, &shown));
+	key_set_of(other_key, &rr, shown.keyset);
+	assert_false(secondary_has_our_keys(&zone, &shown));
+	key_set_of(now_key, &rr, shown.keyset);
+	shown.key_serial = 6; /* of the version before */
+	assert_false(secondary_has_our_keys(&zone, &shown));
+	zone.version = NULL;
+	zone.plan = NULL;
+}
+
 /* ---- what waits for a commit ---- */
 
 static void note_steps(const char *const *steps)
@@ -379,6 +421,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(beside_a_signer_that_is_heard_the_number_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_has_expired_is_served_once_nothing_better_is_to_come, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_of_an_old_copy_is_late_once_its_time_is_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_secondary_with_the_keys_of_the_plan_has_ours, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_no_commit_took_goes_with_the_next_one_in_its_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_a_write_was_to_do_is_not_said_where_it_failed, setup, teardown),
 	};
