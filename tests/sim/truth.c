@@ -59,7 +59,7 @@ static bool has_record(const struct timeline_key *k, enum key_record r)
 
 void truth_of_content(struct sim *s, const struct node *n, const struct content *c)
 {
-	if (s->quiet || s->old_copy_spoke || n->old_copy || n->backup || !n->up || !n->compared || n->gone || n->disk.version == NULL || n->viewed.told != n->told ||
+	if (s->quiet || s->old_copy_spoke || n->old_copy || n->backup || !n->up || !n->compared || n->gone || (n->disk.version == NULL && !n->view.may_serve) || n->viewed.told != n->told ||
 	    node_leaves(n) || !node_is_signer(state_node(n->state, n->id.id)))
 		return;
 	for (size_t i = 0; i < n->view.n; i++)
