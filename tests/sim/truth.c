@@ -57,10 +57,17 @@ static bool has_record(const struct timeline_key *k, enum key_record r)
 	return r == RECORD_DNSKEY || (r == RECORD_ZONE ? k->zone_signing : k->sep);
 }
 
+/* It is a signer that publishes, or is about to, by what it saw last. */
+static bool goes_by_its_view(const struct node *n)
+{
+	if (n->backup || !n->up || !n->compared || n->gone || n->viewed.told != n->told)
+		return false;
+	return node_is_signer(state_node(n->state, n->id.id)) && !node_leaves(n) && (n->disk.version != NULL || n->view.may_serve);
+}
+
 void truth_of_content(struct sim *s, const struct node *n, const struct content *c)
 {
-	if (s->quiet || s->old_copy_spoke || n->old_copy || n->backup || !n->up || !n->compared || n->gone || (n->disk.version == NULL && !n->view.may_serve) || n->viewed.told != n->told ||
-	    node_leaves(n) || !node_is_signer(state_node(n->state, n->id.id)))
+	if (s->quiet || s->old_copy_spoke || n->old_copy || !goes_by_its_view(n))
 		return;
 	for (size_t i = 0; i < n->view.n; i++)
 		if (has_record(&n->view.key[i], c->record))
