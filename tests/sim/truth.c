@@ -26,9 +26,11 @@ static bool is_everywhere(const struct sim *s, const struct timeline_key *k, enu
 	return !is_by_hand(s, r) && (s->given_up[r] >> keys_find(s, k->key->hash) & 1) == 0;
 }
 
-static bool is_nowhere(const struct sim *s, const struct timeline_key *k, enum key_record r)
+/* By what is known, or since nobody may have shown it.  Where a zone is to be insecure, a restored signer says nothing of the signatures
+ * of those before it until no DS is left, and then nobody asks for any. */
+static bool is_nowhere(const struct sim *s, const struct node *n, const struct timeline_key *k, enum key_record r)
 {
-	return k->record[r].phase == PHASE_HIDDEN && (k->record[r].all_gone || !is_by_hand(s, r));
+	return k->record[r].phase == PHASE_HIDDEN && (k->record[r].all_gone || (n->view.secure && !is_by_hand(s, r)));
 }
 
 /* What a foreign signer publishes has ours from when its operator puts them there until he takes them out. */
@@ -47,7 +49,7 @@ static void check(struct sim *s, const struct node *n, const struct timeline_key
 	if (!has && is_everywhere(s, k, c->record) && !is_foreign(s, c))
 		sim_fail(s, "untrue", "signer %d takes %s of k%d for omnipresent, and one may have %s", n->i,
 			 key_record_names[c->record], key, mask_text(s, c->mask, text));
-	if (has && is_nowhere(s, k, c->record) && !is_foreign(s, c))
+	if (has && is_nowhere(s, n, k, c->record) && !is_foreign(s, c))
 		sim_fail(s, "untrue", "signer %d takes %s of k%d for hidden, and one may have %s", n->i, key_record_names[c->record],
 			 key, mask_text(s, c->mask, text));
 }
