@@ -105,12 +105,27 @@ static uint32_t larger(uint32_t a, uint32_t b)
 	return a > b ? a : b;
 }
 
+/* Largest TTL of what its servers may have had: its own versions, this node's, or any other's, by what was said of them. */
+static int64_t largest_ttl(const struct timeline_in *in, const struct timeline_leaver *l)
+{
+	uint64_t ttl = larger(l->ttl, larger(in->published->dnskey_ttl, in->published->zone_ttl));
+
+	for (size_t i = 0; i < in->zone->keys; i++)
+		for (enum key_record r = 0; r < KEY_RECORDS; r++) {
+			const struct record_state *s = &in->zone->key[i].record[r];
+
+			if (r != RECORD_DS && s->before_ttl > ttl)
+				ttl = s->before_ttl;
+			if (r != RECORD_DS && s->ttl > ttl)
+				ttl = s->ttl;
+		}
+	return (int64_t)ttl;
+}
+
 static int64_t need_s(const struct timeline_in *in, const struct timeline_memory *m, const struct timeline_wait *w,
 		      const struct timeline_leaver *l)
 {
-	/* its servers have either */
-	const int64_t ttl = larger(l->ttl, larger(in->published->dnskey_ttl, in->published->zone_ttl));
-	const int64_t s = ttl + in->policy->extra_s;
+	const int64_t s = largest_ttl(in, l) + in->policy->extra_s;
 
 	if (w->confirmed)
 		return larger(m->ds_ttl, (uint32_t)in->zone->ds_ttl) + in->policy->extra_s;

@@ -122,6 +122,23 @@ static void what_it_published_must_leave_the_caches(void **state)
 	assert_int_equal(word(0), LEAVE_NOTHING); /* once */
 }
 
+/* Nobody else may have looked at the server, which had that one's version for longer than all others. */
+static void what_others_published_must_leave_the_caches_too(void **state)
+{
+	(void)state;
+	leaves(0, false);
+	w.key.record[RECORD_ZONE].ttl = 3 * TTL;
+	w.key.record[RECORD_DNSKEY].before_ttl = 2 * TTL;
+	w.zone.keys = 1;
+	tend();
+	shows(0, true);
+	shows(1, true);
+	runs(3 * TTL + 59);
+	assert_false(departed(0));
+	runs(1);
+	assert_true(departed(0));
+}
+
 static void a_server_that_shows_the_leaver_again_begins_the_wait_anew(void **state)
 {
 	(void)state;
@@ -339,6 +356,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_it_published_must_leave_the_caches, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_others_published_must_leave_the_caches_too, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_server_that_shows_the_leaver_again_begins_the_wait_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_server_more_begins_the_wait_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_leaver_that_may_serve_again_waits_from_the_beginning, setup, teardown),
