@@ -212,16 +212,16 @@ static json_t *sentence(struct keydist *k, const struct node_state *n)
 	struct timeline_leaver l;
 	const struct timeline_wait *w;
 	const struct zone_ctx *c;
+	const bool sure = self || cluster_sure_but(k->cluster, n->id);
+	static const char unsure[] = "this signer has not met all others and a backup since its start, and may not know what it said last: another "
+				     "signer retires it, or this one when it has";
 
-	if (!self && !cluster_sure_but(k->cluster, n->id))
-		return json_string("this signer has not met all others and a backup since its start, and may not know what it said last: "
-				   "another signer retires it, or this one when it has");
 	if (n->left)
-		return json_string("it has stopped, and is retired by the first signer that hears of it");
+		return json_string(sure ? "it has stopped, and is retired by the first signer that hears of it" : unsure);
 	if (!watched(k, (size_t)(n - cluster_state(k->cluster)->node)))
 		return json_string("it is waited until it says that nothing of it is served or cached");
 	if ((c = zone_left(k, n, false)) == NULL)
-		return json_string("nothing of it is served or cached any more");
+		return json_string(sure ? "nothing of it is served or cached any more" : unsure);
 	l = leaver(k, c, n);
 	w = c->memory == NULL ? NULL : timeline_leave_wait(c->memory, n->id);
 	if (!l.known && self)

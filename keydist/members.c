@@ -171,14 +171,14 @@ static int check_signer_goes(struct keydist *k, const struct node_state *n, cons
 			       "nobody serves or caches anything of it (--fenced)", name, (long long)longest_ttl(k, n->id));
 	if (how != RETIRE_ASKED && self)
 		return err_set(e, ERR_REFUSED, "%s is this node: say it to another signer", name);
+	if (how != RETIRE_ASKED && heard)
+		return err_set(e, ERR_REFUSED, "%s was heard %lld.%lld s ago: stop it for good before you swear that it is dead",
+			       name, (long long)heard_ms / 1000, (long long)heard_ms % 1000 / 100);
 	if (how == RETIRE_FENCED && !cluster_sure_but(k->cluster, n->id))
 		return err_set(e, ERR_REFUSED,
 			       "since its start this signer has not met all others and a backup: what %s said last, and others know, "
 			       "would be void; say it to another signer, or when they are back; if they are gone for good, too: "
 			       "duetctl zone resume --alone", name);
-	if (how != RETIRE_ASKED && heard)
-		return err_set(e, ERR_REFUSED, "%s was heard %lld.%lld s ago: stop it for good before you swear that it is dead",
-			       name, (long long)heard_ms / 1000, (long long)heard_ms % 1000 / 100);
 	return 0;
 }
 

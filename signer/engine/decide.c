@@ -115,7 +115,7 @@ static struct serial_view view_of(struct zwork *z, int64_t now, struct serial_ve
 	int64_t now_ms = clock_mono_ms();
 	struct serial_view view = {
 		.now = now, .last = z->kept.last, .serving = info != NULL, .mine = z->kept.mine,
-		.mine_earliest = info == NULL ? INT64_MAX : withheld_is_late(z, now_ms) ? now : info->earliest,
+		.mine_earliest = info == NULL ? INT64_MAX : info->earliest,
 		.want = review_lets(z) ? *review_content(z) : z->kept.mine,
 		.confirmed = source_confirmed(z, z->source.kind == SOURCE_FILE ? now_ms - FRESH_MS : now_ms - 3600000),
 		.forced = z->forced && z->hold == NULL, .floor = z->plan->floor,
@@ -134,6 +134,9 @@ static void look_at_serials(struct zwork *z, int64_t now, struct serial_decision
 	struct serial_version known[KNOWN_MAX];
 	struct serial_view view = view_of(z, now, known);
 
+	/* Not where it is asked whether to go on uncompared, or with a clock in doubt: an old copy least of all. */
+	if (withheld_is_late(z, clock_mono_ms()))
+		view.mine_earliest = now;
 	/* A renewal that could not help (keydist has no fresh DNSKEY signatures) is not repeated at once. */
 	if (z->renewed_ms != 0 && clock_mono_ms() - z->renewed_ms < RENEW_AGAIN_MS && !signed_now)
 		view.mine_earliest = INT64_MAX;

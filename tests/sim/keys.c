@@ -352,7 +352,7 @@ int __wrap_sodium_base642bin(unsigned char *out, size_t max, const char *text, s
 int __wrap_sodium_base642bin(unsigned char *out, size_t max, const char *text, size_t len, const char *ignore, size_t *out_len,
 			     const char **end, int variant)
 {
-	const size_t padding = len == 0 ? 0 : (size_t)(text[len - 1] == '=') + (size_t)(text[len - 2] == '=');
+	const size_t padding = len < 4 ? 0 : (size_t)(text[len - 1] == '=') + (size_t)(text[len - 2] == '=');
 	const size_t n = len / 4 * 3 - padding;
 
 	if (variant != sodium_base64_VARIANT_ORIGINAL || len % 4 != 0 || n > max)

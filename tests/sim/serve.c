@@ -188,7 +188,7 @@ static void decide(const struct sim *s, struct node *n, bool next, struct serial
 	view->last = n->disk.last;
 	view->serving = v != NULL;
 	view->mine = n->disk.mine;
-	view->mine_earliest = v == NULL ? INT64_MAX : withheld_for_long(s, n) ? view->now : v->word.earliest;
+	view->mine_earliest = v == NULL ? INT64_MAX : v->word.earliest;
 	view->want = n->halted > 0 ? n->disk.mine : n->disk.taken;
 	view->want.steps = n->disk.mine.steps; /* keys may wait, and what is published is renewed */
 	if (next && n->next_steps > view->want.steps)
@@ -204,6 +204,8 @@ static void decide(const struct sim *s, struct node *n, bool next, struct serial
 	*d = (struct serial_decision){ .act = SERIAL_NOTHING, .until = INT64_MAX };
 	if (!clock_ok(s, n, view))
 		return;
+	if (withheld_for_long(s, n))
+		view->mine_earliest = view->now;
 	serial_watch_look(&n->watch, view);
 	serial_decide(view, d);
 }
