@@ -14,7 +14,7 @@ const uint8_t sim_zone[] = "\7example\3org";
 #define POOL (SIM_KEYS_MAX * 2 * 3)
 static struct sim_key pool[POOL];
 static size_t place[256][256]; /* the first key with these last octets; POOL: none */
-#define UNLUCKY_MAX 12 /* keys: a history needs some for its rolls */
+#define UNLUCKY_MAX 12 /* keys of a history whose tags may meet; those after it avoid it, or rivals never end */
 #define PER_KIND (POOL / 6)
 
 /* Another key with the same tag: two of its words change places. */
@@ -99,7 +99,7 @@ static bool tag_is_unlucky(const struct sim *s, const struct sim_key *k)
 int keys_take(struct sim *s, const struct node *n, unsigned alg, const char *role)
 {
 	const size_t start = chance_below(&s->chance, PER_KIND);
-	const bool unlucky = chance_of(&s->chance, 50) && s->keys < UNLUCKY_MAX;
+	const bool many = s->keys >= UNLUCKY_MAX, unlucky = chance_of(&s->chance, 50) && !many;
 	const struct sim_key *best = NULL;
 
 	for (size_t i = 0; i < PER_KIND * 6; i++) {
@@ -108,9 +108,9 @@ int keys_take(struct sim *s, const struct node *n, unsigned alg, const char *rol
 		if (k->alg != alg || k->sep != (strcmp(role, "zsk") != 0) ||
 		    k->zone_signing != (strcmp(role, "ksk") != 0) || keys_find(s, k->hash) >= 0 || tag_is_taken(s, n, k))
 			continue;
-		if (best == NULL || (unlucky && tag_is_unlucky(s, k)))
+		if (best == NULL || (unlucky && tag_is_unlucky(s, k)) || (many && !tag_is_unlucky(s, k)))
 			best = k;
-		if (!unlucky)
+		if (!unlucky && (!many || !tag_is_unlucky(s, best)))
 			break;
 	}
 	if (best == NULL || s->keys == SIM_KEYS_MAX)
