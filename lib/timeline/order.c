@@ -40,11 +40,11 @@ bool order_has(const struct timeline_key *k, enum key_record record)
 	return record == RECORD_DNSKEY || (record == RECORD_ZONE ? k->zone_signing : k->sep);
 }
 
-enum by { BY_ALL, BY_SELF, BY_OTHERS };
+enum by { BY_ALL, BY_SELF, BY_ANY };
 
 static bool said(const struct record_view *r, enum by by)
 {
-	return by == BY_ALL ? r->all_seen : by == BY_SELF ? r->seen : r->others_seen;
+	return by == BY_ALL ? r->all_seen : by == BY_SELF ? r->seen : r->any_seen;
 }
 
 static bool ready(const struct timeline *t, const struct timeline_key *k, enum key_record record, enum by by)
@@ -72,5 +72,5 @@ bool order_all_ready(const struct timeline *t, const struct timeline_key *k, enu
 
 bool order_may_be_shown(const struct timeline *t, const struct timeline_key *k, enum key_record record)
 {
-	return k->held && (ready(t, k, record, BY_SELF) || ready(t, k, record, BY_OTHERS));
+	return k->held && ready(t, k, record, BY_ANY);
 }

@@ -15,7 +15,8 @@ unsigned order_before(enum key_method method, enum key_record record);
 bool order_has(const struct timeline_key *k, enum key_record record);
 /* Everybody has said that what must come before the record is everywhere. */
 bool order_all_ready(const struct timeline *t, const struct timeline_key *k, enum key_record record);
-/* This node has said so, or all others have: they may have a version with the record on its way from before they counted this node. */
+/* Somebody has said so.  No more is known where others may have a version with the record on its way from before they counted this
+ * node, or where this node showed it and was set back to before it had seen what comes before. */
 bool order_may_be_shown(const struct timeline *t, const struct timeline_key *k, enum key_record record);
 
 /* Whether k was made to take the place of this one. */

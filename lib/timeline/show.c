@@ -208,13 +208,25 @@ static bool is_held(const struct timeline *t, const struct timeline_key *k, enum
 	return after != NULL;
 }
 
+/* Others sign with it, and none has given it up. */
+static bool others_sign(const struct timeline_key *k)
+{
+	return k->zone_signing && k->held && !k->record[RECORD_ZONE].any_stopped && k->record[RECORD_ZONE].any_serves;
+}
+
+/* Who joins takes nothing away that all others have seen everywhere: servers that only they look at may have its versions. */
+static bool others_rely(const struct timeline *t, const struct timeline_key *k, enum key_record r)
+{
+	return r == RECORD_ZONE && t->joining && others_sign(k) && k->record[r].all_seen;
+}
+
 static void let_go(struct timeline *t, enum key_record r)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		struct timeline_key *k = &t->key[i];
 		const enum record_phase before = k->record[r].phase;
 
-		if (!k->record[r].show || !k->record[r].retiring || !may_go(t, k, r))
+		if (!k->record[r].show || !k->record[r].retiring || others_rely(t, k, r) || !may_go(t, k, r))
 			continue;
 		k->record[r].waits_out = is_held(t, k, r);
 		if (k->record[r].waits_out)
@@ -299,12 +311,6 @@ static void let_go_dnskeys(struct timeline *t)
 
 /* ---- signatures over the zone ---- */
 
-/* Others sign with it, and none has given it up. */
-static bool others_sign(const struct timeline_key *k)
-{
-	return k->zone_signing && k->held && !k->record[RECORD_ZONE].any_stopped && k->record[RECORD_ZONE].any_serves;
-}
-
 static bool can_sign(const struct timeline *t, const struct timeline_key *k)
 {
 	if (k->foreign && !FAULT(FOREIGN_SIGNS))
@@ -317,8 +323,7 @@ static bool can_sign(const struct timeline *t, const struct timeline_key *k)
 			   (k->record[RECORD_ZONE].show && !k->record[RECORD_ZONE].stopped));
 }
 
-/* Per algorithm one key signs: of those that are to stay the smallest hash, else one that is still allowed.
- */
+/* Per algorithm one key signs: of those that are to stay the smallest hash, else one that is still allowed. */
 static void choose_signing(struct timeline *t, unsigned alg)
 {
 	struct timeline_key *best = NULL;
@@ -346,6 +351,8 @@ static void choose_signing(struct timeline *t, unsigned alg)
 		if (k != best && k->alg == alg && k->record[RECORD_ZONE].show && may_go(t, k, RECORD_ZONE))
 			k->record[RECORD_ZONE].show = false;
 	}
+	for (size_t i = 0; i < t->n; i++)
+		t->key[i].record[RECORD_ZONE].show |= t->key[i].alg == alg && others_rely(t, &t->key[i], RECORD_ZONE);
 }
 
 /* DELETE once no signer names a key any more, while there is still something that a parent could name. */

@@ -147,9 +147,9 @@ struct timeline_in {
 
 struct record_view {
 	enum record_phase phase;
-	bool all_serve, any_serves, all_seen, any_stopped, all_stopped, all_gone; /* of the counted */
+	bool all_serve, any_serves, all_seen, any_seen, any_stopped, all_stopped, all_gone; /* of the counted */
 	bool serves, seen, stopped, gone;                                         /* of this node */
-	bool others_seen, others_gone;                                            /* of all but this node */
+	bool others_gone;                                                         /* of all but this node */
 	bool retiring;                                                            /* it is to go */
 	bool waits_in, waits_out; /* it may come in, or go, when an operator releases it */
 	bool shown; /* by this node's published version */

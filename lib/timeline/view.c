@@ -141,8 +141,8 @@ static void view_record(const struct timeline_in *in, const struct timeline *t, 
 	v->seen = id_set_has(&s->seen, in->self);
 	v->stopped = id_set_has(&s->stopped, in->self);
 	v->gone = id_set_has(&s->gone, in->self);
+	v->any_seen = seen != 0 || v->seen;
 	v->all_gone = FAULT(ANY_GONE_IS_ENOUGH) ? gone != 0 : all_gone(gone, serves | stopped, v->gone, asked);
-	v->others_seen = every(seen, all & ~self);
 	v->others_gone = every(gone, all & ~self);
 	v->shown = key_set_has(&in->published->record[r], k->key->hash);
 	v->show = v->shown;

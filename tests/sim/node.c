@@ -55,6 +55,14 @@ static bool holds(const struct sim *s, const struct node *n, int k)
 	return false;
 }
 
+/* It has said that it serves nothing any more, and has not heard yet that it is retired. */
+static bool has_left(const struct node *n)
+{
+	const struct node_state *me = state_node(n->state, n->id.id);
+
+	return me != NULL && me->left;
+}
+
 /* Invariant 2: what is published is held by every signer that serves, and kept by a backup. */
 void node_check_held(struct sim *s, uint32_t mask)
 {
@@ -68,7 +76,7 @@ void node_check_held(struct sim *s, uint32_t mask)
 			struct zone_state *z = node_zone(n);
 			struct key_state *ks = z == NULL ? NULL : zone_key(z, s->key[k]->hash);
 
-			if (n->gone || !n->compared)
+			if (n->gone || !n->compared || has_left(n))
 				continue;
 			any_backup |= n->backup;
 			stored |= n->backup && ks != NULL && ks->storeds > 0;
