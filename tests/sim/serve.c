@@ -108,6 +108,7 @@ static void check_tags(struct sim *s, const struct node *n, uint32_t dnskey)
 static void publish(struct sim *s, struct node *n, const struct timeline_published *next, bool cds,
 		    const struct serial_decision *d, const struct serial_view *view)
 {
+	const uint32_t signed_before = n->disk.version == NULL ? 0 : n->disk.version->mask[RECORD_ZONE];
 	struct version *v = arena_alloc(s->arena, 1, sizeof(*v));
 
 	clone_check(s, n);
@@ -120,6 +121,7 @@ static void publish(struct sim *s, struct node *n, const struct timeline_publish
 	check_tags(s, n, v->mask[RECORD_DNSKEY]);
 	if ((v->mask[RECORD_ZONE] & s->move.keys) != 0)
 		sim_fail(s, "foreign key", "signer %d signs with a key whose private half it does not have", n->i);
+	truth_of_signing(s, n, v->mask[RECORD_ZONE] & ~signed_before);
 	node_check_held(s, v->mask[RECORD_DNSKEY] | v->mask[RECORD_ZONE] | v->mask[RECORD_DS]);
 	tell_story(s, n, v, d->why);
 	for (int i = 0; i < s->secondaries; i++)

@@ -157,6 +157,7 @@ void parent_begin(struct sim *s);
 void look_begin(struct sim *s, struct node *n, size_t observer);
 
 /* truth.c: what the node takes for granted, as it saw things last, is so */
+void truth_of_signing(struct sim *s, const struct node *n, uint32_t fresh); /* fresh: keys that it begins to sign with */
 void truth_of_content(struct sim *s, const struct node *n, const struct content *c);
 void truth_of_view(struct sim *s, const struct node *n); /* of all that validators may have */
 

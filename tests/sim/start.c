@@ -56,17 +56,11 @@ void node_stop(struct sim *s, struct node *n)
 	}
 }
 
-static void on_compare(struct sim *s, const struct event *ev)
+/* Asks all that it hears for what they have; whether there is none that it does not hear. */
+static bool asks_all(struct sim *s, struct node *n)
 {
-	struct node *n = &s->node[ev->a];
 	bool all = true;
 
-	if (n->gone || n->compared || n->boot != ev->b || (!n->up && !n->frozen))
-		return;
-	if (n->frozen) {
-		sim_later(s, HOUR, on_compare, n->i, n->boot, 0, NULL);
-		return;
-	}
 	for (int i = 0; i < s->nodes; i++) {
 		struct node *o = &s->node[i];
 
@@ -78,6 +72,45 @@ static void on_compare(struct sim *s, const struct event *ev)
 		}
 		all &= (n->compared_with >> i & 1) != 0;
 	}
+	return all;
+}
+
+/* Peers compare again and again, though neither has anything to say: those that it has not met yet. */
+static void on_meet(struct sim *s, const struct event *ev)
+{
+	struct node *n = &s->node[ev->a];
+	const uint64_t told = n->told;
+	bool all = true;
+
+	if (n->gone || !n->compared || n->boot != ev->b)
+		return;
+	for (int i = 0; i < s->nodes && n->up; i++) {
+		struct node *o = &s->node[i];
+		const bool met = (n->compared_with >> i & 1) != 0 || o->who == n->who || o->gone;
+
+		if (!met && node_reaches(s, i, n->i))
+			exchange_all(s, o, n, o->disk.facts);
+		else
+			all &= met || !o->up; /* who starts tells what it has */
+	}
+	if (n->told != told)
+		node_wake(s, n);
+	if (!all || !n->up)
+		sim_later(s, chance_between(&s->chance, 10 * MINUTE, 6 * HOUR), on_meet, n->i, n->boot, 0, NULL);
+}
+
+static void on_compare(struct sim *s, const struct event *ev)
+{
+	struct node *n = &s->node[ev->a];
+	bool all;
+
+	if (n->gone || n->compared || n->elsewhere || n->boot != ev->b || (!n->up && !n->frozen))
+		return;
+	if (n->frozen) {
+		sim_later(s, HOUR, on_compare, n->i, n->boot, 0, NULL);
+		return;
+	}
+	all = asks_all(s, n);
 	if (all || (n->compared_with != 0 && !n->set_back)) {
 		sim_say(s, "node %d has compared%s", n->i, n->set_back ? " and was set back" : "");
 		n->compared = true;
@@ -85,6 +118,8 @@ static void on_compare(struct sim *s, const struct event *ev)
 		learn_starts(s, n);
 		exchange_push(s, n);
 		node_wake(s, n);
+		if (!all)
+			sim_later(s, chance_between(&s->chance, 10 * MINUTE, 6 * HOUR), on_meet, n->i, n->boot, 0, NULL);
 		return;
 	}
 	sim_later(s, chance_between(&s->chance, MINUTE, 2 * HOUR), on_compare, n->i, n->boot, 0, NULL);

@@ -59,6 +59,40 @@ static bool has_record(const struct timeline_key *k, enum key_record r)
 	return r == RECORD_DNSKEY || (r == RECORD_ZONE ? k->zone_signing : k->sep);
 }
 
+/* By these methods a key signs once validators know its DNSKEY: RFC 7583 sections 3.2.1 and 3.3. */
+static bool signs_after_dnskey(const struct node *n, const struct sim_key *key)
+{
+	const enum key_method m = zone_key(node_zone(n), key->hash)->method;
+
+	return m == METHOD_PREPUBLICATION || m == METHOD_DOUBLE_SIGNATURE || m == METHOD_DOUBLE_DS;
+}
+
+/* By whoever signs with it, or did. */
+static bool is_signed_with(const struct sim *s, int k)
+{
+	for (size_t i = 0; i < s->contents; i++)
+		if (s->content[i].record == RECORD_ZONE && (s->content[i].mask >> k & 1) != 0 && validator_may_have(s, &s->content[i]))
+			return true;
+	return false;
+}
+
+void truth_of_signing(struct sim *s, const struct node *n, uint32_t fresh)
+{
+	char text[96];
+
+	for (int k = 0; k < s->keys && !s->quiet && !s->old_copy_spoke && !n->old_copy; k++) {
+		if ((fresh >> k & 1) == 0 || !signs_after_dnskey(n, s->key[k]) || is_signed_with(s, k))
+			continue;
+		for (size_t i = 0; i < s->contents; i++) {
+			const struct content *c = &s->content[i];
+
+			if (c->record == RECORD_DNSKEY && (c->mask >> k & 1) == 0 && validator_may_have(s, c) && !is_foreign(s, c))
+				sim_fail(s, "signs early", "signer %d begins to sign with k%d, and one may have the DNSKEY RRset %s",
+					 n->i, k, mask_text(s, c->mask, text));
+		}
+	}
+}
+
 /* It is a signer that publishes, or is about to, by what it saw last. */
 static bool goes_by_its_view(const struct node *n)
 {
