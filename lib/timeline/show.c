@@ -258,11 +258,12 @@ static void set_phases(struct timeline *t, unsigned alg, const enum record_phase
 
 /*
  * All that the algorithm has there goes at once, if all of it may: then each DNSKEY RRset with any of it has the keys of its
- * signatures, and only the other algorithms have to hold.
+ * signatures, and only the other algorithms have to hold.  None of them may go alone, so each that is held waits for its word here.
  */
 static void let_alg_go(struct timeline *t, unsigned alg)
 {
 	enum record_phase phase[TIMELINE_KEYS_MAX];
+	bool held = false, holds;
 
 	for (size_t i = 0; i < t->n; i++) {
 		const struct timeline_key *k = &t->key[i];
@@ -270,17 +271,24 @@ static void let_alg_go(struct timeline *t, unsigned alg)
 		phase[i] = k->record[RECORD_DNSKEY].phase;
 		if (k->alg != alg || !k->record[RECORD_DNSKEY].show)
 			continue;
-		if (k->foreign || !k->record[RECORD_DNSKEY].retiring || !has_leave(t, k, RECORD_DNSKEY) ||
-		    is_held(t, k, RECORD_DNSKEY))
+		if (k->foreign || !k->record[RECORD_DNSKEY].retiring || !has_leave(t, k, RECORD_DNSKEY))
 			return;
+		held |= is_held(t, k, RECORD_DNSKEY);
 	}
 	set_phases(t, alg, NULL);
-	if (!ds_asks(t, alg) && timeline_chain_holds(t))
-		for (size_t i = 0; i < t->n; i++)
-			if (t->key[i].alg == alg && t->key[i].record[RECORD_DNSKEY].show) {
-				phase[i] = PHASE_UNRETENTIVE;
-				t->key[i].record[RECORD_DNSKEY].show = false;
-			}
+	holds = !ds_asks(t, alg) && timeline_chain_holds(t);
+	for (size_t i = 0; i < t->n && holds; i++) {
+		struct record_view *v = &t->key[i].record[RECORD_DNSKEY];
+
+		if (t->key[i].alg != alg || !v->show)
+			continue;
+		if (held) {
+			v->waits_out = is_held(t, &t->key[i], RECORD_DNSKEY);
+		} else {
+			phase[i] = PHASE_UNRETENTIVE;
+			v->show = false;
+		}
+	}
 	set_phases(t, alg, phase);
 }
 

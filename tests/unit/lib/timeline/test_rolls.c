@@ -368,6 +368,8 @@ static void the_last_keys_of_an_algorithm_go_together(void **state)
 	for (int released = 0; released < 2; released++) {
 		assert_int_equal(view(csk)->record[RECORD_DNSKEY].show, !released);
 		assert_int_equal(view(zsk)->record[RECORD_DNSKEY].show, !released);
+		assert_int_equal(view(csk)->record[RECORD_DNSKEY].waits_out, !released); /* neither may go alone */
+		assert_int_equal(view(zsk)->record[RECORD_DNSKEY].waits_out, !released);
 		csk->released = RELEASE_OUT(RECORD_DNSKEY);
 	}
 	/* one of the two is held for another reason: its DS may be in caches */
