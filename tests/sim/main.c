@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * duet-sim [--runs N] [--seed S] [--jobs J] [--fault NAME] [--all] [--story] [--digest] | --faults [--runs N]
+ * duet-sim [--runs N] [--seed S] [--every K] [--jobs J] [--fault NAME] [--all] [--story] [--digest] | --faults [--runs N]
  *
  * Runs histories of seeds S, S + 1, ...; ends with the first that breaks an invariant, made as small as it
  * gets and told as a story.  --all: goes on behind those that fail, and tells how far it is.
+ * --every K: of seeds S, S + K, ...; with 20 all are of one kind (plan.c).
  * --digest: what each history came to, to be compared with that of another build; one job, so that they come in order.
  * --faults puts each mistake of fault_list.h into the engine and wants it found.
  */
@@ -23,6 +24,7 @@
 
 enum fault_name fault_now;
 static bool tell_digests;
+static uint64_t every = 1; /* seeds from one history to the next */
 
 static const struct {
 	const char *name, *text;
@@ -95,9 +97,9 @@ static uint64_t run_many(struct sim *s, uint64_t seed, uint64_t runs, uint64_t f
 			 uint64_t *bad)
 {
 	for (uint64_t i = first; i < runs; i += step) {
-		run_history(s, seed + i, false);
+		run_history(s, seed + i * every, false);
 		if (s->failed != NULL) {
-			*bad = seed + i;
+			*bad = seed + i * every;
 			return i + 1;
 		}
 	}
@@ -118,14 +120,14 @@ static uint64_t run_all(struct sim *s, uint64_t seed, uint64_t runs, uint64_t fi
 	uint64_t failed = 0, done = 0;
 
 	for (uint64_t i = first; i < runs; i += step) {
-		run_history(s, seed + i, false);
+		run_history(s, seed + i * every, false);
 		if (s->failed != NULL) {
-			printf("history %llu: %s: %s\n", (unsigned long long)(seed + i), s->failed, s->failure);
+			printf("history %llu: %s: %s\n", (unsigned long long)(seed + i * every), s->failed, s->failure);
 			failed++;
 		}
 		if (++done % PROGRESS == 0)
 			printf("seed %llu: %llu done by this process in %.0f s of CPU, %llu failed\n",
-			       (unsigned long long)(seed + i), (unsigned long long)done, cpu_s(RUSAGE_SELF),
+			       (unsigned long long)(seed + i * every), (unsigned long long)done, cpu_s(RUSAGE_SELF),
 			       (unsigned long long)failed);
 		if (s->failed != NULL || done % PROGRESS == 0)
 			fflush(stdout);
@@ -223,6 +225,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "runs", required_argument, NULL, 'r' },
 		{ "seed", required_argument, NULL, 's' },
+		{ "every", required_argument, NULL, 'e' },
 		{ "jobs", required_argument, NULL, 'j' },
 		{ "fault", required_argument, NULL, 'f' },
 		{ "faults", no_argument, NULL, 'F' },
@@ -240,6 +243,8 @@ int main(int argc, char **argv)
 			runs = strtoull(optarg, NULL, 10);
 		else if (c == 's')
 			seed = strtoull(optarg, NULL, 10);
+		else if (c == 'e')
+			every = strtoull(optarg, NULL, 10);
 		else if (c == 'j')
 			jobs = strtoull(optarg, NULL, 10);
 		else if (c == 'F')
