@@ -76,11 +76,20 @@ static bool is_signed_with(const struct sim *s, int k)
 	return false;
 }
 
+/* Somebody may have a DS, and so may ask for signatures. */
+static bool is_asked_for(const struct sim *s)
+{
+	for (size_t i = 0; i < s->contents; i++)
+		if (s->content[i].record == RECORD_DS && s->content[i].mask != 0 && validator_may_have(s, &s->content[i]))
+			return true;
+	return false;
+}
+
 void truth_of_signing(struct sim *s, const struct node *n, uint32_t fresh)
 {
 	char text[96];
 
-	for (int k = 0; k < s->keys && !s->quiet && !s->old_copy_spoke && !n->old_copy; k++) {
+	for (int k = 0; k < s->keys && !s->quiet && !s->old_copy_spoke && !n->old_copy && is_asked_for(s); k++) {
 		if ((fresh >> k & 1) == 0 || !signs_after_dnskey(n, s->key[k]) || is_signed_with(s, k))
 			continue;
 		for (size_t i = 0; i < s->contents; i++) {
