@@ -321,8 +321,9 @@ void shown_take(struct keydist *k, struct zone_ctx *c, const json_t *row);
 void shown_begin(struct keydist *k);
 void shown_get(const struct zone_ctx *c, struct timeline_published *out);
 /* The largest TTLs that retired signers have published, by their last status: nobody else says how long caches keep what they
- * served, where all were lost and one is restored.  0: none is known. */
-void shown_dead(const struct keydist *k, const struct zone_ctx *c, uint32_t *dnskey_ttl, uint32_t *zone_ttl);
+ * served, where all were lost and one is restored.  And this node's own, where it was set back, before its engine has heard of
+ * them.  0: none is known. */
+void shown_lost(const struct keydist *k, const struct zone_ctx *c, uint32_t *dnskey_ttl, uint32_t *zone_ttl);
 /* What a plan shows, for the plan; a new reference.  Names it anew when it has changed. */
 json_t *shown_plan(struct zone_ctx *c, const struct timeline_published *next);
 /* What is published is what the last plan asked for, and nothing else is on its way. */

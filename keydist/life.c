@@ -46,7 +46,7 @@ void life_view(struct keydist *k, struct zone_ctx *c, struct zone_state *z, stru
 	l->p = zone_policy(k, z);
 	l->policy = policy_of(&l->p);
 	shown_get(c, &l->published);
-	shown_dead(k, c, &dnskey, &zone);
+	shown_lost(k, c, &dnskey, &zone);
 	l->published.dnskey_ttl = larger(l->published.dnskey_ttl, dnskey);
 	l->published.zone_ttl = larger(l->published.zone_ttl, zone);
 	l->in = (struct timeline_in){ .facts = cluster_state(k->cluster),
@@ -82,7 +82,7 @@ static void say_serves(struct keydist *k, struct zone_ctx *c, const struct life 
 	const struct timeline_published *p = &l->published;
 	uint32_t dnskey, zone;
 
-	shown_dead(k, c, &dnskey, &zone);
+	shown_lost(k, c, &dnskey, &zone);
 	words_add(k, c, "key.serves",
 		  json_pack("{s:o,s:o,s:o,s:I,s:I,s:I}", "keys", hashes(&p->record[RECORD_DNSKEY]), "signing",
 			    hashes(&p->record[RECORD_ZONE]), "cds", hashes(&p->record[RECORD_DS]), "dnskey_ttl",

@@ -110,13 +110,15 @@ void shown_get(const struct zone_ctx *c, struct timeline_published *out)
 	}
 }
 
-void shown_dead(const struct keydist *k, const struct zone_ctx *c, uint32_t *dnskey_ttl, uint32_t *zone_ttl)
+void shown_lost(const struct keydist *k, const struct zone_ctx *c, uint32_t *dnskey_ttl, uint32_t *zone_ttl)
 {
 	const struct fact_state *s = cluster_state(k->cluster);
 
 	*dnskey_ttl = *zone_ttl = 0;
 	for (size_t i = 0; i < s->nodes; i++) {
-		json_t *status = s->node[i].retired ? cluster_status_get(k->cluster, s->node[i].id, c->text) : NULL;
+		const bool self = memcmp(s->node[i].id, k->self.id, NODE_ID_LEN) == 0;
+		const bool counts = s->node[i].retired || (self && cluster_set_back(k->cluster));
+		json_t *status = counts ? cluster_status_get(k->cluster, s->node[i].id, c->text) : NULL;
 		const uint32_t dnskey = ttl_of(status, "dnskey_ttl"), zone = ttl_of(status, "zone_ttl");
 
 		*dnskey_ttl = dnskey > *dnskey_ttl ? dnskey : *dnskey_ttl;

@@ -127,7 +127,6 @@ static void believe_status(const struct sim *s, struct node *n, struct zone_stat
 
 void node_in(struct sim *s, struct node *n, struct timeline_in *in)
 {
-	static const struct timeline_published nothing;
 	struct zone_state *z = node_zone(n);
 
 	if (FAULT(STATUS_OPENS))
@@ -139,7 +138,7 @@ void node_in(struct sim *s, struct node *n, struct timeline_in *in)
 		.zone = z,
 		.self = n->id.id,
 		.policy = &n->policy,
-		.published = n->disk.version == NULL ? &nothing : &n->disk.version->published,
+		.published = serve_shows(s, n),
 		.memory = &n->disk.memory,
 		.making = n->making ? &n->next : NULL,
 		.observer = n->observer,

@@ -20,18 +20,42 @@ int64_t serve_clock(const struct sim *s, const struct node *n)
 
 /* ---- publishing ---- */
 
-static void note_ttls(const struct sim *s, struct node *n, struct version *v)
+/* What the dead published, and this node before it was set back, is in caches. */
+static void note_heard_ttls(const struct sim *s, struct node *n)
 {
-	for (int i = 0; i < s->nodes; i++) { /* what the dead published, and this node before it was set back, is in caches */
-		const struct node_state *other = state_node(n->state, s->node[i].id.id);
+	for (int i = 0; i < s->nodes; i++) {
+		const uint32_t dnskey = n->disk.heard_dnskey_ttl[i], zone = n->disk.heard_zone_ttl[i];
+		const struct node_state *other;
 
+		if (dnskey <= n->disk.dnskey_ttl && zone <= n->disk.zone_ttl)
+			continue;
+		other = state_node(n->state, s->node[i].id.id);
 		if (i != n->who && (other == NULL || !other->retired))
 			continue;
-		if (n->disk.dnskey_ttl < n->disk.heard_dnskey_ttl[i])
-			n->disk.dnskey_ttl = n->disk.heard_dnskey_ttl[i];
-		if (n->disk.zone_ttl < n->disk.heard_zone_ttl[i])
-			n->disk.zone_ttl = n->disk.heard_zone_ttl[i];
+		n->disk.dnskey_ttl = n->disk.dnskey_ttl < dnskey ? dnskey : n->disk.dnskey_ttl;
+		n->disk.zone_ttl = n->disk.zone_ttl < zone ? zone : n->disk.zone_ttl;
 	}
+}
+
+const struct timeline_published *serve_shows(const struct sim *s, struct node *n)
+{
+	static const struct timeline_published nothing;
+	const struct timeline_published *p = n->disk.version == NULL ? &nothing : &n->disk.version->published;
+
+	if (n->disk.version == NULL)
+		return p;
+	note_heard_ttls(s, n);
+	if (n->disk.dnskey_ttl <= p->dnskey_ttl && n->disk.zone_ttl <= p->zone_ttl)
+		return p;
+	n->shows = *p;
+	n->shows.dnskey_ttl = n->disk.dnskey_ttl;
+	n->shows.zone_ttl = n->disk.zone_ttl;
+	return &n->shows;
+}
+
+static void note_ttls(const struct sim *s, struct node *n, struct version *v)
+{
+	note_heard_ttls(s, n);
 	v->dnskey_ttl = s->dnskey_ttl;
 	v->zone_ttl = s->zone_ttl;
 	if (n->disk.dnskey_ttl < v->dnskey_ttl)

@@ -114,6 +114,8 @@ void node_create(struct sim *s, struct node *n, const struct timeline_create *c)
 void node_observe(struct sim *s, struct node *n);
 
 /* serve.c: what signers publish, and under which serial */
+/* What the node's version shows, with TTLs of all that it, and those that are gone, have published as far as it has heard. */
+const struct timeline_published *serve_shows(const struct sim *s, struct node *n);
 int64_t serve_clock(const struct sim *s, const struct node *n);
 void serve_set_up(struct sim *s, struct node *n, struct version *v);
 void serve_step(struct sim *s, struct node *n); /* as often as anything may have changed */

@@ -138,6 +138,7 @@ struct node {
 	bool making; /* a version is on its way */
 	uint32_t making_id;
 	struct timeline_published next;
+	struct timeline_published shows; /* serve_shows */
 	int boot;         /* how often it was started */
 	uint64_t looking; /* bits of observers with a question under way */
 	int64_t wake_at;
