@@ -218,6 +218,8 @@ def test_a_signer_leaves_and_says_when_it_has(lab):
     if waited < 5:
         raise Failed("stopped %.1f s after its secondary could show another's version: caches have it for 5 s" % waited)
     waits(s2, "signer1", "has not met all others and a backup")
+    silent = standing(s1, "vault")["heard_ms"]
+    wait_until(lambda: standing(s1, "vault")["heard_ms"] > silent + 5000, 30, "five seconds, in which signer2 could have said it")
     if standing(s2, "signer1")["retired"] or s2.keydist.count("event=node-retired"):
         raise Failed("signer2 retired signer1, and has not met the backup since its start")
     cluster.vault.start()
