@@ -55,6 +55,8 @@ struct cluster_peer {
 	int64_t heard_ms;
 	int64_t offset_s;        /* its clock less ours, when heard */
 	bool compared;           /* we had at some moment since our start all that it had */
+	bool has_compared;       /* it has compared itself, as it said last */
+	bool vouches;            /* we had all that it had when it had compared, or it is a backup */
 	bool has_told;           /* the vector is there */
 	struct cluster_row *row; /* its newest vector */
 	size_t rows;

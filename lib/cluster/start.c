@@ -32,6 +32,11 @@ void start_compare(struct cluster *c, struct cluster_peer *p)
 	p->level = p->has_told && p->got_any && !sync_peer_has_more(c, p);
 	if (!p->level)
 		return;
+	p->vouches |= p->has_compared || p->peer.role == MSG_BACKUP;
+	if (!p->vouches && !p->compared && !before)
+		log_event(LOG_INFO, "compare-waits",
+			  "peer=%s msg=all that it has is here, but it has started, too, and compared with nobody: another is waited for",
+			  p->peer.name);
 	p->compared = true;
 	/* What another peer knows of this node may be more, and speaking before it is here would make it a second one. */
 	if (c->set_back && !c->held_for_good && c->hold[0] != '\0' && !lacks_some(c)) {
@@ -110,13 +115,19 @@ struct incarnation start_incarnation(const struct cluster *c)
 	return inc;
 }
 
+/*
+ * Two that have started, both from old copies, know nothing of what both have forgotten: so a signer that has itself compared with
+ * nobody is not enough, unless there is no other peer.
+ */
 bool cluster_compared(const struct cluster *c)
 {
-	size_t compared = 0;
+	size_t compared = 0, vouch = 0;
 
-	for (size_t i = 0; i < c->peers; i++)
+	for (size_t i = 0; i < c->peers; i++) {
 		compared += c->peer[i].compared;
-	return own_may_speak(c->peers, compared, c->go_alone);
+		vouch += c->peer[i].vouches;
+	}
+	return own_may_speak(c->peers, compared == c->peers ? compared : vouch, c->go_alone);
 }
 
 /* All that it had is here, by itself or by one that had it: hearing it is not enough, its facts may still be on their way. */

@@ -84,9 +84,10 @@ static json_t *hears(const struct cluster *c, bool level)
 
 void sync_tell(struct cluster *c, struct cluster_peer *p)
 {
-	json_t *body = json_pack("{s:s,s:I,s:o,s:o,s:o,s:s,s:o}", "node", c->self->id_text, "now",
+	json_t *body = json_pack("{s:s,s:I,s:o,s:o,s:o,s:s,s:o,s:b}", "node", c->self->id_text, "now",
 				 (json_int_t)clock_now_s(), "vector", vector(c), "hears", hears(c, false), "level",
-				 hears(c, true), "session", c->session, "got", gossip_got_json(p));
+				 hears(c, true), "session", c->session, "got", gossip_got_json(p),
+				 "compared", cluster_compared(c));
 
 	if (msg_send(c->hub, p->peer.id, p->peer.role, !p->has_told ? "hello" : "have", body, NULL) == 0)
 		p->asked_ms = clock_mono_ms();
@@ -218,6 +219,7 @@ static void heard(struct cluster *c, struct cluster_peer *p, const json_t *msg)
 	if (!take_vector(p, msg))
 		return;
 	take_ids(&p->level_with, json_object_get(msg, "level"));
+	p->has_compared = !json_is_false(json_object_get(msg, "compared")); /* a node of an older version does not say it */
 	look_for_own(c, p);
 	start_compare(c, p);
 	facts_send(c, p);

@@ -217,6 +217,9 @@ static void changes_over(struct sim *s, int secondary)
 		sec->given_at[i] = s->now;
 	observe_all(s);
 	secondary_notify(s, secondary);
+	for (int i = 0; i < s->signers; i++) /* its primaries look */
+		if ((sec->primaries >> i & 1) != 0)
+			serve_soon(s, i);
 	if (chance_of(&s->chance, 25))
 		sim_later(s, chance_between(&s->chance, HOUR, 2 * DAY), on_back, secondary, 0, 0, NULL);
 }

@@ -69,6 +69,7 @@ static bool asks_all(struct sim *s, struct node *n)
 		if (node_reaches(s, i, n->i) && node_reaches(s, n->i, i)) {
 			exchange_all(s, o, n, o->disk.facts);
 			n->compared_with |= UINT32_C(1) << i;
+			n->vouched |= o->backup || o->compared;
 		}
 		all &= (n->compared_with >> i & 1) != 0;
 	}
@@ -111,7 +112,7 @@ static void on_compare(struct sim *s, const struct event *ev)
 		return;
 	}
 	all = asks_all(s, n);
-	if (all || (n->compared_with != 0 && !n->set_back)) {
+	if (all || (n->vouched && !n->set_back)) {
 		sim_say(s, "node %d has compared%s", n->i, n->set_back ? " and was set back" : "");
 		n->compared = true;
 		n->well_at = s->now;
@@ -199,6 +200,7 @@ void node_start(struct sim *s, struct node *n)
 	n->elsewhere = n->met = false;
 	n->set_back = n->sure = false;
 	n->compared_with = n->met_others = 0;
+	n->vouched = false;
 	memset(n->heard, 0, sizeof(n->heard));
 	memset(n->heard_of, 0, sizeof(n->heard_of));
 	memset(n->shown, 0, sizeof(n->shown));

@@ -128,6 +128,7 @@ struct node {
 	struct node_disk snapshot;
 	bool has_snapshot;
 	uint32_t compared_with;            /* bits of nodes, since the start */
+	bool vouched;                      /* one of them had itself compared, or is a backup */
 	uint32_t met_others;               /* and those with whom these were level */
 	bool sure; /* own_is_sure, since then */
 	bool old_copy; /* it was set back, and has not been sure since */

@@ -316,6 +316,24 @@ static void nothing_is_said_before_the_comparison(void **state)
 	json_decref(have);
 }
 
+/* Both may be old copies, and have forgotten the same; with all peers it has all there is. */
+static void who_has_compared_with_nobody_vouches_for_nobody(void **state)
+{
+	struct fixture *x = *state;
+	json_t *have = json_pack("{s:i,s:[],s:b}", "now", 1, "vector", "compared", 0);
+
+	assert_int_equal(x->c->peers, 2);
+	hear_no_words(x);
+	sync_on_have(x->c, &x->c->peer[0].peer, have);
+	assert_true(x->c->peer[0].compared);
+	assert_false(cluster_compared(x->c));
+	assert_int_equal(logged(x, "event=compare-waits"), 1);
+	json_object_set_new(have, "compared", json_true());
+	sync_on_have(x->c, &x->c->peer[0].peer, have);
+	assert_true(cluster_compared(x->c));
+	json_decref(have);
+}
+
 /* Of two other signers one is no peer of this node: it is met by the peer that has all of it, once all of that is here. */
 static void who_has_met_all_signers_is_sure(void **state)
 {
@@ -522,6 +540,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(a_retired_nodes_later_fact_is_told_of_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_said_before_the_comparison, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_has_compared_with_nobody_vouches_for_nobody, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_has_met_all_signers_is_sure, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_goes_alone_is_sure, setup, teardown),
 		cmocka_unit_test_setup_teardown(more_at_the_peer_must_be_fetched_first, setup, teardown),
