@@ -59,12 +59,15 @@ static bool has_record(const struct timeline_key *k, enum key_record r)
 	return r == RECORD_DNSKEY || (r == RECORD_ZONE ? k->zone_signing : k->sep);
 }
 
-/* By these methods a key signs once validators know its DNSKEY: RFC 7583 sections 3.2.1 and 3.3. */
+/* By these methods a key signs once validators know its DNSKEY: RFC 7583 sections 3.2.1 and 3.3.  Not when the node signs with it
+ * again, which it has not promised not to do: a version was held back, and its plan had changed when it came. */
 static bool signs_after_dnskey(const struct node *n, const struct sim_key *key)
 {
-	const enum key_method m = zone_key(node_zone(n), key->hash)->method;
+	const struct key_state *k = zone_key(node_zone(n), key->hash);
+	const enum key_method m = k->method;
 
-	return m == METHOD_PREPUBLICATION || m == METHOD_DOUBLE_SIGNATURE || m == METHOD_DOUBLE_DS;
+	return !id_set_has(&k->record[RECORD_ZONE].serves, n->id.id) &&
+	       (m == METHOD_PREPUBLICATION || m == METHOD_DOUBLE_SIGNATURE || m == METHOD_DOUBLE_DS);
 }
 
 /* By whoever signs with it, or did. */
