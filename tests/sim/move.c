@@ -200,6 +200,7 @@ static void changes_over(struct sim *s, int secondary)
 	struct secondary *sec = &s->secondary[secondary];
 	const int bits = signers_that_serve(s);
 
+	s->changed_over_at = s->now;
 	if (sec->unnamed) {
 		sim_say(s, "secondary %d is named in the NS RRset", secondary);
 		sec->unnamed = false;

@@ -116,7 +116,7 @@ static void on_end(struct sim *s, const struct event *ev)
 	serials_check_lag(s);
 	if (settled(s))
 		s->events = 0;
-	else if (s->now > s->healed_at + PATIENCE)
+	else if (s->now > s->healed_at + PATIENCE && s->now > s->changed_over_at + PATIENCE)
 		fail_liveness(s);
 	else
 		sim_later(s, DAY, on_end, 0, 0, 0, NULL);

@@ -312,6 +312,7 @@ struct sim {
 	int cut[NODES_MAX][NODES_MAX]; /* how many troubles cut this way */
 	int secondary_off[SECONDARIES_MAX], parent_server_off[PARENTS_MAX];
 	int64_t healed_at;
+	int64_t changed_over_at; /* when an operator last took a step of a move; they take their time */
 
 	jmp_buf end;
 	const char *failed; /* which invariant */
