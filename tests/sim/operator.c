@@ -261,7 +261,7 @@ static void on_oath(struct sim *s, const struct event *ev)
 	const struct node *dead = &s->node[ev->b];
 	bool over;
 
-	for (int i = 0; n->gone && i < s->members; i++) /* died meanwhile: the operator swears it to another */
+	for (int i = 0; n->gone && i < s->signers; i++) /* died meanwhile: the operator swears it to another */
 		n = &s->node[i];
 	if (!node_is_signer(state_node(n->state, dead->id.id))) {
 		sim_later(s, 4 * DAY, on_oath, ev->a, ev->b, ev->value, NULL);
