@@ -117,7 +117,7 @@ struct incarnation start_incarnation(const struct cluster *c)
 
 /*
  * Two that have started, both from old copies, know nothing of what both have forgotten: so a signer that has itself compared with
- * nobody is not enough, unless there is no other peer.
+ * nobody is not enough, unless all peers were met.
  */
 bool cluster_compared(const struct cluster *c)
 {
