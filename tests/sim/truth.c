@@ -92,7 +92,9 @@ void truth_of_signing(struct sim *s, const struct node *n, uint32_t fresh)
 {
 	char text[96];
 
-	for (int k = 0; k < s->keys && !s->quiet && !s->old_copy_spoke && !n->old_copy && is_asked_for(s); k++) {
+	if (s->quiet || s->old_copy_spoke || n->old_copy || !is_asked_for(s))
+		return;
+	for (int k = 0; k < s->keys; k++) {
 		if ((fresh >> k & 1) == 0 || !signs_after_dnskey(n, s->key[k]) || is_signed_with(s, k))
 			continue;
 		for (size_t i = 0; i < s->contents; i++) {

@@ -328,7 +328,23 @@ static void who_has_compared_with_nobody_vouches_for_nobody(void **state)
 	assert_true(x->c->peer[0].compared);
 	assert_false(cluster_compared(x->c));
 	assert_int_equal(logged(x, "event=compare-waits"), 1);
+	x->c->peer[1].compared = true;
+	assert_true(cluster_compared(x->c)); /* there is no other */
+	x->c->peer[1].compared = false;
 	json_object_set_new(have, "compared", json_true());
+	sync_on_have(x->c, &x->c->peer[0].peer, have);
+	assert_true(cluster_compared(x->c));
+	json_decref(have);
+}
+
+/* It has no version of its own to take back, and keeps what others say. */
+static void a_backup_vouches_though_it_has_just_started(void **state)
+{
+	struct fixture *x = *state;
+	json_t *have = json_pack("{s:i,s:[],s:b}", "now", 1, "vector", "compared", 0);
+
+	x->c->peer[0].peer.role = MSG_BACKUP;
+	hear_no_words(x);
 	sync_on_have(x->c, &x->c->peer[0].peer, have);
 	assert_true(cluster_compared(x->c));
 	json_decref(have);
@@ -541,6 +557,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_retired_nodes_later_fact_is_told_of_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_said_before_the_comparison, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_has_compared_with_nobody_vouches_for_nobody, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_backup_vouches_though_it_has_just_started, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_has_met_all_signers_is_sure, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_goes_alone_is_sure, setup, teardown),
 		cmocka_unit_test_setup_teardown(more_at_the_peer_must_be_fetched_first, setup, teardown),
