@@ -136,7 +136,6 @@ static void publish(struct sim *s, struct node *n, const struct timeline_publish
 	struct version *v = arena_alloc(s->arena, 1, sizeof(*v));
 
 	clone_check(s, n);
-	s->old_copy_spoke |= n->old_copy;
 	v->published = *next;
 	v->cds = cds;
 	serials_check_new(s, n, d, view);

@@ -15,7 +15,7 @@ static bool is_by_hand(const struct sim *s, enum key_record r)
  * nobody has published a version without.  Where people tell the parent, it is what a signer is about to publish; and what servers of
  * one that is retired showed as CDS may have taken a DS back that all others have seen, which is harmless: no DNSKEY goes before its DS.
  *
- * What an old copy has forgotten, while those that it hears lack its later words, too, and what it publishes then, nobody can know.
+ * What an old copy has forgotten, as long as those that it hears lack its later words, too, it cannot know.
  */
 static bool is_everywhere(const struct sim *s, const struct timeline_key *k, enum key_record r)
 {
@@ -92,7 +92,7 @@ void truth_of_signing(struct sim *s, const struct node *n, uint32_t fresh)
 {
 	char text[96];
 
-	if (s->quiet || s->old_copy_spoke || n->old_copy || !is_asked_for(s))
+	if (s->quiet || n->old_copy || !is_asked_for(s))
 		return;
 	for (int k = 0; k < s->keys; k++) {
 		if ((fresh >> k & 1) == 0 || !signs_after_dnskey(n, s->key[k]) || is_signed_with(s, k))
@@ -117,7 +117,7 @@ static bool goes_by_its_view(const struct node *n)
 
 void truth_of_content(struct sim *s, const struct node *n, const struct content *c)
 {
-	if (s->quiet || s->old_copy_spoke || n->old_copy || !goes_by_its_view(n))
+	if (s->quiet || n->old_copy || !goes_by_its_view(n))
 		return;
 	for (size_t i = 0; i < n->view.n; i++)
 		if (has_record(&n->view.key[i], c->record))

@@ -295,7 +295,6 @@ struct sim {
 	const struct sim_key *key[SIM_KEYS_MAX]; /* made so far */
 	int keys;
 	uint32_t given_up[KEY_RECORDS]; /* bits of keys: some signer has published a version with it, then one without */
-	bool old_copy_spoke; /* some signer was set back, and has published before it was sure */
 	struct timeline_policy policy; /* at the beginning */
 	uint32_t dnskey_ttl, zone_ttl;
 	bool hurried; /* a roll was asked for --now */
