@@ -238,30 +238,54 @@ static void held(struct zwork *z, const char *why, bool quiet)
 	}
 }
 
-/* Nobody who is heard has content that is newer than what is published, and somebody who is silent has. */
-static bool newest_is_silent(const struct zwork *z)
+/* A signer that has newer content than what is published: rather one that is heard. */
+static const struct peer_word *newer_signer(const struct zwork *z)
 {
-	bool silent = false;
+	const struct peer_word *found = NULL;
 
 	for (size_t i = 0; i < z->peer_count; i++) {
-		if (z->peer[i].v.serial == 0 || content_cmp(&z->peer[i].v.content, &z->kept.mine) <= 0)
-			continue;
-		if (!z->peer[i].silent)
-			return false;
-		silent = true;
+		const struct peer_word *p = &z->peer[i];
+
+		if (p->v.serial != 0 && content_cmp(&p->v.content, &z->kept.mine) > 0 && (found == NULL || found->silent))
+			found = p;
 	}
-	return silent;
+	return found;
+}
+
+/* Who has what is waited for, and what ends it. */
+static void say_newer(const struct zwork *z, const struct serial_version *known, size_t known_count, char out[512])
+{
+	static const char asked[] = "this node's source is asked for it";
+	const struct peer_word *p = newer_signer(z);
+	bool content = false;
+
+	for (size_t i = 0; i < known_count; i++)
+		content |= known[i].explained && content_cmp(&known[i].content, &z->kept.mine) > 0;
+	if (borrow_says(z) != NULL)
+		snprintf(out, 512, "%s", borrow_says(z));
+	else if (p != NULL && !p->silent)
+		snprintf(out, 512, "signer %s has newer content: %s", p->name, asked);
+	else if (p != NULL)
+		snprintf(out, 512, "signer %s, which is silent, has newer content: %s; if %s is gone for good, and the source is right: "
+			 "duetctl zone accept-serial %s", p->name, asked, p->name, z->name);
+	else if (z->self_serial != 0 && content_cmp(&z->self_content, &z->kept.mine) > 0)
+		snprintf(out, 512, "this node was set back, and its version %u, which it has lost, had newer content: %s; if the source is "
+			 "right: duetctl zone accept-serial %s", z->self_serial, asked, z->name);
+	else if (content)
+		snprintf(out, 512, "a secondary shows newer content: %s; if the source is right: duetctl zone accept-serial %s", asked,
+			 z->name);
+	else
+		snprintf(out, 512, "another signer's keys are a step ahead: word of them is waited for, for %d s at most",
+			 SERIAL_STEPS_WAIT_S);
 }
 
 static void catch_up(struct zwork *z)
 {
 	int64_t now_ms = clock_mono_ms();
-	const char *says = borrow_says(z);
+	struct serial_version known[KNOWN_MAX];
+	char says[512];
 
-	if (says == NULL)
-		says = newest_is_silent(z) ? "a signer that is silent has newer content: this node's source is asked for it; if that signer is gone for "
-					     "good, and the source is right: duetctl zone accept-serial"
-					   : "another signer has newer content: this node's source is asked for it";
+	say_newer(z, known, gather(z, known), says);
 	held(z, says, z->catch_up_ms == 0);
 	z->held_quiet = false; /* the source is asked again by and by */
 	if (z->catch_up_ms == 0 || now_ms - z->catch_up_ms >= CATCH_UP_MS) {

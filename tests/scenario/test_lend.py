@@ -4,6 +4,7 @@ source has caught up."""
 
 import json
 import os
+import shutil
 
 import dns.flags
 import dns.message
@@ -278,12 +279,44 @@ def test_the_newest_is_with_the_dead(lab):
     site.wait_all(1)
     number = site.same()
     s1.put_zone("a.zone", text(2))
-    wait_until(lambda: "another signer has newer content" in (status(s2)["held"] or ""), 60, "the other has heard of it")
+    wait_until(lambda: "signer signer1 has newer content" in (status(s2)["held"] or ""), 60, "the other has heard of it")
     serial = s1.serial(ZONE)
     s1.kill()
-    wait_until(lambda: "accept-serial" in (status(s2)["held"] or ""), 60, "it says what it waits for")
+    wait_until(lambda: "signer signer1, which is silent," in (status(s2)["held"] or ""), 60, "it says what it waits for")
+    assert "duetctl zone accept-serial %s" % ZONE in status(s2)["held"]
     assert content(s2)[0] == number and shows(s2, 1)
     s2.ctl("zone", "accept-serial", ZONE)
     wait_until(lambda: (s2.serial(ZONE) or 0) > serial, 60, "its own content, above what the dead one had")
     assert shows(s2, 1)
     verify(axfr_file(lab, s2.addr, ZONE), ZONE)
+
+
+@limit(240)
+def test_what_one_alone_had_before_it_was_set_back(lab):
+    """A whole host goes back to before its last text, which no source has any more: it says that the content is its own, and goes on by a word."""
+    site = Site(lab, conf={"signer": {"signer": {"peer-input-after-s": 600}}})
+    s1, s2 = site.s1, site.s2
+    site.cluster.put_zone("a.zone", text(1))
+    site.begin("file:a.zone")
+    site.wait_all(1)
+    number = site.same()
+    s1.stop()
+    copy = lab.path("copy")
+    shutil.copytree(s1.state, copy)
+    s1.start()
+    s1.put_zone("a.zone", text(2))
+    wait_until(lambda: "signer signer1 has newer content" in (status(s2)["held"] or ""), 60, "the other has heard of it")
+    serial = s1.serial(ZONE)
+    s1.kill()
+    shutil.rmtree(s1.state)
+    shutil.copytree(copy, s1.state)
+    s1.put_zone("a.zone", text(1))
+    s1.start()
+    wait_until(lambda: "its version %d, which it has lost, had newer content" % serial in (status(s1)["held"] or ""), 60,
+               "it says that it was its own")
+    assert "duetctl zone accept-serial %s" % ZONE in status(s1)["held"]
+    assert content(s1)[0] == number
+    s1.ctl("zone", "accept-serial", ZONE)
+    wait_until(lambda: (s1.serial(ZONE) or 0) > serial, 60, "its own content, above what it had lost")
+    site.wait_all(1)
+    site.same()
