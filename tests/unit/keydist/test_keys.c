@@ -593,6 +593,32 @@ static void cds_waits_until_all_serve_and_old_answers_are_gone(void **state)
 	json_decref(plan);
 }
 
+/* Before its engine has heard of it. */
+static void what_was_published_before_a_set_back_has_its_ttls(void **state)
+{
+	struct fixture *x = *state;
+	struct zone_ctx *c = zone_ctx(&x->k, x->zone, true);
+	uint8_t hash[32];
+	json_t *lost;
+	struct err e;
+
+	no_propagation(x);
+	retire_peer(x);
+	x->k.engine_up = true;
+	assert_int_equal(keys_create(&x->k, zone(x), ALG_ED25519, "csk", NULL, hash, &e), 0);
+	vault_stores(x, hash);
+	second(x);
+	engine_publishes(x, 0, 0);
+	assert_non_null(lost = json_pack("{s:i,s:i}", "dnskey_ttl", 3600, "zone_ttl", 86400));
+	assert_int_equal(cluster_status_put(x->k.cluster, c->text, lost, &e), 0);
+	json_decref(lost);
+	assert_int_equal(life_of(x)->published.dnskey_ttl, 60); /* what it says itself is no news to it */
+	assert_int_equal(life_of(x)->published.zone_ttl, 60);
+	x->k.cluster->set_back = true;
+	assert_int_equal(life_of(x)->published.dnskey_ttl, 3600);
+	assert_int_equal(life_of(x)->published.zone_ttl, 86400);
+}
+
 static void waits_are_kept_over_a_restart(void **state)
 {
 	struct fixture *x = *state;
@@ -928,6 +954,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_observer_any_more_makes_room),
 		cmocka_unit_test_setup_teardown(what_is_in_zones_is_given_to_signers_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lost_key_is_left_out_only_where_the_chain_holds, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_was_published_before_a_set_back_has_its_ttls, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_ksk_that_cannot_be_opened_keeps_the_rrset_as_it_was, setup, teardown),
 	};
 	struct err e;
