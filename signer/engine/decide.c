@@ -19,6 +19,7 @@
 #define FRESH_MS        5000
 #define ASK_MS          2000
 #define CATCH_UP_MS     5000   /* between two looks at the source for newer content that others have */
+#define SAYS_MAX        1536   /* what is waited for, with two names of nodes and that of a zone, escaped */
 #define RENEW_AGAIN_MS  600000 /* a renewal that did not help is not tried again at once */
 #define KNOWN_MAX       (PEER_WORDS_MAX + SHOWN_MAX + 1)
 
@@ -253,7 +254,7 @@ static const struct peer_word *newer_signer(const struct zwork *z)
 }
 
 /* Who has what is waited for, and what ends it. */
-static void say_newer(const struct zwork *z, const struct serial_version *known, size_t known_count, char out[512])
+static void say_newer(const struct zwork *z, const struct serial_version *known, size_t known_count, char out[SAYS_MAX])
 {
 	static const char asked[] = "this node's source is asked for it";
 	const struct peer_word *p = newer_signer(z);
@@ -262,20 +263,20 @@ static void say_newer(const struct zwork *z, const struct serial_version *known,
 	for (size_t i = 0; i < known_count; i++)
 		content |= known[i].explained && content_cmp(&known[i].content, &z->kept.mine) > 0;
 	if (borrow_says(z) != NULL)
-		snprintf(out, 512, "%s", borrow_says(z));
+		snprintf(out, SAYS_MAX, "%s", borrow_says(z));
 	else if (p != NULL && !p->silent)
-		snprintf(out, 512, "signer %s has newer content: %s", p->name, asked);
+		snprintf(out, SAYS_MAX, "signer %s has newer content: %s", p->name, asked);
 	else if (p != NULL)
-		snprintf(out, 512, "signer %s, which is silent, has newer content: %s; if %s is gone for good, and the source is right: "
+		snprintf(out, SAYS_MAX, "signer %s, which is silent, has newer content: %s; if %s is gone for good, and the source is right: "
 			 "duetctl zone accept-serial %s", p->name, asked, p->name, z->name);
 	else if (z->self_serial != 0 && content_cmp(&z->self_content, &z->kept.mine) > 0)
-		snprintf(out, 512, "this node was set back, and its version %u, which it has lost, had newer content: %s; if the source is "
+		snprintf(out, SAYS_MAX, "this node was set back, and its version %u, which it has lost, had newer content: %s; if the source is "
 			 "right: duetctl zone accept-serial %s", z->self_serial, asked, z->name);
 	else if (content)
-		snprintf(out, 512, "a secondary shows newer content: %s; if the source is right: duetctl zone accept-serial %s", asked,
+		snprintf(out, SAYS_MAX, "a secondary shows newer content: %s; if the source is right: duetctl zone accept-serial %s", asked,
 			 z->name);
 	else
-		snprintf(out, 512, "another signer's keys are a step ahead: word of them is waited for, for %d s at most",
+		snprintf(out, SAYS_MAX, "another signer's keys are a step ahead: word of them is waited for, for %d s at most",
 			 SERIAL_STEPS_WAIT_S);
 }
 
@@ -283,7 +284,7 @@ static void catch_up(struct zwork *z)
 {
 	int64_t now_ms = clock_mono_ms();
 	struct serial_version known[KNOWN_MAX];
-	char says[512];
+	char says[SAYS_MAX];
 
 	say_newer(z, known, gather(z, known), says);
 	held(z, says, z->catch_up_ms == 0);
